@@ -15,6 +15,10 @@ use crate::{Password, Secret};
 
 /// Slow or secret work that a core asks its shell to have done.
 #[must_use]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one exists at a time, and is moved twice"
+)]
 pub enum Job {
     /// The client's second step of registration: see [`ClientRegistration::finish`].
     FinishRegistration {
