@@ -1,0 +1,4 @@
+//! The terminal client's screen.
+
+pub mod safe_text;
+mod wrap;
