@@ -1,0 +1,158 @@
+//! Verbs that hand over to a program of another crate: the simulator, the benchmark, the fuzzer.
+//!
+//! Leaves out what those programs do with their arguments; they are passed on as they came.
+
+use std::path::Path;
+
+use crate::run::{ask, root, run};
+
+/// Seconds that a fuzz target runs if nothing else is asked for.
+const FUZZ_SECONDS: &str = "60";
+
+/// `cargo xtask sim --seeds N [--from K]`: simulated runs, in release mode.
+pub(crate) fn sim(arguments: &[String]) -> Result<(), String> {
+    let program = [
+        "run",
+        "--release",
+        "-p",
+        "portcullis-sim",
+        "--bin",
+        "portcullis-sim",
+        "--",
+    ];
+    hand_over(&program, arguments)
+}
+
+/// `cargo xtask bench [ARGS]`: builds the binary that is measured, then measures it.
+pub(crate) fn bench(arguments: &[String]) -> Result<(), String> {
+    run("cargo", &["build", "--release", "-p", "portcullis"])?;
+    let program = [
+        "run",
+        "--release",
+        "-p",
+        "portcullis-server",
+        "--bin",
+        "portcullis-bench",
+        "--",
+    ];
+    hand_over(&program, arguments)
+}
+
+/// `cargo xtask fuzz TARGET [SECONDS]`: one target of the `fuzz/` workspace, on the nightly compiler.
+pub(crate) fn fuzz(arguments: &[String]) -> Result<(), String> {
+    let (target, seconds) = fuzz_arguments(arguments, &fuzz_targets(&root()?))?;
+    if ask("cargo", &["+nightly", "fuzz", "--version"]).is_none() {
+        return Err("fuzzing needs a nightly compiler and cargo-fuzz: \
+                    `rustup toolchain install nightly` and `cargo install cargo-fuzz`"
+            .to_owned());
+    }
+    let limit = format!("-max_total_time={seconds}");
+    run(
+        "cargo",
+        &[
+            "+nightly",
+            "fuzz",
+            "run",
+            "--fuzz-dir",
+            "fuzz",
+            target,
+            "--",
+            &limit,
+        ],
+    )
+}
+
+fn hand_over(program: &[&str], arguments: &[String]) -> Result<(), String> {
+    let line: Vec<&str> = program
+        .iter()
+        .copied()
+        .chain(arguments.iter().map(String::as_str))
+        .collect();
+    run("cargo", &line)
+}
+
+fn fuzz_arguments<'a>(
+    arguments: &'a [String],
+    targets: &[String],
+) -> Result<(&'a str, &'a str), String> {
+    let (target, seconds) = match arguments {
+        [target] => (target, FUZZ_SECONDS),
+        [target, seconds] => (target, seconds.as_str()),
+        _ => {
+            return Err(format!(
+                "`fuzz TARGET [SECONDS]`; targets: {}",
+                list(targets)
+            ));
+        }
+    };
+    if !targets.contains(target) {
+        return Err(format!(
+            "`{target}` is not a fuzz target; targets: {}",
+            list(targets)
+        ));
+    }
+    if seconds.parse::<u32>().is_err() {
+        return Err(format!("`{seconds}` is not a number of seconds"));
+    }
+    Ok((target, seconds))
+}
+
+fn list(targets: &[String]) -> String {
+    if targets.is_empty() {
+        "none yet".to_owned()
+    } else {
+        targets.join(", ")
+    }
+}
+
+/// The names of the fuzz targets: one file each.
+fn fuzz_targets(root: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(root.join("fuzz/fuzz_targets")) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| {
+            entry
+                .ok()?
+                .file_name()
+                .to_str()?
+                .strip_suffix(".rs")
+                .map(str::to_owned)
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(arguments: &[&str], expected: Result<(&str, &str), &str>) {
+        let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        let targets = ["frame".to_owned(), "requests".to_owned()];
+        let found = fuzz_arguments(&arguments, &targets);
+        assert_eq!(found, expected.map_err(str::to_owned), "{arguments:?}");
+    }
+
+    #[test]
+    fn fuzz_takes_a_known_target_and_seconds() {
+        check(&["frame"], Ok(("frame", "60")));
+        check(&["requests", "5"], Ok(("requests", "5")));
+        check(
+            &[],
+            Err("`fuzz TARGET [SECONDS]`; targets: frame, requests"),
+        );
+        check(
+            &["frames"],
+            Err("`frames` is not a fuzz target; targets: frame, requests"),
+        );
+        check(&["frame", "-5"], Err("`-5` is not a number of seconds"));
+    }
+
+    #[test]
+    fn a_tree_without_targets_has_none() {
+        assert_eq!(fuzz_targets(Path::new("/nowhere")), Vec::<String>::new());
+        assert_eq!(list(&[]), "none yet");
+    }
+}

@@ -1,0 +1,158 @@
+//! Proof tokens are minted only in the file of the defence that they prove.
+//!
+//! A token's fields are private, but the range has to mint tokens in place of a defence, so each
+//! has a public `mint`; this rule keeps everybody else's hands off it. Taking a token apart in a
+//! pattern is fine. Leaves out aliases of a type's name: an alias is not worth hiding behind.
+
+use super::tree::{File, Tree};
+use super::{Finding, scan};
+
+/// A proof token's type, and the file that may mint it; a type with several files has several rows.
+const PROOF_TOKENS: &[(&str, &str)] = &[
+    ("MayRead", "crates/server-core/src/defences/access.rs"),
+    (
+        "OriginAdmitted",
+        "crates/server-core/src/defences/origin.rs",
+    ),
+    ("Sender", "crates/server-core/src/defences/sender.rs"),
+];
+
+pub(super) fn minted_elsewhere(tree: &Tree) -> Vec<Finding> {
+    let mints = tree.shipped_rust().flat_map(in_file);
+    mints
+        .chain(PROOF_TOKENS.iter().filter_map(|row| stale(tree, row)))
+        .collect()
+}
+
+fn in_file(file: &File) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (offset, word) in scan::words(&file.code) {
+        if !PROOF_TOKENS.iter().any(|(name, _)| *name == word)
+            || PROOF_TOKENS.contains(&(word, file.path.as_str()))
+        {
+            continue;
+        }
+        let (before, after) = (&file.code[..offset], &file.code[offset + word.len()..]);
+        if calls_mint(after) || after.trim_start().starts_with('{') && is_expression(before) {
+            let what = format!("mints `{word}`, which only its defence may");
+            findings.push(Finding::new(&file.path, file.line_of(offset), what));
+        }
+    }
+    findings
+}
+
+/// A row that names no struct guards nothing, for instance after a file was renamed.
+fn stale(tree: &Tree, (name, path): &(&str, &str)) -> Option<Finding> {
+    let defined = tree.file(path).is_some_and(|file| {
+        let words: Vec<&str> = scan::words(&file.code).map(|(_, word)| word).collect();
+        words.windows(2).any(|pair| pair == ["struct", name])
+    });
+    let what = format!("the table of proof tokens says that `{name}` is defined here");
+    (!defined).then(|| Finding::new(path, 1, what))
+}
+
+fn calls_mint(after: &str) -> bool {
+    after.starts_with("::") && scan::words(after).next() == Some((2, "mint"))
+}
+
+/// True if a type's name followed by `{` is a literal here, and no definition, block or pattern.
+fn is_expression(before: &str) -> bool {
+    let before = without_reference(without_path(before.trim_end()));
+    let last = before
+        .rsplit(|letter| !is_part_of_word(letter))
+        .next()
+        .unwrap_or_default();
+    !before.ends_with("->") && !["struct", "impl", "for", "let", "mod", "dyn"].contains(&last)
+}
+
+/// Takes off the path in front of a name: `crate::defences::`.
+fn without_path(mut before: &str) -> &str {
+    while let Some(path) = before.strip_suffix("::") {
+        before = path.trim_end_matches(is_part_of_word);
+    }
+    before.trim_end()
+}
+
+/// Takes off the reference in front of a type: `&'a mut`.
+fn without_reference(before: &str) -> &str {
+    let before = before.strip_suffix("mut").unwrap_or(before).trim_end();
+    let before = before
+        .trim_end_matches(is_part_of_word)
+        .strip_suffix('\'')
+        .unwrap_or(before);
+    before.trim_end_matches('&').trim_end()
+}
+
+fn is_part_of_word(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    /// The rule without its search for stale rows, which a made-up tree would be full of.
+    fn mints(tree: &Tree) -> Vec<Finding> {
+        tree.shipped_rust().flat_map(in_file).collect()
+    }
+
+    fn check_text(text: &str, expected: &[&str]) {
+        check(mints, &[("crates/server-core/src/read.rs", text)], expected);
+    }
+
+    #[test]
+    fn mints_are_found() {
+        let expected =
+            ["crates/server-core/src/read.rs:1: mints `MayRead`, which only its defence may"];
+        check_text("let token = MayRead { account };", &expected);
+        check_text("Ok(MayRead{ account })", &expected);
+        check_text(
+            "let token = crate::defences::MayRead { account };",
+            &expected,
+        );
+        check_text("f(&MayRead { account })", &expected);
+        check_text("let token = MayRead::mint(account);", &expected);
+        check_text("map(access::MayRead::mint)", &expected);
+    }
+
+    #[test]
+    fn other_uses_are_not() {
+        check_text("fn read(token: &MayRead) -> MayRead { token.clone() }", &[]);
+        check_text("fn read<'a>() -> &'a MayRead { a }", &[]);
+        check_text("fn read<'a>() -> &'a mut MayRead { a }", &[]);
+        check_text("impl Debug for MayRead { }", &[]);
+        check_text("let access::MayRead { account, .. } = token;", &[]);
+        check_text("MayRead::account(&token); // MayRead { }", &[]);
+        check_text("use defences::{MayRead, Sender}; MayReader { }", &[]);
+    }
+
+    #[test]
+    fn the_defence_itself_mints() {
+        let text = "pub struct MayRead { a: u8 } fn may_read() -> MayRead { MayRead { a: 1 } }";
+        check(
+            mints,
+            &[("crates/server-core/src/defences/access.rs", text)],
+            &[],
+        );
+        check(mints, &[("range/src/flaws.rs", "MayRead::mint()")], &[]);
+    }
+
+    #[test]
+    fn rows_that_guard_nothing_are_found() {
+        let mut files: Vec<(&str, String)> = PROOF_TOKENS
+            .iter()
+            .map(|(name, path)| (*path, format!("pub struct {name} {{ }}")))
+            .collect();
+        let (path, text) = files.swap_remove(0);
+        let mut rows: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (*path, text.as_str()))
+            .collect();
+        let what =
+            format!("{path}:1: the table of proof tokens says that `MayRead` is defined here");
+        check(minted_elsewhere, &rows, &[&what]);
+        rows.push((path, &text));
+        check(minted_elsewhere, &rows, &[]);
+    }
+}
