@@ -1,1 +1,40 @@
-//! Under construction.
+//! What travels between a Portcullis client and server, and between clients inside it.
+//!
+//! Everything that arrives from outside becomes one of these types before it is used, so a value of
+//! such a type is well-formed. What a value *permits* is decided elsewhere (`server-core`,
+//! `client-core`). `docs/protocol.md` shows an example of every frame.
+
+mod bytes;
+mod content;
+mod device_list;
+mod envelope;
+mod frame;
+mod ids;
+pub mod limits;
+mod names;
+mod refusal;
+mod reply;
+mod request;
+mod time;
+
+pub use bytes::Bytes;
+pub use content::{Content, Kind, Malformed, Place, Seen, SignedContent};
+pub use device_list::{
+    BadList, DeviceEntry, DeviceList, ListRecord, RevokedEntry, SignedList, Successor,
+};
+pub use envelope::{Draft, Envelope};
+pub use frame::{
+    ClientFrame, ServerFrame, decode_request, encode_event, encode_refusal, encode_reply,
+};
+pub use ids::{AccountId, BadId, ConversationId, DeviceId, Reference};
+pub use names::{BadName, ChannelName, DeviceName, UserName};
+pub use refusal::{Code, Refusal};
+pub use reply::{
+    Access, AccountCard, ConversationKind, ConversationSummary, Event, Fetched, LoggedIn, Opened,
+    Reply, Role, Stretching, UserCard,
+};
+pub use request::{Request, RequestKind};
+pub use time::Timestamp;
+
+/// The WebSocket subprotocol of this version.
+pub const SUBPROTOCOL: &str = "portcullis.v1";

@@ -1,0 +1,178 @@
+//! Ids: 16 random bytes each, as 32 hexadecimal digits on the wire.
+
+use core::fmt;
+use core::str::FromStr;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The text is not 32 lower-case hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadId;
+
+impl fmt::Display for BadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id is 32 lower-case hexadecimal digits")
+    }
+}
+
+impl core::error::Error for BadId {}
+
+macro_rules! id {
+    ($(#[$about:meta])* $name:ident) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// The id with these 16 bytes.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// A fresh random id.
+            pub fn random(rng: &mut dyn portcullis_crypto::Randomness) -> Self {
+                let mut bytes = [0; 16];
+                rng.fill_bytes(&mut bytes);
+                Self(bytes)
+            }
+
+            /// The 16 bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(str_of(&mut to_hex(&self.0)))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadId;
+
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                from_hex(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(str_of(&mut to_hex(&self.0)))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(IdVisitor).map(Self)
+            }
+        }
+    };
+}
+
+id! {
+    /// An account, for ever: names can be looked up, ids are what is signed.
+    AccountId
+}
+id! {
+    /// One installation of a client.
+    DeviceId
+}
+id! {
+    /// A channel, direct, group or inbox.
+    ConversationId
+}
+id! {
+    /// What the client calls a message: makes submitting idempotent, and is the message's id.
+    Reference
+}
+
+impl ConversationId {
+    /// The one `#lobby` that every account joins at registration. The same on every server, so
+    /// that a client can tell it apart before it has seen a list.
+    pub const LOBBY: Self = Self(*b"#lobby\0\0\0\0\0\0\0\0\0\0");
+}
+
+struct IdVisitor;
+
+impl Visitor<'_> for IdVisitor {
+    type Value = [u8; 16];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("32 lower-case hexadecimal digits")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<[u8; 16], E> {
+        from_hex(text).map_err(E::custom)
+    }
+}
+
+fn to_hex(bytes: &[u8; 16]) -> [u8; 32] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'0'; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
+}
+
+fn str_of(digits: &mut [u8; 32]) -> &str {
+    core::str::from_utf8(digits).unwrap_or_default()
+}
+
+fn from_hex(text: &str) -> Result<[u8; 16], BadId> {
+    let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| BadId)?;
+    let mut bytes = [0; 16];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = (value_of(pair[0])? << 4) | value_of(pair[1])?;
+    }
+    Ok(bytes)
+}
+
+fn value_of(digit: u8) -> Result<u8, BadId> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(BadId),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<[u8; 16], BadId>) {
+        assert_eq!(
+            text.parse::<Reference>().map(|id| *id.as_bytes()),
+            expected,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn only_32_lower_case_digits_are_an_id() {
+        check(
+            "000102030405060708090a0b0c0d0e0f",
+            Ok(core::array::from_fn(|i| i as u8)),
+        );
+        check("000102030405060708090A0B0C0D0E0F", Err(BadId));
+        check("000102030405060708090a0b0c0d0e0", Err(BadId));
+        check("000102030405060708090a0b0c0d0e0g", Err(BadId));
+        check("", Err(BadId));
+    }
+
+    #[test]
+    fn an_id_reads_what_it_writes() {
+        let id = DeviceId::from_bytes([0xfe; 16]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+}

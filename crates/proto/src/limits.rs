@@ -1,0 +1,52 @@
+//! Every limit of the protocol, with its unit and its reason. Limits that concern one side alone
+//! stand in that side's own `limits.rs`.
+
+/// Bytes of one WebSocket message from a client. A commit with its welcomes for 256 devices takes
+/// about 160 kB in base64-free form; a frame holds it with room for a larger suite.
+pub const CLIENT_FRAME_BYTES: usize = 1024 * 1024;
+
+/// Bytes of one WebSocket message from the server: a fetched page and its base64.
+pub const SERVER_FRAME_BYTES: usize = 4 * 1024 * 1024;
+
+/// Envelopes in one submit, so that one client cannot fill a batch alone.
+pub const SUBMIT_ENVELOPES: usize = 64;
+
+/// Bytes of one envelope's body: the largest padded text and room for a large commit.
+pub const ENVELOPE_BYTES: usize = 512 * 1024;
+
+/// Bytes of a text as people type it. More belongs into a file.
+pub const TEXT_BYTES: usize = 16 * 1024;
+
+/// Bytes of an encoded content before padding: the text, escaped by JSON at its worst (a control
+/// character takes six bytes), and its metadata.
+pub const CONTENT_BYTES: usize = 6 * TEXT_BYTES + 4096;
+
+/// Messages that one message may refer to.
+pub const CONTENT_REFERENCES: usize = 16;
+
+/// Envelopes that one fetch returns at most.
+pub const FETCH_ENVELOPES: u32 = 256;
+
+/// Bytes of bodies that one fetch returns at most, so that a page fits a frame; one envelope always does.
+pub const FETCH_BYTES: usize = 1024 * 1024;
+
+/// Rows of one page of users, channels or conversations.
+pub const PAGE_ROWS: u32 = 256;
+
+/// Devices in one account's list: as many as people own, and a bound for every group's size.
+pub const DEVICES: usize = 16;
+
+/// Revoked devices that a list still names: history stays verifiable for them.
+pub const REVOKED_DEVICES: usize = 256;
+
+/// Bytes of one signed device list: its devices and revoked devices at their most.
+pub const DEVICE_LIST_BYTES: usize = 64 * 1024;
+
+/// Versions of a device list in one answer.
+pub const DEVICE_LIST_VERSIONS: usize = 64;
+
+/// Changes in one presence event; past it the event says `more`, and a client lists anew.
+pub const PRESENCE_CHANGES: usize = 128;
+
+/// Bytes of an invitation code: 128 random bits in base64 have 24; room for future forms.
+pub const INVITE_BYTES: usize = 64;

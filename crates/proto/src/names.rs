@@ -1,0 +1,162 @@
+//! Names of accounts, channels and devices. A value of these types is canonical: comparing two is
+//! comparing their text.
+
+use core::fmt;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a text is no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadName {
+    /// Not `[a-z0-9][a-z0-9._-]{1,31}`.
+    User,
+    /// Not `#` and a user-name-like rest.
+    Channel,
+    /// Not 1–32 printable characters.
+    Device,
+}
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => {
+                "a user name has 2 to 32 characters: letters a-z, digits, and . _ - after the first"
+            }
+            Self::Channel => {
+                "a channel name is # and 2 to 32 characters: letters a-z, digits, and . _ - after the first"
+            }
+            Self::Device => "a device name has 1 to 32 printable characters",
+        })
+    }
+}
+
+impl core::error::Error for BadName {}
+
+macro_rules! name {
+    ($(#[$about:meta])* $name:ident, $parse:expr) => {
+        $(#[$about])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Reads a name as a person may type it.
+            ///
+            /// # Errors
+            /// Refuses what is not such a name, and says what one looks like.
+            pub fn parse(text: &str) -> Result<Self, BadName> {
+                $parse(text).map(Self)
+            }
+
+            /// The name's canonical text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+name! {
+    /// An account's name: `[a-z0-9][a-z0-9._-]{1,31}`, lower-cased on entry.
+    UserName, |text: &str| plain(text).ok_or(BadName::User)
+}
+name! {
+    /// A channel's name: `#` and what a user name may be, lower-cased on entry.
+    ChannelName, |text: &str| {
+        let rest = text.strip_prefix('#').and_then(plain).ok_or(BadName::Channel)?;
+        Ok(format!("#{rest}"))
+    }
+}
+name! {
+    /// What a person calls a device: 1–32 characters, none of them control or formatting ones.
+    DeviceName, device
+}
+
+impl ChannelName {
+    /// `#lobby`, the channel that every account is in.
+    #[must_use]
+    pub fn lobby() -> Self {
+        Self("#lobby".to_owned())
+    }
+}
+
+fn plain(text: &str) -> Option<String> {
+    let name = text.to_ascii_lowercase();
+    let mut bytes = name.bytes();
+    let first = bytes.next()?.is_ascii_alphanumeric();
+    let rest = bytes.all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    (first && rest && (2..=32).contains(&name.len())).then_some(name)
+}
+
+fn device(text: &str) -> Result<String, BadName> {
+    let name = text.trim();
+    let printable = |character: char| {
+        character == ' ' || (character.is_alphanumeric() || character.is_ascii_punctuation())
+    };
+    let fits = (1..=32).contains(&name.chars().count()) && name.chars().all(printable);
+    fits.then(|| name.to_owned()).ok_or(BadName::Device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_user(text: &str, expected: Option<&str>) {
+        let name = UserName::parse(text).ok();
+        assert_eq!(name.as_ref().map(UserName::as_str), expected, "{text:?}");
+    }
+
+    #[test]
+    fn user_names() {
+        check_user("alice", Some("alice"));
+        check_user("Alice", Some("alice"));
+        check_user("a", None);
+        check_user("a1._-", Some("a1._-"));
+        check_user(".dot", None);
+        check_user("#lobby", None);
+        check_user("al ice", None);
+        check_user("älice", None);
+        check_user("K\u{212a}", None); // the Kelvin sign lower-cases to k outside ASCII
+        check_user(&"a".repeat(32), Some(&"a".repeat(32)));
+        check_user(&"a".repeat(33), None);
+        check_user("", None);
+    }
+
+    #[test]
+    fn channel_and_device_names() {
+        assert_eq!(ChannelName::parse("#Lobby"), Ok(ChannelName::lobby()));
+        assert_eq!(ChannelName::parse("lobby"), Err(BadName::Channel));
+        assert_eq!(ChannelName::parse("##lobby"), Err(BadName::Channel));
+        assert_eq!(
+            DeviceName::parse(" laptop 2 ").map(|n| n.to_string()),
+            Ok("laptop 2".into())
+        );
+        assert_eq!(DeviceName::parse("a\u{202e}b"), Err(BadName::Device));
+        assert_eq!(DeviceName::parse("\u{1b}[2J"), Err(BadName::Device));
+        assert_eq!(DeviceName::parse(" "), Err(BadName::Device));
+    }
+}

@@ -1,0 +1,239 @@
+//! What a client may ask. Each request has an id of the client's choice and gets exactly one reply.
+
+use crate::bytes::fixed;
+use crate::{
+    Access, AccountId, Bytes, ChannelName, ConversationId, DeviceId, Draft, SignedList, UserName,
+};
+use portcullis_crypto::{IdentityPublic, Signature};
+use serde::{Deserialize, Serialize};
+
+/// Declares the enum of requests, the table of their names on the wire, and their decoder together,
+/// so that none of the three can miss a row.
+macro_rules! requests {
+    ($( $(#[$about:meta])* $variant:ident = $name:literal {
+        $( $(#[$field_about:meta])* $field:ident : $type:ty ),* $(,)?
+    } )*) => {
+        /// A request from a client.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(tag = "request", content = "data")]
+        pub enum Request {
+            $( $(#[$about])* #[serde(rename = $name)] $variant {
+                $( $(#[$field_about])* $field: $type ),*
+            } ),*
+        }
+
+        /// The kinds of request, for tables that say what each of them may and costs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum RequestKind {
+            $( $(#[$about])* $variant ),*
+        }
+
+        impl RequestKind {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[ $( Self::$variant ),* ];
+
+            /// The kind with this name on the wire.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $( $name => Some(Self::$variant), )*
+                    _ => None,
+                }
+            }
+
+            /// The kind's name on the wire.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$variant => $name ),* }
+            }
+
+            /// Reads the request's data. Unknown, missing and repeated fields are errors.
+            pub(crate) fn read(self, data: &str) -> Result<Request, serde_json::Error> {
+                match self {
+                    $( Self::$variant => {
+                        #[derive(Deserialize)]
+                        #[serde(deny_unknown_fields)]
+                        struct Data { $( $(#[$field_about])* $field: $type ),* }
+                        let Data { $( $field ),* } = serde_json::from_str(data)?;
+                        Ok(Request::$variant { $( $field ),* })
+                    } ),*
+                }
+            }
+        }
+
+        impl Request {
+            /// Which kind it is.
+            #[must_use]
+            pub const fn kind(&self) -> RequestKind {
+                match self { $( Self::$variant { .. } => RequestKind::$variant ),* }
+            }
+        }
+    };
+}
+
+requests! {
+    /// First step of a registration (RFC 9807 section 5): a blinded password.
+    RegisterStart = "register_start" {
+        /// The name wanted.
+        name: UserName,
+        /// An invitation code, where the server asks for one.
+        #[serde(default)] invite: Option<String>,
+        /// OPAQUE `RegistrationRequest`.
+        request: Bytes,
+    }
+    /// Second step: the account's login record, identity and first device. Opens the session.
+    RegisterFinish = "register_finish" {
+        /// OPAQUE `RegistrationRecord`.
+        upload: Bytes,
+        /// The account's identity key.
+        #[serde(with = "fixed")] identity: IdentityPublic,
+        /// Its secret, under a key that only the password gives.
+        wrapped_identity: Bytes,
+        /// Version 1, with this device alone.
+        list: SignedList,
+        /// The device.
+        device: DeviceId,
+        /// Its signature over this connection's nonce.
+        #[serde(with = "fixed")] proof: Signature,
+    }
+    /// First step of a login: OPAQUE `KE1`.
+    LoginStart = "login_start" {
+        /// The account's name.
+        name: UserName,
+        /// OPAQUE `KE1`.
+        request: Bytes,
+    }
+    /// Second step: OPAQUE `KE3`. The account is known then, the device not yet. In an open session
+    /// it confirms the password again, which a change of password asks for.
+    LoginFinish = "login_finish" {
+        /// OPAQUE `KE3`.
+        finalization: Bytes,
+    }
+    /// Third step: opens the session as a device of the account, adding it to the list if it is new.
+    Open = "open" {
+        /// The device.
+        device: DeviceId,
+        /// Its signature over this connection's nonce.
+        #[serde(with = "fixed")] proof: Signature,
+        /// The next version of the device list, where the device is new.
+        #[serde(default)] list: Option<SignedList>,
+    }
+    /// Opens the session by an earlier one's token, without the password.
+    Resume = "resume" {
+        /// The token.
+        token: Bytes,
+        /// The device that it was given to.
+        device: DeviceId,
+        /// Its signature over this connection's nonce.
+        #[serde(with = "fixed")] proof: Signature,
+    }
+    /// The conversations that the account is in, or invited to.
+    Conversations = "conversations" {
+        /// The last id of the page before.
+        #[serde(default)] after: Option<ConversationId>,
+    }
+    /// The open channels.
+    Channels = "channels" {
+        /// The last name of the page before.
+        #[serde(default)] after: Option<ChannelName>,
+    }
+    /// Makes a channel; its maker is its owner.
+    CreateChannel = "create_channel" {
+        /// Its name.
+        name: ChannelName,
+        /// Who may join.
+        access: Access,
+    }
+    /// Joins a channel: an open one, or one that the account is invited to.
+    Join = "join" {
+        /// Its name.
+        name: ChannelName,
+    }
+    /// Leaves a channel.
+    Leave = "leave" {
+        /// Which.
+        conversation: ConversationId,
+    }
+    /// Lets an account join a channel by invitation.
+    Invite = "invite" {
+        /// Which channel.
+        conversation: ConversationId,
+        /// Whom.
+        name: UserName,
+    }
+    /// Says something: all envelopes or none, made for this epoch.
+    Submit = "submit" {
+        /// Where.
+        conversation: ConversationId,
+        /// The epoch for which they were made; 0 in a channel.
+        epoch: u64,
+        /// 1 to [`crate::limits::SUBMIT_ENVELOPES`] envelopes.
+        envelopes: Vec<Draft>,
+    }
+    /// What was said after a sequence number.
+    Fetch = "fetch" {
+        /// Where.
+        conversation: ConversationId,
+        /// The last sequence number that the client has.
+        after: u64,
+        /// How many envelopes at most; the server may send fewer.
+        limit: u32,
+    }
+    /// The accounts of this server, with who is online; from then on presence is told by events.
+    Users = "users" {
+        /// The last name of the page before.
+        #[serde(default)] after: Option<UserName>,
+    }
+    /// An account by its name, with its device lists.
+    AccountByName = "account_by_name" {
+        /// Its name.
+        name: UserName,
+        /// The last version of its device list that the client has verified, or 0.
+        after_version: u64,
+    }
+    /// An account by its id, with its device lists.
+    AccountById = "account_by_id" {
+        /// Its id.
+        account: AccountId,
+        /// The last version of its device list that the client has verified, or 0.
+        after_version: u64,
+    }
+    /// The next version of the account's own device list.
+    PublishList = "publish_list" {
+        /// The list.
+        list: SignedList,
+    }
+    /// First step of a change of password, after the old one was confirmed in this session.
+    PasswordStart = "password_start" {
+        /// OPAQUE `RegistrationRequest` of the new password.
+        request: Bytes,
+    }
+    /// Second step: replaces the login record; every other session's token ends.
+    PasswordFinish = "password_finish" {
+        /// OPAQUE `RegistrationRecord` of the new password.
+        upload: Bytes,
+        /// The identity key's secret, under the new password's key.
+        wrapped_identity: Bytes,
+    }
+    /// Ends the session and its token.
+    SignOut = "sign_out" {}
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A small seeded source of randomness for tests in this crate.
+    pub(crate) fn rng(seed: u64) -> impl portcullis_crypto::Randomness {
+        use rand_core::SeedableRng as _;
+        rand_chacha::ChaCha8Rng::seed_from_u64(seed)
+    }
+
+    #[test]
+    fn every_kind_is_found_by_its_name() {
+        for kind in RequestKind::ALL {
+            assert_eq!(RequestKind::from_name(kind.name()), Some(*kind));
+        }
+        assert_eq!(RequestKind::from_name("magic"), None);
+    }
+}
