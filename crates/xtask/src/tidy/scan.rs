@@ -45,7 +45,7 @@ pub(super) fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
 /// The byte ranges of all functions with a body, from `fn` to the closing brace.
 pub(super) fn functions(code: &str) -> Vec<Range<usize>> {
     words(code)
-        .filter(|(start, word)| *word == "fn" && !code[start + 2..].trim_start().starts_with('('))
+        .filter(|(start, word)| *word == "fn" && has_name(&code[start + 2..]))
         .filter_map(|(start, _)| Some(start..function_end(code, start)?))
         .collect()
 }
@@ -58,6 +58,15 @@ pub(super) fn line_of(code: &str, offset: usize) -> usize {
         .take(offset)
         .filter(|&&byte| byte == b'\n')
         .count()
+}
+
+/// True after the `fn` of a function, which has a name or `$name`, unlike a pointer's or `$fn:ident`.
+fn has_name(after: &str) -> bool {
+    after
+        .trim_start()
+        .bytes()
+        .next()
+        .is_some_and(|byte| is_word(byte) || byte == b'$')
 }
 
 /// The end of the function that starts at `start`; none if it has no body.
@@ -248,6 +257,8 @@ mod tests {
                 "fn a(x: [u8; { 1 + 1 }]) {}",
                 &["fn a(x: [u8; { 1 + 1 }]) {}"],
             ),
+            ("fn $name() { }", &["fn $name() { }"]),
+            ("($fn:ident) => { $fn(); }", &[]),
             ("fn a() {", &[]),
         ];
         for (code, expected) in rows {

@@ -33,7 +33,7 @@ fn in_file(file: &File) -> Vec<Finding> {
             continue;
         }
         let (before, after) = (&file.code[..offset], &file.code[offset + word.len()..]);
-        if calls_mint(after) || after.trim_start().starts_with('{') && is_expression(before) {
+        if calls_mint(after) || opens_literal(after) && is_expression(before) {
             let what = format!("mints `{word}`, which only its defence may");
             findings.push(Finding::new(&file.path, file.line_of(offset), what));
         }
@@ -53,6 +53,16 @@ fn stale(tree: &Tree, (name, path): &(&str, &str)) -> Option<Finding> {
 
 fn calls_mint(after: &str) -> bool {
     after.starts_with("::") && scan::words(after).next() == Some((2, "mint"))
+}
+
+/// True if braces follow that are no pattern's: `{ a, .. }`, `{ a } =>` and `{ a }: &Type` are.
+fn opens_literal(after: &str) -> bool {
+    let Some(body) = after.trim_start().strip_prefix('{') else {
+        return false;
+    };
+    let (body, next) = body.split_once('}').unwrap_or((body, ""));
+    let next = next.trim_start();
+    !body.trim_end().ends_with("..") && !["=>", ":", "|"].iter().any(|sign| next.starts_with(sign))
 }
 
 /// True if a type's name followed by `{` is a literal here, and no definition, block or pattern.
@@ -122,7 +132,10 @@ mod tests {
         check_text("fn read<'a>() -> &'a MayRead { a }", &[]);
         check_text("fn read<'a>() -> &'a mut MayRead { a }", &[]);
         check_text("impl Debug for MayRead { }", &[]);
-        check_text("let access::MayRead { account, .. } = token;", &[]);
+        check_text("let access::MayRead { account } = token;", &[]);
+        check_text("match a { Some(MayRead { account, .. }) => account }", &[]);
+        check_text("match a { MayRead { account } => account }", &[]);
+        check_text("|MayRead { account }: MayRead| account", &[]);
         check_text("MayRead::account(&token); // MayRead { }", &[]);
         check_text("use defences::{MayRead, Sender}; MayReader { }", &[]);
     }
