@@ -1,1 +1,3 @@
-//! Under construction.
+//! The Portcullis server as a function: requests in, replies and effects out, no IO.
+
+pub mod store;

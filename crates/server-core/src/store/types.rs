@@ -1,0 +1,211 @@
+//! What the store keeps, as the core sees it.
+
+use portcullis_crypto::{AuthPublic, Hash, IdentityPublic, Stretch};
+use portcullis_proto::{
+    Access, AccountId, ChannelName, ConversationId, ConversationKind, DeviceId, Envelope, Reference,
+    Role, Seen, SignedList, Timestamp, UserName,
+};
+
+/// The world is to blame: the store can't do what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreError {
+    /// No room is left on the disk.
+    Full,
+    /// The store may not be written.
+    ReadOnly,
+    /// What was read is not what was written; carries no contents.
+    Corrupt,
+    /// Any other failure of the disk or the database.
+    Io,
+}
+
+impl core::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the disk is full",
+            Self::ReadOnly => "the database is read-only",
+            Self::Corrupt => "the database is damaged",
+            Self::Io => "the database can't be used",
+        })
+    }
+}
+
+impl core::error::Error for StoreError {}
+
+/// Why something could not be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InsertError {
+    /// Its name, id or version is there already.
+    Taken,
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for InsertError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Why envelopes could not be appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendError {
+    /// The device has used one of the references before.
+    ReferenceUsed,
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for AppendError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What a login is checked against, and what only the password opens.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The OPAQUE record, 192 bytes; parsed where a login begins.
+    pub record: Vec<u8>,
+    /// How the password was stretched for it.
+    pub stretch: Stretch,
+    /// The identity key's secret, wrapped under the login's export key.
+    pub wrapped_identity: Vec<u8>,
+}
+
+impl core::fmt::Debug for Login {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Login(..)")
+    }
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// Its name.
+    pub name: UserName,
+    /// Its identity key.
+    pub identity: IdentityPublic,
+    /// Its login.
+    pub login: Login,
+    /// Locked out by the operator.
+    pub disabled: bool,
+    /// When it registered.
+    pub created_at: Timestamp,
+}
+
+/// A version of a device list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredList {
+    /// Which version.
+    pub version: u64,
+    /// As it was published.
+    pub signed: SignedList,
+}
+
+/// A device that is or was in an account's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its id.
+    pub id: DeviceId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Its key.
+    pub auth: AuthPublic,
+    /// Taken out of the list.
+    pub revoked: bool,
+    /// How many envelopes it has ever submitted; [`super::Store::append`] counts.
+    pub submitted: u64,
+}
+
+/// The hash of a secret that a client holds: the store never has the secret itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenHash(pub Hash);
+
+/// A session token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// Its hash.
+    pub hash: TokenHash,
+    /// The only device that it serves.
+    pub device: DeviceId,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// An invitation to register, for one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invite {
+    /// Its hash.
+    pub hash: TokenHash,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its id.
+    pub id: ConversationId,
+    /// What it is.
+    pub kind: ConversationKind,
+    /// Its name.
+    pub name: ChannelName,
+    /// Who may join.
+    pub access: Access,
+    /// Its epoch; 0 in a channel.
+    pub epoch: u64,
+    /// Its end: the last sequence number and the chain there.
+    pub end: Seen,
+}
+
+/// Sequence numbers during which an account was a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first.
+    pub from: u64,
+    /// The last; none while the membership lasts.
+    pub to: Option<u64>,
+}
+
+/// What an account is, and was, in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// What it is now; [`Role::Outside`] once it has left.
+    pub role: Role,
+    /// What it may read, in order, without overlaps.
+    pub spans: Vec<Span>,
+}
+
+/// An envelope in its place, with the chain after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEnvelope {
+    /// The envelope.
+    pub envelope: Envelope,
+    /// The conversation's chain after it.
+    pub chain: Hash,
+}
+
+/// A page of a conversation's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The place just before the first envelope: the asked-for place, and the chain there.
+    pub base: Seen,
+    /// The envelopes, in order.
+    pub envelopes: Vec<Envelope>,
+}
+
+/// Where an envelope stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// At which sequence number.
+    pub seq: u64,
+    /// Since when.
+    pub accepted_at: Timestamp,
+    /// The reference that stands there.
+    pub reference: Reference,
+}
