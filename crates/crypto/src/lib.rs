@@ -17,6 +17,8 @@ pub mod seal;
 pub mod secret;
 pub mod sign;
 pub mod stretch;
+#[cfg(test)]
+mod testing;
 pub mod work;
 pub mod wrap;
 

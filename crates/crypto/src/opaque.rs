@@ -30,6 +30,17 @@ use crate::{Secret, Stretch};
 
 const CONTEXT: &[u8] = b"portcullis opaque v1";
 
+/// Lengths in bytes of all that is read. The library takes what is longer, and ignores the rest.
+mod length {
+    pub(super) const SERVER_SETUP: usize = 128;
+    pub(super) const REGISTRATION_REQUEST: usize = 32;
+    pub(super) const REGISTRATION_RESPONSE: usize = 64;
+    pub(super) const RECORD: usize = 192;
+    pub(super) const KE1: usize = 96;
+    pub(super) const KE2: usize = 320;
+    pub(super) const KE3: usize = 64;
+}
+
 /// Why a registration or a login stops. A peer is told no more than this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginError {
@@ -105,6 +116,14 @@ fn identifiers(name: &str) -> Identifiers<'_> {
     }
 }
 
+fn exactly(length: usize, bytes: &[u8]) -> Result<&[u8], LoginError> {
+    if bytes.len() == length {
+        Ok(bytes)
+    } else {
+        Err(LoginError::Malformed)
+    }
+}
+
 /// For steps that only decode, or work on what the caller chose.
 fn malformed(_: ProtocolError) -> LoginError {
     LoginError::Malformed
@@ -121,3 +140,6 @@ fn take(output: &mut Output<Sha512>) -> Secret<64> {
     output.as_mut_slice().zeroize();
     secret
 }
+
+#[cfg(test)]
+mod tests;

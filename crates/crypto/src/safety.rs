@@ -85,3 +85,48 @@ fn digits_of((identity, account): (&IdentityPublic, &[u8; 16])) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{IdentityKey, Secret};
+
+    fn identity(byte: u8) -> IdentityPublic {
+        IdentityKey::from_secret(&Secret::from_bytes([byte; 32])).public()
+    }
+
+    fn number(one: (u8, u8), other: (u8, u8)) -> SafetyNumber {
+        let (keys, ids) = (
+            [identity(one.0), identity(other.0)],
+            [[one.1; 16], [other.1; 16]],
+        );
+        SafetyNumber::new((&keys[0], &ids[0]), (&keys[1], &ids[1]))
+    }
+
+    /// Expected value: the construction written once more in Python, with `hashlib`.
+    #[test]
+    fn the_number_agrees_with_an_independent_computation() {
+        let number = number((1, 1), (2, 2));
+        assert_eq!(
+            number.digits(),
+            "491895649317843810943132213883567581745478203087698274389527"
+        );
+        assert_eq!(
+            number.to_string(),
+            "49189 56493 17843 81094\n31322 13883 56758 17454\n78203 08769 82743 89527"
+        );
+    }
+
+    #[test]
+    fn both_people_see_the_same_and_any_change_shows() {
+        fn check(one: (u8, u8), other: (u8, u8), same: bool) {
+            let equal = number((1, 1), (2, 2)) == number(one, other);
+            assert_eq!(equal, same, "{one:?} {other:?}");
+        }
+        check((2, 2), (1, 1), true);
+        check((3, 1), (2, 2), false);
+        check((1, 1), (3, 2), false);
+        check((1, 3), (2, 2), false);
+        check((1, 2), (2, 1), false);
+    }
+}

@@ -104,3 +104,63 @@ impl fmt::Display for BadSeal {
 }
 
 impl std::error::Error for BadSeal {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::testing::{Scripted, damaged, seeded, to_hex};
+
+    /// Expected value: libsodium.
+    #[test]
+    fn sealing_agrees_with_libsodium() {
+        let key = SealKey::from_secret(Secret::from_bytes([3; 32]));
+        let sealed = key.seal(&mut Scripted::new(&[&[9; NONCE]]), b"where", b"plain");
+        assert_eq!(
+            to_hex(&sealed),
+            "0909090909090909090909090909090909090909090909090bd599553a48879cfa82f1549f176b7b3a8d8e7cf3"
+        );
+    }
+
+    #[test]
+    fn what_is_sealed_opens() {
+        fn check(plain: &[u8]) {
+            let mut rng = seeded(1);
+            let key = SealKey::generate(&mut rng);
+            let sealed = key.seal(&mut rng, b"where", plain);
+            assert_eq!(sealed.len(), plain.len() + SealKey::OVERHEAD);
+            assert_eq!(**key.open(b"where", &sealed).unwrap(), *plain);
+            assert_ne!(
+                sealed,
+                key.seal(&mut rng, b"where", plain),
+                "a nonce came twice"
+            );
+        }
+        check(b"");
+        check(b"a");
+        check(&[0; 10_000]);
+    }
+
+    #[test]
+    fn another_key_or_place_or_byte_does_not_open() {
+        let mut rng = seeded(2);
+        let key = SealKey::generate(&mut rng);
+        let sealed = key.seal(&mut rng, b"where", b"plain");
+        assert_eq!(
+            SealKey::generate(&mut rng).open(b"where", &sealed),
+            Err(BadSeal)
+        );
+        assert_eq!(key.open(b"elsewhere", &sealed), Err(BadSeal));
+        assert_eq!(key.open(b"", &sealed), Err(BadSeal));
+        for bytes in damaged(&sealed) {
+            assert_eq!(key.open(b"where", &bytes), Err(BadSeal));
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let key = SealKey::from_secret(Secret::from_bytes([3; 32]));
+        assert_eq!(format!("{key:?}"), "SealKey(..)");
+    }
+}

@@ -83,3 +83,67 @@ impl fmt::Debug for Password {
         formatter.write_str("Password(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::seeded;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        fn check(value: &dyn fmt::Debug, expected: &str) {
+            assert_eq!(format!("{value:?}"), expected);
+            assert_eq!(format!("{value:#?}"), expected);
+        }
+        check(&Secret::from_bytes([7; 32]), "Secret<32>(..)");
+        check(&Secret::from_bytes([7; 64]), "Secret<64>(..)");
+        check(&Password::new("hunter2".to_owned()), "Password(..)");
+    }
+
+    #[test]
+    fn equality_is_that_of_the_bytes() {
+        fn check(one: [u8; 4], other: [u8; 4], expected: bool) {
+            assert_eq!(
+                Secret::from_bytes(one) == Secret::from_bytes(other),
+                expected
+            );
+        }
+        check([1, 2, 3, 4], [1, 2, 3, 4], true);
+        check([1, 2, 3, 4], [1, 2, 3, 5], false);
+        check([1, 2, 3, 4], [0, 2, 3, 4], false);
+    }
+
+    #[test]
+    fn a_slice_must_have_the_length() {
+        fn check(slice: &[u8], expected: bool) {
+            assert_eq!(
+                Secret::<4>::from_slice(slice).is_some(),
+                expected,
+                "{}",
+                slice.len()
+            );
+        }
+        check(&[], false);
+        check(&[1; 3], false);
+        check(&[1; 4], true);
+        check(&[1; 5], false);
+    }
+
+    #[test]
+    fn zeroize_wipes_in_place() {
+        let mut secret = Secret::from_bytes([7; 32]);
+        secret.zeroize();
+        assert_eq!(secret.expose(), &[0; 32]);
+        let mut password = Password::new("hunter2".to_owned());
+        password.zeroize();
+        assert_eq!(password.expose(), "");
+    }
+
+    #[test]
+    fn random_secrets_differ_and_repeat_by_seed() {
+        let mut rng = seeded(1);
+        let first = Secret::<32>::random(&mut rng);
+        assert_ne!(first, Secret::random(&mut rng));
+        assert_eq!(first, Secret::random(&mut seeded(1)));
+    }
+}

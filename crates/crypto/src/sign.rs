@@ -205,3 +205,172 @@ fn write_short(formatter: &mut fmt::Formatter<'_>, name: &str, bytes: &[u8]) -> 
     }
     formatter.write_str("…)")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::testing::{from_hex, seeded, to_hex};
+
+    const PURPOSES: [Purpose; 3] = [
+        Purpose::DeviceList,
+        Purpose::SessionProof,
+        Purpose::ChannelMessage,
+    ];
+
+    /// Expected values: libsodium over domain and message, seed 32 times 0x01.
+    #[test]
+    fn signatures_agree_with_libsodium() {
+        fn check(purpose: Purpose, expected: &str) {
+            let secret = Secret::from_bytes([1; 32]);
+            let (identity, auth) = (
+                IdentityKey::from_secret(&secret),
+                AuthKey::from_secret(&secret),
+            );
+            assert_eq!(
+                to_hex(identity.sign(purpose, b"hello").as_bytes()),
+                expected
+            );
+            assert_eq!(to_hex(auth.sign(purpose, b"hello").as_bytes()), expected);
+        }
+        check(
+            Purpose::DeviceList,
+            "caf4978e5cb0c6f63d58299b9e1f0c4bfdd256a4c40acbe26d28e42e5c3dcb59\
+             153c72afe93b9714ccd7a22f11fc5caf1f72e01c9a5071cea54936db15f70301",
+        );
+        check(
+            Purpose::SessionProof,
+            "b09ae91e62d054cb3ff8e65d39a3ef3d31effefbc3345384a522e9268c0268df\
+             19066df3219cecb45195d1eaabc4b9fe75ee39a3cfcb7e71d2cad8b7940cae01",
+        );
+        check(
+            Purpose::ChannelMessage,
+            "e9d877ee70c46a488225e65687176cac1fbee0f51fae85e067817abcc63acecd\
+             e090d28403f2008b69fd7699a2421ee8c80e07c730a1a376393ce21f52237e0d",
+        );
+    }
+
+    #[test]
+    fn a_signature_is_good_for_one_purpose_only() {
+        let key = IdentityKey::generate(&mut seeded(1));
+        for signed in PURPOSES {
+            let signature = key.sign(signed, b"message");
+            for claimed in PURPOSES {
+                let verdict = key.public().verify(claimed, b"message", &signature);
+                assert_eq!(
+                    verdict.is_ok(),
+                    signed == claimed,
+                    "{signed:?} as {claimed:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_domain_is_the_beginning_of_another() {
+        for one in PURPOSES {
+            for other in PURPOSES {
+                assert!(one == other || !one.domain().starts_with(other.domain()));
+            }
+        }
+    }
+
+    #[test]
+    fn another_message_key_or_signature_is_refused() {
+        let mut rng = seeded(2);
+        let (key, stranger) = (AuthKey::generate(&mut rng), AuthKey::generate(&mut rng));
+        let signature = key.sign(Purpose::SessionProof, b"nonce");
+        let check = |public: AuthPublic, message: &[u8], signature: Signature, good: bool| {
+            let verdict = public.verify(Purpose::SessionProof, message, &signature);
+            assert_eq!(verdict, if good { Ok(()) } else { Err(BadSignature) });
+        };
+        check(key.public(), b"nonce", signature, true);
+        check(key.public(), b"nonce2", signature, false);
+        check(key.public(), b"", signature, false);
+        check(stranger.public(), b"nonce", signature, false);
+        check(
+            key.public(),
+            b"nonce",
+            Signature::from_bytes([0; 64]),
+            false,
+        );
+        for place in 0..64 {
+            let mut bytes = *signature.as_bytes();
+            bytes[place] ^= 1;
+            check(key.public(), b"nonce", Signature::from_bytes(bytes), false);
+        }
+    }
+
+    #[test]
+    fn public_keys_are_points_of_full_order() {
+        fn check(hex: &str, expected: Result<(), BadKey>) {
+            let bytes: [u8; 32] = from_hex(hex).try_into().unwrap();
+            assert_eq!(
+                IdentityPublic::from_bytes(bytes).map(|_| ()),
+                expected,
+                "{hex}"
+            );
+            assert_eq!(AuthPublic::from_bytes(bytes).map(|_| ()), expected, "{hex}");
+        }
+        // A good one; the neutral element; orders 2, 4 and 8; no point; a neutral element written as p + 1.
+        check(
+            "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c",
+            Ok(()),
+        );
+        check(
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            Err(BadKey),
+        );
+        check(
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            Err(BadKey),
+        );
+        check(
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            Err(BadKey),
+        );
+        check(
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            Err(BadKey),
+        );
+        check(
+            "0200000000000000000000000000000000000000000000000000000000000000",
+            Err(BadKey),
+        );
+        check(
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            Err(BadKey),
+        );
+    }
+
+    #[test]
+    fn secrets_round_trip() {
+        let key = IdentityKey::generate(&mut seeded(3));
+        let again = IdentityKey::from_secret(&key.secret());
+        assert_eq!(key.public(), again.public());
+        assert_eq!(
+            IdentityPublic::from_bytes(*key.public().as_bytes()),
+            Ok(key.public())
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        fn check(value: &dyn fmt::Debug, expected: &str) {
+            assert_eq!(format!("{value:?}"), expected);
+        }
+        let secret = Secret::from_bytes([1; 32]);
+        check(&IdentityKey::from_secret(&secret), "IdentityKey(..)");
+        check(&AuthKey::from_secret(&secret), "AuthKey(..)");
+        check(
+            &IdentityKey::from_secret(&secret).public(),
+            "IdentityPublic(8a88e3dd…)",
+        );
+        check(
+            &AuthKey::from_secret(&secret).public(),
+            "AuthPublic(8a88e3dd…)",
+        );
+        check(&Signature::from_bytes([0xcd; 64]), "Signature(cdcdcdcd…)");
+    }
+}

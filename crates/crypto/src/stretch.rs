@@ -163,3 +163,93 @@ pub(crate) fn stretch_into(
         .hash_password_into_with_memory(password, salt, output, blocks.as_mut_slice())
         .map_err(|_| StretchFailed)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::testing::to_hex;
+
+    /// Expected values: the reference C library. The vectors of RFC 9106 need a secret and associated
+    /// data, which this interface leaves out.
+    #[test]
+    fn stretching_agrees_with_the_reference_library() {
+        fn check(password: &[u8], salt: &[u8; 16], cost: Stretch, expected: &str) {
+            assert_eq!(
+                to_hex(stretch(password, salt, cost).unwrap().expose()),
+                expected
+            );
+        }
+        check(
+            b"password",
+            b"somesaltsomesalt",
+            Stretch::STANDARD,
+            "7664ad4ba1a3c999fcdd0991ffc2270f78302d2383233db5e7befc85d1bb1819",
+        );
+        check(
+            b"",
+            &[0; 16],
+            Stretch::LIGHT,
+            "cfa0d2d242da6703d311d7eefc922e39cc60c9f4ec93a67d20995be541a06be4",
+        );
+        check(
+            b"correct horse",
+            &std::array::from_fn(|place| place as u8),
+            Stretch::parse(256, 2, 4).unwrap(),
+            "561fa692be9487c38899b5e0d9cc1efdded2ab15a5776d9590fa7aab2cfc885f",
+        );
+    }
+
+    #[test]
+    fn costs_have_bounds() {
+        fn check(memory_kib: u32, passes: u32, lanes: u32, expected: Result<(), BadStretch>) {
+            let parsed = Stretch::parse(memory_kib, passes, lanes);
+            assert_eq!(
+                parsed.map(|_| ()),
+                expected,
+                "{memory_kib} {passes} {lanes}"
+            );
+        }
+        check(8, 1, 1, Ok(()));
+        check(65_536, 3, 1, Ok(()));
+        check(1_048_576, 16, 4, Ok(()));
+        check(1_048_577, 1, 1, Err(BadStretch::TooCostly));
+        check(65_536, 17, 1, Err(BadStretch::TooCostly));
+        check(65_536, 1, 5, Err(BadStretch::TooCostly));
+        check(u32::MAX, u32::MAX, u32::MAX, Err(BadStretch::TooCostly));
+        check(7, 1, 1, Err(BadStretch::Impossible));
+        check(31, 1, 4, Err(BadStretch::Impossible));
+        check(8, 0, 1, Err(BadStretch::Impossible));
+        check(8, 1, 0, Err(BadStretch::Impossible));
+        check(0, 0, 0, Err(BadStretch::Impossible));
+    }
+
+    #[test]
+    fn a_floor_refuses_what_is_weaker_in_anything() {
+        fn check(cost: (u32, u32, u32), good: bool) {
+            let cost = Stretch::parse(cost.0, cost.1, cost.2).unwrap();
+            let expected = if good {
+                Ok(cost)
+            } else {
+                Err(BadStretch::TooWeak)
+            };
+            assert_eq!(cost.at_least(Stretch::STANDARD), expected, "{cost:?}");
+        }
+        check((65_536, 3, 1), true);
+        check((131_072, 4, 4), true);
+        check((65_535, 3, 1), false);
+        check((1_048_576, 2, 1), false);
+        check((8, 16, 1), false);
+    }
+
+    #[test]
+    fn the_constants_are_within_the_bounds() {
+        for cost in [Stretch::STANDARD, Stretch::LIGHT] {
+            assert_eq!(
+                Stretch::parse(cost.memory_kib(), cost.passes(), cost.lanes()),
+                Ok(cost)
+            );
+        }
+    }
+}

@@ -121,3 +121,111 @@ pub fn perform(job: Job) -> Outcome {
         } => Outcome::Stretch(stretch(password.expose().as_bytes(), &salt, cost)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use super::*;
+    use crate::testing::seeded;
+    use crate::{PasswordRecord, ServerSetup};
+
+    fn password() -> Password {
+        Password::new("correct horse".to_owned())
+    }
+
+    fn registration(setup: &ServerSetup, seed: u8) -> Job {
+        let (state, request) = ClientRegistration::start(&password(), &mut seeded(1)).unwrap();
+        Job::FinishRegistration {
+            state,
+            password: password(),
+            response: setup.register(&request, "mira").unwrap(),
+            name: "mira".to_owned(),
+            stretch: Stretch::LIGHT,
+            seed: Secret::from_bytes([seed; 32]),
+        }
+    }
+
+    fn registered(job: Job) -> Registered {
+        match perform(job) {
+            Outcome::FinishRegistration(result) => result.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn login(setup: &ServerSetup, upload: &[u8], response_length: usize) -> Job {
+        let rng = &mut seeded(2);
+        let record = PasswordRecord::parse(upload).unwrap();
+        let (state, request) = ClientLogin::start(&password(), rng).unwrap();
+        let (_, mut response) = setup.login(Some(&record), &request, "mira", rng).unwrap();
+        response.truncate(response_length);
+        Job::FinishLogin {
+            state,
+            password: password(),
+            response,
+            name: "mira".to_owned(),
+            stretch: Stretch::LIGHT,
+            seed: Secret::from_bytes([2; 32]),
+        }
+    }
+
+    fn stretching() -> Job {
+        Job::Stretch {
+            password: password(),
+            salt: [3; 16],
+            stretch: Stretch::LIGHT,
+        }
+    }
+
+    #[test]
+    fn jobs_do_what_their_functions_do() {
+        let setup = ServerSetup::generate(&mut seeded(3));
+        let registered = registered(registration(&setup, 1));
+        match perform(login(&setup, &registered.upload, usize::MAX)) {
+            Outcome::FinishLogin(Ok(done)) => assert_eq!(done.export, registered.export),
+            other => panic!("{other:?}"),
+        }
+        match perform(stretching()) {
+            Outcome::Stretch(Ok(secret)) => {
+                assert_eq!(
+                    secret,
+                    stretch(b"correct horse", &[3; 16], Stretch::LIGHT).unwrap()
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_same_job_has_the_same_outcome() {
+        let setup = ServerSetup::generate(&mut seeded(3));
+        let upload = |seed| registered(registration(&setup, seed)).upload;
+        assert_eq!(upload(1), upload(1));
+        assert_ne!(upload(1), upload(2));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        fn check(value: &dyn fmt::Debug, expected: &str) {
+            assert_eq!(format!("{value:?}"), expected);
+        }
+        let setup = ServerSetup::generate(&mut seeded(3));
+        let upload = registered(registration(&setup, 1)).upload;
+        check(&registration(&setup, 1), "FinishRegistration(..)");
+        check(&login(&setup, &upload, usize::MAX), "FinishLogin(..)");
+        check(&stretching(), "Stretch(..)");
+        check(
+            &perform(registration(&setup, 1)),
+            "FinishRegistration(Ok(Registered(..)))",
+        );
+        check(
+            &perform(login(&setup, &upload, usize::MAX)),
+            "FinishLogin(Ok(LoggedIn(..)))",
+        );
+        check(
+            &perform(login(&setup, &upload, 7)),
+            "FinishLogin(Err(Malformed))",
+        );
+        check(&perform(stretching()), "Stretch(Ok(Secret<32>(..)))");
+    }
+}

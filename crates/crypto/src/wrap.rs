@@ -132,3 +132,117 @@ fn derive(from: &[u8], info: &[u8]) -> SealKey {
         .expect("32 bytes are half a block");
     SealKey::from_secret(Secret::from_bytes(*key))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::testing::{Scripted, damaged, seeded, to_hex};
+
+    const ACCOUNT: [u8; 16] = [5; 16];
+
+    fn export(byte: u8) -> ExportKey {
+        ExportKey::from_secret(Secret::from_bytes([byte; 64]))
+    }
+
+    /// Expected values: HKDF from Python's `hmac`, then libsodium.
+    #[test]
+    fn stored_bytes_do_not_drift() {
+        let identity = IdentityKey::from_secret(&Secret::from_bytes([1; 32]));
+        let nonce = || Scripted::new(&[&[9; 24]]);
+        assert_eq!(
+            to_hex(
+                export(4)
+                    .wrap_identity(&mut nonce(), &identity, &ACCOUNT)
+                    .as_bytes()
+            ),
+            "0909090909090909090909090909090909090909090909090c364ddcac0ddc2ee49950ef55725cd204db7e19\
+             b5c4dd8f4df81176c2e7a418d1b1ce049404efffe3ce3a743ba7ed8d"
+        );
+        let store_key = SealKey::from_secret(Secret::from_bytes([3; 32]));
+        assert_eq!(
+            to_hex(&wrap_store_key(
+                &mut nonce(),
+                &Secret::from_bytes([4; 32]),
+                &store_key
+            )),
+            "0909090909090909090909090909090909090909090909099ef34f1cda807da4d7c35e3ae5c62af958b8b3fa\
+             174b4e61429ab673e685f575464aa3192eba275c90d2b0e33b51b691"
+        );
+    }
+
+    #[test]
+    fn an_identity_unwraps_for_its_password_and_account_only() {
+        let mut rng = seeded(1);
+        let identity = IdentityKey::generate(&mut rng);
+        let wrapped = export(4).wrap_identity(&mut rng, &identity, &ACCOUNT);
+        let check = |export: ExportKey, account: [u8; 16], good: bool| {
+            let public = export
+                .unwrap_identity(&wrapped, &account)
+                .map(|key| key.public());
+            assert_eq!(
+                public,
+                if good {
+                    Ok(identity.public())
+                } else {
+                    Err(BadSeal)
+                }
+            );
+        };
+        check(export(4), ACCOUNT, true);
+        check(export(5), ACCOUNT, false);
+        check(export(4), [6; 16], false);
+    }
+
+    #[test]
+    fn damaged_wraps_do_not_open() {
+        let mut rng = seeded(2);
+        let identity = IdentityKey::generate(&mut rng);
+        let wrapped = export(4).wrap_identity(&mut rng, &identity, &ACCOUNT);
+        for bytes in damaged(wrapped.as_bytes()) {
+            let opened = WrappedIdentity::from_bytes(&bytes)
+                .and_then(|wrapped| export(4).unwrap_identity(&wrapped, &ACCOUNT));
+            assert_eq!(opened.map(|key| key.public()), Err(BadSeal));
+        }
+        let (stretched, store_key) = (Secret::from_bytes([4; 32]), SealKey::generate(&mut rng));
+        let wrapped = wrap_store_key(&mut rng, &stretched, &store_key);
+        for bytes in damaged(&wrapped) {
+            assert_eq!(unwrap_store_key(&stretched, &bytes), Err(BadSeal));
+        }
+    }
+
+    #[test]
+    fn a_store_key_unwraps_for_its_password_only() {
+        let mut rng = seeded(3);
+        let (stretched, store_key) = (Secret::random(&mut rng), SealKey::generate(&mut rng));
+        let wrapped = wrap_store_key(&mut rng, &stretched, &store_key);
+        assert_eq!(unwrap_store_key(&stretched, &wrapped), Ok(store_key));
+        assert_eq!(
+            unwrap_store_key(&Secret::random(&mut rng), &wrapped),
+            Err(BadSeal)
+        );
+    }
+
+    #[test]
+    fn wrapped_identities_have_one_length() {
+        fn check(length: usize, good: bool) {
+            assert_eq!(
+                WrappedIdentity::from_bytes(&vec![0; length]).is_ok(),
+                good,
+                "{length}"
+            );
+        }
+        check(0, false);
+        check(71, false);
+        check(72, true);
+        check(73, false);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        assert_eq!(format!("{:?}", export(4)), "ExportKey(..)");
+        let wrapped = WrappedIdentity::from_bytes(&[0; 72]);
+        assert_eq!(format!("{wrapped:?}"), "Ok(WrappedIdentity(..))");
+    }
+}

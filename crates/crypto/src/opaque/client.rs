@@ -11,7 +11,8 @@ use opaque_ke::{
 };
 
 use super::{
-    Argon2id, CONTEXT, LoginError, SessionKey, Suite, identifiers, malformed, refused, take,
+    Argon2id, CONTEXT, LoginError, SessionKey, Suite, exactly, identifiers, length, malformed,
+    refused, take,
 };
 use crate::{ExportKey, Password, Randomness, Stretch};
 
@@ -46,7 +47,9 @@ impl ClientRegistration {
         stretch: Stretch,
         rng: &mut dyn Randomness,
     ) -> Result<Registered, LoginError> {
-        let response = RegistrationResponse::deserialize(response).map_err(malformed)?;
+        let response =
+            RegistrationResponse::deserialize(exactly(length::REGISTRATION_RESPONSE, response)?)
+                .map_err(malformed)?;
         let ksf = Argon2id(stretch);
         let parameters = ClientRegistrationFinishParameters::new(identifiers(name), Some(&ksf));
         let mut finished = self
@@ -115,7 +118,8 @@ impl ClientLogin {
         stretch: Stretch,
         rng: &mut dyn Randomness,
     ) -> Result<LoggedIn, LoginError> {
-        let response = CredentialResponse::deserialize(response).map_err(malformed)?;
+        let response =
+            CredentialResponse::deserialize(exactly(length::KE2, response)?).map_err(malformed)?;
         let ksf = Argon2id(stretch);
         let parameters =
             ClientLoginFinishParameters::new(Some(CONTEXT), identifiers(name), Some(&ksf));

@@ -10,7 +10,9 @@ use opaque_ke::{
 };
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{CONTEXT, LoginError, SessionKey, Suite, identifiers, malformed, refused, take};
+use super::{
+    CONTEXT, LoginError, SessionKey, Suite, exactly, identifiers, length, malformed, refused, take,
+};
 use crate::Randomness;
 
 /// The server's long-term secrets: one for all accounts, in a file of its own.
@@ -39,13 +41,9 @@ impl ServerSetup {
     /// # Errors
     /// [`LoginError::Malformed`] for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoginError> {
-        let setup = opaque_ke::ServerSetup::deserialize(bytes).map_err(malformed)?;
-        // The library ignores what follows; a longer file is not one of ours.
-        if setup.serialize().len() == bytes.len() {
-            Ok(Self(setup))
-        } else {
-            Err(LoginError::Malformed)
-        }
+        opaque_ke::ServerSetup::deserialize(exactly(length::SERVER_SETUP, bytes)?)
+            .map(Self)
+            .map_err(malformed)
     }
 
     /// Answers a registration request for the canonical `name`.
@@ -55,7 +53,9 @@ impl ServerSetup {
     /// # Errors
     /// [`LoginError::Malformed`].
     pub fn register(&self, request: &[u8], name: &str) -> Result<Vec<u8>, LoginError> {
-        let request = RegistrationRequest::deserialize(request).map_err(malformed)?;
+        let request =
+            RegistrationRequest::deserialize(exactly(length::REGISTRATION_REQUEST, request)?)
+                .map_err(malformed)?;
         let started =
             ServerRegistration::start(&self.0, request, name.as_bytes()).map_err(malformed)?;
         Ok(started.message.serialize().to_vec())
@@ -75,7 +75,8 @@ impl ServerSetup {
         name: &str,
         rng: &mut dyn Randomness,
     ) -> Result<(ServerLogin, Vec<u8>), LoginError> {
-        let request = CredentialRequest::deserialize(request).map_err(malformed)?;
+        let request =
+            CredentialRequest::deserialize(exactly(length::KE1, request)?).map_err(malformed)?;
         let started = opaque_ke::ServerLogin::start(
             &mut &mut *rng,
             &self.0,
@@ -117,7 +118,8 @@ impl PasswordRecord {
     /// # Errors
     /// [`LoginError::Malformed`].
     pub fn parse(upload: &[u8]) -> Result<Self, LoginError> {
-        let parsed = ServerRegistration::deserialize(upload).map_err(malformed)?;
+        let parsed =
+            ServerRegistration::deserialize(exactly(length::RECORD, upload)?).map_err(malformed)?;
         Ok(Self {
             parsed,
             bytes: Zeroizing::new(upload.to_vec()),
@@ -149,7 +151,8 @@ impl ServerLogin {
     /// # Errors
     /// [`LoginError::Malformed`] for what is no such message, [`LoginError::Refused`] for a wrong one.
     pub fn finish(self, finalization: &[u8]) -> Result<SessionKey, LoginError> {
-        let message = CredentialFinalization::deserialize(finalization).map_err(malformed)?;
+        let message = CredentialFinalization::deserialize(exactly(length::KE3, finalization)?)
+            .map_err(malformed)?;
         let mut finished = self
             .state
             .finish(message, server_parameters(&self.name))
