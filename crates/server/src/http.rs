@@ -1,0 +1,163 @@
+//! What the server answers over HTTP: the way to connect, health, metrics, and a short page for
+//! people. Requests with a foreign `Host` or `Origin` are turned away before anything else.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::middleware::{self, Next};
+use axum::routing::{any, get};
+use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+
+use crate::socket::Sockets;
+use crate::socket::listen::{self, Peer};
+
+/// The subprotocol of `GET /connect`.
+pub const SUBPROTOCOL: &str = "portcullis.v1";
+
+/// Judges a request's `Origin` and `Host`. The error is the sentence the peer is told.
+pub type Admit = Arc<dyn Fn(Option<&str>, Option<&str>) -> Result<(), String> + Send + Sync>;
+
+/// What the HTTP side needs to know.
+#[derive(Clone)]
+pub struct Site {
+    /// Where upgraded connections go.
+    pub sockets: Arc<Sockets>,
+    /// Who may ask at all.
+    pub admit: Admit,
+    /// The one address whose `X-Forwarded-For` is believed.
+    pub behind_proxy: Option<IpAddr>,
+}
+
+/// The routes of the server. `more` is added to them, behind the same checks.
+pub fn router(site: Site, more: Router) -> Router {
+    Router::new()
+        .route("/", get(front_page))
+        .route("/connect", any(connect))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics))
+        .with_state(site.clone())
+        .merge(more)
+        .layer(middleware::from_fn_with_state(site, admit))
+}
+
+const FRONT_PAGE: &str = "\
+This is a Portcullis server: end-to-end encrypted chat.
+
+To connect, use the terminal client:
+
+    portcullis chat --server ws://HOST:PORT
+
+Programs speak JSON over a WebSocket at /connect, subprotocol portcullis.v1.
+";
+
+async fn front_page() -> Response<Body> {
+    text(StatusCode::OK, FRONT_PAGE)
+}
+
+async fn connect(State(site): State<Site>, request: Request<Body>) -> Response<Body> {
+    let Some(peer) = peer(&request, site.behind_proxy) else {
+        return text(StatusCode::BAD_REQUEST, "The proxy names no address.\n");
+    };
+    listen::upgrade(&site.sockets, request, peer, Some(SUBPROTOCOL))
+}
+
+async fn metrics(State(site): State<Site>, request: Request<Body>) -> Response<Body> {
+    let local = peer(&request, site.behind_proxy).is_some_and(|peer| peer.ip().is_loopback());
+    if !local {
+        return text(
+            StatusCode::FORBIDDEN,
+            "Metrics are for this machine only.\n",
+        );
+    }
+    text(StatusCode::OK, site.sockets.metrics().render())
+}
+
+/// Turns away whoever must not ask: see the defence `admit_origin`.
+async fn admit(State(site): State<Site>, request: Request<Body>, next: Next) -> Response<Body> {
+    let headers = request.headers();
+    match (sole(headers, &ORIGIN), sole(headers, &HOST)) {
+        (Ok(origin), Ok(host)) => match (site.admit)(origin, host) {
+            Ok(()) => next.run(request).await,
+            Err(sentence) => text(StatusCode::FORBIDDEN, sentence + "\n"),
+        },
+        _ => text(
+            StatusCode::BAD_REQUEST,
+            "Host and Origin must be plain and given once.\n",
+        ),
+    }
+}
+
+/// The value of a header that may come at most once, in visible ASCII.
+fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ()> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(());
+    }
+    first
+        .map(|value| value.to_str().map_err(|_| ()))
+        .transpose()
+}
+
+/// Who asks. Behind a proxy that is the last address it added to `X-Forwarded-For`; `None`: it
+/// added none.
+fn peer(request: &Request<Body>, behind_proxy: Option<IpAddr>) -> Option<SocketAddr> {
+    let Peer(direct) = *request.extensions().get::<Peer>()?;
+    if behind_proxy != Some(direct.ip()) {
+        return Some(direct);
+    }
+    let forwarded = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .iter()
+        .next_back()?;
+    let nearest = forwarded.to_str().ok()?.rsplit(',').next()?.trim();
+    Some(SocketAddr::new(nearest.parse().ok()?, direct.port()))
+}
+
+fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    response
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_proxy_is_believed() {
+        fn check(direct: &str, forwarded: &[&str], expected: Option<&str>) {
+            let mut request = Request::new(Body::empty());
+            request
+                .extensions_mut()
+                .insert(Peer(SocketAddr::new(direct.parse().unwrap(), 5)));
+            for line in forwarded {
+                let line = HeaderValue::from_str(line).unwrap();
+                request.headers_mut().append("x-forwarded-for", line);
+            }
+            let expected = expected.map(|ip| SocketAddr::new(ip.parse().unwrap(), 5));
+            let proxy = Some("10.0.0.1".parse().unwrap());
+            assert_eq!(peer(&request, proxy), expected, "{direct} {forwarded:?}");
+        }
+        check("10.0.0.2", &["1.2.3.4"], Some("10.0.0.2"));
+        check("10.0.0.1", &["1.2.3.4"], Some("1.2.3.4"));
+        check("10.0.0.1", &["6.6.6.6, 1.2.3.4"], Some("1.2.3.4"));
+        check("10.0.0.1", &["6.6.6.6", "1.2.3.4"], Some("1.2.3.4"));
+        check("10.0.0.1", &["::1"], Some("::1"));
+        check("10.0.0.1", &["nonsense"], None);
+        check("10.0.0.1", &[], None);
+    }
+}

@@ -1,0 +1,31 @@
+//! How a connection ends: what waits is written, our side is shut, and the peer gets a moment to
+//! read it all. A socket closed with unread bytes would answer with a reset, and the peer's kernel
+//! would throw the close frame away. Source: RFC 6455 section 7.1.1.
+
+use std::net::Shutdown;
+use std::sync::Arc;
+
+use super::connection::Connection;
+use super::limits::LINGER_BYTES;
+use super::reader::{ReadSide, fill};
+
+/// Ends `connection`, within [`super::Settings::linger`].
+pub(super) async fn linger(connection: Arc<Connection>, mut side: ReadSide) {
+    let wait = connection.sockets.settings.linger;
+    // However it ends, the next step is the same.
+    let _ = tokio::time::timeout(wait, farewell(&connection, &mut side)).await;
+    connection.kill();
+    connection.sockets.forget(connection.id());
+}
+
+async fn farewell(connection: &Connection, side: &mut ReadSide) {
+    connection.drained().await;
+    connection.hang_up(Shutdown::Write);
+    let mut thrown_away = 0;
+    while let Some(count) = fill(connection, side, <[u8]>::len).await {
+        thrown_away += count;
+        if thrown_away > LINGER_BYTES {
+            return;
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The accept loop: TCP, TLS where it is asked for, HTTP, and the way out of HTTP for those who
+//! upgrade. It is our own, and not axum's, because the socket must come out of it again whole.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tower::Service as _;
+
+use super::handshake::{self, Refused};
+use super::{Sockets, Stream};
+use crate::metrics::Metrics;
+
+/// The address that a request came from; in the extensions of every request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Accepts connections and serves `router` on them until it is dropped.
+pub async fn listen(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    sockets: Arc<Sockets>,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                Metrics::count(&sockets.metrics.accepted);
+                if let Some(place) = Place::take(&sockets) {
+                    let (tls, router) = (tls.clone(), router.clone());
+                    sockets
+                        .runtime
+                        .spawn(serve(stream, peer, tls, router, place));
+                } else {
+                    Metrics::count(&sockets.metrics.turned_away);
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "can't accept connections for the moment");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Answers a handshake, and takes the socket out of HTTP once the answer is written.
+pub fn upgrade(
+    sockets: &Arc<Sockets>,
+    mut request: Request<Body>,
+    peer: SocketAddr,
+    subprotocol: Option<&'static str>,
+) -> Response<Body> {
+    let answered = handshake::answer(&request, subprotocol);
+    let response = match answered {
+        Ok(response) => response,
+        Err(refused) => return refused.response(subprotocol),
+    };
+    let Some(upgrading) = request
+        .extensions_mut()
+        .remove::<hyper::upgrade::OnUpgrade>()
+    else {
+        return Refused::NoUpgrade.response(subprotocol);
+    };
+    let sockets = Arc::clone(sockets);
+    tokio::spawn(async move {
+        // A peer that has gone before the answer was written is nobody's loss.
+        if let Ok(upgraded) = upgrading.await
+            && let Some((stream, first)) = take_out(upgraded)
+        {
+            sockets.adopt(stream, peer, first);
+        }
+    });
+    response
+}
+
+/// How long to wait when the system has no more file descriptors or memory for connections.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bytes of HTTP headers that are read before they are too many.
+const HTTP_BUFFER: usize = 16 * 1024;
+
+/// One of the server's places for connections, held while the socket speaks HTTP.
+struct Place(Arc<Sockets>);
+
+impl Place {
+    fn take(sockets: &Arc<Sockets>) -> Option<Self> {
+        let handshaking = sockets.handshaking.fetch_add(1, Ordering::Relaxed);
+        let place = Place(Arc::clone(sockets));
+        (handshaking + sockets.count() < sockets.settings.connections).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.handshaking.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    place: Place,
+) {
+    // Frames are gathered before they are written: waiting for more would only add delay.
+    let _ = stream.set_nodelay(true);
+    let wait = place.0.settings.handshake;
+    match tls {
+        None => serve_http(TokioIo::new(stream), peer, router, wait).await,
+        Some(tls) => {
+            if let Ok(Ok(stream)) = tokio::time::timeout(wait, tls.accept(stream)).await {
+                serve_http(TokioIo::new(stream), peer, router, wait).await;
+            }
+        }
+    }
+    drop(place);
+}
+
+async fn serve_http<I>(io: TokioIo<I>, peer: SocketAddr, router: Router, wait: Duration)
+where
+    TokioIo<I>: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let service = service_fn(move |mut request: Request<hyper::body::Incoming>| {
+        let mut router = router.clone();
+        async move {
+            request.extensions_mut().insert(Peer(peer));
+            router
+                .call(request.map(Body::new))
+                .await
+                .or_else(|never: Infallible| match never {})
+                as Result<Response<Body>, Infallible>
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(wait)
+        .max_buf_size(HTTP_BUFFER)
+        .serve_connection(io, service)
+        .with_upgrades();
+    // Whatever goes wrong with HTTP concerns this peer alone, and it has been told.
+    let _ = connection.await;
+}
+
+/// The socket inside an upgraded connection, and what came behind the handshake.
+fn take_out(upgraded: Upgraded) -> Option<(Stream, Bytes)> {
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => Some((Stream::Plain(parts.io.into_inner()), parts.read_buf)),
+        Err(upgraded) => {
+            let parts = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>().ok()?;
+            Some((Stream::Tls(Box::new(parts.io.into_inner())), parts.read_buf))
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
