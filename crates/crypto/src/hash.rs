@@ -1,7 +1,7 @@
 //! Hashes of public data, each under a context, and the hash chain of a conversation.
 //!
 //! BLAKE3 in its key-derivation mode, so that a hash made in one context can't pass in another. Leaves
-//! out passwords (see [`stretch`](crate::stretch)). Source: the BLAKE3 paper, section 2.3.
+//! out passwords (see [`stretch`](mod@crate::stretch)). Source: the BLAKE3 paper, section 2.3.
 
 use std::fmt;
 

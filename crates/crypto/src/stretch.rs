@@ -154,8 +154,8 @@ pub(crate) fn stretch_into(
     let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(output.len()))
         .map_err(|_| StretchFailed)?;
     let count = params.block_count();
-    // The memory can be rebuilt into the password's guess, so it is wiped too; and a machine
-    // that has not enough of it gets an error instead of an abort.
+    // What the memory holds at the end would let a guess be checked, so it is wiped. It is asked for
+    // by hand, so that a machine without enough of it gets an error instead of an abort.
     let mut blocks = Zeroizing::new(Vec::new());
     blocks.try_reserve_exact(count).map_err(|_| StretchFailed)?;
     blocks.resize(count, Block::default());

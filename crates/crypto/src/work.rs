@@ -50,7 +50,7 @@ pub enum Job {
         /// Fresh randomness for this job alone.
         seed: Secret<32>,
     },
-    /// Stretching a password for the local store: see [`stretch`].
+    /// Stretching a password for the local store: see [`stretch()`].
     Stretch {
         /// The password as typed.
         password: Password,

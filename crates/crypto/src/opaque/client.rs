@@ -76,7 +76,7 @@ impl fmt::Debug for ClientRegistration {
 
 /// What a client has when its registration is done.
 pub struct Registered {
-    /// For the server: the [`PasswordRecord`], 192 bytes.
+    /// For the server: the [`PasswordRecord`](crate::PasswordRecord), 192 bytes.
     pub upload: Vec<u8>,
     /// For the client: the same after each later login.
     pub export: ExportKey,
