@@ -1,5 +1,501 @@
-//! Under construction.
+//! A store in memory, for the simulator, the range and tests. It keeps every promise of [`Store`] but
+//! outliving the process; [`MemoryStore::crash`] stands in for that. Each table journals what a write
+//! replaced, so that a transaction costs what it changes, not what is stored.
 
-/// Under construction.
+mod table;
+
+use core::cell::{Ref, RefCell};
+use core::ops::Bound::{Excluded, Unbounded};
+
+use portcullis_proto::{
+    Access, AccountId, ChannelName, ConversationId, ConversationKind, DeviceId, Envelope,
+    Reference, Role, Seen, Timestamp, UserName,
+};
+
+use self::table::{Journaled, Table};
+use super::{
+    Account, AppendError, Conversation, Device, InsertError, Invite, Login, Membership, Page,
+    Place, Store, StoreError, StoredEnvelope, StoredList, Token, TokenHash,
+};
+
+/// What a caller gets that breaks the order of calls, or names what isn't there.
+const MISUSE: StoreError = StoreError::Io;
+
+/// A store in memory.
 #[derive(Debug, Default)]
-pub struct MemoryStore;
+pub struct MemoryStore {
+    state: RefCell<State>,
+}
+
+impl MemoryStore {
+    /// Forgets everything that was not committed, as a process does that is killed.
+    pub fn crash(&self) {
+        let mut state = self.state.borrow_mut();
+        if state.in_transaction {
+            state.rollback();
+        }
+    }
+
+    fn read(&self) -> Ref<'_, State> {
+        self.state.borrow()
+    }
+
+    fn write<T, E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&mut State) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut state = self.state.borrow_mut();
+        if !state.in_transaction {
+            return Err(MISUSE.into());
+        }
+        change(&mut state)
+    }
+}
+
+impl Store for MemoryStore {
+    fn begin(&self) -> Result<(), StoreError> {
+        let mut state = self.state.borrow_mut();
+        if state.in_transaction {
+            return Err(MISUSE);
+        }
+        state.in_transaction = true;
+        Ok(())
+    }
+
+    fn commit(&self) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.tables().map(Journaled::keep);
+            state.end();
+            Ok(())
+        })
+    }
+
+    fn rollback(&self) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.rollback();
+            Ok(())
+        })
+    }
+
+    fn savepoint(&self) -> Result<(), StoreError> {
+        self.write(|state| {
+            let marks = state.tables().map(|table| table.mark());
+            match state.request.replace(marks) {
+                None => Ok(()),
+                Some(_) => Err(MISUSE),
+            }
+        })
+    }
+
+    fn release(&self) -> Result<(), StoreError> {
+        self.write(|state| state.request.take().map(|_| ()).ok_or(MISUSE))
+    }
+
+    fn rollback_to_savepoint(&self) -> Result<(), StoreError> {
+        self.write(|state| {
+            let marks = state.request.take().ok_or(MISUSE)?;
+            for (table, mark) in state.tables().into_iter().zip(marks) {
+                table.undo_to(mark);
+            }
+            Ok(())
+        })
+    }
+
+    fn insert_account(&self, account: &Account) -> Result<(), InsertError> {
+        self.write(|state| {
+            if state.accounts.has(&account.id) || state.names.has(&account.name) {
+                return Err(InsertError::Taken);
+            }
+            state.names.put(account.name.clone(), account.id);
+            state.accounts.put(account.id, account.clone());
+            Ok(())
+        })
+    }
+
+    fn account(&self, account: AccountId) -> Result<Option<Account>, StoreError> {
+        Ok(self.read().accounts.get(&account).cloned())
+    }
+
+    fn account_by_name(&self, name: &UserName) -> Result<Option<Account>, StoreError> {
+        let state = self.read();
+        let id = state.names.get(name);
+        Ok(id.and_then(|id| state.accounts.get(id)).cloned())
+    }
+
+    fn accounts(&self, after: Option<&UserName>, limit: u32) -> Result<Vec<Account>, StoreError> {
+        let state = self.read();
+        let ids = state.names.after(after).map(|(_, id)| id);
+        let accounts = ids.filter_map(|id| state.accounts.get(id).cloned());
+        Ok(accounts.take(limit as usize).collect())
+    }
+
+    fn set_login(&self, account: AccountId, login: &Login) -> Result<(), StoreError> {
+        self.write(|state| {
+            state
+                .accounts
+                .change(&account, |row| row.login = login.clone())
+        })
+    }
+
+    fn set_disabled(&self, account: AccountId, disabled: bool) -> Result<(), StoreError> {
+        self.write(|state| {
+            state
+                .accounts
+                .change(&account, |row| row.disabled = disabled)
+        })
+    }
+
+    fn insert_list(&self, account: AccountId, list: &StoredList) -> Result<(), InsertError> {
+        self.write(|state| {
+            state.accounts.get(&account).ok_or(MISUSE)?;
+            if state.lists.has(&(account, list.version)) {
+                return Err(InsertError::Taken);
+            }
+            state.lists.put((account, list.version), list.clone());
+            Ok(())
+        })
+    }
+
+    fn newest_list(&self, account: AccountId) -> Result<Option<StoredList>, StoreError> {
+        let state = self.read();
+        let mut lists = state.lists.rows.range((account, 0)..=(account, u64::MAX));
+        Ok(lists.next_back().map(|(_, list)| list.clone()))
+    }
+
+    fn lists(
+        &self,
+        account: AccountId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredList>, StoreError> {
+        let state = self.read();
+        let lists = state.lists.after(Some(&(account, after)));
+        let own = lists
+            .take_while(|((of, _), _)| *of == account)
+            .map(|(_, list)| list.clone());
+        Ok(own.take(limit as usize).collect())
+    }
+
+    fn put_device(&self, device: &Device) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.accounts.get(&device.account).ok_or(MISUSE)?;
+            match state.devices.get(&device.id) {
+                Some(before) if before.account != device.account => return Err(MISUSE),
+                _ => state.devices.put(device.id, device.clone()),
+            }
+            Ok(())
+        })
+    }
+
+    fn device(&self, device: DeviceId) -> Result<Option<Device>, StoreError> {
+        Ok(self.read().devices.get(&device).cloned())
+    }
+
+    fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.devices.get(&token.device).ok_or(MISUSE)?;
+            state.tokens.put(token.hash, *token);
+            Ok(())
+        })
+    }
+
+    fn token(&self, hash: TokenHash) -> Result<Option<Token>, StoreError> {
+        Ok(self.read().tokens.get(&hash).copied())
+    }
+
+    fn drop_token(&self, hash: TokenHash) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.tokens.remove(hash);
+            Ok(())
+        })
+    }
+
+    fn drop_tokens(&self, device: DeviceId) -> Result<(), StoreError> {
+        self.write(|state| {
+            let tokens = state
+                .tokens
+                .rows
+                .values()
+                .filter(|token| token.device == device);
+            let hashes: Vec<_> = tokens.map(|token| token.hash).collect();
+            hashes
+                .into_iter()
+                .for_each(|hash| state.tokens.remove(hash));
+            Ok(())
+        })
+    }
+
+    fn put_invite(&self, invite: &Invite) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.invites.put(invite.hash, *invite);
+            Ok(())
+        })
+    }
+
+    fn take_invite(&self, hash: TokenHash, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(|state| {
+            let good = state
+                .invites
+                .get(&hash)
+                .is_some_and(|invite| now < invite.expires_at);
+            if good {
+                state.invites.remove(hash);
+            }
+            Ok(good)
+        })
+    }
+
+    fn insert_conversation(&self, conversation: &Conversation) -> Result<(), InsertError> {
+        self.write(|state| {
+            if state.conversations.has(&conversation.id) || state.channels.has(&conversation.name) {
+                return Err(InsertError::Taken);
+            }
+            state
+                .channels
+                .put(conversation.name.clone(), conversation.id);
+            state
+                .conversations
+                .put(conversation.id, conversation.clone());
+            Ok(())
+        })
+    }
+
+    fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
+        Ok(self.read().conversations.get(&id).cloned())
+    }
+
+    fn conversation_by_name(&self, name: &ChannelName) -> Result<Option<Conversation>, StoreError> {
+        let state = self.read();
+        let id = state.channels.get(name);
+        Ok(id.and_then(|id| state.conversations.get(id)).cloned())
+    }
+
+    fn open_channels(
+        &self,
+        after: Option<&ChannelName>,
+        limit: u32,
+    ) -> Result<Vec<Conversation>, StoreError> {
+        let state = self.read();
+        let ids = state.channels.after(after).map(|(_, id)| id);
+        let open = ids
+            .filter_map(|id| state.conversations.get(id))
+            .filter(|conversation| {
+                conversation.kind == ConversationKind::Channel
+                    && conversation.access == Access::Open
+            });
+        Ok(open.take(limit as usize).cloned().collect())
+    }
+
+    fn membership(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+    ) -> Result<Option<Membership>, StoreError> {
+        Ok(self
+            .read()
+            .memberships
+            .get(&(account, conversation))
+            .cloned())
+    }
+
+    fn put_membership(
+        &self,
+        account: AccountId,
+        conversation: ConversationId,
+        membership: &Membership,
+    ) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.accounts.get(&account).ok_or(MISUSE)?;
+            state.conversations.get(&conversation).ok_or(MISUSE)?;
+            let key = (account, conversation);
+            let before = state
+                .memberships
+                .get(&key)
+                .map_or(0, |row| counted(row.role));
+            let count = state.counts.get(&conversation).copied().unwrap_or(0);
+            let after = (count + counted(membership.role)).saturating_sub(before);
+            state.counts.put(conversation, after);
+            state.memberships.put(key, membership.clone());
+            Ok(())
+        })
+    }
+
+    fn memberships(
+        &self,
+        account: AccountId,
+        after: Option<ConversationId>,
+        limit: u32,
+    ) -> Result<Vec<(Conversation, Membership)>, StoreError> {
+        let state = self.read();
+        let lowest = (account, ConversationId::from_bytes([0; 16]));
+        let own = match after {
+            Some(after) => state
+                .memberships
+                .rows
+                .range((Excluded((account, after)), Unbounded)),
+            None => state.memberships.rows.range(lowest..),
+        };
+        let own = own.take_while(|((of, _), _)| *of == account);
+        let pairs = own.filter_map(|((_, id), membership)| {
+            Some((state.conversations.get(id)?.clone(), membership.clone()))
+        });
+        Ok(pairs.take(limit as usize).collect())
+    }
+
+    fn member_count(&self, conversation: ConversationId) -> Result<u64, StoreError> {
+        Ok(self.read().counts.get(&conversation).copied().unwrap_or(0))
+    }
+
+    fn append(
+        &self,
+        conversation: ConversationId,
+        envelopes: &[StoredEnvelope],
+    ) -> Result<(), AppendError> {
+        self.write(|state| {
+            for stored in envelopes {
+                if stored.envelope.conversation != conversation {
+                    return Err(MISUSE.into());
+                }
+                state.append(stored)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn place_of(
+        &self,
+        device: DeviceId,
+        reference: Reference,
+    ) -> Result<Option<Place>, StoreError> {
+        Ok(self.read().places.get(&(device, reference)).copied())
+    }
+
+    fn fetch(
+        &self,
+        conversation: ConversationId,
+        after: u64,
+        upto: u64,
+        limit: u32,
+        bytes: usize,
+    ) -> Result<Page, StoreError> {
+        let state = self.read();
+        let base = state.base(conversation, after)?;
+        let log = state.log.after(Some(&(conversation, base.seq)));
+        let log = log.take_while(|((of, seq), _)| *of == conversation && *seq <= upto);
+        let mut envelopes: Vec<Envelope> = Vec::new();
+        let mut room = bytes;
+        for (_, stored) in log.take(limit as usize) {
+            let length = stored.envelope.body.as_slice().len();
+            if length > room && !envelopes.is_empty() {
+                break;
+            }
+            room = room.saturating_sub(length);
+            envelopes.push(stored.envelope.clone());
+        }
+        Ok(Page { base, envelopes })
+    }
+}
+
+/// How many tables there are, for what is kept about each.
+const TABLES: usize = 12;
+
+#[derive(Debug, Default)]
+struct State {
+    in_transaction: bool,
+    /// While a request runs: how much each table had journaled before it.
+    request: Option<[usize; TABLES]>,
+    accounts: Table<AccountId, Account>,
+    names: Table<UserName, AccountId>,
+    lists: Table<(AccountId, u64), StoredList>,
+    devices: Table<DeviceId, Device>,
+    tokens: Table<TokenHash, Token>,
+    invites: Table<TokenHash, Invite>,
+    conversations: Table<ConversationId, Conversation>,
+    channels: Table<ChannelName, ConversationId>,
+    memberships: Table<(AccountId, ConversationId), Membership>,
+    counts: Table<ConversationId, u64>,
+    log: Table<(ConversationId, u64), StoredEnvelope>,
+    places: Table<(DeviceId, Reference), Place>,
+}
+
+impl State {
+    fn tables(&mut self) -> [&mut dyn Journaled; TABLES] {
+        [
+            &mut self.accounts,
+            &mut self.names,
+            &mut self.lists,
+            &mut self.devices,
+            &mut self.tokens,
+            &mut self.invites,
+            &mut self.conversations,
+            &mut self.channels,
+            &mut self.memberships,
+            &mut self.counts,
+            &mut self.log,
+            &mut self.places,
+        ]
+    }
+
+    fn rollback(&mut self) {
+        self.tables().map(|table| table.undo_to(0));
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.in_transaction = false;
+        self.request = None;
+    }
+
+    fn append(&mut self, stored: &StoredEnvelope) -> Result<(), AppendError> {
+        let envelope = &stored.envelope;
+        let conversation = self
+            .conversations
+            .get(&envelope.conversation)
+            .ok_or(MISUSE)?;
+        let device = self.devices.get(&envelope.device).ok_or(MISUSE)?;
+        if envelope.seq != conversation.end.seq + 1 || envelope.account != device.account {
+            return Err(MISUSE.into());
+        }
+        let used = (envelope.device, envelope.reference);
+        if self.places.has(&used) {
+            return Err(AppendError::ReferenceUsed);
+        }
+        let end = Seen {
+            seq: envelope.seq,
+            chain: stored.chain,
+        };
+        let place = Place {
+            conversation: envelope.conversation,
+            seq: envelope.seq,
+            accepted_at: envelope.accepted_at,
+            reference: envelope.reference,
+        };
+        self.conversations
+            .change(&envelope.conversation, |row| row.end = end)?;
+        self.devices
+            .change(&envelope.device, |row| row.submitted += 1)?;
+        self.places.put(used, place);
+        self.log
+            .put((envelope.conversation, envelope.seq), stored.clone());
+        Ok(())
+    }
+
+    /// The place of this sequence number, or the end if it lies beyond.
+    fn base(&self, conversation: ConversationId, seq: u64) -> Result<Seen, StoreError> {
+        let end = self.conversations.get(&conversation).ok_or(MISUSE)?.end;
+        if seq >= end.seq {
+            return Ok(end);
+        }
+        let chain = match self.log.get(&(conversation, seq)) {
+            Some(stored) => stored.chain,
+            None if seq == 0 => Envelope::chain_start(conversation),
+            None => return Err(StoreError::Corrupt),
+        };
+        Ok(Seen { seq, chain })
+    }
+}
+
+/// What a role counts in [`Store::member_count`].
+fn counted(role: Role) -> u64 {
+    u64::from(matches!(role, Role::Owner | Role::Member))
+}
