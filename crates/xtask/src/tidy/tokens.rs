@@ -1,26 +1,62 @@
 //! Proof tokens are minted only in the file of the defence that they prove.
 //!
-//! A token's fields are private, but the range has to mint tokens in place of a defence, so each
-//! has a public `mint`; this rule keeps everybody else's hands off it. Taking a token apart in a
-//! pattern is fine. Leaves out aliases of a type's name: an alias is not worth hiding behind.
+//! A token's fields are private, but the range has to make tokens in place of a defence, so each
+//! has a public constructor; this rule keeps everybody else's hands off it. Taking a token apart in
+//! a pattern is fine. Leaves out aliases of a type's name: an alias is not worth hiding behind.
 
 use super::tree::{File, Tree};
 use super::{Finding, scan};
 
 /// A proof token's type, and the file that may mint it; a type with several files has several rows.
 const PROOF_TOKENS: &[(&str, &str)] = &[
-    ("MayRead", "crates/server-core/src/defences/access.rs"),
+    (
+        "DeviceProven",
+        "crates/server-core/src/defences/prove_device.rs",
+    ),
+    (
+        "ListAccepted",
+        "crates/server-core/src/defences/accept_list.rs",
+    ),
+    (
+        "LoginTarget",
+        "crates/server-core/src/defences/find_login.rs",
+    ),
+    ("MayInvite", "crates/server-core/src/defences/may_invite.rs"),
+    ("MayJoin", "crates/server-core/src/defences/may_join.rs"),
+    ("MayRead", "crates/server-core/src/defences/may_read.rs"),
+    ("MayWrite", "crates/server-core/src/defences/may_write.rs"),
     (
         "OriginAdmitted",
-        "crates/server-core/src/defences/origin.rs",
+        "crates/server-core/src/defences/admit_origin.rs",
     ),
-    ("Sender", "crates/server-core/src/defences/sender.rs"),
+    (
+        "PasswordConfirmed",
+        "crates/server-core/src/defences/confirm_password.rs",
+    ),
+    (
+        "RateAdmitted",
+        "crates/server-core/src/defences/admit_rate.rs",
+    ),
+    (
+        "RegistrationAdmitted",
+        "crates/server-core/src/defences/admit_registration.rs",
+    ),
+    ("Sender", "crates/server-core/src/defences/stamp_sender.rs"),
+    (
+        "TokenAccepted",
+        "crates/server-core/src/defences/accept_token.rs",
+    ),
 ];
+
+/// The names of the constructors that make a token without the check that it proves.
+const MINTS: &[&str] = &["mint", "unproven"];
 
 pub(super) fn minted_elsewhere(tree: &Tree) -> Vec<Finding> {
     let mints = tree.shipped_rust().flat_map(in_file);
+    let stale = PROOF_TOKENS.iter().filter_map(|row| stale(tree, row));
     mints
-        .chain(PROOF_TOKENS.iter().filter_map(|row| stale(tree, row)))
+        .chain(stale)
+        .chain(tree.shipped_rust().filter_map(unlisted))
         .collect()
 }
 
@@ -51,13 +87,29 @@ fn stale(tree: &Tree, (name, path): &(&str, &str)) -> Option<Finding> {
     (!defined).then(|| Finding::new(path, 1, what))
 }
 
-fn calls_mint(after: &str) -> bool {
-    after.starts_with("::") && scan::words(after).next() == Some((2, "mint"))
+/// A defence whose file mints a token that has no row.
+fn unlisted(file: &File) -> Option<Finding> {
+    let listed = PROOF_TOKENS.iter().any(|(_, path)| *path == file.path);
+    let is_mint = |pair: &[(usize, &str)]| pair[0].1 == "fn" && MINTS.contains(&pair[1].1);
+    let words: Vec<_> = scan::words(&file.code).collect();
+    let mint = words.windows(2).find(|pair| is_mint(pair))?;
+    let what = "mints a proof token that is missing in the table";
+    (!listed && file.path.contains("/src/defences/"))
+        .then(|| Finding::new(&file.path, file.line_of(mint[0].0), what))
 }
 
-/// True if braces follow that are no pattern's: `{ a, .. }`, `{ a } =>` and `{ a }: &Type` are.
+fn calls_mint(after: &str) -> bool {
+    let word = scan::words(after).next();
+    after.starts_with("::") && word.is_some_and(|(start, name)| start == 2 && MINTS.contains(&name))
+}
+
+/// True if fields follow that are no pattern's: `{ a, .. }`, `{ a } =>` and `{ a }: &Type` are.
 fn opens_literal(after: &str) -> bool {
-    let Some(body) = after.trim_start().strip_prefix('{') else {
+    let after = after.trim_start();
+    if after.starts_with('(') {
+        return true;
+    }
+    let Some(body) = after.strip_prefix('{') else {
         return false;
     };
     let (body, next) = body.split_once('}').unwrap_or((body, ""));
@@ -65,7 +117,7 @@ fn opens_literal(after: &str) -> bool {
     !body.trim_end().ends_with("..") && !["=>", ":", "|"].iter().any(|sign| next.starts_with(sign))
 }
 
-/// True if a type's name followed by `{` is a literal here, and no definition, block or pattern.
+/// True if a type's name followed by fields is a literal here, and no definition, block or pattern.
 fn is_expression(before: &str) -> bool {
     let before = without_reference(without_path(before.trim_end()));
     let last = before
@@ -122,7 +174,8 @@ mod tests {
             &expected,
         );
         check_text("f(&MayRead { account })", &expected);
-        check_text("let token = MayRead::mint(account);", &expected);
+        check_text("let token = MayRead(account);", &expected);
+        check_text("let token = MayRead::unproven(account);", &expected);
         check_text("map(access::MayRead::mint)", &expected);
     }
 
@@ -145,7 +198,7 @@ mod tests {
         let text = "pub struct MayRead { a: u8 } fn may_read() -> MayRead { MayRead { a: 1 } }";
         check(
             mints,
-            &[("crates/server-core/src/defences/access.rs", text)],
+            &[("crates/server-core/src/defences/may_read.rs", text)],
             &[],
         );
         check(mints, &[("range/src/flaws.rs", "MayRead::mint()")], &[]);
@@ -157,7 +210,11 @@ mod tests {
             .iter()
             .map(|(name, path)| (*path, format!("pub struct {name} {{ }}")))
             .collect();
-        let (path, text) = files.swap_remove(0);
+        let place = PROOF_TOKENS
+            .iter()
+            .position(|(name, _)| *name == "MayRead")
+            .unwrap_or_default();
+        let (path, text) = files.swap_remove(place);
         let mut rows: Vec<(&str, &str)> = files
             .iter()
             .map(|(path, text)| (*path, text.as_str()))
@@ -167,5 +224,16 @@ mod tests {
         check(minted_elsewhere, &rows, &[&what]);
         rows.push((path, &text));
         check(minted_elsewhere, &rows, &[]);
+    }
+
+    #[test]
+    fn tokens_without_a_row_are_found() {
+        let text =
+            "pub struct MayFly(());\nimpl MayFly { pub const fn unproven() -> Self { Self(()) } }";
+        let path = "crates/client-core/src/defences/may_fly.rs";
+        let tree = Tree::made_up(&[(path, text), ("crates/server/src/coin.rs", "fn mint() {}")]);
+        let found: Vec<_> = tree.shipped_rust().filter_map(unlisted).collect();
+        let what = "mints a proof token that is missing in the table";
+        assert_eq!(found, [Finding::new(path, 2, what)]);
     }
 }
