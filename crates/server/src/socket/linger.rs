@@ -9,17 +9,21 @@ use super::connection::Connection;
 use super::limits::LINGER_BYTES;
 use super::reader::{ReadSide, fill};
 
-/// Ends `connection`, within [`super::Settings::linger`].
-pub(super) async fn linger(connection: Arc<Connection>, mut side: ReadSide) {
+/// Ends `connection`, within [`super::Settings::linger`]. Once the peer has closed, it has nothing
+/// more to say that would be worth waiting for.
+pub(super) async fn linger(connection: Arc<Connection>, mut side: ReadSide, peer_closed: bool) {
     let wait = connection.sockets.settings.linger;
     // However it ends, the next step is the same.
-    let _ = tokio::time::timeout(wait, farewell(&connection, &mut side)).await;
+    let _ = tokio::time::timeout(wait, farewell(&connection, &mut side, peer_closed)).await;
     connection.kill();
     connection.sockets.forget(connection.id());
 }
 
-async fn farewell(connection: &Connection, side: &mut ReadSide) {
+async fn farewell(connection: &Connection, side: &mut ReadSide, peer_closed: bool) {
     connection.drained().await;
+    if peer_closed {
+        return;
+    }
     connection.hang_up(Shutdown::Write);
     let mut thrown_away = 0;
     while let Some(count) = fill(connection, side, <[u8]>::len).await {

@@ -24,6 +24,7 @@ use tungstenite::{Error, Message};
 use super::connection::Connection;
 use super::frame::CloseCode;
 use super::limits::{LONG_MESSAGE, SCRATCH, Settings};
+use super::linger::linger;
 use super::outbox::{Class, Wire};
 use crate::metrics::Metrics;
 
@@ -39,27 +40,27 @@ pub(super) async fn read(connection: Arc<Connection>, mut side: ReadSide, first:
     connection.sockets.sink.opened(&connection);
     let mut protocol = Protocol::new(&connection.sockets.settings);
     let mut fed = protocol.feed(&first);
-    loop {
+    let ending = loop {
         if let Some(ending) = deliver(&connection, fed).await {
-            if let Ending::Breach(code, reason) = ending {
-                Metrics::count(&connection.sockets.metrics.breaches);
-                connection.close(code, reason);
-            }
-            break;
+            break ending;
         }
         connection.may_read().await;
         match fill(&connection, &mut side, |bytes| protocol.feed(bytes)).await {
             Some(next) => fed = next,
-            None => break,
+            None => break Ending::Silent,
         }
         connection.hear();
+    };
+    if let Ending::Breach(code, reason) = ending {
+        Metrics::count(&connection.sockets.metrics.breaches);
+        connection.close(code, reason);
     }
     connection.sockets.sink.closed(connection.id());
     // What remains is rare and short; boxed in a task of its own it doesn't enlarge this one.
     let sockets = Arc::clone(&connection.sockets);
     sockets
         .runtime
-        .spawn(super::linger::linger(connection, side));
+        .spawn(linger(connection, side, matches!(ending, Ending::Silent)));
 }
 
 /// Hands over what was read. Says how the connection ends, if it does.
@@ -145,7 +146,7 @@ struct Fed {
 
 /// How a connection ends by what the peer sent.
 enum Ending {
-    /// It closed, as it should.
+    /// It closed, as it should, or has gone.
     Silent,
     /// It is closed for a breach.
     Breach(CloseCode, &'static str),

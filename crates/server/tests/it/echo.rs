@@ -1,0 +1,72 @@
+//! A server that sends every message back, inside the test's own process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use portcullis_server::http::{self, Site};
+use portcullis_server::metrics::Metrics;
+use portcullis_server::socket::{
+    Class, Connection, ConnectionId, Incoming, Settings, Sink, Sockets, Ticket, frame, listen,
+};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+pub(crate) struct EchoServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) runtime: Runtime,
+}
+
+impl EchoServer {
+    pub(crate) fn start(settings: Settings) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (address, sockets) = runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let sockets = Sockets::new(settings, Arc::new(Metrics::default()), Arc::new(Echo));
+            let site = Site {
+                sockets: Arc::clone(&sockets),
+                admit: Arc::new(|origin, _| match origin {
+                    None => Ok(()),
+                    Some(_) => Err("this page may not connect".to_owned()),
+                }),
+                behind_proxy: None,
+            };
+            let router = http::router(site, axum::Router::new());
+            tokio::spawn(Arc::clone(&sockets).sweep());
+            tokio::spawn(listen::listen(listener, None, router, Arc::clone(&sockets)));
+            (address, sockets)
+        });
+        EchoServer {
+            address,
+            sockets,
+            runtime,
+        }
+    }
+}
+
+struct Echo;
+
+impl Sink for Echo {
+    fn opened(&self, _: &Arc<Connection>) {}
+
+    /// A message that says `flood N` is answered by N live frames of 64 KiB and one reply.
+    fn message(&self, message: Incoming, ticket: Ticket) {
+        let connection = ticket.connection();
+        let framed = match &message {
+            Incoming::Text(text) => {
+                if let Some(count) = text.strip_prefix("flood ") {
+                    let live = frame::text(&[b'.'; 64 * 1024]);
+                    for _ in 0..count.parse().unwrap() {
+                        connection.send(&live, Class::Live);
+                    }
+                }
+                frame::text(text.as_bytes())
+            }
+            Incoming::Binary(bytes) => frame::binary(bytes),
+        };
+        connection.send(&framed, Class::Reply);
+    }
+
+    fn closed(&self, _: ConnectionId) {}
+}

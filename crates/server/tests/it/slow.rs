@@ -1,0 +1,102 @@
+//! Peers that don't read, don't answer, or say nothing.
+
+use std::time::Duration;
+
+use portcullis_server::socket::Settings;
+
+use crate::echo::EchoServer;
+use crate::wire::{Client, Frame, PING, PONG, TEXT, frame};
+
+const QUEUE: usize = 1 << 20;
+
+#[test]
+fn a_slow_reader_loses_live_events_and_is_told_but_loses_no_reply() {
+    let server = EchoServer::start(Settings {
+        queue: QUEUE,
+        ..Settings::default()
+    });
+    let mut slow = Client::open(server.address, "/connect");
+    // 32 MiB: more than the kernel's buffers and the queue take together.
+    slow.send(&frame(TEXT, b"flood 512"));
+    slow.send(&frame(TEXT, b"after"));
+    let mut neighbour = Client::open(server.address, "/connect");
+    neighbour.send(&frame(TEXT, b"not harmed"));
+    assert_eq!(neighbour.next(), Some(Frame::new(TEXT, b"not harmed")));
+    let mut live = 0;
+    let mut others = Vec::new();
+    while others.len() < 3 {
+        let next = slow.next().unwrap();
+        if next.payload.len() == 64 * 1024 {
+            live += 1;
+        } else {
+            others.push(String::from_utf8(next.payload).unwrap());
+        }
+    }
+    assert!(live < 512, "nothing was dropped");
+    others.sort();
+    assert_eq!(others, ["after", "flood 512", r#"{"event":"lagging"}"#]);
+    // Live again.
+    slow.send(&frame(TEXT, b"flood 1"));
+    assert_eq!(slow.next().unwrap().payload.len(), 64 * 1024);
+    assert_eq!(slow.next(), Some(Frame::new(TEXT, b"flood 1")));
+}
+
+#[test]
+fn who_asks_and_never_reads_is_not_read_from() {
+    let server = EchoServer::start(Settings {
+        queue: QUEUE,
+        ..Settings::default()
+    });
+    let mut greedy = Client::open(server.address, "/connect");
+    let writer = greedy.socket.try_clone().unwrap();
+    let payload = vec![b'x'; 100_000];
+    let question = frame(TEXT, &payload);
+    let asking = std::thread::spawn(move || {
+        let mut greedy = Client { socket: writer };
+        for _ in 0..400 {
+            greedy.send(&question);
+        }
+    });
+    // 40 MiB of answers would be past the hard bound, were they not waited for.
+    for _ in 0..400 {
+        assert_eq!(greedy.next().unwrap().payload.len(), payload.len());
+    }
+    asking.join().unwrap();
+}
+
+#[test]
+fn the_silent_are_pinged_and_the_dead_are_cut() {
+    let server = EchoServer::start(Settings {
+        sweep_every: Duration::from_millis(10),
+        ping_after: Duration::from_millis(200),
+        dead_after: Duration::from_millis(1_000),
+        ..Settings::default()
+    });
+    let mut silent = Client::open(server.address, "/connect");
+    let mut alive = Client::open(server.address, "/connect");
+    for _ in 0..7 {
+        assert_eq!(alive.next(), Some(Frame::new(PING, b"")));
+        alive.send(&frame(PONG, b""));
+    }
+    let pings = silent.rest();
+    assert!(pings.iter().all(|frame| *frame == Frame::new(PING, b"")));
+    assert!((1..=5).contains(&pings.len()), "{} pings", pings.len());
+}
+
+#[test]
+fn a_peer_that_does_not_answer_a_close_is_cut() {
+    let server = EchoServer::start(Settings {
+        sweep_every: Duration::from_millis(10),
+        linger: Duration::from_millis(100),
+        ..Settings::default()
+    });
+    let mut client = Client::open(server.address, "/connect");
+    client.send(&frame(0x82, b"binary"));
+    let frames = client.rest();
+    assert_eq!(frames.len(), 1);
+    assert_eq!(frames[0].code(), Some(1003));
+    // Our side is still open: only the server can have ended this.
+    while server.sockets.count() > 0 {
+        std::thread::yield_now();
+    }
+}
