@@ -33,7 +33,7 @@ pub use reply::{
     Access, AccountCard, ConversationKind, ConversationSummary, Event, Fetched, LoggedIn, Opened,
     Reply, Role, Stretching, UserCard,
 };
-pub use request::{Request, RequestKind};
+pub use request::{Request, RequestKind, session_proof};
 pub use time::Timestamp;
 
 /// The WebSocket subprotocol of this version.

@@ -223,8 +223,9 @@ pub struct ConversationSummary {
     pub epoch: u64,
     /// The last sequence number that the account may read.
     pub head: u64,
-    /// How many accounts are in it.
-    pub members: u64,
+    /// How many accounts are in it, where it was counted: in lists of channels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<u64>,
 }
 
 /// A page of a conversation.

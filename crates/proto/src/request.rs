@@ -4,7 +4,7 @@ use crate::bytes::fixed;
 use crate::{
     Access, AccountId, Bytes, ChannelName, ConversationId, DeviceId, Draft, SignedList, UserName,
 };
-use portcullis_crypto::{IdentityPublic, Signature};
+use portcullis_crypto::{Hash, IdentityPublic, Signature};
 use serde::{Deserialize, Serialize};
 
 /// Declares the enum of requests, the table of their names on the wire, and their decoder together,
@@ -167,6 +167,8 @@ requests! {
         conversation: ConversationId,
         /// The epoch for which they were made; 0 in a channel.
         epoch: u64,
+        /// The device that made them; refused unless it is the session's own.
+        device: DeviceId,
         /// 1 to [`crate::limits::SUBMIT_ENVELOPES`] envelopes.
         envelopes: Vec<Draft>,
     }
@@ -217,6 +219,12 @@ requests! {
     }
     /// Ends the session and its token.
     SignOut = "sign_out" {}
+}
+
+/// What a device signs to open a session: this connection's nonce, bound to account and device.
+#[must_use]
+pub fn session_proof(nonce: Hash, account: AccountId, device: DeviceId) -> Vec<u8> {
+    [&nonce.as_bytes()[..], account.as_bytes(), device.as_bytes()].concat()
 }
 
 #[cfg(test)]

@@ -1,3 +1,27 @@
-//! The Portcullis server as a function: requests in, replies and effects out, no IO.
+//! The Portcullis server as a function: requests in, replies and effects out. No IO, no clock, no
+//! randomness of its own; sockets and SQLite are the shell's (`server`), and the simulator's and the
+//! range's servers are this one.
+//!
+//! Start with [`handle`], which is one request; [`Server`] is a whole server of sessions and batches.
 
+mod context;
+pub mod defences;
+mod effects;
+mod handle;
+pub mod limits;
+mod presence;
+mod rate;
+mod requests;
+mod server;
+mod session;
 pub mod store;
+mod table;
+
+pub use context::{Context, Instance, Registration};
+pub use effects::{Audience, Effect, Effects, Whose};
+pub use handle::handle;
+pub use presence::Presence;
+pub use rate::{Rate, RateKey, RateLimits};
+pub use server::{ConnectionId, Incoming, Output, Server};
+pub use session::{Peer, Session};
+pub use table::{Rule, Who, decode, rule};

@@ -1,1 +1,77 @@
-//! Under construction.
+//! What every store has to pass: one function for each promise of [`Store`], and [`store_contract!`],
+//! which makes tests of them. Leaves out speed, and what a disk can do to a store.
+//!
+//! These functions run in the tests of each implementation, in whatever crate it lives; a broken
+//! promise panics.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "the bodies of tests, whose names say what they show"
+)]
+
+mod accounts;
+mod conversations;
+mod fixtures;
+mod log;
+mod transactions;
+
+pub use accounts::*;
+pub use conversations::*;
+pub use log::*;
+pub use transactions::*;
+
+#[cfg(doc)]
+use super::Store;
+
+/// Makes one `#[test]` for each promise of [`Store`].
+///
+/// `make` gives a new, empty store and whatever must live as long as it (its folder); `reopen` takes
+/// both and gives the store as a new process would find it after the old one was killed.
+#[macro_export]
+macro_rules! store_contract {
+    (make: $make:expr, reopen: $reopen:expr $(,)?) => {
+        $crate::store_contract! { @each $make;
+            a_transaction_is_kept_or_forgotten_whole,
+            a_refused_request_leaves_no_trace,
+            a_request_after_a_refused_one_is_kept,
+            calls_out_of_order_are_refused,
+            names_and_ids_of_accounts_are_unique,
+            accounts_come_in_pages_by_name,
+            a_login_can_be_replaced,
+            an_account_can_be_disabled,
+            lists_have_one_of_each_version,
+            devices_are_added_and_changed,
+            tokens_end_one_by_one_or_with_their_device,
+            an_invitation_is_good_once_and_until_it_expires,
+            names_and_ids_of_conversations_are_unique,
+            open_channels_come_in_pages_by_name,
+            memberships_keep_their_spans,
+            memberships_come_in_pages_by_id,
+            members_are_counted,
+            appending_moves_the_end_and_counts_for_the_device,
+            sequences_have_no_gaps,
+            a_reference_is_used_once,
+            a_page_begins_where_asked_and_ends_at_its_bounds,
+            a_page_knows_the_chain_before_it,
+            large_bodies_come_back_whole,
+        }
+        #[test]
+        fn what_is_committed_is_durable_and_nothing_else() {
+            let (store, kept) = ($make)();
+            $crate::store::contract::what_is_committed_is_durable_and_nothing_else(
+                store,
+                |store| ($reopen)(store, &kept),
+            );
+        }
+    };
+    (@each $make:expr; $($promise:ident,)+) => {
+        $(
+            #[test]
+            fn $promise() {
+                let (store, _kept) = ($make)();
+                $crate::store::contract::$promise(&store);
+            }
+        )+
+    };
+}

@@ -64,7 +64,7 @@ impl Store for MemoryStore {
 
     fn commit(&self) -> Result<(), StoreError> {
         self.write(|state| {
-            state.tables().map(Journaled::keep);
+            state.tables().into_iter().for_each(Journaled::keep);
             state.end();
             Ok(())
         })
@@ -79,11 +79,11 @@ impl Store for MemoryStore {
 
     fn savepoint(&self) -> Result<(), StoreError> {
         self.write(|state| {
-            let marks = state.tables().map(|table| table.mark());
-            match state.request.replace(marks) {
-                None => Ok(()),
-                Some(_) => Err(MISUSE),
+            if state.request.is_some() {
+                return Err(MISUSE);
             }
+            state.request = Some(state.tables().map(|table| table.mark()));
+            Ok(())
         })
     }
 
@@ -437,7 +437,7 @@ impl State {
     }
 
     fn rollback(&mut self) {
-        self.tables().map(|table| table.undo_to(0));
+        self.tables().into_iter().for_each(|table| table.undo_to(0));
         self.end();
     }
 
@@ -498,4 +498,17 @@ impl State {
 /// What a role counts in [`Store::member_count`].
 fn counted(role: Role) -> u64 {
     u64::from(matches!(role, Role::Owner | Role::Member))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::store_contract! {
+        make: || (MemoryStore::default(), ()),
+        reopen: |store: MemoryStore, (): &()| {
+            store.crash();
+            store
+        },
+    }
 }

@@ -6,17 +6,19 @@
 //! transaction; each request runs in a savepoint of it. These are domain types: how they are written
 //! down is each implementation's own affair.
 
-mod contract;
+pub mod contract;
 mod memory;
 mod types;
 
 pub use memory::MemoryStore;
 pub use types::{
-    Account, AppendError, Conversation, Device, Invite, InsertError, Login, Membership, Page, Place,
-    Span, StoreError, StoredEnvelope, StoredList, Token, TokenHash,
+    Account, AppendError, Conversation, Device, InsertError, Invite, Login, Membership, Page,
+    Place, Span, StoreError, StoredEnvelope, StoredList, Token, TokenHash,
 };
 
-use portcullis_proto::{AccountId, ChannelName, ConversationId, DeviceId, Reference, Timestamp, UserName};
+use portcullis_proto::{
+    AccountId, ChannelName, ConversationId, DeviceId, Reference, Timestamp, UserName,
+};
 
 /// What the core asks of a store. All writes happen inside a transaction.
 pub trait Store {
@@ -60,7 +62,12 @@ pub trait Store {
     /// The newest version of an account's device list.
     fn newest_list(&self, account: AccountId) -> Result<Option<StoredList>, StoreError>;
     /// Versions after `after`, in order.
-    fn lists(&self, account: AccountId, after: u64, limit: u32) -> Result<Vec<StoredList>, StoreError>;
+    fn lists(
+        &self,
+        account: AccountId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredList>, StoreError>;
     /// Adds a device or changes it.
     fn put_device(&self, device: &Device) -> Result<(), StoreError>;
     /// The device of this id.
@@ -129,7 +136,8 @@ pub trait Store {
         envelopes: &[StoredEnvelope],
     ) -> Result<(), AppendError>;
     /// Where a device's reference stands, if it was ever appended.
-    fn place_of(&self, device: DeviceId, reference: Reference) -> Result<Option<Place>, StoreError>;
+    fn place_of(&self, device: DeviceId, reference: Reference)
+    -> Result<Option<Place>, StoreError>;
     /// Envelopes `after < seq <= upto` in order: at most `limit` of them, and, past the first, no more
     /// than `bytes` bytes of bodies; with the chain just before the first.
     fn fetch(

@@ -2,8 +2,8 @@
 
 use portcullis_crypto::{AuthPublic, Hash, IdentityPublic, Stretch};
 use portcullis_proto::{
-    Access, AccountId, ChannelName, ConversationId, ConversationKind, DeviceId, Envelope, Reference,
-    Role, Seen, SignedList, Timestamp, UserName,
+    Access, AccountId, ChannelName, ConversationId, ConversationKind, DeviceId, Envelope,
+    Reference, Role, Seen, SignedList, Timestamp, UserName,
 };
 
 /// The world is to blame: the store can't do what it was asked.

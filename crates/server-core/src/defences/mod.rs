@@ -1,0 +1,78 @@
+//! Every security decision that the server makes: one file a defence, with the attack that it stops
+//! and its test.
+//!
+//! A defence that succeeds returns a proof token, which only its own file can make and which the next
+//! step demands: a forgotten check does not compile. All of them stand in one struct of plain function
+//! pointers, so that a training range can put an unsound twin in the place of exactly one.
+
+mod accept_list;
+mod accept_token;
+mod admit_origin;
+mod admit_rate;
+pub(crate) mod admit_registration;
+mod confirm_password;
+mod find_login;
+mod may_invite;
+mod may_join;
+pub(crate) mod may_read;
+mod may_write;
+mod prove_device;
+mod stamp_sender;
+
+pub use accept_list::{ListAccepted, accept_list};
+pub use accept_token::{TokenAccepted, accept_token, token_hash};
+pub use admit_origin::{Host, OriginAdmitted, OriginPolicy, admit_origin};
+pub use admit_rate::{RateAdmitted, admit_rate};
+pub use admit_registration::{RegistrationAdmitted, admit_registration};
+pub use confirm_password::{PasswordConfirmed, confirm_password};
+pub use find_login::{LoginTarget, find_login};
+pub use may_invite::{MayInvite, may_invite};
+pub use may_join::{MayJoin, may_join};
+pub use may_read::{MayRead, may_read};
+pub use may_write::{MayWrite, may_write};
+pub use prove_device::{Claim, DeviceProven, prove_device};
+pub use stamp_sender::{Claimed, Sender, stamp_sender};
+
+use crate::store::Account;
+use crate::{Context, Rate, RateKey, Session};
+use portcullis_proto::{
+    AccountId, Bytes, ChannelName, ConversationId, Refusal, SignedList, UserName,
+};
+
+/// Every security decision the server makes, each replaceable, all sound in production.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "each field's function says what it decides")]
+#[expect(clippy::type_complexity, reason = "each row is one plain function type")]
+#[rustfmt::skip]
+pub struct Defences {
+    pub accept_list: fn(&Context<'_>, &Account, &SignedList) -> Result<ListAccepted, Refusal>,
+    pub accept_token: fn(&Context<'_>, &Bytes) -> Result<TokenAccepted, Refusal>,
+    pub admit_origin: fn(&OriginPolicy, Option<&str>, Host<'_>) -> Result<OriginAdmitted, Refusal>,
+    pub admit_rate: fn(&mut Context<'_>, (Rate, RateKey), u32) -> Result<RateAdmitted, Refusal>,
+    pub admit_registration: fn(&Context<'_>, Option<&str>) -> Result<RegistrationAdmitted, Refusal>,
+    pub confirm_password: fn(&Context<'_>, &Session) -> Result<PasswordConfirmed, Refusal>,
+    pub find_login: fn(&Context<'_>, &UserName) -> Result<LoginTarget, Refusal>,
+    pub may_invite: fn(&Context<'_>, AccountId, ConversationId) -> Result<MayInvite, Refusal>,
+    pub may_join: fn(&Context<'_>, AccountId, &ChannelName) -> Result<MayJoin, Refusal>,
+    pub may_read: fn(&Context<'_>, AccountId, ConversationId) -> Result<MayRead, Refusal>,
+    pub may_write: fn(&Context<'_>, Sender, ConversationId) -> Result<MayWrite, Refusal>,
+    pub prove_device: fn(&Session, &Claim<'_>) -> Result<DeviceProven, Refusal>,
+    pub stamp_sender: fn(&Context<'_>, &Session, Claimed) -> Result<Sender, Refusal>,
+}
+
+/// The sound ones: the only value that the shipped server is built from.
+pub const SOUND: Defences = Defences {
+    accept_list,
+    accept_token,
+    admit_origin,
+    admit_rate,
+    admit_registration,
+    confirm_password,
+    find_login,
+    may_invite,
+    may_join,
+    may_read,
+    may_write,
+    prove_device,
+    stamp_sender,
+};

@@ -1,0 +1,97 @@
+//! What a request leads to besides its reply. Effects name conversations, accounts and devices, never
+//! connections, so that they can cross nodes and be rebuilt from the store.
+
+use portcullis_proto::{AccountId, ConversationId, DeviceId, Event, Reply};
+
+/// What became of a request: released only once the batch is durable, in this order.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Effects {
+    /// To the one who asked.
+    pub reply: Reply,
+    /// Then these.
+    pub then: Vec<Effect>,
+}
+
+impl Effects {
+    /// A reply and nothing else.
+    pub fn reply(reply: Reply) -> Self {
+        Self {
+            reply,
+            then: Vec::new(),
+        }
+    }
+
+    /// And this.
+    pub fn and(mut self, effect: Effect) -> Self {
+        self.then.push(effect);
+        self
+    }
+}
+
+/// Something to be done by the shell.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub enum Effect {
+    /// The asking connection is this device's session now, and hears these conversations.
+    Opened {
+        /// The account.
+        account: AccountId,
+        /// The device; an older session of it ends.
+        device: DeviceId,
+        /// What it hears.
+        conversations: Vec<ConversationId>,
+    },
+    /// Tell these sessions.
+    Deliver {
+        /// Which.
+        to: Audience,
+        /// What.
+        event: Event,
+    },
+    /// The account's sessions hear a conversation from now on.
+    Subscribe {
+        /// The account.
+        account: AccountId,
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// They no longer do.
+    Unsubscribe {
+        /// The account.
+        account: AccountId,
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// The asking connection wants to hear who comes and goes.
+    WatchPresence,
+    /// End the sessions of a device or account.
+    End {
+        /// Whose.
+        whose: Whose,
+        /// Why, for the person.
+        reason: &'static str,
+    },
+}
+
+/// Which sessions hear something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Those of the members of a conversation.
+    Conversation(ConversationId),
+    /// Those of an account.
+    Account(AccountId),
+    /// That of a device.
+    Device(DeviceId),
+    /// Those that watch presence.
+    PresenceWatchers,
+}
+
+/// Whose sessions end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// A device's.
+    Device(DeviceId),
+    /// All of an account's.
+    Account(AccountId),
+}

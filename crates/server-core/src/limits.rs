@@ -1,0 +1,28 @@
+//! The server's own limits, each with its unit and its reason. Those of the protocol are in
+//! `portcullis_proto::limits`.
+
+/// Requests in one batch: enough that the cost of making it durable is shared, few enough that a batch
+/// of the slowest requests stays under a tenth of a second.
+pub const BATCH_REQUESTS: usize = 1024;
+
+/// Milliseconds for which a session token serves: a device that is not used for a month logs in anew.
+pub const TOKEN_MILLIS: u64 = 30 * 24 * 3600 * 1000;
+
+/// Milliseconds after which a confirmed password has to be confirmed again before it is changed.
+pub const CONFIRMED_MILLIS: u64 = 5 * 60 * 1000;
+
+/// Milliseconds for which an invitation to register serves.
+pub const INVITE_MILLIS: u64 = 7 * 24 * 3600 * 1000;
+
+/// Rate buckets kept in memory, about 64 bytes each. Past it the full ones are forgotten, since a full
+/// bucket and none are the same.
+pub const RATE_BUCKETS: usize = 100_000;
+
+/// Conversations that one account may be in, so that its list stays a few pages.
+pub const MEMBERSHIPS: u32 = 1024;
+
+/// Bytes of an OPAQUE message: the largest is 320, and a growing suite needs room.
+pub const OPAQUE_BYTES: usize = 4096;
+
+/// Bytes of a wrapped identity key: 32 of the key, 24 of the nonce, 16 of the tag, and room.
+pub const WRAPPED_BYTES: usize = 256;

@@ -1,0 +1,243 @@
+//! Channels: which there are, making, joining and leaving them.
+
+use crate::defences::may_read::not_found;
+use crate::session::Session;
+use crate::store::{Conversation, Membership, Span};
+use crate::{Audience, Context, Effect, Effects, limits};
+use portcullis_proto::{
+    Access, AccountId, ChannelName, Code, ConversationId, ConversationKind, ConversationSummary,
+    Envelope, Event, Refusal, Reply, Role, Seen, UserName, limits as wire,
+};
+
+/// A page of the account's conversations.
+pub(crate) fn mine(
+    context: &Context<'_>,
+    session: &Session,
+    after: Option<ConversationId>,
+) -> Result<Effects, Refusal> {
+    let account = session.open()?.account;
+    let mut rows = context
+        .tx
+        .memberships(account, after, wire::PAGE_ROWS + 1)?;
+    let more = rows.len() > wire::PAGE_ROWS as usize;
+    rows.truncate(wire::PAGE_ROWS as usize);
+    let conversations = rows
+        .iter()
+        .map(|(c, m)| summary(c, Some(m), None))
+        .collect();
+    Ok(Effects::reply(Reply::Conversations {
+        conversations,
+        more,
+    }))
+}
+
+/// A page of the open channels.
+pub(crate) fn open_ones(
+    context: &Context<'_>,
+    session: &Session,
+    after: Option<&ChannelName>,
+) -> Result<Effects, Refusal> {
+    let account = session.open()?.account;
+    let mut rows = context.tx.open_channels(after, wire::PAGE_ROWS + 1)?;
+    let more = rows.len() > wire::PAGE_ROWS as usize;
+    rows.truncate(wire::PAGE_ROWS as usize);
+    let mut channels = Vec::with_capacity(rows.len());
+    for conversation in &rows {
+        let membership = context.tx.membership(account, conversation.id)?;
+        let members = context.tx.member_count(conversation.id)?;
+        channels.push(summary(conversation, membership.as_ref(), Some(members)));
+    }
+    Ok(Effects::reply(Reply::Channels { channels, more }))
+}
+
+/// Makes a channel and joins it.
+pub(crate) fn create(
+    context: &mut Context<'_>,
+    session: &Session,
+    name: ChannelName,
+    access: Access,
+) -> Result<Effects, Refusal> {
+    let account = session.open()?.account;
+    check_room(context, account)?;
+    let id = ConversationId::random(context.rng);
+    let conversation = Conversation {
+        id,
+        kind: ConversationKind::Channel,
+        name,
+        access,
+        epoch: 0,
+        end: Seen {
+            seq: 0,
+            chain: Envelope::chain_start(id),
+        },
+    };
+    context.tx.insert_conversation(&conversation)?;
+    let owner = Membership {
+        role: Role::Owner,
+        spans: vec![Span { from: 1, to: None }],
+    };
+    enter(context, account, &conversation, &owner)
+}
+
+/// Joins a channel.
+pub(crate) fn join(
+    context: &mut Context<'_>,
+    session: &Session,
+    name: &ChannelName,
+) -> Result<Effects, Refusal> {
+    let account = session.open()?.account;
+    let may_join = (context.defences.may_join)(context, account, name)?;
+    let conversation = may_join.conversation();
+    let before = may_join.before();
+    if let Some(before) = before.filter(|b| matches!(b.role, Role::Owner | Role::Member)) {
+        let summary = summary(conversation, Some(before), None);
+        return Ok(Effects::reply(Reply::Conversation(summary)));
+    }
+    check_room(context, account)?;
+    // What was said in an open channel is public; by invitation one hears what is said from now on.
+    let spans = match conversation.access {
+        Access::Open => vec![Span { from: 1, to: None }],
+        Access::Invitation => {
+            let mut spans = before
+                .map(|before| before.spans.clone())
+                .unwrap_or_default();
+            spans.push(Span {
+                from: conversation.end.seq + 1,
+                to: None,
+            });
+            spans
+        }
+    };
+    enter(
+        context,
+        account,
+        conversation,
+        &Membership {
+            role: Role::Member,
+            spans,
+        },
+    )
+}
+
+/// Leaves a channel; what was readable stays so.
+pub(crate) fn leave(
+    context: &mut Context<'_>,
+    session: &Session,
+    id: ConversationId,
+) -> Result<Effects, Refusal> {
+    let account = session.open()?.account;
+    if id == ConversationId::LOBBY {
+        return Err(Refusal::new(Code::Forbidden, "everyone is in #lobby"));
+    }
+    let membership = context.tx.membership(account, id)?.ok_or_else(not_found)?;
+    let conversation = context.tx.conversation(id)?.ok_or_else(not_found)?;
+    let mut spans = membership.spans;
+    if let Some(span) = spans.last_mut() {
+        span.to.get_or_insert(conversation.end.seq);
+    }
+    // A span in which nothing was said holds nothing to read.
+    spans.retain(|span| span.to.is_none_or(|to| span.from <= to));
+    context.tx.put_membership(
+        account,
+        id,
+        &Membership {
+            role: Role::Outside,
+            spans,
+        },
+    )?;
+    let event = Event::Left { conversation: id };
+    Ok(Effects::reply(Reply::Done)
+        .and(Effect::Unsubscribe {
+            account,
+            conversation: id,
+        })
+        .and(Effect::Deliver {
+            to: Audience::Account(account),
+            event,
+        }))
+}
+
+/// Lets another account join, and tells it so.
+pub(crate) fn invite(
+    context: &mut Context<'_>,
+    session: &Session,
+    id: ConversationId,
+    name: &UserName,
+) -> Result<Effects, Refusal> {
+    let account = session.open()?.account;
+    let may_invite = (context.defences.may_invite)(context, account, id)?;
+    let no_account = || Refusal::new(Code::NotFound, "there is no account of this name");
+    let guest = context.tx.account_by_name(name)?.ok_or_else(no_account)?.id;
+    let before = context.tx.membership(guest, id)?;
+    if before
+        .as_ref()
+        .is_some_and(|before| before.role != Role::Outside)
+    {
+        return Ok(Effects::reply(Reply::Done));
+    }
+    let spans = before.map(|before| before.spans).unwrap_or_default();
+    let membership = Membership {
+        role: Role::Invited,
+        spans,
+    };
+    context.tx.put_membership(guest, id, &membership)?;
+    let told = summary(may_invite.conversation(), Some(&membership), None);
+    let event = Event::Conversation(told);
+    Ok(Effects::reply(Reply::Done).and(Effect::Deliver {
+        to: Audience::Account(guest),
+        event,
+    }))
+}
+
+fn enter(
+    context: &Context<'_>,
+    account: AccountId,
+    conversation: &Conversation,
+    membership: &Membership,
+) -> Result<Effects, Refusal> {
+    context
+        .tx
+        .put_membership(account, conversation.id, membership)?;
+    let summary = summary(conversation, Some(membership), None);
+    let event = Event::Conversation(summary.clone());
+    Ok(Effects::reply(Reply::Conversation(summary))
+        .and(Effect::Subscribe {
+            account,
+            conversation: conversation.id,
+        })
+        .and(Effect::Deliver {
+            to: Audience::Account(account),
+            event,
+        }))
+}
+
+fn check_room(context: &Context<'_>, account: AccountId) -> Result<(), Refusal> {
+    let count = context
+        .tx
+        .memberships(account, None, limits::MEMBERSHIPS)?
+        .len();
+    if count >= limits::MEMBERSHIPS as usize {
+        let message = "this account is in as many conversations as it may be";
+        return Err(Refusal::new(Code::TooLarge, message));
+    }
+    Ok(())
+}
+
+fn summary(
+    conversation: &Conversation,
+    membership: Option<&Membership>,
+    members: Option<u64>,
+) -> ConversationSummary {
+    let end = conversation.end.seq;
+    let last = membership.and_then(|membership| membership.spans.last());
+    ConversationSummary {
+        conversation: conversation.id,
+        kind: conversation.kind,
+        name: conversation.name.clone(),
+        access: conversation.access,
+        role: membership.map_or(Role::Outside, |membership| membership.role),
+        epoch: conversation.epoch,
+        head: last.map_or(0, |span| span.to.unwrap_or(end)),
+        members,
+    }
+}

@@ -1,0 +1,248 @@
+//! Logging in: the password (RFC 9807 section 6), then the device; or a token and the device.
+
+use crate::defences::{Claim, DeviceProven, token_hash};
+use crate::requests::{devices, login_failed, login_refusal, stretching, within};
+use crate::session::{LoggingIn, Open, Session, State, not_now};
+use crate::store::{Account, Token, TokenHash};
+use crate::{Context, Effect, Effects, Rate, RateKey, limits};
+use portcullis_crypto::{Randomness, Signature};
+use portcullis_proto::{
+    Bytes, Code, DeviceId, LoggedIn, Opened, Refusal, Reply, Role, SignedList, UserName,
+};
+
+/// First step: answers KE1 by KE2. In an open session it begins a confirmation of the password.
+pub(crate) fn start(
+    context: &mut Context<'_>,
+    session: &mut Session,
+    name: UserName,
+    request: &Bytes,
+) -> Result<Effects, Refusal> {
+    if session.open().is_ok_and(|open| open.name != name) {
+        return Err(Refusal::new(
+            Code::Forbidden,
+            "this session is another account's",
+        ));
+    }
+    let by_name = (
+        Rate::LoginByName,
+        RateKey::NameAt(name.clone(), session.peer.address()),
+    );
+    (context.defences.admit_rate)(context, by_name, 1)?;
+    let target = (context.defences.find_login)(context, &name)?;
+    let request = within(request, limits::OPAQUE_BYTES)?;
+    let answered =
+        context
+            .instance
+            .setup
+            .login(target.record(), request, name.as_str(), context.rng);
+    let (login, response) = answered.map_err(login_refusal)?;
+    let account = target.account().map(|account| account.id);
+    let begun = Box::new(LoggingIn {
+        name,
+        account,
+        login,
+    });
+    match &mut session.state {
+        State::Open(open) => open.confirming = Some(begun),
+        state => *state = State::LoggingIn(begun),
+    }
+    let stretching = stretching(target.stretch());
+    Ok(Effects::reply(Reply::LoginChallenge {
+        response: Bytes(response),
+        stretching,
+    }))
+}
+
+/// Second step: KE3 proves the password. An attempt that succeeds gives its tokens back.
+pub(crate) fn finish(
+    context: &mut Context<'_>,
+    session: &mut Session,
+    finalization: &Bytes,
+) -> Result<Effects, Refusal> {
+    let address = session.peer.address();
+    let begun = match &mut session.state {
+        State::Open(open) => open.confirming.take().ok_or_else(not_now)?,
+        state => match std::mem::replace(state, State::Fresh) {
+            State::LoggingIn(begun) => begun,
+            _ => return Err(not_now()),
+        },
+    };
+    let finalization = within(finalization, limits::OPAQUE_BYTES)?;
+    begun.login.finish(finalization).map_err(login_refusal)?;
+    let account = begun.account.ok_or_else(login_failed)?;
+    let account = context.tx.account(account)?.ok_or_else(login_failed)?;
+    let by_address = match &session.state {
+        State::Open(open) => RateKey::Device(open.device),
+        _ => RateKey::Address(address),
+    };
+    context
+        .limits
+        .give_back((Rate::LoginByAddress, by_address), 1);
+    context
+        .limits
+        .give_back((Rate::LoginByName, RateKey::NameAt(begun.name, address)), 1);
+    if account.disabled {
+        let message = "the operator of this server has disabled this account";
+        return Err(Refusal::new(Code::Forbidden, message));
+    }
+    match &mut session.state {
+        State::Open(open) => open.confirmed_at = Some(context.now),
+        state => *state = State::LoggedIn(account.id),
+    }
+    let list = context.tx.newest_list(account.id)?;
+    let list = list.ok_or(crate::store::StoreError::Corrupt)?.signed;
+    Ok(Effects::reply(Reply::LoggedIn(LoggedIn {
+        account: account.id,
+        identity: account.identity,
+        wrapped_identity: Bytes(account.login.wrapped_identity),
+        list,
+    })))
+}
+
+/// Third step: opens the session as a device that is in the list, or is added to it here.
+pub(crate) fn open(
+    context: &mut Context<'_>,
+    session: &mut Session,
+    device: DeviceId,
+    proof: &Signature,
+    list: Option<&SignedList>,
+) -> Result<Effects, Refusal> {
+    let State::LoggedIn(account) = session.state else {
+        return Err(not_now());
+    };
+    let account = context.tx.account(account)?.ok_or_else(login_failed)?;
+    if let Some(list) = list {
+        let proven = devices::prove_new(context, session, &account, list, device, proof)?;
+        let told = devices::store(context, &account, list, Some(proven))?;
+        let mut effects = open_session(context, session, &account, proven, None)?;
+        effects.then.extend(told);
+        return Ok(effects);
+    }
+    let known = context
+        .tx
+        .device(device)?
+        .filter(|known| known.account == account.id);
+    let known = known
+        .filter(|known| !known.revoked)
+        .ok_or_else(no_such_device)?;
+    let claim = Claim {
+        account: account.id,
+        device,
+        key: &known.auth,
+        proof,
+    };
+    let proven = (context.defences.prove_device)(session, &claim)?;
+    open_session(context, session, &account, proven, None)
+}
+
+/// Opens the session by an earlier one's token.
+pub(crate) fn resume(
+    context: &mut Context<'_>,
+    session: &mut Session,
+    token: &Bytes,
+    device: DeviceId,
+    proof: &Signature,
+) -> Result<Effects, Refusal> {
+    let accepted = (context.defences.accept_token)(context, token)?;
+    if accepted.device().id != device {
+        return Err(no_such_device());
+    }
+    let account = accepted.account();
+    let claim = Claim {
+        account: account.id,
+        device,
+        key: &accepted.device().auth,
+        proof,
+    };
+    let proven = (context.defences.prove_device)(session, &claim)?;
+    open_session(context, session, account, proven, Some(accepted.hash()))
+}
+
+/// Ends the session and its token.
+pub(crate) fn sign_out(
+    context: &mut Context<'_>,
+    session: &mut Session,
+) -> Result<Effects, Refusal> {
+    let open = session.open()?;
+    context.tx.drop_token(open.token)?;
+    let whose = crate::Whose::Device(open.device);
+    Ok(Effects::reply(Reply::Done).and(Effect::End {
+        whose,
+        reason: "signed out",
+    }))
+}
+
+/// The session of a proven device: its token, if it has none yet, and what it hears.
+pub(crate) fn open_session(
+    context: &mut Context<'_>,
+    session: &mut Session,
+    account: &Account,
+    proven: DeviceProven,
+    token: Option<TokenHash>,
+) -> Result<Effects, Refusal> {
+    let device = proven.device();
+    let (hash, fresh) = match token {
+        Some(hash) => (hash, None),
+        None => {
+            let (hash, secret) = new_token(context, device)?;
+            (hash, Some(secret))
+        }
+    };
+    let known = context
+        .tx
+        .device(device)?
+        .ok_or(crate::store::StoreError::Corrupt)?;
+    let version = context
+        .tx
+        .newest_list(account.id)?
+        .map_or(0, |list| list.version);
+    let memberships = context
+        .tx
+        .memberships(account.id, None, limits::MEMBERSHIPS)?;
+    let heard = memberships
+        .iter()
+        .filter(|(_, m)| matches!(m.role, Role::Owner | Role::Member));
+    let conversations = heard.map(|(conversation, _)| conversation.id).collect();
+    session.state = State::Open(Box::new(Open {
+        account: account.id,
+        name: account.name.clone(),
+        device,
+        token: hash,
+        confirming: None,
+        confirmed_at: None,
+    }));
+    let opened = Reply::Opened(Opened {
+        account: account.id,
+        name: account.name.clone(),
+        device,
+        token: fresh,
+        submitted: known.submitted,
+        list_version: version,
+    });
+    let effect = Effect::Opened {
+        account: account.id,
+        device,
+        conversations,
+    };
+    Ok(Effects::reply(opened).and(effect))
+}
+
+/// A fresh token in the place of the device's earlier ones.
+fn new_token(context: &mut Context<'_>, device: DeviceId) -> Result<(TokenHash, Bytes), Refusal> {
+    let mut secret = [0; 32];
+    let rng: &mut dyn Randomness = context.rng;
+    rng.fill_bytes(&mut secret);
+    let hash = token_hash(&secret);
+    let expires_at = context.now.plus_millis(limits::TOKEN_MILLIS);
+    context.tx.drop_tokens(device)?;
+    context.tx.put_token(&Token {
+        hash,
+        device,
+        expires_at,
+    })?;
+    Ok((hash, Bytes(secret.to_vec())))
+}
+
+fn no_such_device() -> Refusal {
+    Refusal::new(Code::LoginFailed, "this device is not one of the account's")
+}
