@@ -1,0 +1,73 @@
+//! How fast the transport is, beside its floor, on this machine, in this run.
+//!
+//! `portcullis-bench [all|fan-out|idle] [--seconds N] [--receivers N] [--connections N]`. Each row
+//! starts its server as a process of its own (this same binary) and drives it from here, so that
+//! the server's processor time and memory can be read from `/proc`. The store isn't measured here.
+#![allow(clippy::print_stdout, reason = "the table is what this program is for")]
+
+mod broadcast;
+mod fan_out;
+mod floor;
+mod idle;
+mod process;
+mod table;
+
+use anyhow::{Context as _, bail};
+
+/// What can be set on the command line.
+#[derive(Clone, Debug)]
+struct Options {
+    /// How long each row is measured, after a second of warming up.
+    seconds: u64,
+    /// Connections in the room.
+    receivers: usize,
+    /// Messages that the sender has under way.
+    outstanding: usize,
+    /// Bytes of a frame as the server sends it, header included.
+    frame: usize,
+    /// Idle connections.
+    connections: usize,
+}
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let what = arguments.next().unwrap_or_else(|| "all".to_owned());
+    let options = options(arguments)?;
+    process::raise_file_limit();
+    match what.as_str() {
+        "serve-floor" => floor::serve(options.receivers, options.frame),
+        "serve-broadcast" => broadcast::serve(),
+        "fan-out" => table::print(&fan_out::rows(&options)?),
+        "idle" => table::print(&idle::rows(&options)?),
+        "all" => {
+            table::print(&fan_out::rows(&options)?)?;
+            table::print(&idle::rows(&options)?)
+        }
+        other => bail!("there is no row named {other}"),
+    }
+}
+
+fn options(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Options> {
+    let mut options = Options {
+        seconds: 5,
+        receivers: 500,
+        outstanding: 32,
+        frame: 512,
+        connections: 5_000,
+    };
+    while let Some(name) = arguments.next() {
+        let value = arguments
+            .next()
+            .with_context(|| format!("{name} wants a number"))?;
+        let value: usize = value.parse().with_context(|| format!("{name} {value}"))?;
+        match name.as_str() {
+            "--seconds" => options.seconds = value as u64,
+            "--receivers" => options.receivers = value,
+            "--outstanding" => options.outstanding = value,
+            "--frame" => options.frame = value,
+            "--connections" => options.connections = value,
+            other => bail!("there is no option named {other}"),
+        }
+    }
+    Ok(options)
+}

@@ -1,0 +1,75 @@
+//! A server as a process of its own, and what the system says it has used. Source: proc(5).
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+/// Clock ticks a second in `/proc/PID/stat`: the same on every Linux that Rust runs on.
+const TICKS: u64 = 100;
+
+impl Server {
+    /// Starts this binary once more. Its first line of output is its address.
+    pub(crate) fn start(arguments: &[&str]) -> anyhow::Result<Self> {
+        let own = std::env::current_exe().context("this program's own path")?;
+        let mut child = Command::new(own)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = child.stdout.take().context("the server's output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line
+            .trim()
+            .parse()
+            .with_context(|| format!("an address: {line:?}"))?;
+        Ok(Server { child, address })
+    }
+
+    /// Processor time used so far, in user and kernel mode, by all threads.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The second field is the name in parentheses, which may hold anything.
+        let after_name = stat.rsplit_once(") ").context("stat without a name")?.1;
+        let field = |index| -> anyhow::Result<u64> {
+            let field = after_name.split(' ').nth(index).context("a short stat")?;
+            Ok(field.parse()?)
+        };
+        // utime and stime are fields 14 and 15, counted from 1; here the third is 0.
+        let ticks = field(11)? + field(12)?;
+        Ok(Duration::from_millis(ticks * 1_000 / TICKS))
+    }
+
+    /// Resident memory, in KiB.
+    pub(crate) fn resident(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.context("a status without VmRSS")?.parse()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Lets this process open as many files as it may.
+pub(crate) fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Without it, fewer connections are possible, and opening them says so.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
