@@ -1,1 +1,3 @@
-//! Under construction.
+//! The terminal client: its screen, and the shell that connects it to the client core.
+
+pub mod ui;

@@ -1,4 +1,30 @@
-//! The terminal client's screen.
+//! The terminal client's screen. `View` is what there is to show, as plain data; `Ui` is what the
+//! person at the keyboard is in the middle of; a key changes the `Ui` and may yield an `Action`;
+//! `Ui::render` draws both. Nothing here does IO or knows the client core.
 
+pub mod command;
+pub mod keys;
 pub mod safe_text;
+pub mod view;
+
+mod clock;
+mod completion;
+mod input;
+mod login;
+mod panes;
+#[cfg(test)]
+mod sample;
+mod screen;
+#[cfg(test)]
+mod screen_tests;
+mod scroll;
+mod state;
+#[cfg(test)]
+mod state_tests;
+mod theme;
 mod wrap;
+
+pub use input::{Edit, InputLine};
+pub use login::Password;
+pub use state::{Action, Hint, Ui};
+pub use theme::Theme;

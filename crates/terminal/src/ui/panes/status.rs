@@ -1,0 +1,147 @@
+//! The bars: the open conversation at the top, and at the bottom the connection, the identity and
+//! the suite. While Tab walks, or the last line was not understood, the lower bar says so.
+
+use super::conversations;
+use super::row::Row;
+use crate::ui::safe_text::SafeLine;
+use crate::ui::state::Hint;
+use crate::ui::theme::Theme;
+use crate::ui::view::{Connection, ConversationKind, Level, Trust, View};
+use ratatui::style::Style;
+
+/// The bar at the top.
+pub(in crate::ui) fn title(view: &View, theme: Theme, width: usize) -> Row {
+    let style = theme.bar();
+    let (Some(conversation), bold) = (view.open_conversation(), theme.bar().bold()) else {
+        return Row::new().own(" Portcullis", style).fill(width, 0, style);
+    };
+    let online = view.people.iter().filter(|person| person.online).count();
+    let right = match conversation.kind {
+        ConversationKind::Direct => direct_trust(view).to_owned(),
+        _ => format!("{online} of {} here ", view.people.len()),
+    };
+    let kind = match conversation.kind {
+        ConversationKind::Channel => "channel",
+        ConversationKind::Direct => "direct",
+        ConversationKind::Group => "group",
+    };
+    let room = width.saturating_sub(2);
+    let name = SafeLine::name(&conversation.name).cut(room);
+    let mut row = Row::new().own(" ", style).safe(name, bold).own(" ", style);
+    let about = SafeLine::name(&format!("· {kind} · {}", conversation.suite));
+    if row.width() + about.width() + right.chars().count() < width {
+        row = row.safe(about, style);
+    }
+    if row.width() + right.chars().count() > width {
+        return row.fill(width, 0, style);
+    }
+    row.fill(width, right.chars().count(), style)
+        .text(&right, style)
+}
+
+fn direct_trust(view: &View) -> &'static str {
+    let other = view
+        .people
+        .iter()
+        .find(|person| person.name != view.status.own_name);
+    match other.map(|person| &person.trust) {
+        Some(Trust::Verified) => "✓ verified ",
+        Some(Trust::NotVerified) => "not verified ",
+        Some(Trust::Warning(_)) => "! warning ",
+        None => "",
+    }
+}
+
+/// The bar at the bottom: what fits of it, the most important first.
+pub(in crate::ui) fn status(view: &View, theme: Theme, width: usize, list_hidden: bool) -> Row {
+    let style = theme.bar();
+    let (mark, connection) = connection(view.status.connection, theme);
+    let mut row = Row::new()
+        .own(" ", style)
+        .own(mark, style)
+        .text(&connection, style);
+    let suite = view
+        .open_conversation()
+        .map(|conversation| conversation.suite.clone());
+    let elsewhere = if list_hidden {
+        elsewhere(view)
+    } else {
+        String::new()
+    };
+    let parts = [
+        elsewhere,
+        suite.unwrap_or_default(),
+        view.status.identity.clone(),
+    ];
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        let part = SafeLine::join(&[&SafeLine::own(" │ "), &SafeLine::name(part)]);
+        if row.width() + part.width() <= width {
+            row = row.safe(part, style);
+        }
+    }
+    let help = SafeLine::own("F1 help ");
+    if row.width() + help.width() + 2 <= width {
+        row = row.fill(width, help.width(), style).safe(help, style);
+    }
+    row.fill(width, 0, style)
+}
+
+fn connection(connection: Connection, _theme: Theme) -> (&'static str, String) {
+    match connection {
+        Connection::Online => ("● ", "online".to_owned()),
+        Connection::Connecting => ("◌ ", "connecting …".to_owned()),
+        Connection::Reconnecting { in_seconds: 0 } => ("◌ ", "reconnecting …".to_owned()),
+        Connection::Reconnecting { in_seconds } => {
+            ("○ ", format!("connection lost, again in {in_seconds} s"))
+        }
+        Connection::Offline => ("○ ", "offline".to_owned()),
+    }
+}
+
+/// "#dev 3, bob 1!": what is unread where nobody sees the list.
+fn elsewhere(view: &View) -> String {
+    let others = view
+        .conversations
+        .iter()
+        .filter(|one| Some(one.key) != view.open && one.unread > 0 && (!one.muted || one.mention));
+    let others = others.map(|one| format!("{} {}", one.name, conversations::unread(one)));
+    others.collect::<Vec<_>>().join(", ")
+}
+
+/// A hint in place of the bar at the bottom.
+pub(in crate::ui) fn hint(hint: &Hint, theme: Theme, width: usize) -> Row {
+    let style = match hint.level {
+        Level::Info => theme.bar(),
+        Level::Warning => theme.warning().reversed(),
+        Level::Alarm => theme.alarm(),
+    };
+    Row::new()
+        .own(" ", style)
+        .text(&hint.text, style)
+        .fill(width, 0, style)
+}
+
+/// The candidates of a completion in place of the bar, the chosen one in sight.
+pub(in crate::ui) fn candidates(all: &[String], at: usize, theme: Theme, width: usize) -> Row {
+    let style = theme.bar();
+    let safe: Vec<_> = all.iter().map(|one| SafeLine::name(one)).collect();
+    let widths = |range: &[SafeLine]| range.iter().map(|one| one.width() + 2).sum::<usize>();
+    let mut first = 0;
+    while first < at
+        && safe
+            .get(first..=at)
+            .is_some_and(|range| widths(range) + 4 > width)
+    {
+        first += 1;
+    }
+    let mut row = Row::new().own(if first > 0 { "… " } else { " " }, style);
+    for (index, one) in safe.into_iter().enumerate().skip(first) {
+        let chosen = if index == at {
+            Style::new().bold().underlined()
+        } else {
+            style
+        };
+        row = row.own(" ", chosen).safe(one, chosen).own(" ", chosen);
+    }
+    row.fill(width, 0, style)
+}
