@@ -1,10 +1,17 @@
 //! The one thread that owns the truth: it takes what waits, has it decided and committed as one
 //! batch, and only then lets go of the replies and events.
+//!
+//! [`Domain`] is what decides; [`CoreDomain`] is the real one, around the server core.
+
+mod core;
 
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+pub use core::{CoreDomain, Room};
 
 use crate::hub::Batch;
 use crate::metrics::Metrics;
@@ -12,19 +19,19 @@ use crate::socket::{Connection, ConnectionId, Incoming, Sink, Ticket};
 
 /// Arrivals in one batch: enough to share the cost of a commit among all who wait, few enough to
 /// bound how long the first of them waits.
-pub const BATCH: usize = 1_024;
+pub const BATCH: usize = portcullis_server_core::limits::BATCH_REQUESTS;
 
-/// How often a domain without work is given the time, for what it gathers and sends now and then.
-pub const TICK: Duration = Duration::from_millis(250);
+/// How often a domain is given the time: what it gathers, like presence, goes out once a second.
+pub const TICK: Duration = Duration::from_secs(1);
 
 /// Something that happened on a connection.
 #[derive(Debug)]
-pub enum Arrival {
-    /// It is open.
+pub enum Arrival<R> {
+    /// It is open. The hub knows it already.
     Opened(Arc<Connection>),
-    /// It sent a message. The ticket counts until the batch is published.
-    Message(Incoming, Ticket),
-    /// It will send nothing more.
+    /// It asks something.
+    Request(ConnectionId, R),
+    /// It will ask nothing more. The hub will forget it after this batch.
     Closed(ConnectionId),
 }
 
@@ -32,21 +39,31 @@ pub enum Arrival {
 pub trait Domain: Send + 'static {
     /// What names a room of the hub.
     type Room: Hash + Eq + Copy + Send + 'static;
+    /// A message that has been read.
+    type Request: Send + 'static;
+
+    /// Reads a message. This happens on the connection's thread, so that the domain's has less to
+    /// do.
+    fn read(message: &Incoming) -> Self::Request;
 
     /// Carries out `arrivals`, in order, and commits; says in `batch` what follows from them. When
-    /// it returns, all that `batch` says is true and durable. The hub has been told of connections
-    /// that opened; those that closed it is told of afterwards.
-    fn carry_out(&mut self, arrivals: &[Arrival], batch: &mut Batch<Self::Room>);
+    /// it returns, all that `batch` says is true and durable.
+    fn carry_out(&mut self, arrivals: Vec<Arrival<Self::Request>>, batch: &mut Batch<Self::Room>);
 
-    /// Called about every [`TICK`].
+    /// Called about once a [`TICK`].
     fn tick(&mut self, batch: &mut Batch<Self::Room>);
 }
 
 /// The way in: where the socket layer puts what happens.
-#[derive(Clone, Debug)]
-pub struct Entrance(Sender<Arrival>);
+pub struct Entrance<D: Domain>(Sender<Message<D::Request>>);
 
-/// Starts the domain's thread. It ends when every entrance is dropped, or the hub has gone.
+/// A domain's thread, to be told to stop and waited for.
+pub struct Running<D: Domain> {
+    entrance: Entrance<D>,
+    thread: JoinHandle<()>,
+}
+
+/// Starts the domain's thread.
 ///
 /// # Errors
 /// When the system gives no thread.
@@ -54,84 +71,135 @@ pub fn start<D: Domain>(
     domain: D,
     hub: SyncSender<Batch<D::Room>>,
     metrics: Arc<Metrics>,
-) -> std::io::Result<(Entrance, std::thread::JoinHandle<()>)> {
-    let (sender, arrivals) = channel();
+) -> std::io::Result<Running<D>> {
+    let (sender, messages) = channel();
     let thread = std::thread::Builder::new()
         .name("domain".to_owned())
-        .spawn(move || run(domain, &arrivals, &hub, &metrics))?;
-    Ok((Entrance(sender), thread))
+        .spawn(move || run(domain, &messages, &hub, &metrics))?;
+    Ok(Running {
+        entrance: Entrance(sender),
+        thread,
+    })
 }
 
-impl Sink for Entrance {
+impl<D: Domain> Running<D> {
+    /// A way in.
+    pub fn entrance(&self) -> Entrance<D> {
+        Entrance(self.entrance.0.clone())
+    }
+
+    /// Has everything carried out that has arrived, and waits for the end.
+    pub fn stop(self) {
+        // If it has ended already, there is nothing to wait for.
+        let _ = self.entrance.0.send(Message::Stop);
+        let _ = self.thread.join();
+    }
+}
+
+impl<D: Domain> Sink for Entrance<D> {
     // When the domain has gone, the server is stopping, and nobody waits for an answer.
     fn opened(&self, connection: &Arc<Connection>) {
-        let _ = self.0.send(Arrival::Opened(Arc::clone(connection)));
+        let _ = self.0.send(Message::Opened(Arc::clone(connection)));
     }
 
     fn message(&self, message: Incoming, ticket: Ticket) {
-        let _ = self.0.send(Arrival::Message(message, ticket));
+        let _ = self.0.send(Message::Request(D::read(&message), ticket));
     }
 
     fn closed(&self, connection: ConnectionId) {
-        let _ = self.0.send(Arrival::Closed(connection));
+        let _ = self.0.send(Message::Closed(connection));
     }
+}
+
+enum Message<R> {
+    Opened(Arc<Connection>),
+    Request(R, Ticket),
+    Closed(ConnectionId),
+    Stop,
+}
+
+/// What waits, taken apart.
+struct Waiting<R> {
+    arrivals: Vec<Arrival<R>>,
+    /// Kept until the batch is published: until then these requests count as unanswered.
+    tickets: Vec<Ticket>,
+    opened: Vec<Arc<Connection>>,
+    closed: Vec<ConnectionId>,
+    /// There will be no more.
+    stop: bool,
 }
 
 fn run<D: Domain>(
     mut domain: D,
-    arrivals: &Receiver<Arrival>,
+    messages: &Receiver<Message<D::Request>>,
     hub: &SyncSender<Batch<D::Room>>,
     metrics: &Metrics,
 ) {
-    let mut waiting = Vec::new();
     let mut ticked = Instant::now();
-    while receive(arrivals, &mut waiting) {
-        let mut batch = introduce(&waiting);
-        if !waiting.is_empty() {
-            domain.carry_out(&waiting, &mut batch);
+    loop {
+        let waiting = receive(messages, TICK.saturating_sub(ticked.elapsed()));
+        let mut batch = Batch::new();
+        for connection in waiting.opened {
+            batch.open(connection);
+        }
+        if !waiting.arrivals.is_empty() {
+            domain.carry_out(waiting.arrivals, &mut batch);
             Metrics::count(&metrics.batches);
         }
         if ticked.elapsed() >= TICK {
             ticked = Instant::now();
             domain.tick(&mut batch);
         }
-        take_leave(&waiting, &mut batch);
-        if !batch.is_empty() && hub.send(batch).is_err() {
+        for connection in waiting.closed {
+            batch.forget(connection);
+        }
+        let gone = !batch.is_empty() && hub.send(batch).is_err();
+        drop(waiting.tickets);
+        if waiting.stop || gone {
             return;
         }
-        // The tickets go with the arrivals: from here on these requests are answered.
-        waiting.clear();
     }
 }
 
-/// Waits for an arrival, and takes all that wait behind it. `false`: there will be no more.
-fn receive(arrivals: &Receiver<Arrival>, waiting: &mut Vec<Arrival>) -> bool {
-    match arrivals.recv_timeout(TICK) {
+/// Waits for a message, and takes all that wait behind it.
+fn receive<R>(messages: &Receiver<Message<R>>, patience: Duration) -> Waiting<R> {
+    let mut waiting = Waiting {
+        arrivals: Vec::new(),
+        tickets: Vec::new(),
+        opened: Vec::new(),
+        closed: Vec::new(),
+        stop: false,
+    };
+    match messages.recv_timeout(patience) {
         Ok(first) => {
-            waiting.push(first);
-            waiting.extend(arrivals.try_iter().take(BATCH - 1));
-            true
+            let rest = messages.try_iter().take(BATCH - 1);
+            std::iter::once(first)
+                .chain(rest)
+                .for_each(|message| waiting.add(message));
         }
-        Err(RecvTimeoutError::Timeout) => true,
-        Err(RecvTimeoutError::Disconnected) => false,
+        Err(RecvTimeoutError::Timeout) => {}
+        Err(RecvTimeoutError::Disconnected) => waiting.stop = true,
     }
+    waiting
 }
 
-/// A batch that introduces the connections which have opened.
-fn introduce<K>(arrivals: &[Arrival]) -> Batch<K> {
-    let mut batch = Batch::new();
-    for arrival in arrivals {
-        if let Arrival::Opened(connection) = arrival {
-            batch.open(Arc::clone(connection));
-        }
-    }
-    batch
-}
-
-fn take_leave<K>(arrivals: &[Arrival], batch: &mut Batch<K>) {
-    for arrival in arrivals {
-        if let Arrival::Closed(connection) = arrival {
-            batch.forget(*connection);
+impl<R> Waiting<R> {
+    fn add(&mut self, message: Message<R>) {
+        match message {
+            Message::Opened(connection) => {
+                self.opened.push(Arc::clone(&connection));
+                self.arrivals.push(Arrival::Opened(connection));
+            }
+            Message::Request(request, ticket) => {
+                self.arrivals
+                    .push(Arrival::Request(ticket.connection().id(), request));
+                self.tickets.push(ticket);
+            }
+            Message::Closed(connection) => {
+                self.closed.push(connection);
+                self.arrivals.push(Arrival::Closed(connection));
+            }
+            Message::Stop => self.stop = true,
         }
     }
 }

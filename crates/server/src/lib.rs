@@ -1,7 +1,75 @@
 //! The server's shell: sockets, HTTP, TLS, and the thread that runs the server core.
+//!
+//! [`run`] is a whole server, given its world: a listener, the core with its store, and what tells
+//! it to stop. Threads: tokio's, which read connections and drain the slow ones; the *domain*, which
+//! runs the core in batches; and the *fan-out*, which writes to everybody else.
 
 pub mod domain;
 pub mod http;
 pub mod hub;
 pub mod metrics;
 pub mod socket;
+pub mod tls;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use domain::Domain;
+use http::{Admit, Site};
+use metrics::Metrics;
+use socket::{Settings, Sockets, listen};
+
+/// What a server is made of.
+pub struct Parts<D> {
+    /// Decides what becomes of requests; [`domain::CoreDomain`] but for load tests.
+    pub domain: D,
+    /// The bounds of the socket layer.
+    pub settings: Settings,
+    /// Judges `Origin` and `Host`.
+    pub admit: Admit,
+    /// TLS, if it is spoken.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// The one address whose `X-Forwarded-For` is believed.
+    pub behind_proxy: Option<IpAddr>,
+    /// More routes, behind the same checks.
+    pub more: Router,
+}
+
+/// Serves until `shutdown` is ready, then tells everybody, finishes what has arrived, and returns
+/// within [`Settings::stop`] and the time of one batch.
+///
+/// # Errors
+/// When the system gives no threads.
+pub async fn run<D: Domain>(
+    listener: TcpListener,
+    parts: Parts<D>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let metrics = Arc::new(Metrics::default());
+    let hub = hub::start(Arc::clone(&metrics))?;
+    let domain = domain::start(parts.domain, hub, Arc::clone(&metrics))?;
+    let sockets = Sockets::new(parts.settings, metrics, Arc::new(domain.entrance()));
+    let site = Site {
+        sockets: Arc::clone(&sockets),
+        admit: parts.admit,
+        behind_proxy: parts.behind_proxy,
+    };
+    let router = http::router(site, parts.more);
+    let sweeping = tokio::spawn(Arc::clone(&sockets).sweep());
+    let tls = parts.tls.map(TlsAcceptor::from);
+    let listening = tokio::spawn(listen::listen(listener, tls, router, Arc::clone(&sockets)));
+    shutdown.await;
+    listening.abort();
+    sockets.stop().await;
+    sweeping.abort();
+    // The thread has only what arrived to finish; waiting for it must not stop the runtime's.
+    tokio::task::spawn_blocking(move || domain.stop())
+        .await
+        .map_err(io::Error::other)
+}

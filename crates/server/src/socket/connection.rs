@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 
 /// A connection's number; never used twice while the server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnectionId(pub(super) u64);
+pub struct ConnectionId(pub u64);
 
 /// One open WebSocket connection.
 pub struct Connection {

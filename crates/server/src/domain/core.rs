@@ -1,0 +1,260 @@
+//! The server core in its shell: requests in, frames for rooms and connections out. It decides
+//! nothing; it only keeps which connections are which account's and which device's, since the core's
+//! effects name those.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use portcullis_proto::{
+    AccountId, Code, ConversationId, DeviceId, Event, Refusal, Request, Timestamp, encode_event,
+    encode_refusal, encode_reply,
+};
+use portcullis_server_core::store::Store;
+use portcullis_server_core::{
+    Audience, ConnectionId as CoreConnection, Effect, Incoming as CoreIncoming, Output, Peer,
+    Server, Whose, decode,
+};
+
+use super::{Arrival, Domain};
+use crate::hub::Batch;
+use crate::socket::{CloseCode, Connection, ConnectionId, Incoming};
+
+/// A room of the hub is an audience of the core.
+pub type Room = Audience;
+
+/// The server core, its store, and who is connected.
+pub struct CoreDomain {
+    server: Server,
+    store: Box<dyn Store + Send>,
+    changed_outside: Box<dyn FnMut() -> bool + Send>,
+    sessions: HashMap<ConnectionId, (AccountId, DeviceId)>,
+    accounts: HashMap<AccountId, Vec<ConnectionId>>,
+    devices: HashMap<DeviceId, ConnectionId>,
+}
+
+impl CoreDomain {
+    /// `changed_outside` says whether another process has written to the store since it was last
+    /// asked; then sessions of accounts that were disabled are ended.
+    pub fn new(
+        server: Server,
+        store: Box<dyn Store + Send>,
+        changed_outside: Box<dyn FnMut() -> bool + Send>,
+    ) -> Self {
+        CoreDomain {
+            server,
+            store,
+            changed_outside,
+            sessions: HashMap::new(),
+            accounts: HashMap::new(),
+            devices: HashMap::new(),
+        }
+    }
+
+    fn connect(&mut self, connection: &Connection, now: Timestamp, batch: &mut Batch<Room>) {
+        let peer = Peer::new(connection.peer().ip());
+        let hello = self
+            .server
+            .connect(CoreConnection(connection.id().0), peer, now);
+        batch.reply(connection.id(), encode_event(&hello).as_bytes());
+    }
+
+    fn follow(&mut self, output: Output, batch: &mut Batch<Room>) {
+        match output {
+            Output::Reply {
+                connection,
+                id,
+                result,
+            } => {
+                let frame = match &result {
+                    Ok(reply) => encode_reply(id, reply),
+                    Err(refusal) => encode_refusal(id, refusal),
+                };
+                batch.reply(ConnectionId(connection.0), frame.as_bytes());
+            }
+            Output::Connection { connection, effect } => {
+                self.become_session(ConnectionId(connection.0), effect, batch);
+            }
+            Output::Effect(effect) => self.follow_effect(effect, batch),
+            Output::Drop { connection } => {
+                let connection = ConnectionId(connection.0);
+                self.forget(connection);
+                batch.close(connection, CloseCode::Failed, "the server could not go on");
+            }
+        }
+    }
+
+    fn become_session(
+        &mut self,
+        connection: ConnectionId,
+        effect: Effect,
+        batch: &mut Batch<Room>,
+    ) {
+        match effect {
+            Effect::Opened {
+                account,
+                device,
+                conversations,
+            } => {
+                self.sessions.insert(connection, (account, device));
+                self.accounts.entry(account).or_default().push(connection);
+                self.devices.insert(device, connection);
+                batch.join(Audience::Account(account), connection);
+                batch.join(Audience::Device(device), connection);
+                for conversation in conversations {
+                    batch.join(Audience::Conversation(conversation), connection);
+                }
+            }
+            Effect::WatchPresence => batch.join(Audience::PresenceWatchers, connection),
+            other => self.follow_effect(other, batch),
+        }
+    }
+
+    fn follow_effect(&mut self, effect: Effect, batch: &mut Batch<Room>) {
+        match effect {
+            Effect::Deliver { to, event } => batch.room(to, encode_event(&event).as_bytes()),
+            Effect::Subscribe {
+                account,
+                conversation,
+            } => {
+                self.each(account, |connection| {
+                    batch.join(room(conversation), connection)
+                });
+            }
+            Effect::Unsubscribe {
+                account,
+                conversation,
+            } => {
+                self.each(account, |connection| {
+                    batch.leave(room(conversation), connection)
+                });
+            }
+            Effect::End { whose, reason } => self.end(whose, reason, batch),
+            // The core names the connection along with these: see `become_session`.
+            Effect::Opened { .. } | Effect::WatchPresence => {}
+        }
+    }
+
+    fn each(&self, account: AccountId, act: impl FnMut(ConnectionId)) {
+        self.accounts
+            .get(&account)
+            .into_iter()
+            .flatten()
+            .copied()
+            .for_each(act);
+    }
+
+    fn end(&mut self, whose: Whose, reason: &'static str, batch: &mut Batch<Room>) {
+        let ended: Vec<ConnectionId> = match whose {
+            Whose::Device(device) => self.devices.get(&device).copied().into_iter().collect(),
+            Whose::Account(account) => self.accounts.get(&account).cloned().unwrap_or_default(),
+        };
+        let farewell = encode_event(&Event::Closed {
+            reason: reason.to_owned(),
+        });
+        for connection in ended {
+            self.forget(connection);
+            batch.reply(connection, farewell.as_bytes());
+            batch.close(connection, CloseCode::Normal, reason);
+        }
+    }
+
+    fn forget(&mut self, connection: ConnectionId) {
+        let Some((account, device)) = self.sessions.remove(&connection) else {
+            return;
+        };
+        if self.devices.get(&device) == Some(&connection) {
+            self.devices.remove(&device);
+        }
+        if let Some(connections) = self.accounts.get_mut(&account) {
+            connections.retain(|other| *other != connection);
+            if connections.is_empty() {
+                self.accounts.remove(&account);
+            }
+        }
+    }
+}
+
+impl Domain for CoreDomain {
+    type Room = Room;
+    type Request = Result<(u64, Request), (u64, Refusal)>;
+
+    fn read(message: &Incoming) -> Self::Request {
+        match message {
+            Incoming::Text(text) => decode(text),
+            // The socket layer closes on binary; this is for a mistake in its settings.
+            Incoming::Binary(_) => Err((
+                0,
+                Refusal::new(Code::Malformed, "frames are text, not binary"),
+            )),
+        }
+    }
+
+    fn carry_out(&mut self, arrivals: Vec<Arrival<Self::Request>>, batch: &mut Batch<Room>) {
+        let now = now();
+        let mut requests = Vec::with_capacity(arrivals.len());
+        let mut gone = Vec::new();
+        for arrival in arrivals {
+            match arrival {
+                Arrival::Opened(connection) => self.connect(&connection, now, batch),
+                Arrival::Request(connection, read) => {
+                    let connection = CoreConnection(connection.0);
+                    let (id, request) = match read {
+                        Ok((id, request)) => (id, Ok(request)),
+                        Err((id, refusal)) => (id, Err(refusal)),
+                    };
+                    requests.push(CoreIncoming {
+                        connection,
+                        id,
+                        request,
+                    });
+                }
+                Arrival::Closed(connection) => gone.push(connection),
+            }
+        }
+        if !requests.is_empty() {
+            for output in self.server.run(self.store.as_ref(), now, requests) {
+                self.follow(output, batch);
+            }
+        }
+        for connection in gone {
+            self.server.disconnect(CoreConnection(connection.0));
+            self.forget(connection);
+        }
+    }
+
+    fn tick(&mut self, batch: &mut Batch<Room>) {
+        if let Some(output) = self.server.tick() {
+            self.follow(output, batch);
+        }
+        if (self.changed_outside)() {
+            match self.server.end_disabled(self.store.as_ref()) {
+                Ok(outputs) => outputs
+                    .into_iter()
+                    .for_each(|output| self.follow(output, batch)),
+                Err(error) => tracing::error!(%error, "can't look for disabled accounts"),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for CoreDomain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("CoreDomain")
+            .field("sessions", &self.sessions.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn room(conversation: ConversationId) -> Room {
+    Audience::Conversation(conversation)
+}
+
+/// The time by the system's clock; one before 1970 counts as 1970.
+fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

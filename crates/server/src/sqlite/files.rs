@@ -1,0 +1,86 @@
+//! The files of a data folder: who may read them, and how one is replaced whole.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::Path;
+
+use super::OpenError;
+
+/// The database; SQLite gives its `-wal` and `-shm` the same permissions.
+pub(super) const DATABASE: &str = "portcullis.db";
+/// Held by the server that uses the folder; holds its process id.
+pub(super) const LOCK: &str = "lock";
+/// The OPAQUE set-up.
+pub(super) const SETUP: &str = "opaque-setup";
+/// The OPAQUE set-up while it is written.
+const SETUP_DRAFT: &str = "opaque-setup.new";
+
+/// Makes a folder for its owner alone. One that exists is left as it is.
+pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Makes an empty file for its owner alone, if there is none.
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
+    private().append(true).create(true).open(path).map(|_| ())
+}
+
+/// Takes the folder's lock; the system lets it go when the file is closed or the process ends.
+pub(super) fn lock(folder: &Path) -> Result<File, OpenError> {
+    let path = folder.join(LOCK);
+    let mut file = private()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let _ = file.read_to_string(&mut text);
+            return Err(OpenError::InUse(text.trim().parse().ok()));
+        }
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())?;
+    Ok(file)
+}
+
+/// Writes the set-up: whole, or not at all, and on the disk when this returns.
+pub(super) fn write_setup(folder: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = folder.join(SETUP_DRAFT);
+    let mut file = private()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&draft, folder.join(SETUP))?;
+    sync_folder(folder)
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Elsewhere a folder can't be opened as a file.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
