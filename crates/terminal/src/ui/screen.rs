@@ -10,7 +10,7 @@
 //! Panes at the sides give way where the messages would become too narrow.
 
 use super::panes::form::Drawing;
-use super::panes::messages::Messages;
+use super::panes::messages::{Messages, rule};
 use super::panes::row::Row;
 use super::panes::{conversations, overlay, people, status};
 use super::safe_text::SafeLine;
@@ -267,41 +267,38 @@ impl Ui {
         for index in (0..=sight.position.line).rev() {
             rows.extend(messages.rows(index).into_iter().rev().skip(hidden));
             hidden = 0;
-            if rows.len() >= height {
+            if rows.len() >= sight.height {
                 break;
             }
         }
-        for (row, line) in (0..area.height).rev().zip(&rows) {
+        let shown = u16::try_from(sight.height)
+            .unwrap_or(u16::MAX)
+            .min(area.height);
+        for (row, line) in (0..shown).rev().zip(&rows) {
             line.draw(buffer, area, row);
         }
-        self.draw_below(view, sight, buffer, area);
+        if sight.has_below && area.height > 1 {
+            self.draw_below(view, sight, buffer, area);
+        }
     }
 
     /// Says that lines are below the pane.
     fn draw_below(&self, view: &View, sight: Sight, buffer: &mut Buffer, area: Rect) {
-        if !sight.has_below || area.height < 2 {
-            return;
-        }
         let below = view.lines.iter().rev().take(sight.new_below);
         let new = below
             .filter(|line| matches!(line.what, LineKind::Message(_)))
             .count();
         let text = match new {
-            0 => " ↓ more below · Esc ".to_owned(),
-            1 => " ↓ 1 new message · Esc ".to_owned(),
-            _ => format!(" ↓ {new} new messages · Esc "),
+            0 => "↓ more below · Esc".to_owned(),
+            1 => "↓ 1 new message · Esc".to_owned(),
+            _ => format!("↓ {new} new messages · Esc"),
         };
-        let text = SafeLine::name(&text).cut(usize::from(area.width));
-        let x = area.right() - u16::try_from(text.width()).unwrap_or(area.width);
-        let corner = Rect {
-            x,
-            width: area.right() - x,
-            ..area
+        let style = if new > 0 {
+            self.theme.warning()
+        } else {
+            self.theme.faint()
         };
-        halve_nothing(buffer, area, corner);
-        Row::new()
-            .safe(text, self.theme.bar().bold())
-            .draw(buffer, corner, area.height - 1);
+        rule(&text, style, usize::from(area.width)).draw(buffer, area, area.height - 1);
     }
 
     fn draw_welcome(&self, view: &View, buffer: &mut Buffer, area: Rect) {
@@ -398,16 +395,6 @@ fn fence(buffer: &mut Buffer, messages: Rect) {
             {
                 cell.set_symbol("│\u{200e}");
             }
-        }
-    }
-}
-
-/// A wide character that the corner would halve goes altogether.
-fn halve_nothing(buffer: &mut Buffer, area: Rect, corner: Rect) {
-    let before = corner.x.checked_sub(1).filter(|column| *column >= area.x);
-    if let Some(cell) = before.and_then(|column| buffer.cell_mut((column, area.bottom() - 1))) {
-        if SafeLine::name(cell.symbol()).width() > 1 {
-            cell.set_symbol(" ");
         }
     }
 }

@@ -185,7 +185,6 @@ fn scrolled_up_with_a_draft() {
     insta::assert_snapshot!("oldest_and_completing", shown(&mut ui, &view, 80, 16));
 }
 
-/// The styles of the rows, one letter for each run, beside the text.
 #[test]
 fn without_colour_marks_carry_the_meaning() {
     let (mut plain, mut colour) = (Ui::new(Theme::Plain), Ui::new(Theme::Colour));
@@ -250,6 +249,16 @@ fn right_to_left_rows_are_fenced() {
     }
 }
 
+fn question(texts: &[String]) -> Dialog {
+    let yes = texts.last().cloned();
+    Dialog {
+        title: texts.concat(),
+        body: texts.to_vec(),
+        yes,
+        level: Level::Alarm,
+    }
+}
+
 fn any_key() -> impl Strategy<Value = KeyEvent> {
     let codes = prop_oneof![
         Just(KeyCode::Enter),
@@ -281,13 +290,15 @@ proptest! {
         keys in prop::collection::vec(any_key(), 0..40),
         sizes in prop::collection::vec((1u16..100, 1u16..30), 1..4),
         texts in prop::collection::vec(any::<String>(), 0..4),
-        kind in 0..4,
+        kind in 0..6,
     ) {
         let mut view = match kind {
             0 => sample::busy(),
             1 => sample::hostile(),
             2 => View { form: Some(FormView::default()), ..View::default() },
-            _ => View { dialog: None, has_older: true, ..sample::world() },
+            3 => View { has_older: true, ..sample::world() },
+            4 => View { alarm: Some(texts.concat()), ..sample::busy() },
+            _ => View { dialog: Some(question(&texts)), ..sample::busy() },
         };
         for (key, text) in (100..).zip(&texts) {
             view.lines.push(sample::said(key, key, text, Trust::NotVerified, text));

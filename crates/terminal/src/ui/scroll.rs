@@ -45,6 +45,8 @@ pub(super) struct Position {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sight {
     pub(super) position: Position,
+    /// Rows for lines: one less than the pane has where lines are below, to say so.
+    pub(super) height: usize,
     /// Whether the oldest line is in sight.
     pub(super) is_oldest: bool,
     /// Whether lines are below the pane.
@@ -73,11 +75,14 @@ impl Scroll {
         rows: impl Fn(usize) -> usize,
     ) -> Option<Sight> {
         let newest = *lines.last()?;
-        let walk = Walk {
+        let height = height.max(1);
+        let mut walk = Walk {
             lines: lines.len(),
-            height: height.max(1),
+            height,
             rows,
         };
+        let fits = walk.up(walk.bottom(), height).is_none();
+        walk.height = height.saturating_sub(1).max(1);
         let here = self.held.and_then(|held| {
             let line = lines.iter().rposition(|line| *line == held.line)?;
             Some(Position {
@@ -85,8 +90,12 @@ impl Scroll {
                 hidden: held.hidden.min((walk.rows)(line).saturating_sub(1)),
             })
         });
-        let position = walk.go(here.unwrap_or(walk.bottom()), self.wish.take());
+        let position = match (self.wish.take(), here) {
+            _ if fits => walk.bottom(),
+            (wish, here) => walk.go(here.unwrap_or(walk.bottom()), wish),
+        };
         let has_below = position != walk.bottom();
+        let height = if has_below { walk.height } else { height };
         let began = self.held.map_or(newest, |held| held.newest);
         self.held = match (has_below, lines.get(position.line)) {
             (true, Some(line)) => Some(Held {
@@ -103,7 +112,8 @@ impl Scroll {
             .count();
         Some(Sight {
             position,
-            is_oldest: walk.up(position, walk.height).is_none(),
+            height,
+            is_oldest: walk.up(position, height).is_none(),
             has_below,
             new_below: if has_below { new_below } else { 0 },
         })
@@ -202,7 +212,7 @@ mod tests {
         range.map(LineKey).collect()
     }
 
-    /// Ten lines of two rows in a pane of five.
+    /// Ten lines of two rows in a pane of six, of which one row is for the hint.
     #[test]
     fn wishes() {
         let lines = keys(0..10);
@@ -217,10 +227,10 @@ mod tests {
             (&[Oldest, Newest], (9, 0)),
         ] {
             let mut scroll = Scroll::default();
-            let mut sight = scroll.settle(&lines, 5, |_| 2).unwrap();
+            let mut sight = scroll.settle(&lines, 6, |_| 2).unwrap();
             for wish in wishes {
                 scroll.wish(*wish);
-                sight = scroll.settle(&lines, 5, |_| 2).unwrap();
+                sight = scroll.settle(&lines, 6, |_| 2).unwrap();
             }
             assert_eq!(
                 (sight.position.line, sight.position.hidden),
@@ -266,9 +276,9 @@ mod tests {
             let mut scroll = Scroll::default();
             assert_eq!(scroll.settle(&[], 5, |_| 2), None);
             scroll.wish(wish);
-            let sight = scroll.settle(&keys(0..2), 5, |_| 2).unwrap();
+            let sight = scroll.settle(&keys(0..2), 4, |_| 2).unwrap();
             assert_eq!(sight.position, Position { line: 1, hidden: 0 }, "{wish:?}");
-            assert!(sight.is_oldest && !sight.has_below);
+            assert!(sight.is_oldest && !sight.has_below && sight.height == 4);
         }
     }
 }

@@ -75,11 +75,9 @@ fn sending() {
     assert_eq!(person.enter("hello"), command(Command::Say("hello".into())));
     assert_eq!(person.input(), "");
     assert_eq!(person.enter("   "), None);
-    assert_eq!(
-        person.enter("/list"),
-        None,
-        "the spaces are still there: this is text"
-    );
+    assert_eq!(person.enter("/list"), command(Command::List));
+    let text = command(Command::Say(" /list".into()));
+    assert_eq!(person.enter(" /list"), text);
 }
 
 #[test]

@@ -60,12 +60,7 @@ impl Messages<'_> {
     }
 
     fn rule(&self, text: &str, style: Style) -> Row {
-        let text = SafeLine::name(text).cut(self.width.saturating_sub(6));
-        let rest = self.width.saturating_sub(text.width() + 4);
-        Row::new()
-            .own("── ", style)
-            .safe(text, style)
-            .text(&format!(" {}", "─".repeat(rest)), style)
+        rule(text, style, self.width)
     }
 
     fn gap(&self, missing: Option<u64>) -> Row {
@@ -218,4 +213,14 @@ impl Messages<'_> {
         };
         self.under_head(head, &[SafeLine::name(reason)], style)
     }
+}
+
+/// A line across the pane with words in it. It begins where no message's text can.
+pub(in crate::ui) fn rule(text: &str, style: Style, width: usize) -> Row {
+    let text = SafeLine::name(text).cut(width.saturating_sub(4));
+    let rest = width.saturating_sub(text.width() + 4);
+    Row::new()
+        .own("── ", style)
+        .safe(text, style)
+        .text(&format!(" {}", "─".repeat(rest)), style)
 }

@@ -7,7 +7,7 @@ use crate::ui::safe_text::SafeLine;
 use crate::ui::theme::Theme;
 use crate::ui::view::{Dialog, Level};
 use crate::ui::wrap::{Room, wrap};
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::widgets::{Block, Clear, Widget as _};
 
@@ -171,10 +171,9 @@ fn clear(buffer: &mut Buffer, screen: Rect, area: Rect) {
         let Some(left) = area.x.checked_sub(1).filter(|left| *left >= screen.x) else {
             break;
         };
-        if let Some(cell) = buffer.cell_mut((left, row)) {
-            if SafeLine::name(cell.symbol()).width() > 1 {
-                cell.set_symbol(" ");
-            }
+        let is_wide = |cell: &&mut Cell| SafeLine::name(cell.symbol()).width() > 1;
+        if let Some(cell) = buffer.cell_mut((left, row)).filter(is_wide) {
+            cell.set_symbol(" ");
         }
     }
     Clear.render(area, buffer);

@@ -53,7 +53,7 @@ fn line(person: &Person, is_self: bool, theme: Theme, width: usize) -> Row {
         .own(dot, dot_style)
         .safe(name, name_style);
     let beside = match &person.display_name {
-        _ if is_self => SafeLine::own("you"),
+        _ if is_self => SafeLine::own("(you)"),
         Some(display) if *display != person.name => SafeLine::name(display),
         _ => return row,
     };
