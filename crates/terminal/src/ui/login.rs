@@ -4,12 +4,10 @@
 
 use super::Action;
 use super::input::{Edit, InputLine};
-use super::safe_text::graphemes;
+use super::password::Password;
 use super::view::{FormView, Registration};
 use portcullis_proto::UserName;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use std::fmt;
-use zeroize::Zeroizing;
 
 /// Characters that a new password has at least: NIST SP 800-63B, 3.1.1.2.
 const PASSWORD_CHARACTERS: usize = 8;
@@ -18,60 +16,8 @@ const PASSWORD_CHARACTERS: usize = 8;
 /// guess at it offline.
 const LONG_PASSWORD_CHARACTERS: usize = 14;
 
-/// Bytes of a password: room for any sentence, and allocated once, so that no copy is left behind.
-const PASSWORD_BYTES: usize = 1024;
-
 /// Bytes of the other fields.
 const FIELD_BYTES: usize = 64;
-
-/// A password on its way from the keyboard. Wiped when dropped, never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(Zeroizing<String>);
-
-impl Password {
-    /// The password itself.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    fn push(&mut self, text: &str) {
-        for letter in text.chars().filter(|letter| !letter.is_control()) {
-            if self.0.len() + letter.len_utf8() <= PASSWORD_BYTES {
-                self.0.push(letter);
-            }
-        }
-    }
-
-    /// A password can only be shortened from its end, or wiped.
-    fn edit(&mut self, edit: Edit) {
-        match edit {
-            Edit::Backspace => {
-                let last = graphemes(&self.0).next_back().map_or(0, str::len);
-                let kept = self.0.len() - last;
-                self.0.truncate(kept);
-            }
-            Edit::CutToStart | Edit::CutWordBefore => *self = Self::default(),
-            _ => {}
-        }
-    }
-
-    fn characters(&self) -> usize {
-        graphemes(&self.0).count()
-    }
-}
-
-impl Default for Password {
-    fn default() -> Self {
-        Self(Zeroizing::new(String::with_capacity(PASSWORD_BYTES)))
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
 
 /// What a form is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -316,10 +262,10 @@ impl Form {
                 Field::Invitation if self.invitation.text().is_empty() => {
                     return wrong(*field, "this server asks for an invitation code");
                 }
-                Field::OldPassword if self.old.0.is_empty() => {
+                Field::OldPassword if self.old.is_empty() => {
                     return wrong(*field, "type your password of now");
                 }
-                Field::Password if self.password.0.is_empty() => {
+                Field::Password if self.password.is_empty() => {
                     return wrong(*field, "type a password");
                 }
                 Field::Password if is_new && self.password.characters() < PASSWORD_CHARACTERS => {

@@ -7,11 +7,15 @@ pub mod keys;
 pub mod safe_text;
 pub mod view;
 
+mod action;
 mod clock;
 mod completion;
+mod history;
 mod input;
 mod login;
+mod mistake;
 mod panes;
+mod password;
 #[cfg(test)]
 mod sample;
 mod screen;
@@ -24,7 +28,9 @@ mod state_tests;
 mod theme;
 mod wrap;
 
+pub use action::Action;
 pub use input::{Edit, InputLine};
-pub use login::Password;
-pub use state::{Action, Hint, Ui};
+pub use mistake::{CommandError, Problem};
+pub use password::Password;
+pub use state::{Hint, Ui};
 pub use theme::Theme;

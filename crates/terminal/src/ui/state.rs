@@ -2,68 +2,19 @@
 //! conversation, an overlay, a form. Keys change it and may yield an `Action` for the shell.
 //! It leaves out drawing (`screen.rs`) and everything that others can see.
 
+use super::action::Action;
 use super::command::{self, Command};
 use super::completion::{Completion, Offer};
-use super::input::{Edit, History, InputLine};
+use super::history::History;
+use super::input::{Edit, InputLine};
 use super::keys::{self, Meaning};
-use super::login::{Form, Password, Purpose};
+use super::login::{Form, Purpose};
 use super::scroll::{Scroll, Wish};
 use super::theme::Theme;
 use super::view::{ConversationKey, FormView, Level, View};
-use portcullis_proto::{UserName, limits};
+use portcullis_proto::limits;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use std::collections::BTreeMap;
-
-/// What the shell is asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub enum Action {
-    /// Obey a command, or say a text. `Help` and `Password` never arrive: the screen does them.
-    Command {
-        /// What to do.
-        command: Command,
-        /// The conversation that was open.
-        open: Option<ConversationKey>,
-    },
-    /// Open another conversation.
-    Open(ConversationKey),
-    /// Fetch older lines of the open conversation.
-    LoadOlder,
-    /// Make an account.
-    Register {
-        /// Its name.
-        name: UserName,
-        /// Its password.
-        password: Password,
-        /// The invitation code, where the server asks for one.
-        invitation: Option<String>,
-    },
-    /// Log in on this new device.
-    LogIn {
-        /// The account's name.
-        name: UserName,
-        /// Its password.
-        password: Password,
-    },
-    /// Open this home, which has an account.
-    Unlock {
-        /// The account's password.
-        password: Password,
-    },
-    /// Change the password.
-    ChangePassword {
-        /// The one of now.
-        old: Password,
-        /// The one to come.
-        new: Password,
-    },
-    /// Answer the dialog: yes or no.
-    Answer(bool),
-    /// Draw every cell again.
-    Redraw,
-    /// Leave.
-    Quit,
-}
 
 /// A word to the person, in place of the status line until the next key.
 #[derive(Debug, Clone, PartialEq, Eq)]
