@@ -9,6 +9,7 @@ pub mod http;
 pub mod hub;
 pub mod metrics;
 pub mod socket;
+pub mod sqlite;
 pub mod tls;
 
 use std::io;
