@@ -79,14 +79,11 @@ pub(crate) fn fetch(
     let head = may_read.head();
     let Some((before, last)) = may_read.stretch_after(after) else {
         // Nothing comes after; a client that claims to be further than the log learns where it ends.
-        let end = may_read.conversation().end;
-        let base = Seen {
-            seq: after.min(head),
-            chain: end.chain,
-        };
+        let at = after.min(head);
+        let page = context.tx.fetch(conversation, at, at, 1, 0)?;
         let fetched = Fetched {
             conversation,
-            base,
+            base: page.base,
             envelopes: Vec::new(),
             head,
         };

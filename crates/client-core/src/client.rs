@@ -1,0 +1,368 @@
+//! The client: its state, and the one way in.
+
+use crate::conversation::Conversation;
+use crate::defences::Defences;
+use crate::effect::{Effects, Gathered, Key, Write};
+use crate::event::{Event, JobId};
+use crate::login::{Attempt, Link};
+use crate::people::Person;
+use crate::records::{self, BadRecord, Own};
+use crate::show::{Need, Show, Warning};
+use portcullis_crypto::{IdentityKey, Job, Password, Randomness, Stretch};
+use portcullis_proto::{
+    AccountId, ClientFrame, ConversationId, DeviceName, Event as ServerEvent, Reference, Refusal,
+    Reply, Request, ServerFrame, Timestamp, UserName,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use zeroize::Zeroizing;
+
+/// What makes this client this one.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What a new device is called.
+    pub device_name: DeviceName,
+    /// The weakest stretching of a password that is accepted from a server.
+    pub stretch_floor: Stretch,
+    /// What is fetched of what was said before.
+    pub history: History,
+}
+
+/// How much of a conversation is fetched that this device has seen nothing of yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {
+    /// Nothing is fetched at all: for a program that only sends.
+    None,
+    /// The last so many messages.
+    Last(u64),
+    /// Everything that the account may read.
+    All,
+}
+
+/// A client. Everything in it is either volatile or can be restored from what it had persisted.
+pub struct Client {
+    pub(crate) config: Config,
+    pub(crate) defences: Defences,
+    pub(crate) link: Link,
+    pub(crate) attempt: Option<Attempt>,
+    pub(crate) password: Option<Password>,
+    /// The identity key, between the confirmation of a password and its change.
+    pub(crate) confirmed: Option<IdentityKey>,
+    pub(crate) own: Option<Own>,
+    pub(crate) people: BTreeMap<AccountId, Person>,
+    pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
+    pub(crate) pending: BTreeMap<u64, Pending>,
+    next_request: u64,
+    next_job: u64,
+    dirty: BTreeSet<Key>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.own.as_ref().map(|own| &own.name);
+        f.debug_struct("Client")
+            .field("name", &name)
+            .field("link", &self.link)
+            .finish()
+    }
+}
+
+/// What an event may use and adds to: the time, randomness, and the effects so far.
+pub(crate) struct Step<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) rng: &'a mut dyn Randomness,
+    pub(crate) out: Gathered,
+}
+
+/// What a request was made for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Pending {
+    /// A step of a login or registration, or of a confirmation.
+    Login,
+    /// The list of conversations.
+    Conversations,
+    /// A page of a conversation.
+    Fetch(ConversationId),
+    /// Own messages.
+    Submit(ConversationId, Vec<Reference>),
+    /// An account's lists; for a safety number if a name is given.
+    Account(AccountId),
+    /// An account by its name, for its safety number.
+    SafetyNumber(UserName),
+    /// A page of users.
+    Users(u32),
+    /// A page of channels.
+    Channels,
+    /// Something whose result is one conversation.
+    Enter(&'static str),
+    /// Something whose result is nothing but that it was done.
+    Simple(&'static str, String),
+}
+
+impl Client {
+    /// A client whose home is empty.
+    #[must_use]
+    pub fn new(config: Config, defences: Defences) -> Self {
+        Self {
+            config,
+            defences,
+            link: Link::Offline,
+            attempt: None,
+            password: None,
+            confirmed: None,
+            own: None,
+            people: BTreeMap::new(),
+            conversations: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            next_request: 1,
+            next_job: 1,
+            dirty: BTreeSet::new(),
+        }
+    }
+
+    /// A client from the records that an earlier one had persisted; messages are not needed.
+    ///
+    /// # Errors
+    /// [`BadRecord`], with its key, for what no client wrote.
+    pub fn restore<'a>(
+        config: Config,
+        defences: Defences,
+        written: impl IntoIterator<Item = (Key, &'a [u8])>,
+    ) -> Result<Self, BadRecord> {
+        let mut client = Self::new(config, defences);
+        let written: BTreeMap<Key, &[u8]> = written.into_iter().collect();
+        for (key, value) in written {
+            records::read(&mut client, key, value)?;
+        }
+        Ok(client)
+    }
+
+    /// The account's name, once this home has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&UserName> {
+        self.own.as_ref().map(|own| &own.name)
+    }
+
+    /// The conversation of this name, if the account is in it.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<ConversationId> {
+        let named = |(_, c): &(&ConversationId, &Conversation)| c.summary.name.as_str() == name;
+        self.conversations.iter().find(named).map(|(id, _)| *id)
+    }
+
+    /// What is known of the conversations, for a first screen.
+    pub fn conversations(&self) -> impl Iterator<Item = crate::ConversationView> + '_ {
+        self.conversations.values().map(Conversation::view)
+    }
+
+    /// Whether anything waits to be acknowledged.
+    #[must_use]
+    pub fn has_unsent(&self) -> bool {
+        self.conversations
+            .values()
+            .any(|conversation| !conversation.outbox.is_empty())
+    }
+
+    /// Takes what happened in, and says what to do.
+    pub fn handle(&mut self, event: Event, now: Timestamp, rng: &mut dyn Randomness) -> Effects {
+        let mut step = Step {
+            now,
+            rng,
+            out: Gathered::default(),
+        };
+        match event {
+            Event::Connected => self.link = Link::Connected,
+            Event::Disconnected => self.disconnected(&mut step),
+            Event::Frame(text) => self.frame(&mut step, &text),
+            Event::Worked(id, outcome) => self.worked(&mut step, id, outcome),
+            Event::Command(command) => self.command(&mut step, command),
+            Event::Tick => self.flush_all(&mut step),
+        }
+        let writes = self.take_writes();
+        step.out.into_effects(writes)
+    }
+
+    fn frame(&mut self, step: &mut Step<'_>, text: &str) {
+        match ServerFrame::decode(text) {
+            Ok(ServerFrame::Reply(id, reply)) => {
+                if let Some(pending) = self.pending.remove(&id) {
+                    self.replied(step, pending, reply);
+                }
+            }
+            Ok(ServerFrame::Refusal(id, refusal)) => {
+                if let Some(pending) = self.pending.remove(&id) {
+                    self.refused(step, pending, refusal);
+                }
+            }
+            Ok(ServerFrame::Event(event)) => self.told(step, event),
+            Err(_) => {
+                step.warn(None, Warning::Nonsense);
+                step.out.disconnect = true;
+            }
+        }
+    }
+
+    fn told(&mut self, step: &mut Step<'_>, event: ServerEvent) {
+        match event {
+            ServerEvent::Hello { nonce, .. } => self.greeted(step, nonce),
+            ServerEvent::Envelope(envelope) => self.heard(step, envelope),
+            ServerEvent::Conversation(summary) => self.learn_conversation(step, summary),
+            ServerEvent::Left { conversation } => self.left(step, conversation),
+            ServerEvent::Presence {
+                online,
+                offline,
+                more,
+            } => {
+                if more {
+                    self.ask(step, Request::Users { after: None }, Pending::Users(0));
+                }
+                step.show(Show::Presence { online, offline });
+            }
+            ServerEvent::DeviceList { account, version } => {
+                self.list_announced(step, account, version);
+            }
+            ServerEvent::Lagging => self.list_conversations(step),
+            ServerEvent::Stopping => step.show(Show::Progress("the server is stopping")),
+            ServerEvent::Closed { reason } => step.show(Show::Ended(reason)),
+            ServerEvent::Unknown => {}
+        }
+    }
+
+    fn replied(&mut self, step: &mut Step<'_>, pending: Pending, reply: Reply) {
+        match (pending, reply) {
+            (Pending::Login, reply) => self.login_replied(step, reply),
+            (
+                Pending::Conversations,
+                Reply::Conversations {
+                    conversations,
+                    more,
+                },
+            ) => {
+                self.conversations_listed(step, conversations, more);
+            }
+            (Pending::Fetch(id), Reply::Fetched(page)) => self.fetched(step, id, page),
+            (Pending::Submit(id, sent), Reply::Submitted { first, .. }) => {
+                self.submitted(step, id, first, &sent);
+            }
+            (Pending::Account(id), Reply::Account(card)) => {
+                self.account_learned(step, Some(id), &card);
+            }
+            (Pending::SafetyNumber(name), Reply::Account(card)) => {
+                self.account_learned(step, None, &card);
+                self.show_safety_number(step, &name);
+            }
+            (Pending::Users(page), Reply::Users { users, more }) => {
+                self.users_listed(step, page, users, more);
+            }
+            (Pending::Channels, Reply::Channels { channels, .. }) => {
+                self.channels_listed(step, &channels);
+            }
+            (Pending::Enter(_), Reply::Conversation(summary)) => {
+                let name = summary.name.clone();
+                self.learn_conversation(step, summary);
+                step.show(Show::Done(format!("You are in {name}.")));
+            }
+            (Pending::Simple(_, done), Reply::Done) => step.show(Show::Done(done)),
+            // A reply of another kind than its request has: nothing is done with it.
+            _ => step.warn(None, Warning::Nonsense),
+        }
+    }
+
+    fn refused(&mut self, step: &mut Step<'_>, pending: Pending, refusal: Refusal) {
+        let what = match pending {
+            Pending::Login => return self.login_refused(step, refusal),
+            Pending::Submit(id, _) => return self.submit_refused(step, id, &refusal),
+            Pending::Fetch(id) => return self.fetch_refused(step, id, refusal),
+            Pending::Account(id) => return self.account_refused(step, id),
+            Pending::Conversations => "list conversations",
+            Pending::SafetyNumber(_) => "look up this account",
+            Pending::Users(_) => "list users",
+            Pending::Channels => "list channels",
+            Pending::Enter(what) | Pending::Simple(what, _) => what,
+        };
+        step.show(Show::Refused { what, refusal });
+    }
+
+    fn disconnected(&mut self, step: &mut Step<'_>) {
+        self.link = Link::Offline;
+        for pending in std::mem::take(&mut self.pending).into_values() {
+            if let Pending::Simple(what, _) | Pending::Enter(what) = pending {
+                let lost = "the connection was lost before the answer came";
+                let refusal = Refusal::new(portcullis_proto::Code::Unavailable, lost);
+                step.show(Show::Refused { what, refusal });
+            }
+        }
+        for conversation in self.conversations.values_mut() {
+            conversation.connection_lost();
+        }
+        for person in self.people.values_mut() {
+            person.asked = false;
+        }
+        self.attempt_interrupted(step);
+        step.show(Show::Offline);
+    }
+
+    /// Sends a request, and remembers what it was made for.
+    pub(crate) fn ask(&mut self, step: &mut Step<'_>, request: Request, pending: Pending) {
+        let id = self.next_request;
+        self.next_request += 1;
+        self.pending.insert(id, pending);
+        step.out.sends.push(ClientFrame { id, request }.encode());
+    }
+
+    /// Hands out slow work.
+    pub(crate) fn work(&mut self, step: &mut Step<'_>, job: Job) -> JobId {
+        let id = JobId(self.next_job);
+        self.next_job += 1;
+        step.out.works.push((id, job));
+        id
+    }
+
+    /// Whether the session is open.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.link, Link::Open)
+    }
+
+    /// Says that a record has changed; it is written with the event's one `Persist`.
+    pub(crate) fn touch(&mut self, key: Key) {
+        self.dirty.insert(key);
+    }
+
+    pub(crate) fn need(&self) -> Need {
+        if self.own.is_some() {
+            Need::Password
+        } else {
+            Need::Account
+        }
+    }
+
+    fn take_writes(&mut self) -> Vec<Write> {
+        let dirty = std::mem::take(&mut self.dirty);
+        let write = |key| Write {
+            key,
+            value: records::write(self, key).map(Zeroizing::new),
+        };
+        dirty.into_iter().map(write).collect()
+    }
+}
+
+impl Step<'_> {
+    pub(crate) fn show(&mut self, show: Show) {
+        self.out.shows.push(show);
+    }
+
+    pub(crate) fn warn(&mut self, conversation: Option<ConversationId>, warning: Warning) {
+        self.show(Show::Warning {
+            conversation,
+            warning,
+        });
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    /// A small seeded source of randomness for tests in this crate.
+    pub(crate) fn rng(seed: u64) -> impl portcullis_crypto::Randomness {
+        use rand_core::SeedableRng as _;
+        rand_chacha::ChaCha8Rng::seed_from_u64(seed)
+    }
+}

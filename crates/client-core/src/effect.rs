@@ -1,0 +1,81 @@
+//! What a client wants done.
+
+use crate::event::JobId;
+use crate::show::Show;
+use portcullis_crypto::Job;
+use portcullis_proto::{AccountId, ConversationId, DeviceId};
+use zeroize::Zeroizing;
+
+/// One thing to do. A shell does them in the order in which they come, and completes a `Persist`
+/// before the next.
+#[derive(Debug)]
+#[must_use]
+pub enum Effect {
+    /// Make these writes durable, all or none. At most one an event, and always the first effect.
+    Persist(Vec<Write>),
+    /// Send a text frame.
+    Send(String),
+    /// Have slow work done, and bring the outcome back.
+    Work(JobId, Job),
+    /// Show something.
+    Show(Show),
+    /// Close the connection; come back if the person has not gone.
+    Disconnect,
+}
+
+/// All that an event leads to, in order.
+pub type Effects = Vec<Effect>;
+
+/// A change of the local store.
+#[derive(Debug)]
+pub struct Write {
+    /// Which record.
+    pub key: Key,
+    /// Its new value, to be sealed; none to remove it.
+    pub value: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Which record of the local store. A client is restored from them in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The account and this device.
+    Account,
+    /// What is known of an account.
+    Person(AccountId),
+    /// A conversation's state.
+    Conversation(ConversationId),
+    /// The last number of a device in a conversation.
+    Number(ConversationId, DeviceId),
+    /// What waits to be sent in a conversation.
+    Outbox(ConversationId),
+    /// A message; written, never read back by the core.
+    Message(ConversationId, u64),
+}
+
+/// What an event has led to so far.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    pub(crate) messages: Vec<Write>,
+    pub(crate) sends: Vec<String>,
+    pub(crate) works: Vec<(JobId, Job)>,
+    pub(crate) shows: Vec<Show>,
+    pub(crate) disconnect: bool,
+}
+
+impl Gathered {
+    /// In the stated order.
+    pub(crate) fn into_effects(self, mut writes: Vec<Write>) -> Effects {
+        writes.extend(self.messages);
+        let persist = (!writes.is_empty()).then_some(Effect::Persist(writes));
+        let mut effects: Effects = persist.into_iter().collect();
+        effects.extend(self.sends.into_iter().map(Effect::Send));
+        effects.extend(
+            self.works
+                .into_iter()
+                .map(|(id, job)| Effect::Work(id, job)),
+        );
+        effects.extend(self.shows.into_iter().map(Effect::Show));
+        effects.extend(self.disconnect.then_some(Effect::Disconnect));
+        effects
+    }
+}

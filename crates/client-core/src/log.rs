@@ -1,0 +1,395 @@
+//! Reading conversations: catching up by pages, going on by events, and verifying each envelope before
+//! it is shown.
+//!
+//! One rule keeps the order: an envelope is taken only if it is the next after what was read. What came
+//! before is ignored, and what comes later makes the client fetch from where it stands.
+
+use crate::client::{Client, History, Pending, Step};
+use crate::conversation::Conversation;
+use crate::defences::{Numbered, OpenError, Received};
+use crate::effect::{Key, Write};
+use crate::limits;
+use crate::records;
+use crate::show::{IdentityState, Message, Show, Warning};
+use portcullis_proto::{
+    Code, Content, ConversationId, ConversationKind, ConversationSummary, Envelope, Fetched, Kind,
+    Refusal, Request, Seen,
+};
+use zeroize::Zeroizing;
+
+/// What became of an envelope.
+enum Taken {
+    /// It was read, or refused for good: the next one follows.
+    Read,
+    /// Its author has to be looked up first.
+    Waits,
+}
+
+impl Client {
+    /// Asks for the account's conversations, from the first page.
+    pub(crate) fn list_conversations(&mut self, step: &mut Step<'_>) {
+        self.ask(
+            step,
+            Request::Conversations { after: None },
+            Pending::Conversations,
+        );
+    }
+
+    pub(crate) fn conversations_listed(
+        &mut self,
+        step: &mut Step<'_>,
+        conversations: Vec<ConversationSummary>,
+        more: bool,
+    ) {
+        if let Some(last) = conversations.last().filter(|_| more) {
+            let request = Request::Conversations {
+                after: Some(last.conversation),
+            };
+            self.ask(step, request, Pending::Conversations);
+        }
+        for summary in conversations {
+            self.learn_conversation(step, summary);
+        }
+    }
+
+    /// A conversation is there, or has changed.
+    pub(crate) fn learn_conversation(&mut self, step: &mut Step<'_>, summary: ConversationSummary) {
+        if summary.kind == ConversationKind::Unknown {
+            return;
+        }
+        let id = summary.conversation;
+        let head = summary.head;
+        let conversation = self
+            .conversations
+            .entry(id)
+            .or_insert_with(|| Conversation::new(summary.clone()));
+        let seen = conversation.seen().seq;
+        conversation.summary = summary;
+        let view = conversation.view();
+        self.touch(Key::Conversation(id));
+        step.show(Show::Conversation(view));
+        if head < seen {
+            return self.warn_once(step, id, Warning::Rewound { seen, head });
+        }
+        self.catch_up(step, id, head);
+    }
+
+    pub(crate) fn left(&mut self, step: &mut Step<'_>, id: ConversationId) {
+        if self.conversations.remove(&id).is_some() {
+            self.touch(Key::Conversation(id));
+            self.touch(Key::Outbox(id));
+            step.show(Show::Left(id));
+        }
+    }
+
+    /// Fetches what follows what was read, if something does.
+    fn catch_up(&mut self, step: &mut Step<'_>, id: ConversationId, head: u64) {
+        let history = self.config.history;
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        if !conversation.is_member() || conversation.fetching || history == History::None {
+            return;
+        }
+        if conversation.read.is_some() && conversation.seen().seq >= head {
+            return step.show(Show::CaughtUp(id, head));
+        }
+        let first = match (conversation.read, history) {
+            (None, History::Last(count)) => head.saturating_sub(count),
+            _ => 0,
+        };
+        let after = conversation.seen().seq.max(first);
+        conversation.fetching = true;
+        let limit = limits::FETCH_ENVELOPES;
+        self.ask(
+            step,
+            Request::Fetch {
+                conversation: id,
+                after,
+                limit,
+            },
+            Pending::Fetch(id),
+        );
+    }
+
+    /// A page came.
+    pub(crate) fn fetched(&mut self, step: &mut Step<'_>, id: ConversationId, page: Fetched) {
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        conversation.fetching = false;
+        conversation.summary.head = conversation.summary.head.max(page.head);
+        let checked = (self.defences.accept_page)(id, conversation.read, &page);
+        match checked {
+            Ok(accepted) => self.begin_page(step, id, accepted.base()),
+            Err(warning) => return self.warn_once(step, id, warning),
+        }
+        self.touch(Key::Conversation(id));
+        for envelope in page.envelopes {
+            match self.take(step, &envelope) {
+                Taken::Read => {}
+                Taken::Waits => return,
+            }
+        }
+        self.catch_up(step, id, page.head);
+    }
+
+    /// Goes to the place where a page begins: further than what was read only where the server says
+    /// that the account was not a member in between.
+    fn begin_page(&mut self, step: &mut Step<'_>, id: ConversationId, base: Seen) {
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        match conversation.read {
+            Some(read) if read == base => return,
+            None => conversation.base = base.seq,
+            Some(read) => {
+                // Numbers that were given in between can't be told from missing ones.
+                conversation.base = base.seq;
+                let numbered: Vec<_> = std::mem::take(&mut conversation.numbers)
+                    .into_keys()
+                    .collect();
+                conversation.move_to(base);
+                numbered
+                    .into_iter()
+                    .for_each(|device| self.touch(Key::Number(id, device)));
+                let warning = Warning::Skipped {
+                    from: read.seq + 1,
+                    to: base.seq,
+                };
+                return step.warn(Some(id), warning);
+            }
+        }
+        conversation.move_to(base);
+    }
+
+    /// Fetches again what was put off.
+    pub(crate) fn catch_up_if_behind(&mut self, step: &mut Step<'_>, id: ConversationId) {
+        let Some(conversation) = self.conversations.get(&id) else {
+            return;
+        };
+        let behind = conversation.summary.head > conversation.seen().seq;
+        let early = conversation.retry_at.is_some_and(|at| at > step.now);
+        if self.is_open() && behind && !early && conversation.waits_for.is_none() {
+            self.catch_up(step, id, conversation.summary.head);
+        }
+    }
+
+    /// Warns of the same thing once in a connection.
+    fn warn_once(&mut self, step: &mut Step<'_>, id: ConversationId, warning: Warning) {
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        if conversation.warned.as_ref() != Some(&warning) {
+            conversation.warned = Some(warning.clone());
+            step.warn(Some(id), warning);
+        }
+    }
+
+    pub(crate) fn fetch_refused(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        refusal: Refusal,
+    ) {
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.fetching = false;
+            if refusal.code.passes() {
+                let wait = refusal.retry_after.unwrap_or(limits::RETRY_MILLIS);
+                conversation.retry_at = Some(step.now.plus_millis(wait));
+                return;
+            }
+        }
+        if refusal.code != Code::NotFound {
+            step.show(Show::Refused {
+                what: "read this conversation",
+                refusal,
+            });
+        }
+    }
+
+    /// An envelope came by itself.
+    pub(crate) fn heard(&mut self, step: &mut Step<'_>, envelope: Envelope) {
+        let id = envelope.conversation;
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        conversation.summary.head = conversation.summary.head.max(envelope.seq);
+        let busy = conversation.fetching || conversation.waits_for.is_some();
+        if busy || self.config.history == History::None {
+            return;
+        }
+        let expected = conversation.seen().seq + 1;
+        if envelope.seq == expected {
+            self.touch(Key::Conversation(id));
+            if matches!(self.take(step, &envelope), Taken::Read) {
+                step.show(Show::CaughtUp(id, envelope.seq));
+            }
+        } else if envelope.seq > expected {
+            self.catch_up(step, id, envelope.seq);
+        } else {
+            self.check_repeated(step, &envelope);
+        }
+    }
+
+    /// An envelope that was read before may only be the very same again.
+    fn check_repeated(&self, step: &mut Step<'_>, envelope: &Envelope) {
+        let Some(conversation) = self.conversations.get(&envelope.conversation) else {
+            return;
+        };
+        let before = envelope
+            .seq
+            .checked_sub(1)
+            .and_then(|seq| conversation.chain_at(seq));
+        let (Some(before), Some(after)) = (before, conversation.chain_at(envelope.seq)) else {
+            return;
+        };
+        if envelope.chain_after(before) != after {
+            let warning = Warning::BrokenChain { at: envelope.seq };
+            step.warn(Some(envelope.conversation), warning);
+        }
+    }
+
+    /// What is known of an account has grown: conversations that waited for it go on.
+    pub(crate) fn resume_conversations(
+        &mut self,
+        step: &mut Step<'_>,
+        account: portcullis_proto::AccountId,
+    ) {
+        let waiting: Vec<(ConversationId, u64)> = self
+            .conversations
+            .values_mut()
+            .filter(|conversation| conversation.waits_for == Some(account))
+            .map(|conversation| {
+                conversation.waits_for = None;
+                conversation.looked_up = true;
+                (conversation.id(), conversation.summary.head)
+            })
+            .collect();
+        for (id, head) in waiting {
+            self.catch_up(step, id, head.max(1));
+        }
+    }
+
+    /// Takes the next envelope: verified it is shown, otherwise a warning stands in its place.
+    fn take(&mut self, step: &mut Step<'_>, envelope: &Envelope) -> Taken {
+        let id = envelope.conversation;
+        let key = self.device_key(envelope.account, envelope.device);
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return Taken::Read;
+        };
+        if key.is_none() && !conversation.looked_up {
+            conversation.waits_for = Some(envelope.account);
+            self.ask_account(step, envelope.account);
+            return Taken::Waits;
+        }
+        let chain = envelope.chain_after(conversation.seen().chain);
+        let opened = (self.defences.open_channel)(envelope, key.as_ref());
+        self.acknowledge_seen(step, envelope);
+        match opened {
+            Ok(received) => self.show_content(step, envelope, &received),
+            Err(error) => {
+                let author = self.author(envelope);
+                let seq = envelope.seq;
+                let warning = match error {
+                    OpenError::Unlisted => Warning::UnlistedDevice { author, seq },
+                    OpenError::NotAuthentic => Warning::NotAuthentic { author, seq },
+                };
+                step.warn(Some(id), warning);
+            }
+        }
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.move_to(Seen {
+                seq: envelope.seq,
+                chain,
+            });
+        }
+        Taken::Read
+    }
+
+    /// A content whose signature and place hold: its number and what its author had seen are checked,
+    /// then it is shown.
+    fn show_content(&mut self, step: &mut Step<'_>, envelope: &Envelope, received: &Received) {
+        let id = envelope.conversation;
+        let author = self.author(envelope);
+        let content = received.content();
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        let last = conversation.last_number(envelope.device);
+        match (self.defences.accept_number)(last, received.place().n) {
+            Numbered::Next => {}
+            Numbered::Gap(count) => {
+                step.warn(
+                    Some(id),
+                    Warning::Missing {
+                        author: author.clone(),
+                        count,
+                    },
+                );
+            }
+            Numbered::Replay => return step.warn(Some(id), Warning::Replayed { author }),
+        }
+        conversation
+            .numbers
+            .insert(envelope.device, received.place().n);
+        let here = conversation.chain_at(content.after.seq);
+        self.touch(Key::Number(id, envelope.device));
+        if !(self.defences.same_log)(here, content.after, envelope.seq) {
+            let at = content.after.seq;
+            step.warn(
+                Some(id),
+                Warning::Forked {
+                    author: author.clone(),
+                    at,
+                },
+            );
+        }
+        let message = self.message(envelope, content, author);
+        let unread = message.identity != IdentityState::Own;
+        let value = Zeroizing::new(records::write_message(&message));
+        step.out.messages.push(Write {
+            key: Key::Message(id, envelope.seq),
+            value: Some(value),
+        });
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.unread += u64::from(unread);
+        }
+        step.show(Show::Message(message));
+    }
+
+    fn message(
+        &self,
+        envelope: &Envelope,
+        content: &Content,
+        sender: portcullis_proto::UserName,
+    ) -> Message {
+        let (text, unknown_kind) = match &content.kind {
+            Kind::Text(text) => (Some(text.clone()), None),
+            Kind::Unknown(name) => (None, Some(name.clone())),
+        };
+        let device = self
+            .own
+            .as_ref()
+            .and_then(|own| own.device.as_ref())
+            .map(|(id, _)| *id);
+        Message {
+            conversation: envelope.conversation,
+            seq: envelope.seq,
+            id: content.id,
+            account: envelope.account,
+            sender,
+            device: envelope.device,
+            sent_at: content.sent_at,
+            text,
+            unknown_kind,
+            identity: self.identity_of(envelope.account),
+            own: Some(envelope.device) == device,
+        }
+    }
+
+    fn author(&self, envelope: &Envelope) -> portcullis_proto::UserName {
+        self.name_of(envelope.account)
+            .unwrap_or_else(crate::people::nobody)
+    }
+}

@@ -1,0 +1,370 @@
+//! What a client persists: JSON records with a version, apart from the types that the client works with.
+//! The shell seals each of them; nothing here is ever written in the clear.
+
+use crate::client::Client;
+use crate::conversation::{Conversation, Outgoing};
+use crate::effect::Key;
+use crate::people::Person;
+use crate::show::{IdentityState, Message};
+use portcullis_crypto::{AuthKey, IdentityPublic, Secret};
+use portcullis_proto::{
+    AccountId, Bytes, ConversationId, ConversationSummary, DeviceId, Reference, Seen, SignedList,
+    Timestamp, UserName,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The version of these records. A client refuses records of a later one.
+const VERSION: u32 = 1;
+
+/// A record that no client of this version wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadRecord(pub Key);
+
+impl fmt::Display for BadRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record of the local store is damaged, or of a newer version of the program")
+    }
+}
+
+impl std::error::Error for BadRecord {}
+
+/// This home's account and device.
+#[derive(Clone)]
+pub(crate) struct Own {
+    pub(crate) account: AccountId,
+    pub(crate) name: UserName,
+    pub(crate) identity: IdentityPublic,
+    pub(crate) device: Option<(DeviceId, AuthKey)>,
+    /// A device whose keys this home must not use again; it leaves the list with the next login.
+    pub(crate) retired: Option<DeviceId>,
+    pub(crate) list: Option<SignedList>,
+    pub(crate) token: Option<Vec<u8>>,
+    /// How many envelopes of this device were acknowledged.
+    pub(crate) acknowledged: u64,
+}
+
+impl Own {
+    /// Leaves this device behind.
+    pub(crate) fn retire(&mut self) {
+        self.retired = self.device.take().map(|(device, _)| device);
+        self.token = None;
+        self.acknowledged = 0;
+    }
+}
+
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Own({}, ..)", self.name)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct OwnRecord {
+    account: AccountId,
+    name: UserName,
+    identity: Bytes,
+    device: Option<(DeviceId, Bytes)>,
+    retired: Option<DeviceId>,
+    list: Option<SignedList>,
+    token: Option<Bytes>,
+    acknowledged: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PersonRecord {
+    name: UserName,
+    identity: Bytes,
+    verified: bool,
+    changed: Option<(AccountId, Bytes)>,
+    list: Option<SignedList>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ConversationRecord {
+    summary: ConversationSummary,
+    base: u64,
+    read: Option<Seen>,
+    chains: Vec<Seen>,
+    own_number: u64,
+    unread: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OutgoingRecord {
+    id: Reference,
+    text: String,
+    at: Timestamp,
+    body: Bytes,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MessageRecord {
+    conversation: ConversationId,
+    seq: u64,
+    id: Reference,
+    account: AccountId,
+    sender: UserName,
+    device: DeviceId,
+    sent_at: Timestamp,
+    text: Option<String>,
+    unknown_kind: Option<String>,
+    identity: String,
+    own: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Versioned<T> {
+    v: u32,
+    r: T,
+}
+
+/// The record of this key as it is now; none if there is nothing to keep.
+pub(crate) fn write(client: &Client, key: Key) -> Option<Vec<u8>> {
+    match key {
+        Key::Account => client.own.as_ref().map(|own| to_bytes(own_record(own))),
+        Key::Person(id) => client
+            .people
+            .get(&id)
+            .map(|person| to_bytes(person_record(person))),
+        Key::Conversation(id) => client
+            .conversations
+            .get(&id)
+            .map(|c| to_bytes(conversation_record(c))),
+        Key::Number(id, device) => {
+            let numbers = client
+                .conversations
+                .get(&id)
+                .map(|conversation| &conversation.numbers);
+            numbers
+                .and_then(|numbers| numbers.get(&device))
+                .map(to_bytes)
+        }
+        Key::Outbox(id) => {
+            let outbox = client
+                .conversations
+                .get(&id)
+                .map(|conversation| &conversation.outbox);
+            let waiting = outbox.filter(|outbox| !outbox.is_empty());
+            waiting.map(|outbox| to_bytes(outbox.iter().map(outgoing_record).collect::<Vec<_>>()))
+        }
+        Key::Message(..) => None,
+    }
+}
+
+/// Takes a record into a client that is being restored. Records come in the order of their keys, so a
+/// conversation comes before what belongs to it.
+pub(crate) fn read(client: &mut Client, key: Key, value: &[u8]) -> Result<(), BadRecord> {
+    let bad = || BadRecord(key);
+    match key {
+        Key::Account => {
+            client.own = Some(own(from_bytes(value).ok_or_else(bad)?).ok_or_else(bad)?);
+        }
+        Key::Person(id) => {
+            let person = person(id, from_bytes(value).ok_or_else(bad)?).ok_or_else(bad)?;
+            client.people.insert(id, person);
+        }
+        Key::Conversation(id) => {
+            let record: ConversationRecord = from_bytes(value).ok_or_else(bad)?;
+            let conversation = client
+                .conversations
+                .entry(id)
+                .or_insert_with(|| Conversation::new(record.summary));
+            conversation.base = record.base;
+            conversation.read = record.read;
+            conversation.chains = record.chains.into();
+            conversation.own_number = record.own_number;
+            conversation.unread = record.unread;
+        }
+        Key::Number(id, device) => {
+            let number: u64 = from_bytes(value).ok_or_else(bad)?;
+            let conversation = client.conversations.get_mut(&id).ok_or_else(bad)?;
+            conversation.numbers.insert(device, number);
+        }
+        Key::Outbox(id) => {
+            let records: Vec<OutgoingRecord> = from_bytes(value).ok_or_else(bad)?;
+            let conversation = client.conversations.get_mut(&id).ok_or_else(bad)?;
+            conversation.outbox = records.into_iter().map(outgoing).collect();
+        }
+        Key::Message(..) => {}
+    }
+    Ok(())
+}
+
+/// The bytes of a message's record.
+pub(crate) fn write_message(message: &Message) -> Vec<u8> {
+    to_bytes(MessageRecord {
+        conversation: message.conversation,
+        seq: message.seq,
+        id: message.id,
+        account: message.account,
+        sender: message.sender.clone(),
+        device: message.device,
+        sent_at: message.sent_at,
+        text: message.text.clone(),
+        unknown_kind: message.unknown_kind.clone(),
+        identity: identity_name(message.identity).to_owned(),
+        own: message.own,
+    })
+}
+
+/// Reads a message's record back, for a shell that shows what was said before.
+#[must_use]
+pub fn read_message(bytes: &[u8]) -> Option<Message> {
+    let record: MessageRecord = from_bytes(bytes)?;
+    Some(Message {
+        conversation: record.conversation,
+        seq: record.seq,
+        id: record.id,
+        account: record.account,
+        sender: record.sender,
+        device: record.device,
+        sent_at: record.sent_at,
+        text: record.text,
+        unknown_kind: record.unknown_kind,
+        identity: identity_state(&record.identity)?,
+        own: record.own,
+    })
+}
+
+const IDENTITY_NAMES: [(IdentityState, &str); 4] = [
+    (IdentityState::NotVerified, "not_verified"),
+    (IdentityState::Verified, "verified"),
+    (IdentityState::Changed, "changed"),
+    (IdentityState::Own, "own"),
+];
+
+fn identity_name(state: IdentityState) -> &'static str {
+    IDENTITY_NAMES
+        .iter()
+        .find(|(known, _)| *known == state)
+        .map_or("", |(_, name)| name)
+}
+
+fn identity_state(name: &str) -> Option<IdentityState> {
+    IDENTITY_NAMES
+        .iter()
+        .find(|(_, known)| *known == name)
+        .map(|(state, _)| *state)
+}
+
+fn own_record(own: &Own) -> OwnRecord {
+    let device = own.device.as_ref();
+    OwnRecord {
+        account: own.account,
+        name: own.name.clone(),
+        identity: Bytes(own.identity.as_bytes().to_vec()),
+        device: device.map(|(id, key)| (*id, Bytes(key.secret().expose().to_vec()))),
+        retired: own.retired,
+        list: own.list.clone(),
+        token: own.token.clone().map(Bytes),
+        acknowledged: own.acknowledged,
+    }
+}
+
+fn own(record: OwnRecord) -> Option<Own> {
+    let device = match record.device {
+        None => None,
+        Some((id, secret)) => Some((
+            id,
+            AuthKey::from_secret(&Secret::from_slice(secret.as_slice())?),
+        )),
+    };
+    Some(Own {
+        account: record.account,
+        name: record.name,
+        identity: identity(&record.identity)?,
+        device,
+        retired: record.retired,
+        list: record.list,
+        token: record.token.map(|token| token.0),
+        acknowledged: record.acknowledged,
+    })
+}
+
+fn person_record(person: &Person) -> PersonRecord {
+    let bytes = |key: &IdentityPublic| Bytes(key.as_bytes().to_vec());
+    PersonRecord {
+        name: person.name.clone(),
+        identity: bytes(&person.identity),
+        verified: person.verified,
+        changed: person.changed.as_ref().map(|(id, key)| (*id, bytes(key))),
+        list: person.list.clone(),
+    }
+}
+
+fn person(id: AccountId, record: PersonRecord) -> Option<Person> {
+    let key = identity(&record.identity)?;
+    let changed = match record.changed {
+        None => None,
+        Some((account, key)) => Some((account, identity(&key)?)),
+    };
+    let devices = match &record.list {
+        None => None,
+        Some(list) => Some(list.open(id, &key).ok()?),
+    };
+    Some(Person {
+        name: record.name,
+        identity: key,
+        verified: record.verified,
+        changed,
+        list: record.list,
+        devices,
+        asked: false,
+    })
+}
+
+fn conversation_record(conversation: &Conversation) -> ConversationRecord {
+    let skip = conversation
+        .chains
+        .len()
+        .saturating_sub(crate::limits::CHAIN_RECORD);
+    ConversationRecord {
+        summary: conversation.summary.clone(),
+        base: conversation.base,
+        read: conversation.read,
+        chains: conversation.chains.iter().skip(skip).copied().collect(),
+        own_number: conversation.own_number,
+        unread: conversation.unread,
+    }
+}
+
+fn outgoing_record(outgoing: &Outgoing) -> OutgoingRecord {
+    let Outgoing { id, text, at, body } = outgoing.clone();
+    OutgoingRecord {
+        id,
+        text,
+        at,
+        body: Bytes(body),
+    }
+}
+
+fn outgoing(record: OutgoingRecord) -> Outgoing {
+    let OutgoingRecord { id, text, at, body } = record;
+    Outgoing {
+        id,
+        text,
+        at,
+        body: body.0,
+    }
+}
+
+fn identity(bytes: &Bytes) -> Option<IdentityPublic> {
+    let bytes: [u8; 32] = bytes.as_slice().try_into().ok()?;
+    IdentityPublic::from_bytes(bytes).ok()
+}
+
+/// Writing these types to memory can't fail: no map keys, no IO.
+fn to_bytes(record: impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(&Versioned {
+        v: VERSION,
+        r: record,
+    })
+    .unwrap_or_default()
+}
+
+fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let record: Versioned<T> = serde_json::from_slice(bytes).ok()?;
+    (record.v == VERSION).then_some(record.r)
+}
