@@ -87,8 +87,7 @@ impl InputLine {
     /// Inserts at the cursor, as typed or pasted: line breaks of any system become `\n`, other
     /// control characters but tabs are left out. Returns whether all of it fitted.
     pub fn insert(&mut self, text: &str) -> bool {
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        for grapheme in graphemes(&text) {
+        for grapheme in graphemes(&with_newlines(text)) {
             if grapheme.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
                 continue;
             }
@@ -287,6 +286,11 @@ pub(super) struct LaidOut {
     pub(super) rows: Vec<SafeLine>,
     /// Column and row.
     pub(super) cursor: (usize, usize),
+}
+
+/// Line breaks of any system as `\n`. Terminals paste them as `\r`.
+pub(super) fn with_newlines(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 /// An empty cut leaves the last one in place.

@@ -55,7 +55,13 @@ pub(super) fn busy() -> View {
             Trust::Warning("the identity key changed".into()),
         ),
     ];
-    view.lines = vec![
+    view.lines = afternoon();
+    view.unread_from = Some(LineKey(6));
+    view
+}
+
+fn afternoon() -> Vec<Line> {
+    vec![
         line(
             0,
             0,
@@ -109,9 +115,7 @@ pub(super) fn busy() -> View {
             Delivery::Failed("you were removed from #lobby".into()),
         ),
         own(9, 134, "On my way", Delivery::Sending),
-    ];
-    view.unread_from = Some(LineKey(6));
-    view
+    ]
 }
 
 pub(super) fn conversation(key: ConversationKey, name: &str, unread: u32) -> Conversation {

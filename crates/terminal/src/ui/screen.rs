@@ -43,6 +43,9 @@ const STATUS_FROM: u16 = 3;
 /// Rows that a long draft takes at most, if a third of the screen has so many.
 const INPUT_ROWS: u16 = 8;
 
+/// Rows that an alarm takes at most.
+const ALARM_ROWS: u16 = 4;
+
 impl Ui {
     /// Draws everything.
     pub fn render(&mut self, view: &View, frame: &mut Frame<'_>) {
@@ -158,26 +161,7 @@ impl Ui {
     /// The panes side by side, and the alarm above them.
     fn draw_body(&mut self, view: &View, buffer: &mut Buffer, mut body: Rect) {
         if let Some(alarm) = &view.alarm {
-            let width = usize::from(body.width);
-            let text = SafeLine::name(&format!("!! {alarm}"));
-            let rows = wrap(&text, Room::all(width.saturating_sub(2).max(1)));
-            let height = body
-                .height
-                .min(4)
-                .min(u16::try_from(rows.len()).unwrap_or(u16::MAX));
-            let style = self.theme.alarm();
-            for (row, text) in (0..height).zip(rows) {
-                let line = Row::new()
-                    .own(" ", style)
-                    .safe(text, style)
-                    .fill(width, 0, style);
-                line.draw(buffer, body, row);
-            }
-            body = Rect {
-                y: body.y + height,
-                height: body.height - height,
-                ..body
-            };
+            body = self.draw_alarm(alarm, buffer, body);
         }
         let panes = self.panes(body);
         self.drawn = Drawn {
@@ -209,6 +193,24 @@ impl Ui {
         }
         self.draw_messages(view, buffer, panes.messages);
         fence(buffer, panes.messages);
+    }
+
+    /// Draws the alarm at the top; returns what is left.
+    fn draw_alarm(&self, alarm: &str, buffer: &mut Buffer, body: Rect) -> Rect {
+        let (width, style) = (usize::from(body.width), self.theme.alarm());
+        let text = SafeLine::name(&format!("!! {alarm}"));
+        let rows = wrap(&text, Room::all(width.saturating_sub(2).max(1)));
+        let wanted = u16::try_from(rows.len()).unwrap_or(u16::MAX);
+        let height = wanted.min(ALARM_ROWS).min(body.height);
+        for (row, text) in (0..height).zip(rows) {
+            let line = Row::new().own(" ", style).safe(text, style);
+            line.fill(width, 0, style).draw(buffer, body, row);
+        }
+        Rect {
+            y: body.y + height,
+            height: body.height - height,
+            ..body
+        }
     }
 
     fn separator(&self, buffer: &mut Buffer, area: Rect) {
@@ -254,9 +256,8 @@ impl Ui {
             width: usize::from(area.width),
         };
         let height = usize::from(area.height);
-        let keys: Vec<_> = view.lines.iter().map(|line| line.key).collect();
         let rows_of = |index| messages.rows(index).len();
-        let sight = self.place().scroll.settle(&keys, height, rows_of);
+        let sight = self.place().scroll.settle(&view.lines, height, rows_of);
         let Some(sight) = sight else {
             self.drawn.is_oldest = true;
             return self.draw_welcome(view, buffer, area);

@@ -2,7 +2,7 @@
 //! stays where the reader left it, whatever arrives below or is loaded above. Keys only wish; the
 //! wish is granted when the pane is drawn and its width is known. It leaves out drawing.
 
-use super::view::LineKey;
+use super::view::{Line, LineKey};
 
 /// The reader's position in one conversation; by default at the newest line.
 #[derive(Debug, Default)]
@@ -70,11 +70,11 @@ impl Scroll {
     /// `rows(index)`. `None`: there are no lines.
     pub(super) fn settle(
         &mut self,
-        lines: &[LineKey],
+        lines: &[Line],
         height: usize,
         rows: impl Fn(usize) -> usize,
     ) -> Option<Sight> {
-        let newest = *lines.last()?;
+        let newest = lines.last()?.key;
         let height = height.max(1);
         let mut walk = Walk {
             lines: lines.len(),
@@ -84,7 +84,7 @@ impl Scroll {
         let fits = walk.up(walk.bottom(), height).is_none();
         walk.height = height.saturating_sub(1).max(1);
         let here = self.held.and_then(|held| {
-            let line = lines.iter().rposition(|line| *line == held.line)?;
+            let line = lines.iter().rposition(|line| line.key == held.line)?;
             Some(Position {
                 line,
                 hidden: held.hidden.min((walk.rows)(line).saturating_sub(1)),
@@ -99,7 +99,7 @@ impl Scroll {
         let began = self.held.map_or(newest, |held| held.newest);
         self.held = match (has_below, lines.get(position.line)) {
             (true, Some(line)) => Some(Held {
-                line: *line,
+                line: line.key,
                 hidden: position.hidden,
                 newest: began,
             }),
@@ -108,7 +108,7 @@ impl Scroll {
         let new_below = lines
             .iter()
             .rev()
-            .take_while(|line| **line != began)
+            .take_while(|line| line.key != began)
             .count();
         Some(Sight {
             position,
@@ -207,15 +207,18 @@ impl<Rows: Fn(usize) -> usize> Walk<Rows> {
 mod tests {
     use super::Wish::*;
     use super::*;
+    use crate::ui::sample;
+    use crate::ui::view::LineKind;
 
-    fn keys(range: std::ops::Range<u64>) -> Vec<LineKey> {
-        range.map(LineKey).collect()
+    fn lines(range: std::ops::Range<u64>) -> Vec<Line> {
+        let gap = LineKind::Gap { missing: None };
+        range.map(|key| sample::line(key, 0, gap.clone())).collect()
     }
 
     /// Ten lines of two rows in a pane of six, of which one row is for the hint.
     #[test]
     fn wishes() {
-        let lines = keys(0..10);
+        let lines = lines(0..10);
         for (wishes, expected) in [
             (&[][..], (9, 0)),
             (&[PageUp], (8, 1)),
@@ -249,8 +252,8 @@ mod tests {
     fn the_position_holds() {
         let mut scroll = Scroll::default();
         scroll.wish(PageUp);
-        let before = scroll.settle(&keys(10..20), 5, |_| 2).unwrap();
-        let after = scroll.settle(&keys(0..23), 5, |_| 2).unwrap();
+        let before = scroll.settle(&lines(10..20), 5, |_| 2).unwrap();
+        let after = scroll.settle(&lines(0..23), 5, |_| 2).unwrap();
         assert_eq!(before.new_below, 0);
         assert_eq!(after.new_below, 3);
         assert_eq!(
@@ -260,7 +263,7 @@ mod tests {
                 hidden: before.position.hidden
             }
         );
-        let wider = scroll.settle(&keys(0..23), 5, |_| 1).unwrap();
+        let wider = scroll.settle(&lines(0..23), 5, |_| 1).unwrap();
         assert_eq!(
             wider.position,
             Position {
@@ -276,7 +279,7 @@ mod tests {
             let mut scroll = Scroll::default();
             assert_eq!(scroll.settle(&[], 5, |_| 2), None);
             scroll.wish(wish);
-            let sight = scroll.settle(&keys(0..2), 4, |_| 2).unwrap();
+            let sight = scroll.settle(&lines(0..2), 4, |_| 2).unwrap();
             assert_eq!(sight.position, Position { line: 1, hidden: 0 }, "{wish:?}");
             assert!(sight.is_oldest && !sight.has_below && sight.height == 4);
         }

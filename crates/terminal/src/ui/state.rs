@@ -6,7 +6,7 @@ use super::action::Action;
 use super::command::{self, Command};
 use super::completion::{Completion, Offer};
 use super::history::History;
-use super::input::{Edit, InputLine};
+use super::input::{Edit, InputLine, with_newlines};
 use super::keys::{self, Meaning};
 use super::login::{Form, Purpose};
 use super::scroll::{Scroll, Wish};
@@ -170,7 +170,7 @@ impl Ui {
             (Overlay::Password(form), _) | (Overlay::None, Some(form)) => form.insert(text),
             (Overlay::None, None) => {
                 self.insert(text);
-                let lines = text.lines().count();
+                let lines = with_newlines(text).lines().count();
                 if lines > 1 && self.hint.is_none() {
                     self.show_hint(
                         format!("{lines} lines pasted; Enter sends them"),

@@ -93,7 +93,7 @@ fn mistakes_stay_in_the_line() {
 #[test]
 fn a_paste_is_not_sent() {
     let mut person = Person::new();
-    person.ui.handle_paste("/quit\nrm -rf\n", &person.view);
+    person.ui.handle_paste("/quit\rrm -rf\r", &person.view);
     assert_eq!(person.input(), "/quit\nrm -rf\n");
     assert_eq!(person.hint(), "2 lines pasted; Enter sends them");
 }
