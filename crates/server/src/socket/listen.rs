@@ -140,11 +140,8 @@ where
         let mut router = router.clone();
         async move {
             request.extensions_mut().insert(Peer(peer));
-            router
-                .call(request.map(Body::new))
-                .await
-                .or_else(|never: Infallible| match never {})
-                as Result<Response<Body>, Infallible>
+            let Ok(response) = router.call(request.map(Body::new)).await;
+            Ok::<Response<Body>, Infallible>(response)
         }
     });
     let connection = http1::Builder::new()

@@ -6,8 +6,13 @@
     reason = "tests"
 )]
 
+mod core;
 mod echo;
 mod http;
+mod order;
+mod repeat;
 mod rfc6455;
+mod running;
 mod slow;
+mod tls;
 mod wire;
