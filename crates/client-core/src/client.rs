@@ -11,7 +11,7 @@ use crate::show::{Need, Show, Warning};
 use portcullis_crypto::{IdentityKey, Job, Password, Randomness, Stretch};
 use portcullis_proto::{
     AccountId, ClientFrame, ConversationId, DeviceName, Event as ServerEvent, Reference, Refusal,
-    Reply, Request, ServerFrame, Timestamp, UserName,
+    Reply, Request, Seen, ServerFrame, Timestamp, UserName,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
@@ -152,6 +152,12 @@ impl Client {
     /// What is known of the conversations, for a first screen.
     pub fn conversations(&self) -> impl Iterator<Item = crate::ConversationView> + '_ {
         self.conversations.values().map(Conversation::view)
+    }
+
+    /// Up to where this device has read a conversation, and the hash chain there.
+    #[must_use]
+    pub fn seen(&self, conversation: ConversationId) -> Option<Seen> {
+        self.conversations.get(&conversation)?.read
     }
 
     /// Whether anything waits to be acknowledged.
@@ -313,7 +319,7 @@ impl Client {
     pub(crate) fn work(&mut self, step: &mut Step<'_>, job: Job) -> JobId {
         let id = JobId(self.next_job);
         self.next_job += 1;
-        step.out.works.push((id, job));
+        step.out.works.push((id, Box::new(job)));
         id
     }
 

@@ -19,7 +19,7 @@ pub fn drive(
     while let Some(event) = events.pop() {
         for effect in client.handle(event, now, rng) {
             match effect {
-                Effect::Work(id, job) => events.push(Event::Worked(id, perform(job))),
+                Effect::Work(id, job) => events.push(Event::Worked(id, perform(*job))),
                 effect => done.push(effect),
             }
         }

@@ -16,7 +16,7 @@ pub enum Effect {
     /// Send a text frame.
     Send(String),
     /// Have slow work done, and bring the outcome back.
-    Work(JobId, Job),
+    Work(JobId, Box<Job>),
     /// Show something.
     Show(Show),
     /// Close the connection; come back if the person has not gone.
@@ -57,7 +57,7 @@ pub enum Key {
 pub(crate) struct Gathered {
     pub(crate) messages: Vec<Write>,
     pub(crate) sends: Vec<String>,
-    pub(crate) works: Vec<(JobId, Job)>,
+    pub(crate) works: Vec<(JobId, Box<Job>)>,
     pub(crate) shows: Vec<Show>,
     pub(crate) disconnect: bool,
 }

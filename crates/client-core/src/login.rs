@@ -59,6 +59,7 @@ pub(crate) enum Goal {
 
 /// How far an attempt has come.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a client has one, for a second")]
 pub(crate) enum Stage {
     /// Waits for a connection.
     Waiting,
