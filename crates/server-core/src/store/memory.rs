@@ -82,7 +82,7 @@ impl Store for MemoryStore {
             if state.request.is_some() {
                 return Err(MISUSE);
             }
-            state.request = Some(state.tables().map(|table| table.mark()));
+            state.request = Some(state.marks());
             Ok(())
         })
     }
@@ -94,9 +94,7 @@ impl Store for MemoryStore {
     fn rollback_to_savepoint(&self) -> Result<(), StoreError> {
         self.write(|state| {
             let marks = state.request.take().ok_or(MISUSE)?;
-            for (table, mark) in state.tables().into_iter().zip(marks) {
-                table.undo_to(mark);
-            }
+            state.undo_to(marks);
             Ok(())
         })
     }
@@ -352,13 +350,13 @@ impl Store for MemoryStore {
         envelopes: &[StoredEnvelope],
     ) -> Result<(), AppendError> {
         self.write(|state| {
-            for stored in envelopes {
-                if stored.envelope.conversation != conversation {
-                    return Err(MISUSE.into());
-                }
-                state.append(stored)?;
+            let marks = state.marks();
+            let mut envelopes = envelopes.iter();
+            let result = envelopes.try_for_each(|stored| state.append(conversation, stored));
+            if result.is_err() {
+                state.undo_to(marks);
             }
-            Ok(())
+            result
         })
     }
 
@@ -436,8 +434,18 @@ impl State {
         ]
     }
 
+    fn marks(&mut self) -> [usize; TABLES] {
+        self.tables().map(|table| table.mark())
+    }
+
+    fn undo_to(&mut self, marks: [usize; TABLES]) {
+        for (table, mark) in self.tables().into_iter().zip(marks) {
+            table.undo_to(mark);
+        }
+    }
+
     fn rollback(&mut self) {
-        self.tables().into_iter().for_each(|table| table.undo_to(0));
+        self.undo_to([0; TABLES]);
         self.end();
     }
 
@@ -446,14 +454,12 @@ impl State {
         self.request = None;
     }
 
-    fn append(&mut self, stored: &StoredEnvelope) -> Result<(), AppendError> {
+    fn append(&mut self, to: ConversationId, stored: &StoredEnvelope) -> Result<(), AppendError> {
         let envelope = &stored.envelope;
-        let conversation = self
-            .conversations
-            .get(&envelope.conversation)
-            .ok_or(MISUSE)?;
+        let conversation = self.conversations.get(&to).ok_or(MISUSE)?;
         let device = self.devices.get(&envelope.device).ok_or(MISUSE)?;
-        if envelope.seq != conversation.end.seq + 1 || envelope.account != device.account {
+        let place = (envelope.conversation, envelope.seq);
+        if place != (to, conversation.end.seq + 1) || envelope.account != device.account {
             return Err(MISUSE.into());
         }
         let used = (envelope.device, envelope.reference);

@@ -64,7 +64,7 @@ pub fn fetches(store: &SqliteStore, rows: u64, times: u64) -> Result<f64, StoreE
     Ok(fetched as f64 / begun.elapsed().as_secs_f64())
 }
 
-fn submit(store: &SqliteStore, number: u64) -> Result<(), StoreError> {
+pub(super) fn submit(store: &SqliteStore, number: u64) -> Result<(), StoreError> {
     let (account, device) = (account_id(number), device_id(number));
     let id = conversation_id(number);
     store.savepoint()?;
@@ -156,14 +156,14 @@ fn conversation(number: u8) -> Conversation {
     }
 }
 
-fn account_id(number: u64) -> AccountId {
+pub(super) fn account_id(number: u64) -> AccountId {
     AccountId::from_bytes([(number % u64::from(DEVICES)) as u8; 16])
 }
 
-fn device_id(number: u64) -> DeviceId {
+pub(super) fn device_id(number: u64) -> DeviceId {
     DeviceId::from_bytes([(number % u64::from(DEVICES)) as u8; 16])
 }
 
-fn conversation_id(number: u64) -> ConversationId {
+pub(super) fn conversation_id(number: u64) -> ConversationId {
     ConversationId::from_bytes([(number % u64::from(CONVERSATIONS)) as u8; 16])
 }
