@@ -40,6 +40,8 @@ pub(super) async fn read(connection: Arc<Connection>, mut side: ReadSide, first:
     connection.sockets.sink.opened(&connection);
     let mut protocol = Protocol::new(&connection.sockets.settings);
     let mut fed = protocol.feed(&first);
+    // Even when empty, it keeps the whole buffer alive that HTTP was read into.
+    drop(first);
     let ending = loop {
         if let Some(ending) = deliver(&connection, fed).await {
             break ending;
