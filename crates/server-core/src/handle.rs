@@ -17,7 +17,10 @@ pub fn handle(
     let rule = rule(request.kind());
     rule.permits(session)?;
     let cost = match &request {
-        Request::Submit { envelopes, .. } => u32::try_from(envelopes.len()).unwrap_or(u32::MAX),
+        // A submit without envelopes is refused, but not free.
+        Request::Submit { envelopes, .. } => {
+            u32::try_from(envelopes.len()).unwrap_or(u32::MAX).max(1)
+        }
         _ => 1,
     };
     let key = (rule.rate, session.rate_key());

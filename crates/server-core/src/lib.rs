@@ -16,6 +16,8 @@ mod server;
 mod session;
 pub mod store;
 mod table;
+#[cfg(test)]
+mod testing;
 
 pub use context::{Context, Instance, Registration};
 pub use effects::{Audience, Effect, Effects, Whose};

@@ -142,10 +142,11 @@ impl Server {
     /// A connection has gone.
     pub fn disconnect(&mut self, connection: ConnectionId) {
         let session = self.sessions.remove(&connection);
-        if let Some((account, device)) = session.as_ref().and_then(Session::holder) {
-            if self.devices.get(&device) == Some(&connection) {
-                self.devices.remove(&device);
-            }
+        // A session whose opening was never released was not counted, so it does not go either.
+        if let Some((account, device)) = session.as_ref().and_then(Session::holder)
+            && self.devices.get(&device) == Some(&connection)
+        {
+            self.devices.remove(&device);
             self.presence.went(account);
         }
     }
@@ -304,13 +305,16 @@ impl Server {
 
     /// A device has one session: the newer one.
     fn end_older(&mut self, newer: ConnectionId, device: DeviceId, outputs: &mut Vec<Output>) {
-        let older = self
-            .devices
-            .insert(device, newer)
-            .filter(|older| *older != newer);
-        let Some(older) = older else { return };
-        self.disconnect(older);
-        self.ended.push(older);
+        let older = self.devices.get(&device).copied();
+        let older = older.filter(|older| *older != newer);
+        if let Some(older) = older {
+            self.disconnect(older);
+            self.ended.push(older);
+        }
+        self.devices.insert(device, newer);
+        if older.is_none() {
+            return;
+        }
         let whose = Whose::Device(device);
         let reason = "this device has opened another session";
         outputs.push(Output::Effect(Effect::End { whose, reason }));

@@ -2,7 +2,7 @@
 //! device.
 
 use crate::rate::RateKey;
-use crate::store::TokenHash;
+use crate::store::{Login, TokenHash};
 use portcullis_crypto::{Hash, Randomness, ServerLogin};
 use portcullis_proto::{AccountId, Code, DeviceId, Event, Refusal, Timestamp, UserName};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -28,7 +28,7 @@ pub(crate) enum State {
     /// Between the two steps of a login.
     LoggingIn(Box<LoggingIn>),
     /// The password was proven, the device not yet.
-    LoggedIn(AccountId),
+    LoggedIn(Box<LoggedIn>),
     /// A device's session.
     Open(Box<Open>),
 }
@@ -43,8 +43,16 @@ pub(crate) struct Registering {
 #[derive(Debug)]
 pub(crate) struct LoggingIn {
     pub(crate) name: UserName,
-    pub(crate) account: Option<AccountId>,
+    /// The account, and the login record that this attempt runs against.
+    pub(crate) account: Option<(AccountId, Login)>,
     pub(crate) login: ServerLogin,
+}
+
+#[derive(Debug)]
+pub(crate) struct LoggedIn {
+    pub(crate) account: AccountId,
+    /// The record whose password was proven: once it is replaced, that proof is worth nothing.
+    pub(crate) against: Login,
 }
 
 /// An open session.

@@ -83,3 +83,120 @@ pub fn token_hash(secret: &[u8]) -> TokenHash {
         &[secret],
     ))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::defences::{Defences, SOUND};
+    use crate::limits::TOKEN_MILLIS;
+    use crate::store::{Store as _, StoreError};
+    use crate::testing::{Person, World};
+    use portcullis_proto::{Request, RevokedEntry, Timestamp};
+
+    /// What happened before the token of mira's second device is used.
+    type Before = fn(&mut World, &mut Person, &mut Person);
+
+    const NOTHING: Before = |_, _, _| {};
+    const ALMOST_EXPIRED: Before = |world, _, _| world.wait(TOKEN_MILLIS - 1);
+    const EXPIRED: Before = |world, _, _| world.wait(TOKEN_MILLIS);
+    const DISABLED: Before = |world, mira, _| {
+        world.operate(|store| store.set_disabled(mira.account, true));
+    };
+    const SIGNED_OUT: Before = |world, _, second| {
+        world.ask(second.connection, Request::SignOut {}).unwrap();
+    };
+    const PASSWORD_CHANGED: Before = |world, mira, _| {
+        world.confirm(mira).unwrap();
+        world.change_password(mira, "another").unwrap();
+    };
+    const REVOKED: Before = |world, mira, second| {
+        let list = mira.next_list(|list| {
+            list.devices.retain(|entry| entry.device != second.device);
+            list.revoked.push(RevokedEntry {
+                device: second.device,
+                auth: second.auth.public(),
+                revoked_at: Timestamp(9),
+            });
+        });
+        let publish = Request::PublishList { list };
+        world.ask(mira.connection, publish).unwrap();
+    };
+    const REPLACED: Before = |world, mira, second| {
+        let connection = world.connect();
+        world.log_in(connection, "mira", &mira.password).unwrap();
+        let open = world.open(second, connection);
+        world.ask(connection, open).unwrap();
+    };
+    const GUESSED: Before = |_, _, second| second.token.0[0] ^= 1;
+    const OF_THE_OTHER_DEVICE: Before = |_, mira, second| second.token = mira.token.clone();
+
+    fn check(defences: Defences, before: Before, expected: Result<(), Code>) {
+        let mut world = World::with(defences);
+        let mut mira = world.person("mira");
+        let mut second = world.enrol(&mut mira);
+        before(&mut world, &mut mira, &mut second);
+        let connection = world.connect();
+        let resume = world.resume(&second, connection);
+        let resumed = world.attempt(connection, resume);
+        assert_eq!(resumed.map(|_| ()), expected);
+    }
+
+    #[test]
+    fn a_token_serves_one_device_until_it_ends() {
+        check(SOUND, NOTHING, Ok(()));
+        check(SOUND, ALMOST_EXPIRED, Ok(()));
+        check(SOUND, EXPIRED, Err(Code::LoginFailed));
+        check(SOUND, DISABLED, Err(Code::LoginFailed));
+        check(SOUND, SIGNED_OUT, Err(Code::LoginFailed));
+        check(SOUND, PASSWORD_CHANGED, Err(Code::LoginFailed));
+        check(SOUND, REVOKED, Err(Code::LoginFailed));
+        check(SOUND, REPLACED, Err(Code::LoginFailed));
+        check(SOUND, GUESSED, Err(Code::LoginFailed));
+        check(SOUND, OF_THE_OTHER_DEVICE, Err(Code::LoginFailed));
+    }
+
+    fn eternal(context: &Context<'_>, token: &Bytes) -> Result<TokenAccepted, Refusal> {
+        let hash = token_hash(token.as_slice());
+        let token = context.tx.token(hash)?.ok_or(StoreError::Corrupt)?;
+        let device = context
+            .tx
+            .device(token.device)?
+            .ok_or(StoreError::Corrupt)?;
+        let account = context.tx.account(device.account)?;
+        let account = account.ok_or(StoreError::Corrupt)?;
+        Ok(TokenAccepted::unproven(hash, device, account))
+    }
+
+    #[test]
+    fn without_the_checks_it_serves_for_ever() {
+        let unsound = Defences {
+            accept_token: eternal,
+            ..SOUND
+        };
+        check(unsound, EXPIRED, Ok(()));
+        check(unsound, DISABLED, Ok(()));
+    }
+
+    #[test]
+    fn all_reasons_look_alike() {
+        let refusals = [EXPIRED, DISABLED, SIGNED_OUT, REVOKED, GUESSED].map(|before| {
+            let mut world = World::new();
+            let mut mira = world.person("mira");
+            let mut second = world.enrol(&mut mira);
+            before(&mut world, &mut mira, &mut second);
+            world.come_back(&mut second).unwrap_err()
+        });
+        assert!(refusals.iter().all(|refusal| *refusal == refusals[0]));
+    }
+
+    #[test]
+    fn the_store_never_has_the_token_itself() {
+        let mut world = World::new();
+        let mira = world.person("mira");
+        let token = world.store.inner.token(token_hash(&mira.token.0));
+        assert_eq!(token.unwrap().unwrap().device, mira.device);
+        let shown = format!("{:02x?}", &mira.token.0[..4]);
+        assert!(!world.trace().contains(shown.trim_matches(['[', ']'])));
+    }
+}

@@ -64,3 +64,77 @@ pub fn may_join(
         before,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::defences::{Defences, SOUND};
+    use crate::testing::{Person, World, channel};
+    use portcullis_proto::{Code, ConversationId, Reply, Request};
+
+    /// What becomes of the guest before it joins.
+    type Before = fn(&mut World, &Person, &Person, ConversationId);
+
+    const STRANGER: Before = |_, _, _, _| {};
+    const INVITED: Before = |world, owner, guest, id| {
+        world.invite(owner, id, guest).unwrap();
+    };
+    const MEMBER: Before = |world, owner, guest, id| {
+        world.invite(owner, id, guest).unwrap();
+        world.join(guest, "#den").unwrap();
+    };
+    const GONE: Before = |world, owner, guest, id| {
+        MEMBER(world, owner, guest, id);
+        world.leave(guest, id).unwrap();
+    };
+    const DECLINED: Before = |world, owner, guest, id| {
+        world.invite(owner, id, guest).unwrap();
+        world.leave(guest, id).unwrap();
+    };
+
+    fn attack(defences: Defences, access: Access, before: Before) -> Result<Role, Code> {
+        let mut world = World::with(defences);
+        let (owner, guest) = (world.person("mira"), world.person("oleg"));
+        let id = world.create(&owner, "#den", access);
+        before(&mut world, &owner, &guest, id);
+        let name = channel("#den");
+        match world.attempt(guest.connection, Request::Join { name })? {
+            Reply::Conversation(summary) => Ok(summary.role),
+            _ => Err(Code::Unknown),
+        }
+    }
+
+    #[test]
+    fn a_channel_by_invitation_admits_the_invited() {
+        let unsound = Defences {
+            may_join: |context, account, name| {
+                let conversation = context.tx.conversation_by_name(name)?;
+                let conversation = conversation.ok_or_else(not_found)?;
+                let before = context.tx.membership(account, conversation.id)?;
+                Ok(MayJoin::unproven(conversation, before))
+            },
+            ..SOUND
+        };
+        let (open, closed) = (Access::Open, Access::Invitation);
+        for before in [STRANGER, INVITED, MEMBER, GONE, DECLINED] {
+            assert_eq!(attack(SOUND, open, before), Ok(Role::Member));
+        }
+        for before in [INVITED, MEMBER] {
+            assert_eq!(attack(SOUND, closed, before), Ok(Role::Member));
+        }
+        for before in [STRANGER, GONE, DECLINED] {
+            assert_eq!(attack(SOUND, closed, before), Err(Code::NotFound));
+            assert_eq!(attack(unsound, closed, before), Ok(Role::Member));
+        }
+    }
+
+    #[test]
+    fn a_closed_door_looks_like_a_wall() {
+        let mut world = World::new();
+        let (owner, guest) = (world.person("mira"), world.person("oleg"));
+        world.create(&owner, "#den", Access::Invitation);
+        let closed = world.join(&guest, "#den").unwrap_err();
+        assert_eq!(world.join(&guest, "#nowhere").unwrap_err(), closed);
+    }
+}

@@ -90,3 +90,159 @@ pub(crate) fn not_found() -> Refusal {
         "there is no such conversation, or it is not yours",
     )
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::defences::{Defences, SOUND};
+    use crate::testing::{Person, World};
+    use portcullis_proto::{Access, Reply};
+
+    struct Room {
+        world: World,
+        owner: Person,
+        guest: Person,
+        id: ConversationId,
+    }
+
+    /// A channel by invitation in which the owner has said 1, 2, 3.
+    fn room(defences: Defences) -> Room {
+        let mut world = World::with(defences);
+        let (owner, guest) = (world.person("mira"), world.person("oleg"));
+        let id = world.create(&owner, "#den", Access::Invitation);
+        world.say(&owner, id, &[1, 2, 3]).unwrap();
+        Room {
+            world,
+            owner,
+            guest,
+            id,
+        }
+    }
+
+    impl Room {
+        fn invite(&mut self) {
+            let invited = self.world.invite(&self.owner, self.id, &self.guest);
+            assert_eq!(invited, Ok(Reply::Done));
+        }
+
+        fn join(&mut self) {
+            self.world.join(&self.guest, "#den").unwrap();
+        }
+
+        fn leave(&mut self) {
+            self.world.leave(&self.guest, self.id).unwrap();
+        }
+
+        fn say(&mut self, number: u8) {
+            self.world.say(&self.owner, self.id, &[number]).unwrap();
+        }
+
+        fn check(&mut self, expected: Result<&[u64], Code>) {
+            let before = self.world.trace();
+            let seqs = self.world.readable(&self.guest, self.id);
+            let expected = expected.map(<[u64]>::to_vec);
+            assert_eq!(seqs.map_err(|refusal| refusal.code), expected);
+            assert!(self.world.trace() == before, "reading left a trace");
+        }
+    }
+
+    #[test]
+    fn members_read_what_was_said_while_they_were_members() {
+        let mut room = room(SOUND);
+        room.check(Err(Code::NotFound));
+        room.invite();
+        room.check(Err(Code::NotFound));
+        room.join();
+        room.check(Ok(&[]));
+        room.say(4);
+        room.say(5);
+        room.check(Ok(&[4, 5]));
+        room.leave();
+        room.say(6);
+        room.check(Ok(&[4, 5]));
+        room.invite();
+        room.check(Ok(&[4, 5]));
+        room.join();
+        room.check(Ok(&[4, 5]));
+        room.say(7);
+        room.check(Ok(&[4, 5, 7]));
+    }
+
+    #[test]
+    fn a_visit_in_which_nothing_was_said_shows_nothing() {
+        let mut room = room(SOUND);
+        room.invite();
+        room.join();
+        room.leave();
+        room.say(4);
+        room.check(Err(Code::NotFound));
+    }
+
+    #[test]
+    fn an_open_channel_is_read_from_its_beginning() {
+        let mut world = World::new();
+        let (owner, guest) = (world.person("mira"), world.person("oleg"));
+        let id = world.create(&owner, "#den", Access::Open);
+        world.say(&owner, id, &[1, 2]).unwrap();
+        let outside = world.readable(&guest, id);
+        assert_eq!(outside.unwrap_err().code, Code::NotFound);
+        world.join(&guest, "#den").unwrap();
+        assert_eq!(world.readable(&guest, id), Ok(vec![1, 2]));
+        world.leave(&guest, id).unwrap();
+        world.say(&owner, id, &[3]).unwrap();
+        assert_eq!(world.readable(&guest, id), Ok(vec![1, 2]));
+    }
+
+    #[test]
+    fn a_closed_door_looks_like_a_wall() {
+        let mut room = room(SOUND);
+        let unknown = ConversationId::from_bytes([9; 16]);
+        let closed = room.world.fetch(&room.guest, room.id, 0).unwrap_err();
+        let wall = room.world.fetch(&room.guest, unknown, 0).unwrap_err();
+        assert_eq!(closed, wall);
+    }
+
+    /// A page begins at a place with that place's own chain, even where nothing follows it.
+    #[test]
+    fn a_page_begins_where_reading_begins() {
+        let mut room = room(SOUND);
+        room.invite();
+        room.join();
+        let check = |room: &mut Room, after: u64, base: u64, head: u64| {
+            let page = room.world.fetch(&room.guest, room.id, after).unwrap();
+            assert_eq!((page.base.seq, page.head), (base, head), "after {after}");
+            let same = room.world.fetch(&room.owner, room.id, base).unwrap().base;
+            assert_eq!(page.base, same, "after {after}");
+        };
+        check(&mut room, 0, 0, 3);
+        check(&mut room, 99, 3, 3);
+        room.say(4);
+        check(&mut room, 0, 3, 4);
+        check(&mut room, 4, 4, 4);
+        room.leave();
+        room.say(5);
+        check(&mut room, 0, 3, 4);
+        check(&mut room, 4, 4, 4);
+        check(&mut room, 99, 4, 4);
+    }
+
+    #[test]
+    fn without_the_check_anyone_reads_everything() {
+        let unsound = Defences {
+            may_read: |context, account, conversation| {
+                let conversation = context.tx.conversation(conversation)?;
+                let conversation = conversation.ok_or_else(not_found)?;
+                Ok(MayRead::unproven(account, conversation))
+            },
+            ..SOUND
+        };
+        let mut room = room(unsound);
+        room.check(Ok(&[1, 2, 3]));
+        room.invite();
+        room.join();
+        room.leave();
+        room.say(4);
+        room.check(Ok(&[1, 2, 3, 4]));
+    }
+}

@@ -57,3 +57,67 @@ pub fn stamp_sender(
         device: open.device,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::defences::{Defences, SOUND};
+    use crate::store::StoreError;
+    use crate::testing::{World, drafts};
+    use portcullis_proto::{ConversationId, Event, Request};
+
+    /// Oleg submits as a device of `claims`; who is shown as the author, if anyone.
+    fn attack(defences: Defences, claims: &str) -> Result<AccountId, Code> {
+        let mut world = World::with(defences);
+        let (mut mira, mut oleg) = (world.person("mira"), world.person("oleg"));
+        let (mira_two, oleg_two) = (world.enrol(&mut mira), world.enrol(&mut oleg));
+        let device = match claims {
+            "mira" => mira.device,
+            "mira's other" => mira_two.device,
+            "own" => oleg.device,
+            "own other" => oleg_two.device,
+            _ => DeviceId::from_bytes([9; 16]),
+        };
+        let request = Request::Submit {
+            conversation: ConversationId::LOBBY,
+            epoch: 0,
+            device,
+            envelopes: drafts(&[1]),
+        };
+        world.attempt(oleg.connection, request)?;
+        let told = world.told();
+        let Some((_, Event::Envelope(envelope))) = told.first() else {
+            return Err(Code::NotFound);
+        };
+        assert_eq!(envelope.device, device);
+        let names = [(mira.account, "mira"), (oleg.account, "own")];
+        assert!(names.iter().any(|(id, _)| *id == envelope.account));
+        Ok(envelope.account)
+    }
+
+    fn believes(
+        context: &Context<'_>,
+        _: &Session,
+        Claimed(device): Claimed,
+    ) -> Result<Sender, Refusal> {
+        let row = context.tx.device(device)?.ok_or(StoreError::Corrupt)?;
+        Ok(Sender::unproven(row.account, device))
+    }
+
+    #[test]
+    fn nobody_speaks_in_anothers_name() {
+        let unsound = Defences {
+            stamp_sender: believes,
+            ..SOUND
+        };
+        let own = attack(SOUND, "own").unwrap();
+        for claims in ["mira", "mira's other", "own other", "nobody's"] {
+            assert_eq!(attack(SOUND, claims), Err(Code::Forbidden), "{claims}");
+        }
+        for claims in ["mira", "mira's other"] {
+            assert_ne!(attack(unsound, claims), Ok(own), "{claims}");
+            assert!(attack(unsound, claims).is_ok(), "{claims}");
+        }
+    }
+}

@@ -93,7 +93,9 @@ pub(crate) fn join(
         let summary = summary(conversation, Some(before), None);
         return Ok(Effects::reply(Reply::Conversation(summary)));
     }
-    check_room(context, account)?;
+    if before.is_none() {
+        check_room(context, account)?;
+    }
     // What was said in an open channel is public; by invitation one hears what is said from now on.
     let spans = match conversation.access {
         Access::Open => vec![Span { from: 1, to: None }],
@@ -174,6 +176,9 @@ pub(crate) fn invite(
         .is_some_and(|before| before.role != Role::Outside)
     {
         return Ok(Effects::reply(Reply::Done));
+    }
+    if before.is_none() {
+        check_room(context, guest)?;
     }
     let spans = before.map(|before| before.spans).unwrap_or_default();
     let membership = Membership {

@@ -2,7 +2,7 @@
 
 use crate::defences::{Claim, DeviceProven, token_hash};
 use crate::requests::{devices, login_failed, login_refusal, stretching, within};
-use crate::session::{LoggingIn, Open, Session, State, not_now};
+use crate::session::{self, LoggingIn, Open, Session, State, not_now};
 use crate::store::{Account, Token, TokenHash};
 use crate::{Context, Effect, Effects, Rate, RateKey, limits};
 use portcullis_crypto::{Randomness, Signature};
@@ -36,7 +36,8 @@ pub(crate) fn start(
             .setup
             .login(target.record(), request, name.as_str(), context.rng);
     let (login, response) = answered.map_err(login_refusal)?;
-    let account = target.account().map(|account| account.id);
+    let account = target.account();
+    let account = account.map(|account| (account.id, account.login.clone()));
     let begun = Box::new(LoggingIn {
         name,
         account,
@@ -69,8 +70,11 @@ pub(crate) fn finish(
     };
     let finalization = within(finalization, limits::OPAQUE_BYTES)?;
     begun.login.finish(finalization).map_err(login_refusal)?;
-    let account = begun.account.ok_or_else(login_failed)?;
+    let (account, against) = begun.account.ok_or_else(login_failed)?;
     let account = context.tx.account(account)?.ok_or_else(login_failed)?;
+    if account.login != against {
+        return Err(login_failed());
+    }
     let by_address = match &session.state {
         State::Open(open) => RateKey::Device(open.device),
         _ => RateKey::Address(address),
@@ -81,16 +85,18 @@ pub(crate) fn finish(
     context
         .limits
         .give_back((Rate::LoginByName, RateKey::NameAt(begun.name, address)), 1);
-    if account.disabled {
-        let message = "the operator of this server has disabled this account";
-        return Err(Refusal::new(Code::Forbidden, message));
-    }
-    match &mut session.state {
-        State::Open(open) => open.confirmed_at = Some(context.now),
-        state => *state = State::LoggedIn(account.id),
-    }
+    check_enabled(&account)?;
     let list = context.tx.newest_list(account.id)?;
     let list = list.ok_or(crate::store::StoreError::Corrupt)?.signed;
+    match &mut session.state {
+        State::Open(open) => open.confirmed_at = Some(context.now),
+        state => {
+            *state = State::LoggedIn(Box::new(session::LoggedIn {
+                account: account.id,
+                against,
+            }));
+        }
+    }
     Ok(Effects::reply(Reply::LoggedIn(LoggedIn {
         account: account.id,
         identity: account.identity,
@@ -107,10 +113,14 @@ pub(crate) fn open(
     proof: &Signature,
     list: Option<&SignedList>,
 ) -> Result<Effects, Refusal> {
-    let State::LoggedIn(account) = session.state else {
+    let State::LoggedIn(proven) = &session.state else {
         return Err(not_now());
     };
-    let account = context.tx.account(account)?.ok_or_else(login_failed)?;
+    // The password may have been changed, or the account disabled, since it was proven.
+    let account = context.tx.account(proven.account)?;
+    let account = account.filter(|account| account.login == proven.against);
+    let account = account.ok_or_else(login_failed)?;
+    check_enabled(&account)?;
     if let Some(list) = list {
         let proven = devices::prove_new(context, session, &account, list, device, proof)?;
         let told = devices::store(context, &account, list, Some(proven))?;
@@ -243,6 +253,82 @@ fn new_token(context: &mut Context<'_>, device: DeviceId) -> Result<(TokenHash, 
     Ok((hash, Bytes(secret.to_vec())))
 }
 
+fn check_enabled(account: &Account) -> Result<(), Refusal> {
+    if account.disabled {
+        let message = "the operator of this server has disabled this account";
+        return Err(Refusal::new(Code::Forbidden, message));
+    }
+    Ok(())
+}
+
 fn no_such_device() -> Refusal {
     Refusal::new(Code::LoginFailed, "this device is not one of the account's")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use crate::ConnectionId;
+    use crate::store::Store as _;
+    use crate::testing::{Person, World};
+    use portcullis_proto::Code;
+
+    type Meanwhile = fn(&mut World, &mut Person);
+
+    const NOTHING: Meanwhile = |_, _| {};
+    const DISABLED: Meanwhile = |world, mira| {
+        world.operate(|store| store.set_disabled(mira.account, true));
+    };
+    const PASSWORD_CHANGED: Meanwhile = |world, mira| {
+        world.confirm(mira).unwrap();
+        world.change_password(mira, "another").unwrap();
+    };
+
+    /// Mira's second device logs in; something happens before its last step, or the one before that.
+    fn check(meanwhile: Meanwhile, expected: [Result<(), Code>; 2]) {
+        let mut results = Vec::new();
+        for late in [true, false] {
+            let mut world = World::new();
+            let mut mira = world.person("mira");
+            let second = world.enrol(&mut mira);
+            let connection: ConnectionId = world.connect();
+            let finish = world
+                .begin_login(connection, "mira", &mira.password)
+                .unwrap();
+            let request = if late {
+                world.ask(connection, finish).unwrap();
+                world.open(&second, connection)
+            } else {
+                finish
+            };
+            meanwhile(&mut world, &mut mira);
+            results.push(world.attempt(connection, request).map(|_| ()));
+        }
+        assert_eq!(results, expected);
+    }
+
+    #[test]
+    fn a_login_in_progress_ends_with_its_password_and_its_account() {
+        check(NOTHING, [Ok(()), Ok(())]);
+        check(DISABLED, [Err(Code::Forbidden), Err(Code::Forbidden)]);
+        check(
+            PASSWORD_CHANGED,
+            [Err(Code::LoginFailed), Err(Code::LoginFailed)],
+        );
+    }
+
+    #[test]
+    fn every_step_of_a_login_serves_once() {
+        let mut world = World::new();
+        let mira = world.person("mira");
+        let connection = world.connect();
+        let finish = world
+            .begin_login(connection, "mira", &mira.password)
+            .unwrap();
+        assert!(world.ask(connection, finish.clone()).is_ok());
+        assert_eq!(world.attempt(connection, finish), Err(Code::NotNow));
+        let open = world.open(&mira, connection);
+        assert!(world.ask(connection, open.clone()).is_ok());
+        assert_eq!(world.attempt(connection, open), Err(Code::NotNow));
+    }
 }
