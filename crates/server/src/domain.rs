@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub use core::{CoreDomain, Room};
+pub use core::{CoreDomain, Room, ServerStore};
 
 use crate::hub::Batch;
 use crate::metrics::Metrics;

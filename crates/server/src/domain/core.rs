@@ -10,7 +10,7 @@ use portcullis_proto::{
     AccountId, Code, ConversationId, DeviceId, Event, Refusal, Request, Timestamp, encode_event,
     encode_refusal, encode_reply,
 };
-use portcullis_server_core::store::Store;
+use portcullis_server_core::store::{MemoryStore, Store, StoreError};
 use portcullis_server_core::{
     Audience, ConnectionId as CoreConnection, Effect, Incoming as CoreIncoming, Output, Peer,
     Server, Whose, decode,
@@ -19,32 +19,49 @@ use portcullis_server_core::{
 use super::{Arrival, Domain};
 use crate::hub::Batch;
 use crate::socket::{CloseCode, Connection, ConnectionId, Incoming};
+use crate::sqlite::SqliteStore;
 
 /// A room of the hub is an audience of the core.
 pub type Room = Audience;
 
+/// A store that a server can stand on.
+pub trait ServerStore: Store + Send {
+    /// Whether another process has committed something since this was last asked. Asked once a
+    /// second, between transactions.
+    ///
+    /// # Errors
+    /// What the store says.
+    fn changed_by_others(&self) -> Result<bool, StoreError>;
+}
+
+impl ServerStore for SqliteStore {
+    fn changed_by_others(&self) -> Result<bool, StoreError> {
+        SqliteStore::changed_by_others(self)
+    }
+}
+
+impl ServerStore for MemoryStore {
+    /// Nobody else can reach it.
+    fn changed_by_others(&self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
 /// The server core, its store, and who is connected.
 pub struct CoreDomain {
     server: Server,
-    store: Box<dyn Store + Send>,
-    changed_outside: Box<dyn FnMut() -> bool + Send>,
+    store: Box<dyn ServerStore>,
     sessions: HashMap<ConnectionId, (AccountId, DeviceId)>,
     accounts: HashMap<AccountId, Vec<ConnectionId>>,
     devices: HashMap<DeviceId, ConnectionId>,
 }
 
 impl CoreDomain {
-    /// `changed_outside` says whether another process has written to the store since it was last
-    /// asked; then sessions of accounts that were disabled are ended.
-    pub fn new(
-        server: Server,
-        store: Box<dyn Store + Send>,
-        changed_outside: Box<dyn FnMut() -> bool + Send>,
-    ) -> Self {
+    /// A core without connections.
+    pub fn new(server: Server, store: Box<dyn ServerStore>) -> Self {
         CoreDomain {
             server,
             store,
-            changed_outside,
             sessions: HashMap::new(),
             accounts: HashMap::new(),
             devices: HashMap::new(),
@@ -133,6 +150,16 @@ impl CoreDomain {
             // The core names the connection along with these: see `become_session`.
             Effect::Opened { .. } | Effect::WatchPresence => {}
         }
+    }
+
+    /// Ends the sessions of accounts that the operator has disabled, by a process of its own.
+    fn end_disabled(&mut self, batch: &mut Batch<Room>) -> Result<(), StoreError> {
+        if self.store.changed_by_others()? {
+            for output in self.server.end_disabled(self.store.as_ref())? {
+                self.follow(output, batch);
+            }
+        }
+        Ok(())
     }
 
     fn each(&self, account: AccountId, act: impl FnMut(ConnectionId)) {
@@ -227,13 +254,8 @@ impl Domain for CoreDomain {
         if let Some(output) = self.server.tick() {
             self.follow(output, batch);
         }
-        if (self.changed_outside)() {
-            match self.server.end_disabled(self.store.as_ref()) {
-                Ok(outputs) => outputs
-                    .into_iter()
-                    .for_each(|output| self.follow(output, batch)),
-                Err(error) => tracing::error!(%error, "can't look for disabled accounts"),
-            }
+        if let Err(error) = self.end_disabled(batch) {
+            tracing::error!(%error, "can't look for disabled accounts");
         }
     }
 }

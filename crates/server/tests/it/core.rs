@@ -24,7 +24,7 @@ fn server() -> RunningServer {
     Server::prepare(&store).unwrap();
     let core = Server::new(instance, SOUND, Box::new(random));
     RunningServer::start(
-        CoreDomain::new(core, Box::new(store), Box::new(|| false)),
+        CoreDomain::new(core, Box::new(store)),
         Settings {
             message: 1 << 20,
             ..Settings::default()
