@@ -84,10 +84,10 @@ pub(crate) enum Pending {
     Fetch(ConversationId),
     /// Own messages.
     Submit(ConversationId, Vec<Reference>),
-    /// An account's lists; for a safety number if a name is given.
-    Account(AccountId),
-    /// An account by its name, for its safety number.
-    SafetyNumber(UserName),
+    /// An account's lists, after this version.
+    Account(AccountId, u64),
+    /// The same by name, for the safety number.
+    SafetyNumber(UserName, u64),
     /// A page of users.
     Users(u32),
     /// A page of channels.
@@ -249,11 +249,11 @@ impl Client {
             (Pending::Submit(id, sent), Reply::Submitted { first, .. }) => {
                 self.submitted(step, id, first, &sent);
             }
-            (Pending::Account(id), Reply::Account(card)) => {
-                self.account_learned(step, Some(id), &card);
+            (Pending::Account(id, after), Reply::Account(card)) => {
+                self.account_learned(step, Some(id), after, &card);
             }
-            (Pending::SafetyNumber(name), Reply::Account(card)) => {
-                self.account_learned(step, None, &card);
+            (Pending::SafetyNumber(name, after), Reply::Account(card)) => {
+                self.account_learned(step, None, after, &card);
                 self.show_safety_number(step, &name);
             }
             (Pending::Users(page), Reply::Users { users, more }) => {
@@ -278,9 +278,9 @@ impl Client {
             Pending::Login => return self.login_refused(step, refusal),
             Pending::Submit(id, _) => return self.submit_refused(step, id, &refusal),
             Pending::Fetch(id) => return self.fetch_refused(step, id, refusal),
-            Pending::Account(id) => return self.account_refused(step, id),
+            Pending::Account(id, _) => return self.account_refused(step, id),
             Pending::Conversations => "list conversations",
-            Pending::SafetyNumber(_) => "look up this account",
+            Pending::SafetyNumber(..) => "look up this account",
             Pending::Users(_) => "list users",
             Pending::Channels => "list channels",
             Pending::Enter(what) | Pending::Simple(what, _) => what,

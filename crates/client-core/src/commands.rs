@@ -74,7 +74,7 @@ impl Client {
                     name: name.clone(),
                     after_version,
                 };
-                (request, Pending::SafetyNumber(name))
+                (request, Pending::SafetyNumber(name, after_version))
             }
             Command::RevokeDevice(device, password) => {
                 return self.attempt(step, Goal::Revoke { device, password });

@@ -29,6 +29,9 @@ pub(crate) struct Conversation {
     pub(crate) outbox: VecDeque<Outgoing>,
     /// A submit was not answered yet.
     pub(crate) in_flight: bool,
+    /// So many at the front may have been submitted over an earlier connection, in batches that nobody
+    /// remembers. They are submitted one by one, since a batch is known again only as the same batch.
+    pub(crate) careful: usize,
     /// Not before this time is a refused submit made again.
     pub(crate) retry_at: Option<Timestamp>,
     /// A fetch was not answered yet.
@@ -62,6 +65,7 @@ impl Conversation {
             unread: 0,
             outbox: VecDeque::new(),
             in_flight: false,
+            careful: 0,
             retry_at: None,
             fetching: false,
             waits_for: None,
@@ -123,6 +127,7 @@ impl Conversation {
 
     pub(crate) fn connection_lost(&mut self) {
         self.in_flight = false;
+        self.careful = self.outbox.len();
         self.retry_at = None;
         self.fetching = false;
         self.waits_for = None;

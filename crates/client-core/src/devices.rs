@@ -6,7 +6,7 @@ use crate::login::Stage;
 use crate::show::{DeviceView, Show, Warning};
 use portcullis_crypto::{AuthKey, AuthPublic, IdentityKey};
 use portcullis_proto::{
-    AccountId, BadList, DeviceEntry, DeviceId, DeviceList, ListRecord, LoggedIn, Refusal, Request,
+    AccountId, DeviceEntry, DeviceId, DeviceList, ListRecord, LoggedIn, Refusal, Request,
     RevokedEntry, SignedList, Timestamp, UserName,
 };
 
@@ -119,35 +119,29 @@ impl Client {
         if version < known {
             step.warn(None, Warning::OlderList { name });
         } else if version > known {
-            let request = Request::AccountById {
-                account,
-                after_version: known,
-            };
-            self.ask(step, request, Pending::Account(account));
+            self.ask_account(step, account);
         }
     }
 
     /// Takes later versions of the own list in; each has to follow the one before.
-    pub(crate) fn extend_own_list(&mut self, step: &mut Step<'_>, lists: &[SignedList]) {
+    pub(crate) fn extend_own_list(
+        &mut self,
+        step: &mut Step<'_>,
+        after: u64,
+        lists: &[SignedList],
+    ) {
         for signed in lists {
             let (Some(own), Some(known)) = (&self.own, self.own_list()) else {
                 return;
             };
             let name = own.name.clone();
-            let accepted =
-                (self.defences.accept_list)(own.account, &own.identity, Some(&known), signed);
-            match accepted {
-                Ok(accepted) => {
-                    self.tell_device_changes(
-                        step,
-                        &name,
-                        Some(known.list()),
-                        accepted.list().list(),
-                    );
-                }
-                Err(BadList::Older) => return step.warn(None, Warning::OlderList { name }),
-                Err(_) => return step.warn(None, Warning::ForgedList { name }),
-            }
+            let whose = (own.account, &own.identity, &name);
+            let record = match self.take_list(whose, Some(&known), after, signed) {
+                Ok(Some(record)) => record,
+                Ok(None) => continue,
+                Err(warning) => return step.warn(None, warning),
+            };
+            self.tell_device_changes(step, &name, Some(known.list()), record.list());
             if let Some(own) = &mut self.own {
                 own.list = Some(signed.clone());
             }

@@ -5,7 +5,7 @@ use crate::client::{Client, Pending, Step};
 use crate::effect::Key;
 use crate::event::JobId;
 use crate::limits;
-use crate::records::Own;
+use crate::records::{Own, Registering};
 use crate::show::{Show, Warning};
 use portcullis_crypto::{
     AuthKey, ClientLogin, ClientRegistration, ExportKey, Hash, IdentityKey, Job, LoggedIn, Outcome,
@@ -13,7 +13,7 @@ use portcullis_crypto::{
 };
 use portcullis_proto::{
     AccountId, Bytes, Code, DeviceId, LoggedIn as Proven, Opened, Refusal, Reply, Request,
-    SignedList, Stretching, UserName, session_proof,
+    Stretching, UserName, session_proof,
 };
 
 /// How far the connection has come.
@@ -296,8 +296,36 @@ impl Client {
                 self.touch(Key::Account);
                 self.give_up(step, refusal);
             }
+            _ if self.registers_again(step, &refusal) => {}
             _ => self.give_up(step, refusal),
         }
+    }
+
+    /// A login failed for an account whose registration was cut off: it was not stored, or somebody
+    /// else has taken the name since; registering again will tell.
+    fn registers_again(&mut self, step: &mut Step<'_>, refusal: &Refusal) -> bool {
+        let begun = self.own.as_ref().and_then(|own| own.registering.clone());
+        let (Some(Registering { invite }), Code::LoginFailed) = (begun, refusal.code) else {
+            return false;
+        };
+        let Some(Attempt {
+            goal: Goal::LogIn { name, password },
+            ..
+        }) = self.attempt.take()
+        else {
+            return false;
+        };
+        self.own = None;
+        self.touch(Key::Account);
+        self.attempt(
+            step,
+            Goal::Register {
+                name,
+                password,
+                invite,
+            },
+        );
+        true
     }
 
     fn give_up(&mut self, step: &mut Step<'_>, refusal: Refusal) {
@@ -416,7 +444,10 @@ impl Client {
                     }
                     Err(_) => {
                         let message = "the name or the password is wrong";
-                        self.give_up(step, Refusal::new(Code::LoginFailed, message));
+                        let refusal = Refusal::new(Code::LoginFailed, message);
+                        if !self.registers_again(step, &refusal) {
+                            self.give_up(step, refusal);
+                        }
                     }
                 }
             }
@@ -443,7 +474,12 @@ impl Client {
             return;
         };
         let Some(Attempt {
-            goal: Goal::Register { name, password, .. },
+            goal:
+                Goal::Register {
+                    name,
+                    password,
+                    invite,
+                },
             ..
         }) = &self.attempt
         else {
@@ -467,6 +503,9 @@ impl Client {
             token: None,
             acknowledged: 0,
             retired: None,
+            registering: Some(Registering {
+                invite: invite.clone(),
+            }),
         });
         self.touch(Key::Account);
         let request = Request::RegisterFinish {
@@ -552,16 +591,17 @@ impl Client {
         let proof = prove(&key, nonce, account, device);
         let acknowledged = self.own.as_ref().map_or(0, |own| own.acknowledged);
         let retired = self.own.as_ref().and_then(|own| own.retired);
-        let newest: Option<SignedList> = next.clone().or_else(|| Some(proven.list.clone()));
         self.own = Some(Own {
             account,
             name,
             identity: proven.identity,
             device: Some((device, key)),
-            list: newest,
+            // The next version is known only once the server has taken it.
+            list: Some(proven.list.clone()),
             token: None,
             acknowledged: if next.is_some() { 0 } else { acknowledged },
             retired,
+            registering: None,
         });
         self.touch(Key::Account);
         self.stage(Stage::Opening);
@@ -577,7 +617,13 @@ impl Client {
     }
 
     fn opened(&mut self, step: &mut Step<'_>, opened: Opened) {
-        self.attempt = None;
+        if let Some(Attempt {
+            goal: Goal::LogIn { password, .. },
+            ..
+        }) = self.attempt.take()
+        {
+            self.password = Some(password);
+        }
         let Some(own) = &mut self.own else { return };
         if opened.account != own.account || own.device.as_ref().map(|d| d.0) != Some(opened.device)
         {
@@ -597,6 +643,7 @@ impl Client {
             return self.retire(step);
         }
         own.retired = None;
+        own.registering = None;
         let (name, device) = (own.name.clone(), opened.device);
         self.touch(Key::Account);
         self.link = Link::Open;

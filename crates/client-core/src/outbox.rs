@@ -88,6 +88,11 @@ impl Client {
             return;
         }
         conversation.retry_at = None;
+        let most = if conversation.careful > 0 {
+            1
+        } else {
+            wire::SUBMIT_ENVELOPES
+        };
         let mut bytes = 0;
         let fits = |outgoing: &&Outgoing| {
             bytes += outgoing.body.len();
@@ -97,11 +102,7 @@ impl Client {
             reference: outgoing.id,
             body: Bytes(outgoing.body.clone()),
         };
-        let waiting = conversation
-            .outbox
-            .iter()
-            .take(wire::SUBMIT_ENVELOPES)
-            .take_while(fits);
+        let waiting = conversation.outbox.iter().take(most).take_while(fits);
         let envelopes: Vec<Draft> = waiting.map(draft).collect();
         let sent = envelopes.iter().map(|draft| draft.reference).collect();
         conversation.in_flight = true;
@@ -164,6 +165,7 @@ impl Client {
         };
         state.outbox.remove(at);
         state.own_number += 1;
+        state.careful = state.careful.saturating_sub(1);
         if let Some(own) = &mut self.own {
             own.acknowledged += 1;
         }

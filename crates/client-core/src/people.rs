@@ -90,7 +90,7 @@ impl Client {
             account,
             after_version,
         };
-        self.ask(step, request, Pending::Account(account));
+        self.ask(step, request, Pending::Account(account, after_version));
     }
 
     /// The server says that a list has a new version.
@@ -111,6 +111,7 @@ impl Client {
         &mut self,
         step: &mut Step<'_>,
         asked: Option<AccountId>,
+        after: u64,
         card: &AccountCard,
     ) {
         if asked.is_some_and(|asked| asked != card.account) {
@@ -120,7 +121,7 @@ impl Client {
             && own.account == card.account
         {
             if own.identity == card.identity {
-                self.extend_own_list(step, &card.lists);
+                self.extend_own_list(step, after, &card.lists);
             } else {
                 let name = own.name.clone();
                 step.warn(None, Warning::IdentityChanged { name });
@@ -141,9 +142,9 @@ impl Client {
                         asked: false,
                     },
                 );
-                self.extend_list(step, card);
+                self.extend_list(step, after, card);
             }
-            Contact::Known => self.extend_list(step, card),
+            Contact::Known => self.extend_list(step, after, card),
             Contact::Changed(pinned) => self.identity_changed(step, pinned, card),
         }
         if let Some(person) = self.people.get_mut(&card.account) {
@@ -196,29 +197,47 @@ impl Client {
         step.warn(None, Warning::IdentityChanged { name });
     }
 
-    fn extend_list(&mut self, step: &mut Step<'_>, card: &AccountCard) {
+    fn extend_list(&mut self, step: &mut Step<'_>, after: u64, card: &AccountCard) {
         for signed in &card.lists {
             let Some(person) = self.people.get(&card.account) else {
                 return;
             };
             let (name, known) = (person.name.clone(), person.devices.clone());
-            let accepted =
-                (self.defences.accept_list)(card.account, &person.identity, known.as_ref(), signed);
-            let record = match accepted {
-                Ok(accepted) => accepted.into_list(),
-                Err(BadList::Older) => return step.warn(None, Warning::OlderList { name }),
-                Err(_) => return step.warn(None, Warning::ForgedList { name }),
+            let whose = (card.account, &person.identity, &name);
+            let record = match self.take_list(whose, known.as_ref(), after, signed) {
+                Ok(Some(record)) => record,
+                Ok(None) => continue,
+                Err(warning) => return step.warn(None, warning),
             };
-            self.tell_device_changes(
-                step,
-                &name,
-                known.as_ref().map(ListRecord::list),
-                record.list(),
-            );
+            let before = known.as_ref().map(ListRecord::list);
+            self.tell_device_changes(step, &name, before, record.list());
             if let Some(person) = self.people.get_mut(&card.account) {
                 person.list = Some(signed.clone());
                 person.devices = Some(record);
             }
+        }
+    }
+
+    /// Verifies a list that was asked for; none if an answer that overtook this one brought it before.
+    pub(crate) fn take_list(
+        &self,
+        (account, identity, name): (AccountId, &IdentityPublic, &UserName),
+        known: Option<&ListRecord>,
+        after: u64,
+        signed: &SignedList,
+    ) -> Result<Option<ListRecord>, Warning> {
+        let name = || name.clone();
+        let version = signed
+            .open(account, identity)
+            .map(|list| list.list().version);
+        let seen = known.map_or(0, |list| list.list().version);
+        if version.is_ok_and(|version| version > after && version <= seen) {
+            return Ok(None);
+        }
+        match (self.defences.accept_list)(account, identity, known, signed) {
+            Ok(accepted) => Ok(Some(accepted.into_list())),
+            Err(BadList::Older) => Err(Warning::OlderList { name: name() }),
+            Err(_) => Err(Warning::ForgedList { name: name() }),
         }
     }
 

@@ -43,6 +43,14 @@ pub(crate) struct Own {
     pub(crate) token: Option<Vec<u8>>,
     /// How many envelopes of this device were acknowledged.
     pub(crate) acknowledged: u64,
+    /// A registration under way: whether the server has stored the account is not known yet.
+    pub(crate) registering: Option<Registering>,
+}
+
+/// What it takes to register again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Registering {
+    pub(crate) invite: Option<String>,
 }
 
 impl Own {
@@ -70,6 +78,7 @@ struct OwnRecord {
     list: Option<SignedList>,
     token: Option<Bytes>,
     acknowledged: u64,
+    registering: Option<Registering>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -186,6 +195,7 @@ pub(crate) fn read(client: &mut Client, key: Key, value: &[u8]) -> Result<(), Ba
             let records: Vec<OutgoingRecord> = from_bytes(value).ok_or_else(bad)?;
             let conversation = client.conversations.get_mut(&id).ok_or_else(bad)?;
             conversation.outbox = records.into_iter().map(outgoing).collect();
+            conversation.careful = conversation.outbox.len();
         }
         Key::Message(..) => {}
     }
@@ -260,6 +270,7 @@ fn own_record(own: &Own) -> OwnRecord {
         list: own.list.clone(),
         token: own.token.clone().map(Bytes),
         acknowledged: own.acknowledged,
+        registering: own.registering.clone(),
     }
 }
 
@@ -280,6 +291,7 @@ fn own(record: OwnRecord) -> Option<Own> {
         list: record.list,
         token: record.token.map(|token| token.0),
         acknowledged: record.acknowledged,
+        registering: record.registering,
     })
 }
 

@@ -1,0 +1,117 @@
+//! A run: people talk while things break, then all comes to rest and is checked.
+
+use crate::{Chance, DeviceIndex, Violation, World, checker};
+use portcullis_client_core::{Command, Event};
+use portcullis_crypto::Stretch;
+use portcullis_proto::{ConversationId, UserName};
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// Devices that took part.
+    pub devices: usize,
+    /// Envelopes in the lobby's log.
+    pub envelopes: usize,
+    /// Server crashes, device crashes, and connections that broke.
+    pub faults: usize,
+}
+
+/// Plays a seed. Every thirtieth uses the real password stretching.
+///
+/// # Errors
+/// The promise that was broken.
+pub fn run(seed: u64) -> Result<Report, Violation> {
+    let stretch = if seed % 30 == 7 {
+        Stretch::STANDARD
+    } else {
+        Stretch::LIGHT
+    };
+    let mut world = World::new(seed, stretch)?;
+    let mut faults = 0;
+    let people = 2 + world.chance.below(3);
+    for person in 0..people {
+        if let Ok(name) = UserName::parse(&format!("person{person}")) {
+            world.add_device(&name);
+        }
+    }
+    let steps = 200 + world.chance.below(400);
+    for _ in 0..steps {
+        faults += usize::from(one_step(&mut world)?);
+    }
+    world.settle().map_err(Violation)?;
+    let envelopes = checker::check(&world)?;
+    Ok(Report {
+        devices: world.devices.len(),
+        envelopes,
+        faults,
+    })
+}
+
+/// One thing happens; true if it was a fault.
+fn one_step(world: &mut World) -> Result<bool, Violation> {
+    let index = DeviceIndex(world.chance.below(world.devices.len()));
+    let connections = world.connections();
+    let at = world.chance.below(connections.len());
+    let link = connections.get(at).copied();
+    let mut chance = world.chance.fork();
+    match (chance.below(100), link) {
+        (0..20, _) => world.connect(index),
+        (20..55, Some(link)) => {
+            let bytes = if chance.one_in(3) {
+                chance.below(300)
+            } else {
+                usize::MAX
+            };
+            let dies = chance.one_in(60).then(|| chance.below(4));
+            world.deliver(link, bytes, dies);
+            return Ok(dies.is_some());
+        }
+        (55..75, _) => {
+            let dies = chance.one_in(40);
+            world.run_batch(1 + chance.below(8), dies);
+            return Ok(dies);
+        }
+        (75..88, _) => say(world, index, &mut chance),
+        (88..91, _) => world.tick(),
+        (91, Some(link)) => return fault(|| world.cut(link)),
+        (92, Some(link)) => return fault(|| world.half_open(link)),
+        (93, Some(link)) => {
+            let turns = u32::try_from(chance.below(20)).unwrap_or(0);
+            return fault(|| world.stall(link, turns));
+        }
+        (94, _) if chance.one_in(3) => return fault(|| world.crash_device(index)),
+        (95 | 96, _) => world.restart_device(index).map_err(Violation)?,
+        (97, _) if chance.one_in(4) => return fault(|| world.crash_server()),
+        (98, _) => world.start_server(),
+        (99, _) if world.devices.len() < 7 && chance.one_in(3) => add_device(world, index),
+        _ => {}
+    }
+    Ok(false)
+}
+
+fn fault(happens: impl FnOnce()) -> Result<bool, Violation> {
+    happens();
+    Ok(true)
+}
+
+fn say(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
+    let text = format!("text {}", chance.below(1_000_000));
+    let dies = chance.one_in(50).then(|| chance.below(3));
+    let say = Command::Say {
+        conversation: ConversationId::LOBBY,
+        text,
+    };
+    world.event(index, Event::Command(say), dies);
+}
+
+/// Somebody whose account exists takes another device into use.
+fn add_device(world: &mut World, owner: DeviceIndex) {
+    let online = world.devices.get(owner.0).filter(|device| {
+        device
+            .client()
+            .is_some_and(|client| client.seen(ConversationId::LOBBY).is_some())
+    });
+    if let Some(name) = online.map(|device| device.name.clone()) {
+        world.add_device(&name);
+    }
+}

@@ -1,0 +1,35 @@
+//! Three hundred seeds; a failing one is named, and replays alone by `cargo xtask sim`.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+fn check(seeds: std::ops::Range<u64>) {
+    let (mut envelopes, mut faults) = (0, 0);
+    for seed in seeds {
+        match portcullis_sim::run(seed) {
+            Ok(report) => {
+                envelopes += report.envelopes;
+                faults += report.faults;
+            }
+            Err(violation) => panic!("seed {seed}: {violation}"),
+        }
+    }
+    // A simulation in which nothing is said and nothing breaks would prove nothing.
+    assert!(
+        envelopes > 100 && faults > 100,
+        "{envelopes} messages, {faults} faults"
+    );
+}
+
+#[test]
+fn seeds_0_to_99() {
+    check(0..100);
+}
+
+#[test]
+fn seeds_100_to_199() {
+    check(100..200);
+}
+
+#[test]
+fn seeds_200_to_299() {
+    check(200..300);
+}
