@@ -385,3 +385,6 @@ impl Asked {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

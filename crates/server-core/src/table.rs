@@ -86,3 +86,170 @@ impl Rule {
         fits.then_some(()).ok_or_else(not_now)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::ConnectionId;
+    use crate::testing::{Newcomer, Person, World, channel, user};
+    use portcullis_crypto::Signature;
+    use portcullis_proto::{Access, Bytes, ConversationId};
+
+    const POINTS: [&str; 6] = [
+        "fresh",
+        "registering",
+        "logging in",
+        "logged in",
+        "open",
+        "confirming",
+    ];
+
+    /// A connection at this point of its session.
+    fn reach(point: &str) -> (World, Person, ConnectionId) {
+        let mut world = World::new();
+        let mira = world.person("mira");
+        let connection = match point {
+            "open" | "confirming" => mira.connection,
+            "registering" => world.newcomer("oleg", None).unwrap().person.connection,
+            _ => world.connect(),
+        };
+        if ["logging in", "logged in", "confirming"].contains(&point) {
+            let finish = world.begin_login(connection, "mira", &mira.password);
+            if point == "logged in" {
+                world.ask(connection, finish.unwrap()).unwrap();
+            }
+        }
+        (world, mira, connection)
+    }
+
+    /// A request of each kind, made well except where it has to prove something.
+    fn request(kind: RequestKind, world: &mut World, mira: &Person) -> Request {
+        use RequestKind as K;
+        let conversation = ConversationId::LOBBY;
+        let proof = Signature::from_bytes([0; 64]);
+        let after_version = 0;
+        let empty = || Bytes(vec![]);
+        match kind {
+            K::RegisterStart => Request::RegisterStart {
+                name: user("nina"),
+                invite: None,
+                request: empty(),
+            },
+            K::RegisterFinish => {
+                let Newcomer { finish, .. } = world.newcomer("nina", None).unwrap();
+                finish
+            }
+            K::LoginStart => Request::LoginStart {
+                name: user("mira"),
+                request: empty(),
+            },
+            K::LoginFinish => Request::LoginFinish {
+                finalization: Bytes(vec![7; 64]),
+            },
+            K::Open => Request::Open {
+                device: mira.device,
+                proof,
+                list: None,
+            },
+            K::Resume => Request::Resume {
+                token: empty(),
+                device: mira.device,
+                proof,
+            },
+            K::Conversations => Request::Conversations { after: None },
+            K::Channels => Request::Channels { after: None },
+            K::CreateChannel => Request::CreateChannel {
+                name: channel("#den"),
+                access: Access::Open,
+            },
+            K::Join => Request::Join {
+                name: channel("#lobby"),
+            },
+            K::Leave => Request::Leave { conversation },
+            K::Invite => Request::Invite {
+                conversation,
+                name: user("mira"),
+            },
+            K::Submit => mira.submit(conversation, &[1]),
+            K::Fetch => Request::Fetch {
+                conversation,
+                after: 0,
+                limit: 1,
+            },
+            K::Users => Request::Users { after: None },
+            K::AccountByName => Request::AccountByName {
+                name: user("mira"),
+                after_version,
+            },
+            K::AccountById => Request::AccountById {
+                account: mira.account,
+                after_version,
+            },
+            K::PublishList => Request::PublishList {
+                list: mira.next_list(|_| {}),
+            },
+            K::PasswordStart => Request::PasswordStart { request: empty() },
+            K::PasswordFinish => Request::PasswordFinish {
+                upload: empty(),
+                wrapped_identity: empty(),
+            },
+            K::SignOut => Request::SignOut {},
+        }
+    }
+
+    /// Said once more in other words than the table's, so that a slip in one shows in the other.
+    fn has_its_place(kind: RequestKind, point: &str) -> bool {
+        use RequestKind as K;
+        let open = matches!(point, "open" | "confirming");
+        match kind {
+            K::RegisterStart | K::Resume => !open,
+            K::LoginStart => true,
+            K::RegisterFinish => point == "registering",
+            K::LoginFinish => point == "logging in" || point == "confirming",
+            K::Open => point == "logged in",
+            _ => open,
+        }
+    }
+
+    #[test]
+    fn every_request_at_every_point_of_a_session() {
+        for point in POINTS {
+            for kind in RequestKind::ALL {
+                let (mut world, mira, connection) = reach(point);
+                let request = request(*kind, &mut world, &mira);
+                assert_eq!(request.kind(), *kind);
+                let result = world.attempt(connection, request);
+                let refused = result == Err(Code::NotNow);
+                assert_eq!(!refused, has_its_place(*kind, point), "{kind:?}, {point}");
+                if refused && point == "open" {
+                    let still = world.attempt(connection, Request::Users { after: None });
+                    assert!(still.is_ok(), "{kind:?} ended the session");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn frames_are_read_within_their_requests_size() {
+        let check = |kind: &str, bytes: usize, expected: Option<Code>| {
+            let start = format!(r##"{{"id":7,"request":"{kind}","data":{{"name":"#den"}}"##);
+            let text = format!("{start}{}}}", " ".repeat(bytes - start.len() - 1));
+            assert_eq!(text.len(), bytes);
+            let read = decode(&text).map(|(id, _)| id);
+            let read = read.map_err(|(id, refusal)| (id, refusal.code));
+            assert_eq!(read, expected.map_or(Ok(7), |code| Err((7, code))));
+        };
+        check("join", 1024, None);
+        check("join", 1025, Some(Code::TooLarge));
+        check("magic", 1025, Some(Code::UnknownRequest));
+        check("leave", 1025, Some(Code::Malformed));
+    }
+
+    #[test]
+    fn no_rule_admits_more_than_a_frame() {
+        for kind in RequestKind::ALL {
+            assert!(rule(*kind).bytes <= limits::CLIENT_FRAME_BYTES, "{kind:?}");
+        }
+    }
+}

@@ -246,3 +246,175 @@ fn summary(
         members,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::Output;
+    use crate::store::Store as _;
+    use crate::testing::{Person, World, channel};
+    use portcullis_proto::Request;
+
+    /// The channels that a person sees in a list, with its role in each.
+    fn listed(world: &mut World, person: &Person, request: Request) -> Vec<(String, Role)> {
+        let channels = match world.ask(person.connection, request) {
+            Ok(Reply::Conversations { conversations, .. }) => conversations,
+            Ok(Reply::Channels { channels, .. }) => channels,
+            other => panic!("{other:?}"),
+        };
+        let row = |summary: ConversationSummary| (summary.name.to_string(), summary.role);
+        let mut rows: Vec<_> = channels.into_iter().map(row).collect();
+        rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+        rows
+    }
+
+    fn check(world: &mut World, person: &Person, mine: &[(&str, Role)], open: &[(&str, Role)]) {
+        let wanted = |rows: &[(&str, Role)]| -> Vec<(String, Role)> {
+            rows.iter()
+                .map(|(name, role)| ((*name).to_owned(), *role))
+                .collect()
+        };
+        let request = Request::Conversations { after: None };
+        assert_eq!(listed(world, person, request), wanted(mine));
+        let request = Request::Channels { after: None };
+        assert_eq!(listed(world, person, request), wanted(open));
+    }
+
+    #[test]
+    fn a_channel_by_invitation_from_invitation_to_leaving() {
+        use Role::{Invited, Member, Outside, Owner};
+        let mut world = World::new();
+        let (mira, oleg) = (world.person("mira"), world.person("oleg"));
+        let den = world.create(&mira, "#den", Access::Invitation);
+        world.create(&mira, "#tea", Access::Open);
+        let open = [("#lobby", Member), ("#tea", Outside)];
+        let mine = [("#den", Owner), ("#lobby", Member), ("#tea", Owner)];
+        check(
+            &mut world,
+            &mira,
+            &mine,
+            &[("#lobby", Member), ("#tea", Owner)],
+        );
+        check(&mut world, &oleg, &[("#lobby", Member)], &open);
+
+        world.invite(&mira, den, &oleg).unwrap();
+        let told = world.told();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].0, Audience::Account(oleg.account));
+        check(
+            &mut world,
+            &oleg,
+            &[("#den", Invited), ("#lobby", Member)],
+            &open,
+        );
+        world.invite(&mira, den, &oleg).unwrap();
+        assert_eq!(world.told(), []); // once is enough
+
+        world.join(&oleg, "#den").unwrap();
+        let subscribe = Effect::Subscribe {
+            account: oleg.account,
+            conversation: den,
+        };
+        assert_eq!(world.effects()[0], Output::Effect(subscribe));
+        check(
+            &mut world,
+            &oleg,
+            &[("#den", Member), ("#lobby", Member)],
+            &open,
+        );
+        world.join(&oleg, "#den").unwrap();
+        assert_eq!(world.effects(), []);
+
+        world.leave(&oleg, den).unwrap();
+        let unsubscribe = Effect::Unsubscribe {
+            account: oleg.account,
+            conversation: den,
+        };
+        assert_eq!(world.effects()[0], Output::Effect(unsubscribe));
+        let left = Event::Left { conversation: den };
+        assert_eq!(world.told(), [(Audience::Account(oleg.account), left)]);
+        check(
+            &mut world,
+            &oleg,
+            &[("#den", Outside), ("#lobby", Member)],
+            &open,
+        );
+    }
+
+    #[test]
+    fn a_channel_counts_its_members() {
+        let mut world = World::new();
+        let (mira, oleg) = (world.person("mira"), world.person("oleg"));
+        let tea = world.create(&mira, "#tea", Access::Open);
+        let mut check = |step: fn(&mut World, &Person, ConversationId), expected: u64| {
+            step(&mut world, &oleg, tea);
+            assert_eq!(world.store.inner.member_count(tea), Ok(expected));
+        };
+        check(|_, _, _| {}, 1);
+        check(|world, oleg, _| drop(world.join(oleg, "#tea").unwrap()), 2);
+        check(|world, oleg, tea| drop(world.leave(oleg, tea).unwrap()), 1);
+        check(|world, oleg, tea| drop(world.leave(oleg, tea).unwrap()), 1);
+    }
+
+    fn check_refused(request: fn(&Person, ConversationId) -> Request, expected: Code) {
+        let mut world = World::new();
+        let (mira, oleg) = (world.person("mira"), world.person("oleg"));
+        let den = world.create(&mira, "#den", Access::Invitation);
+        let refused = world.attempt(oleg.connection, request(&oleg, den));
+        assert_eq!(refused, Err(expected));
+    }
+
+    #[test]
+    fn what_is_refused() {
+        check_refused(
+            |_, conversation| Request::Leave { conversation },
+            Code::NotFound,
+        );
+        check_refused(
+            |_, _| Request::Leave {
+                conversation: ConversationId::LOBBY,
+            },
+            Code::Forbidden,
+        );
+        for name in ["#den", "#lobby", "#DEN"] {
+            let mut world = World::new();
+            let mira = world.person("mira");
+            world.create(&mira, "#den", Access::Invitation);
+            let request = Request::CreateChannel {
+                name: channel(name),
+                access: Access::Open,
+            };
+            assert_eq!(
+                world.attempt(mira.connection, request),
+                Err(Code::NameTaken)
+            );
+        }
+    }
+
+    /// Invitations must not fill the room of the invited until they hear no more of `#lobby`.
+    #[test]
+    fn nobody_is_invited_into_more_than_there_is_room_for() {
+        let mut world = World::new();
+        let (mira, nina, oleg) = (
+            world.person("mira"),
+            world.person("nina"),
+            world.person("oleg"),
+        );
+        let room = limits::MEMBERSHIPS - 1; // one is #lobby
+        let mut last = Ok(Reply::Done);
+        for number in 0..=room {
+            let host = if number < room { &mira } else { &nina };
+            let den = world.create(host, &format!("#den{number}"), Access::Invitation);
+            last = world.invite(host, den, &oleg);
+            assert_eq!(last.is_ok(), number < room, "{number}");
+        }
+        assert_eq!(last.unwrap_err().code, Code::TooLarge);
+        assert!(world.join(&oleg, "#den0").is_ok(), "the invited still join");
+        let full = Request::CreateChannel {
+            name: channel("#own"),
+            access: Access::Open,
+        };
+        assert_eq!(world.attempt(oleg.connection, full), Err(Code::TooLarge));
+    }
+}

@@ -163,3 +163,225 @@ fn answer_again(
         accepted_at,
     }))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::testing::{Person, World, body, drafts, reference};
+    use portcullis_proto::{Access, Bytes, Request};
+
+    const LOBBY: ConversationId = ConversationId::LOBBY;
+
+    /// What mira submits, after 1, 2, 3 in the lobby and 4 in her den.
+    fn check_again(into_den: bool, numbers: &[u8], expected: Result<(u64, u64), Code>) {
+        let mut world = World::new();
+        let mira = world.person("mira");
+        let den = world.create(&mira, "#den", Access::Open);
+        assert_eq!(world.say(&mira, LOBBY, &[1, 2, 3]), Ok((1, 3)));
+        assert_eq!(world.say(&mira, den, &[4]), Ok((1, 1)));
+        let before = world.trace();
+        let conversation = if into_den { den } else { LOBBY };
+        world.wait(5_000);
+        let said = world.say(&mira, conversation, numbers);
+        assert_eq!(world.trace() != before, !world.effects().is_empty());
+        assert_eq!(world.say(&mira, conversation, numbers), said);
+        let said = said.map_err(|refusal| refusal.code);
+        assert_eq!(said, expected, "{numbers:?}");
+    }
+
+    #[test]
+    fn submitting_again_is_answered_with_the_first_places() {
+        check_again(false, &[1, 2, 3], Ok((1, 3)));
+        check_again(false, &[1, 2], Ok((1, 2)));
+        check_again(false, &[2], Ok((2, 2)));
+        check_again(false, &[5], Ok((4, 4)));
+        check_again(false, &[5, 6], Ok((4, 5)));
+        check_again(true, &[4], Ok((1, 1)));
+        check_again(true, &[5], Ok((2, 2)));
+        let reused = Err(Code::ReferenceReused);
+        check_again(false, &[2, 1], reused);
+        check_again(false, &[1, 3], reused);
+        check_again(false, &[3, 5], reused);
+        check_again(false, &[5, 1], reused);
+        check_again(false, &[5, 5], reused);
+        check_again(false, &[1, 1], reused);
+        check_again(true, &[1, 2, 3], reused);
+        check_again(true, &[4, 1], reused);
+        check_again(false, &[4], reused);
+    }
+
+    #[test]
+    fn the_answer_is_the_same_and_nobody_hears_it_twice() {
+        let mut world = World::new();
+        let mira = world.person("mira");
+        let submit = || mira.submit(LOBBY, &[1]);
+        let first = world.ask(mira.connection, submit());
+        assert_eq!(world.told().len(), 1);
+        world.wait(60_000);
+        assert_eq!(world.ask(mira.connection, submit()), first);
+        assert_eq!(world.effects(), []);
+    }
+
+    #[test]
+    fn references_are_each_devices_own() {
+        let mut world = World::new();
+        let (mut mira, oleg) = (world.person("mira"), world.person("oleg"));
+        let second = world.enrol(&mut mira);
+        for (person, seq) in [(&mira, 1), (&oleg, 2), (&second, 3)] {
+            assert_eq!(world.say(person, LOBBY, &[1]), Ok((seq, seq)));
+        }
+    }
+
+    #[test]
+    fn places_have_no_gaps_and_the_chain_commits_to_all() {
+        let mut world = World::new();
+        let (mira, oleg) = (world.person("mira"), world.person("oleg"));
+        let mut told = Vec::new();
+        for (who, numbers) in [
+            (&mira, &[1, 2][..]),
+            (&oleg, &[1]),
+            (&mira, &[2, 1]),
+            (&mira, &[3]),
+        ] {
+            let _ = world.say(who, LOBBY, numbers);
+            told.extend(world.told().into_iter().map(|(to, event)| {
+                assert_eq!(to, Audience::Conversation(LOBBY));
+                match event {
+                    Event::Envelope(envelope) => envelope,
+                    other => panic!("{other:?}"),
+                }
+            }));
+        }
+        let mut chain = Envelope::chain_start(LOBBY);
+        for (seq, envelope) in (1..).zip(&told) {
+            let base = world.fetch(&oleg, LOBBY, seq - 1).unwrap().base;
+            assert_eq!(
+                base,
+                Seen {
+                    seq: seq - 1,
+                    chain
+                }
+            );
+            assert_eq!(envelope.seq, seq);
+            assert_eq!(envelope.accepted_at, world.now);
+            chain = envelope.chain_after(chain);
+        }
+        assert_eq!(told.len(), 4);
+        let page = world.fetch(&oleg, LOBBY, 0).unwrap();
+        assert_eq!(page.envelopes, told);
+        let end = world.fetch(&oleg, LOBBY, 4).unwrap();
+        assert_eq!(end.base, Seen { seq: 4, chain });
+    }
+
+    fn check_refused(make: fn(&Person) -> Request, expected: Result<(), Code>) {
+        let mut world = World::new();
+        let mira = world.person("mira");
+        let said = world.attempt(mira.connection, make(&mira));
+        assert_eq!(said.map(|_| ()), expected);
+    }
+
+    fn submit(mira: &Person, epoch: u64, envelopes: Vec<Draft>) -> Request {
+        Request::Submit {
+            conversation: LOBBY,
+            epoch,
+            device: mira.device,
+            envelopes,
+        }
+    }
+
+    fn draft(bytes: usize) -> Draft {
+        Draft {
+            reference: reference(1),
+            body: Bytes(vec![0; bytes]),
+        }
+    }
+
+    #[test]
+    fn limits_and_epochs() {
+        check_refused(
+            |mira| submit(mira, 1, drafts(&[1])),
+            Err(Code::EpochChanged),
+        );
+        check_refused(
+            |mira| submit(mira, u64::MAX, drafts(&[1])),
+            Err(Code::EpochChanged),
+        );
+        check_refused(|mira| submit(mira, 0, vec![]), Err(Code::Malformed));
+        let full: Vec<u8> = (0..limits::SUBMIT_ENVELOPES as u8).collect();
+        assert_eq!(full.len(), 64);
+        check_refused(
+            |mira| submit(mira, 0, drafts(&[1; 65])),
+            Err(Code::TooLarge),
+        );
+        check_refused(
+            |mira| mira.submit(LOBBY, &std::array::from_fn::<u8, 64, _>(|n| n as u8)),
+            Ok(()),
+        );
+        check_refused(
+            |mira| submit(mira, 0, vec![draft(limits::ENVELOPE_BYTES)]),
+            Ok(()),
+        );
+        check_refused(
+            |mira| submit(mira, 0, vec![draft(limits::ENVELOPE_BYTES + 1)]),
+            Err(Code::TooLarge),
+        );
+        check_refused(|mira| submit(mira, 0, vec![draft(0)]), Ok(()));
+    }
+
+    /// How many envelopes of 300 come in one page.
+    fn check_page(bytes: usize, after: u64, limit: u32, expected: usize) {
+        let mut world = World::new();
+        let mira = world.person("mira");
+        for number in 0..300_u16 {
+            let mut id = [0; 16];
+            id[..2].copy_from_slice(&number.to_le_bytes());
+            let envelope = Draft {
+                reference: portcullis_proto::Reference::from_bytes(id),
+                body: Bytes(vec![0; bytes]),
+            };
+            let request = submit(&mira, 0, vec![envelope]);
+            world.ask(mira.connection, request).unwrap();
+        }
+        let request = Request::Fetch {
+            conversation: LOBBY,
+            after,
+            limit,
+        };
+        let Ok(Reply::Fetched(page)) = world.ask(mira.connection, request) else {
+            panic!("no page");
+        };
+        assert_eq!(page.envelopes.len(), expected, "{bytes} {after} {limit}");
+        assert_eq!(page.head, 300);
+    }
+
+    #[test]
+    fn a_page_is_bounded_in_number_and_in_bytes() {
+        check_page(1, 0, 10, 10);
+        check_page(1, 0, 0, 1); // a page of nothing would never end
+        check_page(1, 0, u32::MAX, 256);
+        check_page(1, 290, 256, 10);
+        check_page(1, 300, 256, 0);
+        check_page(1, u64::MAX, 256, 0);
+        check_page(limits::FETCH_BYTES / 64, 0, 256, 64);
+    }
+
+    #[test]
+    fn one_envelope_always_fits_a_page() {
+        let mut world = World::new();
+        let mira = world.person("mira");
+        for number in [1, 2, 3] {
+            let envelope = Draft {
+                reference: reference(number),
+                body: Bytes(vec![number; limits::ENVELOPE_BYTES]),
+            };
+            world
+                .ask(mira.connection, submit(&mira, 0, vec![envelope]))
+                .unwrap();
+        }
+        let page = world.fetch(&mira, LOBBY, 0).unwrap();
+        assert_eq!(page.envelopes.len(), 2);
+        assert_eq!(world.fetch(&mira, LOBBY, 2).unwrap().envelopes.len(), 1);
+        assert_ne!(page.envelopes[0].body, body(1));
+    }
+}
