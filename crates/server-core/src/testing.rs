@@ -10,6 +10,7 @@
 
 mod faulty;
 mod people;
+mod sequences;
 
 pub(crate) use people::{Newcomer, Person, body, channel, drafts, reference, user};
 
