@@ -1,16 +1,23 @@
-//! How fast the transport is, beside its floor, on this machine, in this run.
+//! How fast the server is, beside its floor, on this machine, in this run.
 //!
-//! `portcullis-bench [all|fan-out|idle] [--seconds N] [--receivers N] [--connections N]`. Each row
-//! starts its server as a process of its own (this same binary) and drives it from here, so that
-//! the server's processor time and memory can be read from `/proc`. The store isn't measured here.
+//! `portcullis-bench [all|fan-out|submits|idle] [--seconds N] [--receivers N] [--outstanding N]
+//! [--body N] [--connections N]`. Each row starts its server as a process of its own (this same
+//! binary) and drives it from here, so that the server's processor time and memory can be read from
+//! `/proc`.
 #![allow(clippy::print_stdout, reason = "the table is what this program is for")]
 
 mod broadcast;
+mod connect;
 mod fan_out;
 mod floor;
+mod frames;
 mod idle;
+mod load;
 mod process;
+mod submits;
 mod table;
+mod whole;
+mod world;
 
 use anyhow::{Context as _, bail};
 
@@ -23,7 +30,9 @@ struct Options {
     receivers: usize,
     /// Messages that the sender has under way.
     outstanding: usize,
-    /// Bytes of a frame as the server sends it, header included.
+    /// Bytes of an envelope's body. 120 make an event of about 512 bytes.
+    body: usize,
+    /// Bytes of a frame, for the floor.
     frame: usize,
     /// Idle connections.
     connections: usize,
@@ -37,10 +46,13 @@ fn main() -> anyhow::Result<()> {
     match what.as_str() {
         "serve-floor" => floor::serve(options.receivers, options.frame),
         "serve-broadcast" => broadcast::serve(),
+        "serve-whole" => whole::serve(&process::Folder::given()?),
         "fan-out" => table::print(&fan_out::rows(&options)?),
+        "submits" => table::print(&submits::rows(&options)?),
         "idle" => table::print(&idle::rows(&options)?),
         "all" => {
             table::print(&fan_out::rows(&options)?)?;
+            table::print(&submits::rows(&options)?)?;
             table::print(&idle::rows(&options)?)
         }
         other => bail!("there is no row named {other}"),
@@ -52,6 +64,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option
         seconds: 5,
         receivers: 500,
         outstanding: 32,
+        body: 120,
         frame: 512,
         connections: 5_000,
     };
@@ -64,6 +77,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option
             "--seconds" => options.seconds = value as u64,
             "--receivers" => options.receivers = value,
             "--outstanding" => options.outstanding = value,
+            "--body" => options.body = value,
             "--frame" => options.frame = value,
             "--connections" => options.connections = value,
             other => bail!("there is no option named {other}"),

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,12 +20,14 @@ const TICKS: u64 = 100;
 
 impl Server {
     /// Starts this binary once more. Its first line of output is its address.
-    pub(crate) fn start(arguments: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) fn start(arguments: &[&str], folder: Option<&Path>) -> anyhow::Result<Self> {
         let own = std::env::current_exe().context("this program's own path")?;
-        let mut child = Command::new(own)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut command = Command::new(own);
+        command.args(arguments).stdout(Stdio::piped());
+        if let Some(folder) = folder {
+            command.env(FOLDER, folder);
+        }
+        let mut child = command.spawn()?;
         let output = child.stdout.take().context("the server's output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
@@ -64,6 +68,39 @@ impl Drop for Server {
         let _ = self.child.wait();
     }
 }
+
+/// A new data folder; removed when dropped.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn make() -> anyhow::Result<Self> {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        let name = format!("portcullis-bench-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).with_context(|| path.display().to_string())?;
+        Ok(Folder(path))
+    }
+
+    /// The folder that the process which started this one has made.
+    pub(crate) fn given() -> anyhow::Result<PathBuf> {
+        Ok(std::env::var_os(FOLDER).context(FOLDER)?.into())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What can't be removed stays in the system's folder for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The environment variable by which a server is told its data folder.
+const FOLDER: &str = "PORTCULLIS_BENCH_FOLDER";
 
 /// Lets this process open as many files as it may.
 pub(crate) fn raise_file_limit() {

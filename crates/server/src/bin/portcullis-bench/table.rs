@@ -1,5 +1,7 @@
 //! Rows and columns, for people.
 
+use std::time::Duration;
+
 /// The head, and rows of cells.
 pub(crate) struct Table {
     pub(crate) head: Vec<&'static str>,
@@ -19,4 +21,13 @@ pub(crate) fn print(table: &Table) -> anyhow::Result<()> {
     }
     println!();
     Ok(())
+}
+
+/// The latency that so many hundredths stay below, in milliseconds. They must be sorted.
+pub(crate) fn percentile(latencies: &[Duration], hundredths: usize) -> String {
+    let latency = latencies
+        .get(latencies.len() * hundredths / 100)
+        .copied()
+        .unwrap_or_default();
+    format!("{:.2}", latency.as_secs_f64() * 1e3)
 }
