@@ -379,7 +379,7 @@ impl fmt::Display for Warning {
             }
             Self::DeviceRevoked { name } => write!(f, "{name} has removed a device."),
             Self::WeakStretching => f.write_str(
-                "The server asks for a weaker protection of your password than this program allows; nothing was sent.",
+                "The server asks for a weaker protection of your password than this program allows; the login was stopped.",
             ),
             Self::Restored => f.write_str(
                 "This home was restored from an older copy. Its history stays; it goes on as a new device.",

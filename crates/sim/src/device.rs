@@ -70,6 +70,17 @@ impl Device {
         })
     }
 
+    /// A copy of all that this device has persisted.
+    #[must_use]
+    pub fn copy_of_home(&self) -> BTreeMap<Key, Vec<u8>> {
+        self.store.clone()
+    }
+
+    /// Puts an earlier copy in the place of what is persisted.
+    pub fn restore_home(&mut self, home: BTreeMap<Key, Vec<u8>>) {
+        self.store = home;
+    }
+
     /// The messages that were persisted.
     #[must_use]
     pub fn messages(&self) -> Vec<Message> {

@@ -72,3 +72,93 @@ pub fn accept_page(
     }
     Ok(PageAccepted { base })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portcullis_crypto::Hash;
+    use portcullis_proto::{AccountId, Bytes, DeviceId, Reference, Timestamp};
+
+    const HERE: ConversationId = ConversationId::LOBBY;
+    const ELSEWHERE: ConversationId = ConversationId::from_bytes([9; 16]);
+
+    fn seen(seq: u64, chain: u8) -> Seen {
+        Seen {
+            seq,
+            chain: Hash::from_bytes([chain; 32]),
+        }
+    }
+
+    fn start() -> Seen {
+        Seen {
+            seq: 0,
+            chain: Envelope::chain_start(HERE),
+        }
+    }
+
+    fn page(base: Seen, seqs: &[u64], head: u64) -> Fetched {
+        let envelope = |seq: &u64| Envelope {
+            conversation: HERE,
+            seq: *seq,
+            account: AccountId::from_bytes([1; 16]),
+            device: DeviceId::from_bytes([2; 16]),
+            epoch: 0,
+            reference: Reference::from_bytes([3; 16]),
+            accepted_at: Timestamp(0),
+            body: Bytes::default(),
+        };
+        let envelopes = seqs.iter().map(envelope).collect();
+        Fetched {
+            conversation: HERE,
+            base,
+            envelopes,
+            head,
+        }
+    }
+
+    fn check(read: Option<Seen>, page: &Fetched, expected: Result<Seen, Warning>) {
+        assert_eq!(
+            accept_page(HERE, read, page).map(PageAccepted::base),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_page_continues_what_was_read() {
+        check(None, &page(start(), &[1, 2], 2), Ok(start()));
+        check(None, &page(start(), &[], 0), Ok(start()));
+        check(None, &page(seen(7, 1), &[8], 9), Ok(seen(7, 1)));
+        check(
+            Some(seen(7, 1)),
+            &page(seen(7, 1), &[8, 9], 9),
+            Ok(seen(7, 1)),
+        );
+        check(Some(seen(7, 1)), &page(seen(7, 1), &[], 7), Ok(seen(7, 1)));
+        check(
+            Some(seen(7, 1)),
+            &page(seen(9, 2), &[10], 10),
+            Ok(seen(9, 2)),
+        );
+    }
+
+    #[test]
+    fn what_does_not_is_a_warning() {
+        let broken = |at| Err(Warning::BrokenChain { at });
+        check(Some(seen(7, 1)), &page(seen(7, 2), &[8], 8), broken(7));
+        check(None, &page(seen(0, 2), &[1], 1), broken(0));
+        let rewound = Err(Warning::Rewound { seen: 7, head: 5 });
+        check(Some(seen(7, 1)), &page(seen(5, 1), &[], 5), rewound.clone());
+        check(Some(seen(7, 1)), &page(seen(5, 1), &[6, 7, 8], 8), rewound);
+        let order = |expected, got| Err(Warning::OutOfOrder { expected, got });
+        check(None, &page(start(), &[2], 2), order(1, 2));
+        check(None, &page(start(), &[1, 3, 2], 3), order(2, 3));
+        check(None, &page(start(), &[1, 1], 3), order(2, 1));
+        let withheld = Err(Warning::Withheld { at: 7, head: 9 });
+        check(Some(seen(7, 1)), &page(seen(7, 1), &[], 9), withheld);
+        let elsewhere = Fetched {
+            conversation: ELSEWHERE,
+            ..page(start(), &[1], 1)
+        };
+        check(None, &elsewhere, Err(Warning::Nonsense));
+    }
+}

@@ -1,5 +1,4 @@
 //! Three hundred seeds; a failing one is named, and replays alone by `cargo xtask sim`.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 fn check(seeds: std::ops::Range<u64>) {
     let (mut envelopes, mut faults) = (0, 0);

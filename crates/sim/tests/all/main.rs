@@ -1,0 +1,5 @@
+//! The simulator's tests: many seeds, and a server that lies.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod lies;
+mod seeds;
