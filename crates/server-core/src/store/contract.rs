@@ -34,7 +34,9 @@ macro_rules! store_contract {
         $crate::store_contract! { @each $make;
             a_transaction_is_kept_or_forgotten_whole,
             a_refused_request_leaves_no_trace,
+            refused_appends_leave_no_trace,
             a_request_after_a_refused_one_is_kept,
+            a_forgotten_batch_is_not_mixed_up_with_the_next,
             calls_out_of_order_are_refused,
             names_and_ids_of_accounts_are_unique,
             accounts_come_in_pages_by_name,

@@ -170,17 +170,11 @@ pub(super) fn put_token(store: &SqliteStore, token: &Token) -> Result<(), StoreE
 
 pub(super) fn token(store: &SqliteStore, hash: TokenHash) -> Result<Option<Token>, StoreError> {
     let sql = "SELECT device, expires_at FROM tokens WHERE hash = ?";
-    let found = store.one(sql, [hash.0.as_bytes()], |row| {
-        Ok((get(row, 0)?, get_time(row, 1)?))
-    })?;
+    let found = store.one(sql, [hash.0.as_bytes()], |row| Ok((get(row, 0)?, get_time(row, 1)?)))?;
     let Some((device, expires_at)) = found else {
         return Ok(None);
     };
-    Ok(Some(Token {
-        hash,
-        device: store.device_of(device)?.id,
-        expires_at,
-    }))
+    Ok(Some(Token { hash, device: store.device_of(device)?.id, expires_at }))
 }
 
 pub(super) fn drop_token(store: &SqliteStore, hash: TokenHash) -> Result<(), StoreError> {
@@ -210,10 +204,7 @@ pub(super) fn take_invite(
     store.writing()?;
     let sql = "SELECT hash, expires_at FROM invites WHERE hash = ?";
     let invite = store.one(sql, [hash.0.as_bytes()], |row| {
-        Ok(Invite {
-            hash: TokenHash(get_hash(row, 0)?),
-            expires_at: get_time(row, 1)?,
-        })
+        Ok(Invite { hash: TokenHash(get_hash(row, 0)?), expires_at: get_time(row, 1)? })
     })?;
     if invite.is_none_or(|invite| now >= invite.expires_at) {
         return Ok(false);
@@ -243,9 +234,6 @@ fn read_list(row: &Row<'_>) -> Result<StoredList, StoreError> {
     let list: Vec<u8> = get(row, 1)?;
     Ok(StoredList {
         version: get_count(row, 0)?,
-        signed: SignedList {
-            list: list.into(),
-            signature: Signature::from_bytes(get(row, 2)?),
-        },
+        signed: SignedList { list: list.into(), signature: Signature::from_bytes(get(row, 2)?) },
     })
 }

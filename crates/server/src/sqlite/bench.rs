@@ -21,6 +21,9 @@ const DEVICES: u8 = 64;
 /// Conversations that they submit to, two devices in each.
 const CONVERSATIONS: u8 = 32;
 
+/// Submits whose references begin alike.
+const SUBMITS_PER_MILLISECOND: u64 = 25;
+
 /// Bytes of a body.
 const BODY_BYTES: usize = 512;
 
@@ -71,9 +74,10 @@ pub(super) fn submit(store: &SqliteStore, number: u64) -> Result<(), StoreError>
     store.membership(account, id)?.ok_or(StoreError::Corrupt)?;
     let conversation = store.conversation(id)?.ok_or(StoreError::Corrupt)?;
     let mut reference = [0; 16];
-    // Scattered over the index, as random ones are.
+    // As clients make them: six bytes of the time in milliseconds, and random ones.
     let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    reference[..8].copy_from_slice(&scattered.to_le_bytes());
+    reference[..8].copy_from_slice(&((number / SUBMITS_PER_MILLISECOND) << 16).to_be_bytes());
+    reference[8..].copy_from_slice(&scattered.to_le_bytes());
     let envelope = Envelope {
         conversation: id,
         seq: conversation.end.seq + 1,
@@ -107,10 +111,7 @@ fn populate(store: &SqliteStore) -> Result<(), StoreError> {
             revoked: false,
             submitted: 0,
         })?;
-        let membership = Membership {
-            role: Role::Member,
-            spans: vec![Span { from: 1, to: None }],
-        };
+        let membership = Membership { role: Role::Member, spans: vec![Span { from: 1, to: None }] };
         let (account, conversation) = (account_id(number.into()), conversation_id(number.into()));
         store.put_membership(account, conversation, &membership)?;
     }
@@ -149,10 +150,7 @@ fn conversation(number: u8) -> Conversation {
         name: name.unwrap_or_else(|_| unreachable!("letters and digits")),
         access: Access::Open,
         epoch: 0,
-        end: Seen {
-            seq: 0,
-            chain: Envelope::chain_start(id),
-        },
+        end: Seen { seq: 0, chain: Envelope::chain_start(id) },
     }
 }
 

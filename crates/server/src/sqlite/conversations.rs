@@ -72,10 +72,7 @@ pub(super) fn membership(
     account: AccountId,
     conversation: ConversationId,
 ) -> Result<Option<Membership>, StoreError> {
-    let keys = (
-        store.account_key(account)?,
-        store.conversation_key(conversation)?,
-    );
+    let keys = (store.account_key(account)?, store.conversation_key(conversation)?);
     let (Some(account), Some(conversation)) = keys else {
         return Ok(None);
     };
@@ -90,10 +87,7 @@ pub(super) fn put_membership(
     conversation: ConversationId,
     membership: &Membership,
 ) -> Result<(), StoreError> {
-    let keys = [
-        store.known_account(account)?,
-        store.known_conversation(conversation)?,
-    ];
+    let keys = [store.known_account(account)?, store.known_conversation(conversation)?];
     let sql = "SELECT role FROM memberships WHERE account = ? AND conversation = ?";
     let before = store.one(sql, keys, |row| get(row, 0).and_then(role))?;
     let change = counted(membership.role) - before.map_or(0, counted);
@@ -150,10 +144,7 @@ fn read_conversation(row: &Row<'_>) -> Result<Conversation, StoreError> {
         name: ChannelName::parse(&name).map_err(|_| StoreError::Corrupt)?,
         access: access(get(row, 3)?)?,
         epoch: get_count(row, 4)?,
-        end: Seen {
-            seq: get_count(row, 5)?,
-            chain: get_hash(row, 6)?,
-        },
+        end: Seen { seq: get_count(row, 5)?, chain: get_hash(row, 6)? },
     })
 }
 
@@ -185,10 +176,7 @@ fn read_spans(bytes: &[u8]) -> Result<Vec<Span>, StoreError> {
     };
     let spans = pairs.iter().map(|pair| {
         let pair = u128::from_le_bytes(*pair);
-        Span {
-            from: pair as u64,
-            to: ((pair >> 64) as u64).checked_sub(1),
-        }
+        Span { from: pair as u64, to: ((pair >> 64) as u64).checked_sub(1) }
     });
     Ok(spans.collect())
 }

@@ -110,8 +110,5 @@ pub(super) fn blame(error: Error) -> StoreError {
 /// The row is there already: its key, or something else of it that must be unique.
 pub(super) fn is_taken(error: &Error) -> bool {
     let code = error.sqlite_error().map(|error| error.extended_code);
-    matches!(
-        code,
-        Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
-    )
+    matches!(code, Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY))
 }

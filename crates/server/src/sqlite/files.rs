@@ -32,12 +32,7 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
 /// Takes the folder's lock; the system lets it go when the file is closed or the process ends.
 pub(super) fn lock(folder: &Path) -> Result<File, OpenError> {
     let path = folder.join(LOCK);
-    let mut file = private()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
+    let mut file = private().read(true).write(true).create(true).truncate(false).open(path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -56,11 +51,7 @@ pub(super) fn lock(folder: &Path) -> Result<File, OpenError> {
 /// Writes the set-up: whole, or not at all, and on the disk when this returns.
 pub(super) fn write_setup(folder: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = folder.join(SETUP_DRAFT);
-    let mut file = private()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&draft)?;
+    let mut file = private().write(true).create(true).truncate(true).open(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&draft, folder.join(SETUP))?;

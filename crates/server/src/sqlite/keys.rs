@@ -36,11 +36,8 @@ impl Keys {
     }
 
     fn make_room(&mut self) {
-        let largest = self
-            .accounts
-            .len()
-            .max(self.conversations.len())
-            .max(self.devices_by_key.len());
+        let largest =
+            self.accounts.len().max(self.conversations.len()).max(self.devices_by_key.len());
         if largest >= REMEMBERED {
             self.clear();
         }

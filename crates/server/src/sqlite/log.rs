@@ -7,6 +7,7 @@ use rusqlite::{Row, params};
 use super::SqliteStore;
 use super::error::{MISUSE, blame, is_taken};
 use super::rows::{bound, count, get, get_count, get_hash, get_time, time};
+use super::transaction::Appended;
 
 /// Appends all envelopes or, whatever is refused, none: not even until the request is rolled back.
 pub(super) fn append(
@@ -18,33 +19,38 @@ pub(super) fn append(
         return Ok(());
     };
     let key = store.known_conversation(conversation)?;
-    let first = first.envelope.seq;
-    for (done, stored) in envelopes.iter().enumerate() {
-        let result = insert(store, key, conversation, first + done as u64, stored);
-        if result.is_err() && done > 0 {
-            remove(store, key, first, done)?;
+    let appended =
+        Appended { conversation, first: first.envelope.seq, count: envelopes.len() as u64 };
+    store.appending(appended, || {
+        insert_all(store, key, appended, envelopes)?;
+        let end = Seen { seq: last.envelope.seq, chain: last.chain };
+        if !move_end(store, key, appended.first, end)? {
+            remove(store, key, appended.first, appended.count)?;
+            return Err(MISUSE.into());
         }
-        result?;
+        for run in envelopes.chunk_by(|one, next| one.envelope.device == next.envelope.device) {
+            let Some(one) = run.first() else { continue };
+            let device = store.known_device(one.envelope.device)?.key;
+            add_submitted(store, device, run.len() as i64)?;
+        }
+        Ok(())
+    })
+}
+
+/// Undoes an append that succeeded, and was the last.
+pub(super) fn take_back(store: &SqliteStore, appended: Appended) -> Result<(), StoreError> {
+    let Appended { conversation, first, count: rows } = appended;
+    let key = store.known_conversation(conversation)?;
+    let sql = "SELECT device, count(*) FROM envelopes WHERE conversation = ? AND seq >= ? GROUP BY device";
+    let read = |row: &Row<'_>| Ok((get(row, 0)?, get::<i64>(row, 1)?));
+    for (device, submitted) in store.many(sql, [key, count(first)?], read)? {
+        add_submitted(store, device, -submitted)?;
     }
-    let sql = "UPDATE conversations SET end_seq = ?, end_chain = ? WHERE key = ? AND end_seq = ?";
-    let end = count(last.envelope.seq)?;
-    let row = params![
-        end,
-        last.chain.as_bytes(),
-        key,
-        end - envelopes.len() as i64
-    ];
-    if store.change(sql, row)? != 1 {
-        remove(store, key, first, envelopes.len())?;
-        return Err(MISUSE.into());
-    }
-    for run in envelopes.chunk_by(|one, next| one.envelope.device == next.envelope.device) {
-        let Some(one) = run.first() else { continue };
-        let device = store.known_device(one.envelope.device)?.key;
-        let sql = "UPDATE devices SET submitted = submitted + ? WHERE key = ?";
-        store.change_one(sql, params![run.len() as i64, device])?;
-    }
-    Ok(())
+    remove(store, key, first, rows)?;
+    let before = base(store, key, conversation, first - 1)?;
+    let sql = "UPDATE conversations SET end_seq = ?, end_chain = ? WHERE key = ?";
+    let row = params![count(before.seq)?, before.chain.as_bytes(), key];
+    store.change_one(sql, row)
 }
 
 pub(super) fn place_of(
@@ -107,6 +113,36 @@ pub(super) fn fetch(
     Ok(Page { base, envelopes })
 }
 
+fn insert_all(
+    store: &SqliteStore,
+    key: i64,
+    appended: Appended,
+    envelopes: &[StoredEnvelope],
+) -> Result<(), AppendError> {
+    for (done, stored) in (0..).zip(envelopes) {
+        let seq = appended.first + done;
+        let result = insert(store, key, appended.conversation, seq, stored);
+        if result.is_err() && done > 0 {
+            remove(store, key, appended.first, done)?;
+        }
+        result?;
+    }
+    Ok(())
+}
+
+/// Moves a conversation's end from just before `first`; false if it wasn't there.
+fn move_end(store: &SqliteStore, key: i64, first: u64, end: Seen) -> Result<bool, StoreError> {
+    let sql = "UPDATE conversations SET end_seq = ?, end_chain = ? WHERE key = ? AND end_seq = ?";
+    let seq = count(end.seq)?;
+    let row = params![seq, end.chain.as_bytes(), key, count(first)? - 1];
+    Ok(store.change(sql, row)? == 1)
+}
+
+fn add_submitted(store: &SqliteStore, device: i64, more: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE devices SET submitted = submitted + ? WHERE key = ?";
+    store.change_one(sql, [more, device])
+}
+
 fn insert(
     store: &SqliteStore,
     key: i64,
@@ -151,13 +187,11 @@ fn taken(store: &SqliteStore, envelope: &Envelope) -> Result<AppendError, StoreE
     })
 }
 
-/// Takes back the first rows of an append that did not succeed.
-fn remove(store: &SqliteStore, key: i64, first: u64, rows: usize) -> Result<(), StoreError> {
+/// Takes out rows that were just appended.
+fn remove(store: &SqliteStore, key: i64, first: u64, rows: u64) -> Result<(), StoreError> {
     let sql = "DELETE FROM envelopes WHERE conversation = ? AND seq >= ? AND seq < ?";
     let first = count(first)?;
-    store
-        .change(sql, [key, first, first + rows as i64])
-        .map(|_| ())
+    store.change(sql, [key, first, first + count(rows)?]).map(|_| ())
 }
 
 /// The place of this sequence number, or the end if it lies beyond.
@@ -184,12 +218,8 @@ fn base(
 
 fn end(store: &SqliteStore, key: i64) -> Result<Seen, StoreError> {
     let sql = "SELECT end_seq, end_chain FROM conversations WHERE key = ?";
-    let end = store.one(sql, [key], |row| {
-        Ok(Seen {
-            seq: get_count(row, 0)?,
-            chain: get_hash(row, 1)?,
-        })
-    })?;
+    let end = store
+        .one(sql, [key], |row| Ok(Seen { seq: get_count(row, 0)?, chain: get_hash(row, 1)? }))?;
     end.ok_or(StoreError::Corrupt)
 }
 

@@ -47,8 +47,10 @@ pub struct SqliteStore {
     keys: RefCell<keys::Keys>,
     /// This transaction has made a row that has a key.
     made_keys: Cell<bool>,
-    /// Between a savepoint and its end.
-    in_request: Cell<bool>,
+    /// How far the request that runs has come.
+    progress: Cell<transaction::Progress>,
+    /// The transaction holds what can't be undone by itself, so it can't be committed.
+    broken: Cell<bool>,
     /// `PRAGMA data_version` when it was last looked at.
     seen_version: Cell<i64>,
     folder: PathBuf,

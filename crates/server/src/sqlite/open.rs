@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::blame;
 use super::schema::State;
+use super::transaction::Progress;
 use super::{OpenError, SqliteStore, files, keys, schema};
 
 /// How long a call waits while another process writes: an operator's command takes milliseconds.
@@ -87,7 +88,8 @@ impl SqliteStore {
             connection,
             keys: RefCell::new(keys::Keys::default()),
             made_keys: Cell::new(false),
-            in_request: Cell::new(false),
+            progress: Cell::new(Progress::NoRequest),
+            broken: Cell::new(false),
             seen_version: Cell::new(0),
             folder: folder.to_owned(),
             _lock: lock,

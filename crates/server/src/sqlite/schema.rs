@@ -32,10 +32,7 @@ pub(super) fn recognise(connection: &Connection) -> Result<State, OpenError> {
     let version = number("PRAGMA user_version")?;
     match (application, version) {
         (APPLICATION, VERSION) => Ok(State::Ready),
-        (APPLICATION, found) if found > VERSION => Err(OpenError::Newer {
-            found,
-            known: VERSION,
-        }),
+        (APPLICATION, found) if found > VERSION => Err(OpenError::Newer { found, known: VERSION }),
         (APPLICATION, _) => Err(StoreError::Corrupt.into()),
         (0, 0) if number("SELECT count(*) FROM sqlite_schema")? == 0 => Ok(State::Empty),
         _ => Err(OpenError::NotOurs),
@@ -56,7 +53,8 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
 
 /// Points in time and random ids are stored as they are; a sequence number is never negative.
 /// Envelopes name their conversation and device without a foreign key: it would be looked up for
-/// every message, and both keys were just read.
+/// every message, and both keys were just read. References come first in their index: where clients
+/// begin them with the time, those of a batch stand together, which halves the pages that a batch writes.
 const TABLES: &str = "
 CREATE TABLE accounts (
     key INTEGER PRIMARY KEY,
@@ -126,6 +124,6 @@ CREATE TABLE envelopes (
     chain BLOB NOT NULL,
     body BLOB NOT NULL,
     UNIQUE (conversation, seq),
-    UNIQUE (device, reference)
+    UNIQUE (reference, device)
 ) STRICT;
 ";

@@ -1,11 +1,6 @@
 //! The store on real files, whole and damaged.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::path::Path;
 
@@ -108,10 +103,7 @@ fn a_folder_of_another_version_or_program_is_refused_unharmed() {
         assert_eq!(opened, Err(expected), "{sql}");
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
-    let newer = OpenError::Newer {
-        found: schema::VERSION + 1,
-        known: schema::VERSION,
-    };
+    let newer = OpenError::Newer { found: schema::VERSION + 1, known: schema::VERSION };
     check("PRAGMA user_version = 2", newer);
     check("PRAGMA application_id = 7", OpenError::NotOurs);
     check("PRAGMA application_id = 0", OpenError::NotOurs);
@@ -155,14 +147,8 @@ fn a_damaged_row_is_corrupt_and_its_neighbours_are_read() {
         check(sql, |store| first_page(store).map(|_| ()));
     }
     let second = |store: &SqliteStore| store.fetch(conversation, 1, 2, 9, 999).map(|_| ());
-    check(
-        "UPDATE envelopes SET chain = x'00' WHERE seq = 1 AND conversation = 1",
-        second,
-    );
-    check(
-        "DELETE FROM envelopes WHERE seq = 1 AND conversation = 1",
-        second,
-    );
+    check("UPDATE envelopes SET chain = x'00' WHERE seq = 1 AND conversation = 1", second);
+    check("DELETE FROM envelopes WHERE seq = 1 AND conversation = 1", second);
     for sql in [
         "UPDATE accounts SET name = 'No Name' WHERE key = 1",
         "UPDATE accounts SET identity = zeroblob(32) WHERE key = 1",
@@ -187,14 +173,11 @@ fn a_damaged_row_is_corrupt_and_its_neighbours_are_read() {
         "UPDATE memberships SET role = 9 WHERE account = 1",
         "UPDATE memberships SET spans = x'00' WHERE account = 1",
     ] {
-        check(sql, |store| {
-            store.membership(account, conversation).map(|_| ())
-        });
+        check(sql, |store| store.membership(account, conversation).map(|_| ()));
     }
-    check(
-        "UPDATE devices SET auth = zeroblob(32) WHERE key = 1",
-        |store| store.device(bench::device_id(0)).map(|_| ()),
-    );
+    check("UPDATE devices SET auth = zeroblob(32) WHERE key = 1", |store| {
+        store.device(bench::device_id(0)).map(|_| ())
+    });
 }
 
 #[test]
@@ -299,13 +282,8 @@ fn a_data_folder_is_for_its_owner_alone() {
         names.push(path.file_name().unwrap().to_owned());
     }
     names.sort();
-    let expected = [
-        "lock",
-        "opaque-setup",
-        "portcullis.db",
-        "portcullis.db-shm",
-        "portcullis.db-wal",
-    ];
+    let expected =
+        ["lock", "opaque-setup", "portcullis.db", "portcullis.db-shm", "portcullis.db-wal"];
     assert_eq!(names, expected);
 }
 
@@ -315,14 +293,8 @@ fn an_operator_is_told_what_to_do() {
         assert!(error.to_string().contains(expected), "{error}");
     }
     check(OpenError::InUse(Some(42)), "(process 42); stop it first");
-    check(
-        OpenError::InUse(None),
-        "another server is using this data folder; stop it",
-    );
-    check(
-        OpenError::Newer { found: 3, known: 1 },
-        "install the newer version again",
-    );
+    check(OpenError::InUse(None), "another server is using this data folder; stop it");
+    check(OpenError::Newer { found: 3, known: 1 }, "install the newer version again");
     check(OpenError::SetupMissing, "put the file back from a backup");
     check(OpenError::Store(StoreError::Full), "the disk is full");
     let not_found = std::io::Error::from(std::io::ErrorKind::NotADirectory);

@@ -145,13 +145,15 @@ impl SqliteStore {
 
     fn forget(&self) {
         self.forget_keys();
+        self.made_keys.set(false);
         self.broken.set(false);
         self.progress.set(Progress::NoRequest);
     }
 
-    /// Keys that are undone may be given to other rows.
+    /// Keys that are undone may be given to other rows. Those that an earlier request of the batch
+    /// made may still be undone, so the mark stays until the batch ends.
     fn forget_keys(&self) {
-        if self.made_keys.replace(false) {
+        if self.made_keys.get() {
             self.keys.borrow_mut().clear();
         }
     }

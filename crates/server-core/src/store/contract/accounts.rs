@@ -9,15 +9,9 @@ pub fn names_and_ids_of_accounts_are_unique<S: Store>(store: &S) {
     let one = account(1);
     committed(store, |store| {
         store.insert_account(&one).unwrap();
-        let same_name = Account {
-            id: account_id(2),
-            ..one.clone()
-        };
+        let same_name = Account { id: account_id(2), ..one.clone() };
         assert_eq!(store.insert_account(&same_name), Err(InsertError::Taken));
-        let same_id = Account {
-            name: user("other"),
-            ..one.clone()
-        };
+        let same_id = Account { name: user("other"), ..one.clone() };
         assert_eq!(store.insert_account(&same_id), Err(InsertError::Taken));
     });
     assert_eq!(store.account(one.id), Ok(Some(one.clone())));
@@ -31,10 +25,7 @@ pub fn accounts_come_in_pages_by_name<S: Store>(store: &S) {
     let names = ["user_b", "user-a", "user.c", "1st", "zoe", "user"];
     committed(store, |store| {
         for (number, name) in (1..).zip(names) {
-            let named = Account {
-                name: user(name),
-                ..account(number)
-            };
+            let named = Account { name: user(name), ..account(number) };
             store.insert_account(&named).unwrap();
         }
     });
@@ -44,11 +35,7 @@ pub fn accounts_come_in_pages_by_name<S: Store>(store: &S) {
         let found: Vec<_> = page.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(found, expected, "{after:?} {limit}");
     };
-    check(
-        None,
-        9,
-        &["1st", "user", "user-a", "user.c", "user_b", "zoe"],
-    );
+    check(None, 9, &["1st", "user", "user-a", "user.c", "user_b", "zoe"]);
     check(None, 2, &["1st", "user"]);
     check(Some("user"), 2, &["user-a", "user.c"]);
     check(Some("user.b"), 2, &["user.c", "user_b"]);
@@ -62,10 +49,7 @@ pub fn a_login_can_be_replaced<S: Store>(store: &S) {
         store.set_login(account_id(1), &login(8)).unwrap();
         assert!(store.set_login(account_id(9), &login(8)).is_err());
     });
-    let expected = Account {
-        login: login(8),
-        ..account(1)
-    };
+    let expected = Account { login: login(8), ..account(1) };
     assert_eq!(store.account(account_id(1)), Ok(Some(expected)));
     assert_eq!(store.account(account_id(2)), Ok(Some(account(2))));
 }
@@ -98,13 +82,7 @@ pub fn lists_have_one_of_each_version<S: Store>(store: &S) {
     assert_eq!(store.newest_list(account_id(2)), Ok(Some(list(1))));
     let check = |after: u64, limit: u32, expected: &[u64]| {
         let lists = store.lists(account_id(1), after, limit).unwrap();
-        assert_eq!(
-            lists,
-            expected
-                .iter()
-                .map(|&version| list(version))
-                .collect::<Vec<_>>()
-        );
+        assert_eq!(lists, expected.iter().map(|&version| list(version)).collect::<Vec<_>>());
     };
     check(0, 9, &[1, 2, 3, 4]);
     check(0, 2, &[1, 2]);
@@ -158,9 +136,7 @@ pub fn tokens_end_one_by_one_or_with_their_device<S: Store>(store: &S) {
 
 pub fn an_invitation_is_good_once_and_until_it_expires<S: Store>(store: &S) {
     let check = |number: u8, now: u64, expected: bool| {
-        let taken = committed(store, |store| {
-            store.take_invite(token_hash(number), Timestamp(now))
-        });
+        let taken = committed(store, |store| store.take_invite(token_hash(number), Timestamp(now)));
         assert_eq!(taken, Ok(expected), "{number} at {now}");
     };
     committed(store, |store| {

@@ -9,27 +9,15 @@ pub fn names_and_ids_of_conversations_are_unique<S: Store>(store: &S) {
     let one = channel(1);
     committed(store, |store| {
         store.insert_conversation(&one).unwrap();
-        let same_name = Conversation {
-            id: conversation_id(2),
-            ..one.clone()
-        };
-        assert_eq!(
-            store.insert_conversation(&same_name),
-            Err(InsertError::Taken)
-        );
-        let same_id = Conversation {
-            name: channel_name("#other"),
-            ..one.clone()
-        };
+        let same_name = Conversation { id: conversation_id(2), ..one.clone() };
+        assert_eq!(store.insert_conversation(&same_name), Err(InsertError::Taken));
+        let same_id = Conversation { name: channel_name("#other"), ..one.clone() };
         assert_eq!(store.insert_conversation(&same_id), Err(InsertError::Taken));
     });
     assert_eq!(store.conversation(one.id), Ok(Some(one.clone())));
     assert_eq!(store.conversation_by_name(&one.name), Ok(Some(one.clone())));
     assert_eq!(store.conversation(conversation_id(2)), Ok(None));
-    assert_eq!(
-        store.conversation_by_name(&channel_name("#other")),
-        Ok(None)
-    );
+    assert_eq!(store.conversation_by_name(&channel_name("#other")), Ok(None));
 }
 
 pub fn open_channels_come_in_pages_by_name<S: Store>(store: &S) {
@@ -42,12 +30,8 @@ pub fn open_channels_come_in_pages_by_name<S: Store>(store: &S) {
     ];
     committed(store, |store| {
         for (number, (name, kind, access)) in (1..).zip(rows) {
-            let conversation = Conversation {
-                name: channel_name(name),
-                kind,
-                access,
-                ..channel(number)
-            };
+            let conversation =
+                Conversation { name: channel_name(name), kind, access, ..channel(number) };
             store.insert_conversation(&conversation).unwrap();
             assert_eq!(store.conversation(conversation.id), Ok(Some(conversation)));
         }
@@ -85,16 +69,8 @@ pub fn memberships_keep_their_spans<S: Store>(store: &S) {
     assert_eq!(store.membership(account_id(2), conversation), Ok(None));
     committed(store, |store| {
         let row = membership(Role::Member, &[]);
-        assert!(
-            store
-                .put_membership(account_id(9), conversation, &row)
-                .is_err()
-        );
-        assert!(
-            store
-                .put_membership(account, conversation_id(9), &row)
-                .is_err()
-        );
+        assert!(store.put_membership(account_id(9), conversation, &row).is_err());
+        assert!(store.put_membership(account, conversation_id(9), &row).is_err());
     });
 }
 
@@ -109,26 +85,17 @@ pub fn memberships_come_in_pages_by_id<S: Store>(store: &S) {
             store.insert_conversation(&row).unwrap();
         }
         let spans = [(1, None)];
-        for (number, role) in [
-            (4, Role::Owner),
-            (1, Role::Outside),
-            (2, Role::Member),
-            (5, Role::Invited),
-        ] {
+        for (number, role) in
+            [(4, Role::Owner), (1, Role::Outside), (2, Role::Member), (5, Role::Invited)]
+        {
             let row = membership(role, &spans);
-            store
-                .put_membership(account_id(1), conversation_id(number), &row)
-                .unwrap();
+            store.put_membership(account_id(1), conversation_id(number), &row).unwrap();
         }
         let row = membership(Role::Member, &spans);
-        store
-            .put_membership(account_id(2), conversation_id(3), &row)
-            .unwrap();
+        store.put_membership(account_id(2), conversation_id(3), &row).unwrap();
     });
     let check = |after: Option<u8>, limit: u32, expected: &[(u8, Role)]| {
-        let page = store
-            .memberships(account_id(1), after.map(conversation_id), limit)
-            .unwrap();
+        let page = store.memberships(account_id(1), after.map(conversation_id), limit).unwrap();
         let found: Vec<_> = page
             .iter()
             .map(|(row, membership)| {
@@ -137,18 +104,11 @@ pub fn memberships_come_in_pages_by_id<S: Store>(store: &S) {
                 (row.id, membership.role)
             })
             .collect();
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|&(number, role)| (conversation_id(number), role))
-            .collect();
+        let expected: Vec<_> =
+            expected.iter().map(|&(number, role)| (conversation_id(number), role)).collect();
         assert_eq!(found, expected, "{after:?} {limit}");
     };
-    let all = [
-        (1, Role::Outside),
-        (2, Role::Member),
-        (4, Role::Owner),
-        (5, Role::Invited),
-    ];
+    let all = [(1, Role::Outside), (2, Role::Member), (4, Role::Owner), (5, Role::Invited)];
     check(None, 9, &all);
     check(None, 2, &all[..2]);
     check(Some(2), 1, &all[2..3]);
@@ -161,15 +121,9 @@ pub fn members_are_counted<S: Store>(store: &S) {
     let check = |account: u8, role: Role, expected: u64| {
         committed(store, |store| {
             let row = membership(role, &[(1, None)]);
-            store
-                .put_membership(account_id(account), conversation_id(1), &row)
-                .unwrap();
+            store.put_membership(account_id(account), conversation_id(1), &row).unwrap();
         });
-        assert_eq!(
-            store.member_count(conversation_id(1)),
-            Ok(expected),
-            "{account} {role:?}"
-        );
+        assert_eq!(store.member_count(conversation_id(1)), Ok(expected), "{account} {role:?}");
     };
     assert_eq!(store.member_count(conversation_id(1)), Ok(0));
     check(1, Role::Invited, 0);

@@ -109,10 +109,7 @@ pub(super) fn token(number: u8, device: u8) -> Token {
 }
 
 pub(super) fn invite(number: u8, expires_at: u64) -> Invite {
-    Invite {
-        hash: token_hash(number),
-        expires_at: Timestamp(expires_at),
-    }
+    Invite { hash: token_hash(number), expires_at: Timestamp(expires_at) }
 }
 
 /// An empty open channel.
@@ -124,18 +121,12 @@ pub(super) fn channel(number: u8) -> Conversation {
         name: channel_name(&format!("#channel{number}")),
         access: Access::Open,
         epoch: u64::from(number),
-        end: Seen {
-            seq: 0,
-            chain: Envelope::chain_start(id),
-        },
+        end: Seen { seq: 0, chain: Envelope::chain_start(id) },
     }
 }
 
 pub(super) fn membership(role: Role, spans: &[(u64, Option<u64>)]) -> Membership {
-    Membership {
-        role,
-        spans: spans.iter().map(|&(from, to)| Span { from, to }).collect(),
-    }
+    Membership { role, spans: spans.iter().map(|&(from, to)| Span { from, to }).collect() }
 }
 
 /// The envelope at `seq` of channel `conversation`, by device (and account) `of`, with `seq` as its
@@ -160,7 +151,5 @@ pub(super) fn envelope(conversation: u8, of: u8, seq: u64, body: &[u8]) -> Store
 
 /// Envelopes `from..=to` of channel 1 by device 1, each with a body of ten bytes.
 pub(super) fn envelopes(from: u64, to: u64) -> Vec<StoredEnvelope> {
-    (from..=to)
-        .map(|seq| envelope(1, 1, seq, &[seq as u8; 10]))
-        .collect()
+    (from..=to).map(|seq| envelope(1, 1, seq, &[seq as u8; 10])).collect()
 }

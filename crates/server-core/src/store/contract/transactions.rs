@@ -41,6 +41,47 @@ pub fn a_refused_request_leaves_no_trace<S: Store>(store: &S) {
     assert_eq!(Traces::of(store), before);
 }
 
+/// Appends alone, again after one another, and before and after other writes: all undone alike.
+pub fn refused_appends_leave_no_trace<S: Store>(store: &S) {
+    populate(store);
+    committed(store, |store| {
+        store.append(conversation_id(1), &envelopes(1, 2)).unwrap();
+    });
+    let mixed = [envelope(1, 2, 3, b"x"), envelope(1, 1, 4, b"y"), envelope(1, 2, 5, b"z")];
+    let elsewhere = [envelope(2, 1, 1, b"elsewhere")];
+    let append = |store: &S| store.append(conversation_id(1), &mixed).unwrap();
+    let append_elsewhere = |store: &S| store.append(conversation_id(2), &elsewhere).unwrap();
+    let disable = |store: &S| store.set_disabled(account_id(1), true).unwrap();
+    let refused = |store: &S| {
+        let again = [envelope(1, 1, 2, b"again")];
+        assert!(store.append(conversation_id(1), &again).is_err());
+    };
+    let before = Traces::of(store);
+    let check = |writes: &[&dyn Fn(&S)]| {
+        store.begin().unwrap();
+        store.savepoint().unwrap();
+        writes.iter().for_each(|write| write(store));
+        store.rollback_to_savepoint().unwrap();
+        assert_eq!(Traces::of(store), before);
+        store.savepoint().unwrap();
+        append(store);
+        store.release().unwrap();
+        store.savepoint().unwrap();
+        store.rollback_to_savepoint().unwrap();
+        assert_ne!(Traces::of(store), before);
+        store.rollback().unwrap();
+        assert_eq!(Traces::of(store), before);
+    };
+    check(&[]);
+    check(&[&append]);
+    check(&[&append_elsewhere]);
+    check(&[&append, &append_elsewhere]);
+    check(&[&append, &disable]);
+    check(&[&disable, &append]);
+    check(&[&append, &disable, &append_elsewhere]);
+    check(&[&disable, &append, &append_elsewhere, &refused]);
+}
+
 /// What a refused request added is free for the next, under its own rows.
 pub fn a_request_after_a_refused_one_is_kept<S: Store>(store: &S) {
     store.begin().unwrap();
@@ -60,12 +101,43 @@ pub fn a_request_after_a_refused_one_is_kept<S: Store>(store: &S) {
     store.commit().unwrap();
     for number in [1, 2] {
         let page = store.fetch(conversation_id(number), 0, 9, 9, 99).unwrap();
-        assert_eq!(
-            page.envelopes,
-            [envelope(number, number, 1, b"first").envelope]
-        );
+        assert_eq!(page.envelopes, [envelope(number, number, 1, b"first").envelope]);
         let found = store.device(device_id(number)).unwrap().unwrap();
         assert_eq!((found.account, found.submitted), (account_id(number), 1));
+    }
+}
+
+/// Whatever a store remembers of rows that are undone must not be taken for the rows that follow.
+pub fn a_forgotten_batch_is_not_mixed_up_with_the_next<S: Store>(store: &S) {
+    let add = |number: u8| {
+        store.insert_account(&account(number)).unwrap();
+        store.put_device(&device(number, number)).unwrap();
+        store.insert_conversation(&channel(number)).unwrap();
+        let member = membership(Role::Member, &[(1, None)]);
+        let (account, conversation) = (account_id(number), conversation_id(number));
+        store.put_membership(account, conversation, &member).unwrap();
+        let first = [envelope(number, number, 1, b"first")];
+        store.append(conversation, &first).unwrap();
+    };
+    store.begin().unwrap();
+    store.savepoint().unwrap();
+    add(1);
+    store.release().unwrap();
+    store.savepoint().unwrap();
+    add(3);
+    store.rollback_to_savepoint().unwrap();
+    let _ = Traces::of(store);
+    store.rollback().unwrap();
+    committed(store, |_| add(2));
+    for number in [1, 3] {
+        let (account, conversation) = (account_id(number), conversation_id(number));
+        assert_eq!(store.account(account), Ok(None));
+        assert_eq!(store.device(device_id(number)), Ok(None));
+        assert_eq!(store.conversation(conversation), Ok(None));
+        assert_eq!(store.membership(account, conversation), Ok(None));
+        assert_eq!(store.memberships(account, None, 9), Ok(vec![]));
+        assert_eq!(store.member_count(conversation), Ok(0));
+        assert!(store.fetch(conversation, 0, 9, 9, 99).is_err());
     }
 }
 
@@ -111,15 +183,7 @@ pub fn what_is_committed_is_durable_and_nothing_else<S: Store>(
     committed(&store, |store| {
         store.append(conversation_id(1), &envelopes(4, 5)).unwrap();
     });
-    assert_eq!(
-        store
-            .conversation(conversation_id(1))
-            .unwrap()
-            .unwrap()
-            .end
-            .seq,
-        5
-    );
+    assert_eq!(store.conversation(conversation_id(1)).unwrap().unwrap().end.seq, 5);
 }
 
 /// Every kind of row, into an empty store.
@@ -131,9 +195,7 @@ fn change_everything<S: Store>(store: &S) {
     store.put_invite(&invite(1, 10)).unwrap();
     store.insert_conversation(&channel(1)).unwrap();
     let owner = membership(Role::Owner, &[(1, None)]);
-    store
-        .put_membership(account_id(1), conversation_id(1), &owner)
-        .unwrap();
+    store.put_membership(account_id(1), conversation_id(1), &owner).unwrap();
     store.append(conversation_id(1), &envelopes(1, 3)).unwrap();
     // What is read now must not be remembered should the request be refused.
     let _ = Traces::of(store);
@@ -146,14 +208,8 @@ fn check_untouched<S: Store>(store: &S) {
     assert_eq!(store.device(device_id(1)), Ok(None));
     assert_eq!(store.token(token_hash(1)), Ok(None));
     assert_eq!(store.conversation(conversation_id(1)), Ok(None));
-    assert_eq!(
-        store.conversation_by_name(&channel_name("#channel1")),
-        Ok(None)
-    );
-    assert_eq!(
-        store.membership(account_id(1), conversation_id(1)),
-        Ok(None)
-    );
+    assert_eq!(store.conversation_by_name(&channel_name("#channel1")), Ok(None));
+    assert_eq!(store.membership(account_id(1), conversation_id(1)), Ok(None));
     assert_eq!(store.place_of(device_id(1), reference(1_001)), Ok(None));
 }
 
@@ -176,18 +232,9 @@ fn change_everything_again<S: Store>(store: &S) {
     store.put_invite(&invite(2, 10)).unwrap();
     assert_eq!(store.take_invite(token_hash(2), Timestamp(5)), Ok(true));
     let member = membership(Role::Member, &[(1, Some(4)), (7, None)]);
-    store
-        .put_membership(account_id(1), conversation_id(1), &member)
-        .unwrap();
-    let end = store
-        .conversation(conversation_id(1))
-        .unwrap()
-        .unwrap()
-        .end
-        .seq;
-    store
-        .append(conversation_id(1), &envelopes(end + 1, 3))
-        .unwrap();
+    store.put_membership(account_id(1), conversation_id(1), &member).unwrap();
+    let end = store.conversation(conversation_id(1)).unwrap().unwrap().end.seq;
+    store.append(conversation_id(1), &envelopes(end + 1, 3)).unwrap();
     let third = [envelope(3, 3, 1, b"third")];
     store.append(conversation_id(3), &third).unwrap();
 }
