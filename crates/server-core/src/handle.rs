@@ -26,84 +26,45 @@ pub fn handle(
     let key = (rule.rate, session.rate_key());
     (context.defences.admit_rate)(context, key, cost)?;
 
+    carry_out(context, session, request)
+}
+
+/// The table of handlers, a row or two for each request.
+#[rustfmt::skip]
+fn carry_out(
+    context: &mut Context<'_>,
+    session: &mut Session,
+    request: Request,
+) -> Result<Effects, Refusal> {
+    use Request as R;
     match request {
-        Request::RegisterStart {
-            name,
-            invite,
-            request,
-        } => register::start(context, session, name, invite, &request),
-        Request::RegisterFinish {
-            upload,
-            identity,
-            wrapped_identity,
-            list,
-            device,
-            proof,
-        } => {
-            let parts = register::Finish {
-                upload,
-                identity,
-                wrapped_identity,
-                list,
-                device,
-                proof,
-            };
+        R::RegisterStart { name, invite, request } => register::start(context, session, name, invite, &request),
+        R::RegisterFinish { upload, identity, wrapped_identity, list, device, proof } => {
+            let parts = register::Finish { upload, identity, wrapped_identity, list, device, proof };
             register::finish(context, session, parts)
         }
-        Request::LoginStart { name, request } => login::start(context, session, name, &request),
-        Request::LoginFinish { finalization } => login::finish(context, session, &finalization),
-        Request::Open {
-            device,
-            proof,
-            list,
-        } => login::open(context, session, device, &proof, list.as_ref()),
-        Request::Resume {
-            token,
-            device,
-            proof,
-        } => login::resume(context, session, &token, device, &proof),
-        Request::Conversations { after } => channels::mine(context, session, after),
-        Request::Channels { after } => channels::open_ones(context, session, after.as_ref()),
-        Request::CreateChannel { name, access } => channels::create(context, session, name, access),
-        Request::Join { name } => channels::join(context, session, &name),
-        Request::Leave { conversation } => channels::leave(context, session, conversation),
-        Request::Invite { conversation, name } => {
-            channels::invite(context, session, conversation, &name)
+        R::LoginStart { name, request } => login::start(context, session, name, &request),
+        R::LoginFinish { finalization } => login::finish(context, session, &finalization),
+        R::Open { device, proof, list } => login::open(context, session, device, &proof, list.as_ref()),
+        R::Resume { token, device, proof } => login::resume(context, session, &token, device, &proof),
+        R::Conversations { after } => channels::mine(context, session, after),
+        R::Channels { after } => channels::open_ones(context, session, after.as_ref()),
+        R::CreateChannel { name, access } => channels::create(context, session, name, access),
+        R::Join { name } => channels::join(context, session, &name),
+        R::Leave { conversation } => channels::leave(context, session, conversation),
+        R::Invite { conversation, name } => channels::invite(context, session, conversation, &name),
+        R::Submit { conversation, epoch, device, envelopes } => {
+            log::submit(context, session, log::Submit { conversation, epoch, device, envelopes })
         }
-        Request::Submit {
-            conversation,
-            epoch,
-            device,
-            envelopes,
-        } => {
-            let parts = log::Submit {
-                conversation,
-                epoch,
-                device,
-                envelopes,
-            };
-            log::submit(context, session, parts)
+        R::Fetch { conversation, after, limit } => log::fetch(context, session, conversation, after, limit),
+        R::Users { after } => people::users(context, session, after.as_ref()),
+        R::AccountByName { name, after_version } => people::by_name(context, &name, after_version),
+        R::AccountById { account, after_version } => people::by_id(context, account, after_version),
+        R::PublishList { list } => devices::publish(context, session, &list),
+        R::PasswordStart { request } => password::start(context, session, &request),
+        R::PasswordFinish { upload, wrapped_identity } => {
+            password::finish(context, session, &upload, &wrapped_identity)
         }
-        Request::Fetch {
-            conversation,
-            after,
-            limit,
-        } => log::fetch(context, session, conversation, after, limit),
-        Request::Users { after } => people::users(context, session, after.as_ref()),
-        Request::AccountByName {
-            name,
-            after_version,
-        } => people::by_name(context, &name, after_version),
-        Request::AccountById {
-            account,
-            after_version,
-        } => people::by_id(context, account, after_version),
-        Request::PublishList { list } => devices::publish(context, session, &list),
-        Request::PasswordStart { request } => password::start(context, session, &request),
-        Request::PasswordFinish {
-            upload,
-            wrapped_identity,
-        } => password::finish(context, session, &upload, &wrapped_identity),
-        Request::SignOut {} => login::sign_out(context, session),
+        R::SignOut {} => login::sign_out(context, session),
     }
 }

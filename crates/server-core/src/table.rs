@@ -92,18 +92,12 @@ impl Rule {
 mod tests {
     use super::*;
     use crate::ConnectionId;
-    use crate::testing::{Newcomer, Person, World, channel, user};
+    use crate::testing::{Person, World, channel, user};
     use portcullis_crypto::Signature;
     use portcullis_proto::{Access, Bytes, ConversationId};
 
-    const POINTS: [&str; 6] = [
-        "fresh",
-        "registering",
-        "logging in",
-        "logged in",
-        "open",
-        "confirming",
-    ];
+    const POINTS: [&str; 6] =
+        ["fresh", "registering", "logging in", "logged in", "open", "confirming"];
 
     /// A connection at this point of its session.
     fn reach(point: &str) -> (World, Person, ConnectionId) {
@@ -131,69 +125,35 @@ mod tests {
         let after_version = 0;
         let empty = || Bytes(vec![]);
         match kind {
-            K::RegisterStart => Request::RegisterStart {
-                name: user("nina"),
-                invite: None,
-                request: empty(),
-            },
-            K::RegisterFinish => {
-                let Newcomer { finish, .. } = world.newcomer("nina", None).unwrap();
-                finish
+            K::RegisterStart => {
+                Request::RegisterStart { name: user("nina"), invite: None, request: empty() }
             }
-            K::LoginStart => Request::LoginStart {
-                name: user("mira"),
-                request: empty(),
-            },
-            K::LoginFinish => Request::LoginFinish {
-                finalization: Bytes(vec![7; 64]),
-            },
-            K::Open => Request::Open {
-                device: mira.device,
-                proof,
-                list: None,
-            },
-            K::Resume => Request::Resume {
-                token: empty(),
-                device: mira.device,
-                proof,
-            },
+            K::RegisterFinish => world.newcomer("nina", None).unwrap().finish,
+            K::LoginStart => Request::LoginStart { name: user("mira"), request: empty() },
+            K::LoginFinish => Request::LoginFinish { finalization: Bytes(vec![7; 64]) },
+            K::Open => Request::Open { device: mira.device, proof, list: None },
+            K::Resume => Request::Resume { token: empty(), device: mira.device, proof },
             K::Conversations => Request::Conversations { after: None },
             K::Channels => Request::Channels { after: None },
-            K::CreateChannel => Request::CreateChannel {
-                name: channel("#den"),
-                access: Access::Open,
-            },
-            K::Join => Request::Join {
-                name: channel("#lobby"),
-            },
+            K::CreateChannel => {
+                Request::CreateChannel { name: channel("#den"), access: Access::Open }
+            }
+            K::Join => Request::Join { name: channel("#lobby") },
             K::Leave => Request::Leave { conversation },
-            K::Invite => Request::Invite {
-                conversation,
-                name: user("mira"),
-            },
+            K::Invite => Request::Invite { conversation, name: user("mira") },
             K::Submit => mira.submit(conversation, &[1]),
-            K::Fetch => Request::Fetch {
-                conversation,
-                after: 0,
-                limit: 1,
-            },
+            K::Fetch => Request::Fetch { conversation, after: 0, limit: 1 },
             K::Users => Request::Users { after: None },
-            K::AccountByName => Request::AccountByName {
-                name: user("mira"),
-                after_version,
-            },
-            K::AccountById => Request::AccountById {
-                account: mira.account,
-                after_version,
-            },
-            K::PublishList => Request::PublishList {
-                list: mira.next_list(|_| {}),
-            },
+            K::AccountByName => {
+                let name = user("mira");
+                Request::AccountByName { name, after_version }
+            }
+            K::AccountById => Request::AccountById { account: mira.account, after_version },
+            K::PublishList => Request::PublishList { list: mira.next_list(|_| {}) },
             K::PasswordStart => Request::PasswordStart { request: empty() },
-            K::PasswordFinish => Request::PasswordFinish {
-                upload: empty(),
-                wrapped_identity: empty(),
-            },
+            K::PasswordFinish => {
+                Request::PasswordFinish { upload: empty(), wrapped_identity: empty() }
+            }
             K::SignOut => Request::SignOut {},
         }
     }

@@ -1,18 +1,13 @@
 //! A small world for tests: a server whose store is memory, a clock that a test turns, seeded
 //! randomness, and scripted people ([`people`]). Leaves out sockets; connections are numbers.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod faulty;
 mod people;
 mod sequences;
 
-pub(crate) use people::{Newcomer, Person, body, channel, drafts, reference, user};
+pub(crate) use people::{Person, body, channel, drafts, reference, user};
 
 use crate::defences::{Defences, SOUND};
 use crate::store::Store;
@@ -35,11 +30,8 @@ pub(crate) struct Setting {
 }
 
 /// A world: sound, open to all, in no hurry.
-pub(crate) const USUAL: Setting = Setting {
-    defences: SOUND,
-    registration: Registration::Open,
-    rate_factor: 1_000,
-};
+pub(crate) const USUAL: Setting =
+    Setting { defences: SOUND, registration: Registration::Open, rate_factor: 1_000 };
 
 /// A server and all that it needs.
 pub(crate) struct World {
@@ -162,21 +154,13 @@ impl World {
         requests: Vec<(ConnectionId, Request)>,
     ) -> Vec<Result<Reply, Refusal>> {
         let asked: Vec<_> = (1..).zip(&requests).map(|(id, (c, _))| (*c, id)).collect();
-        let incoming = |(id, (connection, request))| Incoming {
-            connection,
-            id,
-            request: Ok(request),
-        };
+        let incoming =
+            |(id, (connection, request))| Incoming { connection, id, request: Ok(request) };
         let batch = (1..).zip(requests).map(incoming).collect();
         self.outputs = self.server.run(&self.store, self.now, batch);
         let (mut answered, mut results) = (Vec::new(), Vec::new());
         for output in &self.outputs {
-            if let Output::Reply {
-                connection,
-                id,
-                result,
-            } = output
-            {
+            if let Output::Reply { connection, id, result } = output {
                 answered.push((*connection, *id));
                 results.push(result.clone());
             }
@@ -188,10 +172,7 @@ impl World {
     /// What the last batch led to besides replies.
     pub(crate) fn effects(&self) -> Vec<Output> {
         let others = self.outputs.iter();
-        others
-            .filter(|output| !matches!(output, Output::Reply { .. }))
-            .cloned()
-            .collect()
+        others.filter(|output| !matches!(output, Output::Reply { .. })).cloned().collect()
     }
 
     /// Whom the last batch told what.
@@ -214,19 +195,12 @@ impl World {
             for list in self.store.inner.lists(account.id, 0, u32::MAX).unwrap() {
                 text += &format!("{:?}", list.signed.list.as_slice());
             }
-            for (conversation, _) in self
-                .store
-                .inner
-                .memberships(account.id, None, u32::MAX)
-                .unwrap()
+            for (conversation, _) in
+                self.store.inner.memberships(account.id, None, u32::MAX).unwrap()
             {
                 let id = conversation.id;
                 text += &format!("{:?}", conversation.end.chain.as_bytes());
-                let page = self
-                    .store
-                    .inner
-                    .fetch(id, 0, u64::MAX, u32::MAX, usize::MAX)
-                    .unwrap();
+                let page = self.store.inner.fetch(id, 0, u64::MAX, u32::MAX, usize::MAX).unwrap();
                 for envelope in page.envelopes {
                     text += &format!("{:?}", envelope.body.as_slice());
                 }

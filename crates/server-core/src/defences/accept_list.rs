@@ -46,24 +46,16 @@ pub fn accept_list(
     account: &Account,
     signed: &SignedList,
 ) -> Result<ListAccepted, Refusal> {
-    let list = signed
-        .open(account.id, &account.identity)
-        .map_err(refused)?;
+    let list = signed.open(account.id, &account.identity).map_err(refused)?;
     let Some(newest) = context.tx.newest_list(account.id)? else {
         let first = list.list().version == 1;
         return first
             .then_some(ListAccepted { list, before: None })
             .ok_or_else(|| refused(BadList::Skips));
     };
-    let newest = newest
-        .signed
-        .open(account.id, &account.identity)
-        .map_err(refused)?;
+    let newest = newest.signed.open(account.id, &account.identity).map_err(refused)?;
     match newest.followed_by(&list).map_err(refused)? {
-        Successor::Next => Ok(ListAccepted {
-            list,
-            before: Some(newest.list().clone()),
-        }),
+        Successor::Next => Ok(ListAccepted { list, before: Some(newest.list().clone()) }),
         Successor::Same => Err(refused(BadList::Older)),
     }
 }
@@ -85,11 +77,7 @@ mod tests {
     type Forge = fn(&mut World, &Person, &Person, &Person) -> SignedList;
 
     fn revoked(person: &Person) -> RevokedEntry {
-        RevokedEntry {
-            device: person.device,
-            auth: person.auth.public(),
-            revoked_at: Timestamp(9),
-        }
+        RevokedEntry { device: person.device, auth: person.auth.public(), revoked_at: Timestamp(9) }
     }
 
     fn attack(defences: Defences, forge: Forge) -> Result<(), Code> {
@@ -102,9 +90,7 @@ mod tests {
             list.revoked.push(revoked(&third));
         });
         let list = mira.list.clone();
-        world
-            .ask(mira.connection, Request::PublishList { list })
-            .unwrap();
+        world.ask(mira.connection, Request::PublishList { list }).unwrap();
         let list = forge(&mut world, &mira, &second, &third);
         let published = world.attempt(mira.connection, Request::PublishList { list });
         published.map(|_| ())
@@ -132,9 +118,8 @@ mod tests {
             let mut thief = mira.clone();
             thief.identity = IdentityKey::generate(&mut world.rng);
             let mut list = mira.next_list(|_| {});
-            list.signature = thief
-                .identity
-                .sign(portcullis_crypto::Purpose::DeviceList, list.list.as_slice());
+            list.signature =
+                thief.identity.sign(portcullis_crypto::Purpose::DeviceList, list.list.as_slice());
             list
         }),
         ("of another account", |_, mira, _, _| {
@@ -153,9 +138,7 @@ mod tests {
 
     /// What a server stores that looks at the signature alone.
     const UNCHAINED: &[(&str, Forge)] = &[
-        ("skips a version", |_, mira, _, _| {
-            mira.next_list(|list| list.version += 1)
-        }),
+        ("skips a version", |_, mira, _, _| mira.next_list(|list| list.version += 1)),
         ("names another predecessor", |_, mira, _, _| {
             mira.next_list(|list| list.previous = Hash::from_bytes([0; 32]))
         }),
@@ -188,18 +171,12 @@ mod tests {
         let before = context.tx.newest_list(account.id)?;
         let before = before.map(|before| open(&before.signed)).transpose();
         let before = before.map_err(refused)?;
-        Ok(ListAccepted::unproven(
-            list,
-            before.map(|before| before.list().clone()),
-        ))
+        Ok(ListAccepted::unproven(list, before.map(|before| before.list().clone())))
     }
 
     #[test]
     fn only_the_next_version_in_the_chain_is_stored() {
-        let unsound = Defences {
-            accept_list: unchained,
-            ..SOUND
-        };
+        let unsound = Defences { accept_list: unchained, ..SOUND };
         for honest in HONEST {
             assert_eq!(attack(SOUND, *honest), Ok(()));
         }

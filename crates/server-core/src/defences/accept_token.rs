@@ -38,11 +38,7 @@ impl TokenAccepted {
     /// For the range's unsound twins: without any check.
     #[must_use]
     pub const fn unproven(hash: TokenHash, device: Device, account: Account) -> Self {
-        Self {
-            hash,
-            device,
-            account,
-        }
+        Self { hash, device, account }
     }
 }
 
@@ -57,31 +53,18 @@ pub fn accept_token(context: &Context<'_>, token: &Bytes) -> Result<TokenAccepte
     if token.expires_at <= context.now {
         return Err(refused());
     }
-    let device = context
-        .tx
-        .device(token.device)?
-        .filter(|device| !device.revoked);
+    let device = context.tx.device(token.device)?.filter(|device| !device.revoked);
     let device = device.ok_or_else(refused)?;
-    let account = context
-        .tx
-        .account(device.account)?
-        .filter(|account| !account.disabled);
+    let account = context.tx.account(device.account)?.filter(|account| !account.disabled);
     let account = account.ok_or_else(refused)?;
-    Ok(TokenAccepted {
-        hash,
-        device,
-        account,
-    })
+    Ok(TokenAccepted { hash, device, account })
 }
 
 /// What the store keeps of a secret that a client holds. The secret is 128 random bits or more, so a
 /// plain hash is enough: there is nothing to guess.
 #[must_use]
 pub fn token_hash(secret: &[u8]) -> TokenHash {
-    TokenHash(portcullis_crypto::hash(
-        "portcullis 2026 session token",
-        &[secret],
-    ))
+    TokenHash(portcullis_crypto::hash("portcullis 2026 session token", &[secret]))
 }
 
 #[cfg(test)]
@@ -159,10 +142,7 @@ mod tests {
     fn eternal(context: &Context<'_>, token: &Bytes) -> Result<TokenAccepted, Refusal> {
         let hash = token_hash(token.as_slice());
         let token = context.tx.token(hash)?.ok_or(StoreError::Corrupt)?;
-        let device = context
-            .tx
-            .device(token.device)?
-            .ok_or(StoreError::Corrupt)?;
+        let device = context.tx.device(token.device)?.ok_or(StoreError::Corrupt)?;
         let account = context.tx.account(device.account)?;
         let account = account.ok_or(StoreError::Corrupt)?;
         Ok(TokenAccepted::unproven(hash, device, account))
@@ -170,10 +150,7 @@ mod tests {
 
     #[test]
     fn without_the_checks_it_serves_for_ever() {
-        let unsound = Defences {
-            accept_token: eternal,
-            ..SOUND
-        };
+        let unsound = Defences { accept_token: eternal, ..SOUND };
         check(unsound, EXPIRED, Ok(()));
         check(unsound, DISABLED, Ok(()));
     }

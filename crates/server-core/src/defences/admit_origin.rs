@@ -48,18 +48,11 @@ pub fn admit_origin(
     let host_fits = match name {
         None => policy.hosts.is_empty() && !policy.on_loopback,
         Some(name) if policy.on_loopback => {
-            is_loopback(name)
-                || policy
-                    .hosts
-                    .iter()
-                    .any(|host| host.eq_ignore_ascii_case(name))
+            is_loopback(name) || policy.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
         }
         Some(name) => {
             policy.hosts.is_empty()
-                || policy
-                    .hosts
-                    .iter()
-                    .any(|host| host.eq_ignore_ascii_case(name))
+                || policy.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
         }
     };
     let origin_fits = match origin {
@@ -71,19 +64,13 @@ pub fn admit_origin(
                 .or_else(|| origin.strip_prefix("https://"))
                 .is_some_and(local);
             (policy.on_loopback && from_here)
-                || policy
-                    .origins
-                    .iter()
-                    .any(|known| known.eq_ignore_ascii_case(origin))
+                || policy.origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
         }
     };
     if host_fits && origin_fits {
         return Ok(OriginAdmitted(()));
     }
-    Err(Refusal::new(
-        Code::Forbidden,
-        "this host or origin is not admitted",
-    ))
+    Err(Refusal::new(Code::Forbidden, "this host or origin is not admitted"))
 }
 
 /// A host without its port. IPv6 addresses stand in brackets (RFC 3986 section 3.2.2).
@@ -92,18 +79,12 @@ fn without_port(host: &str) -> &str {
         return host.split_inclusive(']').next().unwrap_or(host);
     }
     host.rsplit_once(':').map_or(host, |(name, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) {
-            name
-        } else {
-            host
-        }
+        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
     })
 }
 
 fn is_loopback(name: &str) -> bool {
-    let v4 = name
-        .parse::<std::net::Ipv4Addr>()
-        .is_ok_and(|address| address.is_loopback());
+    let v4 = name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback());
     v4 || name.eq_ignore_ascii_case("localhost") || name == "[::1]"
 }
 
@@ -118,43 +99,15 @@ mod tests {
 
     #[test]
     fn on_loopback() {
-        let here = OriginPolicy {
-            on_loopback: true,
-            ..OriginPolicy::default()
-        };
+        let here = OriginPolicy { on_loopback: true, ..OriginPolicy::default() };
         check(&here, None, Some("127.0.0.1:12345"), true);
         check(&here, None, Some("localhost:12345"), true);
         check(&here, None, Some("[::1]:12345"), true);
-        check(
-            &here,
-            Some("http://localhost:3000"),
-            Some("localhost:12345"),
-            true,
-        );
-        check(
-            &here,
-            Some("http://127.0.0.1"),
-            Some("localhost:12345"),
-            true,
-        );
-        check(
-            &here,
-            Some("https://evil.example"),
-            Some("localhost:12345"),
-            false,
-        );
-        check(
-            &here,
-            Some("http://localhost.evil.example"),
-            Some("localhost:12345"),
-            false,
-        );
-        check(
-            &here,
-            Some("http://localhost@evil.example"),
-            Some("localhost:12345"),
-            false,
-        );
+        check(&here, Some("http://localhost:3000"), Some("localhost:12345"), true);
+        check(&here, Some("http://127.0.0.1"), Some("localhost:12345"), true);
+        check(&here, Some("https://evil.example"), Some("localhost:12345"), false);
+        check(&here, Some("http://localhost.evil.example"), Some("localhost:12345"), false);
+        check(&here, Some("http://localhost@evil.example"), Some("localhost:12345"), false);
         check(&here, Some("null"), Some("localhost:12345"), false);
         check(&here, Some("file://"), Some("localhost:12345"), false);
         check(&here, None, Some("rebound.evil.example:12345"), false);
@@ -171,23 +124,8 @@ mod tests {
         check(&there, None, Some("chat.example"), true);
         check(&there, None, Some("CHAT.example:443"), true);
         check(&there, None, Some("other.example"), false);
-        check(
-            &there,
-            Some("https://chat.example"),
-            Some("chat.example"),
-            true,
-        );
-        check(
-            &there,
-            Some("http://localhost:3000"),
-            Some("chat.example"),
-            false,
-        );
-        check(
-            &there,
-            Some("https://chat.example.evil.example"),
-            Some("chat.example"),
-            false,
-        );
+        check(&there, Some("https://chat.example"), Some("chat.example"), true);
+        check(&there, Some("http://localhost:3000"), Some("chat.example"), false);
+        check(&there, Some("https://chat.example.evil.example"), Some("chat.example"), false);
     }
 }

@@ -30,10 +30,7 @@ pub fn admit_rate(
     cost: u32,
 ) -> Result<RateAdmitted, Refusal> {
     let (now, factor) = (context.now, context.instance.rate_factor);
-    context
-        .limits
-        .take(key, cost, factor, now)
-        .map_err(Refusal::rate_limited)?;
+    context.limits.take(key, cost, factor, now).map_err(Refusal::rate_limited)?;
     Ok(RateAdmitted(()))
 }
 
@@ -47,11 +44,7 @@ mod tests {
     use portcullis_proto::{Code, ConversationId, Request};
 
     fn world(defences: Defences) -> World {
-        World::build(Setting {
-            defences,
-            rate_factor: 1,
-            ..USUAL
-        })
+        World::build(Setting { defences, rate_factor: 1, ..USUAL })
     }
 
     /// How many guesses at mira's password are answered before the server wants a pause.
@@ -75,10 +68,7 @@ mod tests {
 
     #[test]
     fn guessing_is_stopped() {
-        let uncounted = Defences {
-            admit_rate: |_, _, _| Ok(RateAdmitted::unproven()),
-            ..SOUND
-        };
+        let uncounted = Defences { admit_rate: |_, _, _| Ok(RateAdmitted::unproven()), ..SOUND };
         assert_eq!(guesses(SOUND, 50), 8);
         assert_eq!(guesses(uncounted, 50), 50);
     }
@@ -131,15 +121,9 @@ mod tests {
     fn floods_are_stopped_even_of_requests_that_are_refused() {
         let lobby = ConversationId::LOBBY;
         let unknown = ConversationId::from_bytes([9; 16]);
-        let fetch = |_| Request::Fetch {
-            conversation: unknown,
-            after: 0,
-            limit: 1,
-        };
+        let fetch = |_| Request::Fetch { conversation: unknown, after: 0, limit: 1 };
         check(fetch, 2_000);
-        let leave = |_| Request::Leave {
-            conversation: lobby,
-        };
+        let leave = |_| Request::Leave { conversation: lobby };
         check(leave, 60);
         let submit = |envelopes| {
             move |_| Request::Submit {

@@ -31,14 +31,12 @@ pub fn admit_registration(
 ) -> Result<RegistrationAdmitted, Refusal> {
     let admitted = match (context.instance.registration, invite) {
         (Registration::Open, _) => true,
-        (Registration::Invite, Some(code)) if code.len() <= limits::INVITE_BYTES => context
-            .tx
-            .take_invite(token_hash(code.as_bytes()), context.now)?,
+        (Registration::Invite, Some(code)) if code.len() <= limits::INVITE_BYTES => {
+            context.tx.take_invite(token_hash(code.as_bytes()), context.now)?
+        }
         _ => false,
     };
-    admitted
-        .then_some(RegistrationAdmitted(()))
-        .ok_or_else(closed)
+    admitted.then_some(RegistrationAdmitted(())).ok_or_else(closed)
 }
 
 pub(crate) fn closed() -> Refusal {
@@ -58,15 +56,9 @@ mod tests {
 
     /// A server with one invitation, which serves for a second.
     fn world(registration: Registration, defences: Defences) -> World {
-        let mut world = World::build(Setting {
-            registration,
-            defences,
-            ..USUAL
-        });
-        let invite = Invite {
-            hash: token_hash(CODE.as_bytes()),
-            expires_at: world.now.plus_millis(1000),
-        };
+        let mut world = World::build(Setting { registration, defences, ..USUAL });
+        let invite =
+            Invite { hash: token_hash(CODE.as_bytes()), expires_at: world.now.plus_millis(1000) };
         world.operate(|store| store.put_invite(&invite));
         world
     }
@@ -90,10 +82,8 @@ mod tests {
     #[test]
     fn who_may_register() {
         use Registration::{Closed, Invite, Open};
-        let unsound = Defences {
-            admit_registration: |_, _| Ok(RegistrationAdmitted::unproven()),
-            ..SOUND
-        };
+        let unsound =
+            Defences { admit_registration: |_, _| Ok(RegistrationAdmitted::unproven()), ..SOUND };
         let long = "x".repeat(limits::INVITE_BYTES + 1);
         let rows = [
             (Open, None, 0, true),
@@ -134,10 +124,8 @@ mod tests {
 
     #[test]
     fn one_code_makes_one_account() {
-        let unsound = Defences {
-            admit_registration: |_, _| Ok(RegistrationAdmitted::unproven()),
-            ..SOUND
-        };
+        let unsound =
+            Defences { admit_registration: |_, _| Ok(RegistrationAdmitted::unproven()), ..SOUND };
         assert_eq!(race(SOUND), 1);
         assert_eq!(race(unsound), 2);
     }
@@ -152,10 +140,6 @@ mod tests {
         let done = world.attempt(newcomer.person.connection, newcomer.finish);
         assert_eq!(done, Err(Code::Malformed));
         let newcomer = world.newcomer("oleg", Some(CODE)).unwrap();
-        assert!(
-            world
-                .ask(newcomer.person.connection, newcomer.finish)
-                .is_ok()
-        );
+        assert!(world.ask(newcomer.person.connection, newcomer.finish).is_ok());
     }
 }

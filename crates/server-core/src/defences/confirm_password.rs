@@ -38,14 +38,9 @@ pub fn confirm_password(
     let open = session.open()?;
     let fresh = |at| context.now.since(at) <= limits::CONFIRMED_MILLIS;
     if open.confirmed_at.is_some_and(fresh) {
-        return Ok(PasswordConfirmed {
-            account: open.account,
-        });
+        return Ok(PasswordConfirmed { account: open.account });
     }
-    Err(Refusal::new(
-        Code::Forbidden,
-        "confirm the present password first",
-    ))
+    Err(Refusal::new(Code::Forbidden, "confirm the present password first"))
 }
 
 #[cfg(test)]
@@ -107,20 +102,11 @@ mod tests {
         let never: Before = |_, _| {};
         let unsound = Defences {
             confirm_password: |_, session| {
-                session
-                    .open()
-                    .map(|open| PasswordConfirmed::unproven(open.account))
+                session.open().map(|open| PasswordConfirmed::unproven(open.account))
             },
             ..SOUND
         };
-        for before in [
-            never,
-            TOO_LONG_AGO,
-            WRONGLY,
-            BEFORE_A_RESUME,
-            ON_ANOTHER_DEVICE,
-            USED_UP,
-        ] {
+        for before in [never, TOO_LONG_AGO, WRONGLY, BEFORE_A_RESUME, ON_ANOTHER_DEVICE, USED_UP] {
             assert_eq!(attack(SOUND, before), Err(Code::Forbidden));
             assert_eq!(attack(unsound, before), Ok(()));
         }

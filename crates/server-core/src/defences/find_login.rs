@@ -43,20 +43,12 @@ impl LoginTarget {
 /// [`Code::Unavailable`] where the store fails or the record is damaged.
 pub fn find_login(context: &Context<'_>, name: &UserName) -> Result<LoginTarget, Refusal> {
     let account = context.tx.account_by_name(name)?;
-    let stretch = account
-        .as_ref()
-        .map_or(context.instance.stretch, |a| a.login.stretch);
-    let record = account
-        .as_ref()
-        .map(|account| PasswordRecord::parse(&account.login.record));
+    let stretch = account.as_ref().map_or(context.instance.stretch, |a| a.login.stretch);
+    let record = account.as_ref().map(|account| PasswordRecord::parse(&account.login.record));
     let record = record
         .transpose()
         .map_err(|_| Refusal::new(Code::Unavailable, "this account's login record is damaged"))?;
-    Ok(LoginTarget {
-        account,
-        record,
-        stretch,
-    })
+    Ok(LoginTarget { account, record, stretch })
 }
 
 #[cfg(test)]
@@ -73,20 +65,12 @@ mod tests {
         let (connection, before) = (world.connect(), world.trace());
         let password = Password::new("guess".into());
         let (_, request) = ClientLogin::start(&password, &mut world.rng).unwrap();
-        let start = Request::LoginStart {
-            name: user(name),
-            request: Bytes(request),
-        };
-        let finish = Request::LoginFinish {
-            finalization: Bytes(vec![7; 64]),
-        };
+        let start = Request::LoginStart { name: user(name), request: Bytes(request) };
+        let finish = Request::LoginFinish { finalization: Bytes(vec![7; 64]) };
         let mut seen = Vec::new();
         for request in [start, finish.clone(), finish] {
             seen.push(match world.ask(connection, request) {
-                Ok(Reply::LoginChallenge {
-                    response,
-                    stretching,
-                }) => {
+                Ok(Reply::LoginChallenge { response, stretching }) => {
                     format!("{} {stretching:?}", response.as_slice().len())
                 }
                 other => format!("{other:?}"),
@@ -112,20 +96,14 @@ mod tests {
     #[test]
     fn an_unknown_name_looks_like_a_wrong_password() {
         assert!(!tells(SOUND));
-        assert!(tells(Defences {
-            find_login: hasty,
-            ..SOUND
-        }));
+        assert!(tells(Defences { find_login: hasty, ..SOUND }));
     }
 
     #[test]
     fn what_is_seen_is_one_challenge_and_one_refusal() {
         let mut world = World::new();
         let seen = seen(&mut world, "oleg");
-        assert_eq!(
-            seen[0],
-            "320 Stretching { memory_kib: 8, passes: 1, lanes: 1 }"
-        );
+        assert_eq!(seen[0], "320 Stretching { memory_kib: 8, passes: 1, lanes: 1 }");
         assert!(seen[1].contains("LoginFailed"), "{}", seen[1]);
         assert!(seen[2].contains("NotNow"), "{}", seen[2]);
     }

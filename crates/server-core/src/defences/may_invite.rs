@@ -43,10 +43,7 @@ pub fn may_invite(
     membership
         .filter(|membership| matches!(membership.role, Role::Owner | Role::Member))
         .ok_or_else(not_found)?;
-    let conversation = context
-        .tx
-        .conversation(conversation)?
-        .ok_or_else(not_found)?;
+    let conversation = context.tx.conversation(conversation)?.ok_or_else(not_found)?;
     Ok(MayInvite { conversation })
 }
 
@@ -80,10 +77,7 @@ mod tests {
         world.person("nina");
         let id = world.create(&owner, "#den", Access::Invitation);
         before(&mut world, &owner, &guest, id);
-        let request = Request::Invite {
-            conversation: id,
-            name: user(whom),
-        };
+        let request = Request::Invite { conversation: id, name: user(whom) };
         world.attempt(guest.connection, request).map(|_| ())
     }
 

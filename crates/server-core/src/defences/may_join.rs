@@ -32,10 +32,7 @@ impl MayJoin {
     /// For the range's unsound twins: without any check.
     #[must_use]
     pub const fn unproven(conversation: Conversation, before: Option<Membership>) -> Self {
-        Self {
-            conversation,
-            before,
-        }
+        Self { conversation, before }
     }
 }
 
@@ -48,21 +45,13 @@ pub fn may_join(
     account: AccountId,
     name: &ChannelName,
 ) -> Result<MayJoin, Refusal> {
-    let conversation = context
-        .tx
-        .conversation_by_name(name)?
-        .ok_or_else(not_found)?;
+    let conversation = context.tx.conversation_by_name(name)?.ok_or_else(not_found)?;
     let before = context.tx.membership(account, conversation.id)?;
-    let role = before
-        .as_ref()
-        .map_or(Role::Outside, |membership| membership.role);
+    let role = before.as_ref().map_or(Role::Outside, |membership| membership.role);
     if conversation.access == Access::Invitation && role == Role::Outside {
         return Err(not_found());
     }
-    Ok(MayJoin {
-        conversation,
-        before,
-    })
+    Ok(MayJoin { conversation, before })
 }
 
 #[cfg(test)]

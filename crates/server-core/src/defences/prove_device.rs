@@ -58,10 +58,7 @@ pub fn prove_device(session: &Session, claim: &Claim<'_>) -> Result<DeviceProven
         .key
         .verify(Purpose::SessionProof, &signed, claim.proof)
         .map_err(|_| Refusal::new(Code::LoginFailed, "the device could not prove its key"))?;
-    Ok(DeviceProven {
-        account: claim.account,
-        device: claim.device,
-    })
+    Ok(DeviceProven { account: claim.account, device: claim.device })
 }
 
 #[cfg(test)]
@@ -91,9 +88,7 @@ mod tests {
     const HONEST: Forge = |world, mira, here| world.proof(mira, here);
 
     const FORGED: &[(&str, Forge)] = &[
-        ("replayed from another connection", |world, mira, _| {
-            world.proof(mira, mira.connection)
-        }),
+        ("replayed from another connection", |world, mira, _| world.proof(mira, mira.connection)),
         ("for another account", |world, mira, here| {
             let other = AccountId::from_bytes([1; 16]);
             sign(world, &mira.auth, here, other, mira.device)
@@ -119,19 +114,11 @@ mod tests {
         let mira = world.person("mira");
         let (by_token, by_password) = (world.connect(), world.connect());
         let proof = forge(&mut world, &mira, by_token);
-        let resume = Request::Resume {
-            token: mira.token.clone(),
-            device: mira.device,
-            proof,
-        };
+        let resume = Request::Resume { token: mira.token.clone(), device: mira.device, proof };
         let resumed = world.attempt(by_token, resume).map(|_| ());
         world.log_in(by_password, "mira", &mira.password).unwrap();
         let proof = forge(&mut world, &mira, by_password);
-        let open = Request::Open {
-            device: mira.device,
-            proof,
-            list: None,
-        };
+        let open = Request::Open { device: mira.device, proof, list: None };
         [resumed, world.attempt(by_password, open).map(|_| ())]
     }
 

@@ -52,10 +52,7 @@ pub fn stamp_sender(
         let message = "the envelopes were made by another device than this session's";
         return Err(Refusal::new(Code::Forbidden, message));
     }
-    Ok(Sender {
-        account: open.account,
-        device: open.device,
-    })
+    Ok(Sender { account: open.account, device: open.device })
 }
 
 #[cfg(test)]
@@ -107,10 +104,7 @@ mod tests {
 
     #[test]
     fn nobody_speaks_in_anothers_name() {
-        let unsound = Defences {
-            stamp_sender: believes,
-            ..SOUND
-        };
+        let unsound = Defences { stamp_sender: believes, ..SOUND };
         let own = attack(SOUND, "own").unwrap();
         for claims in ["mira", "mira's other", "own other", "nobody's"] {
             assert_eq!(attack(SOUND, claims), Err(Code::Forbidden), "{claims}");

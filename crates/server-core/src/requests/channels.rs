@@ -16,19 +16,11 @@ pub(crate) fn mine(
     after: Option<ConversationId>,
 ) -> Result<Effects, Refusal> {
     let account = session.open()?.account;
-    let mut rows = context
-        .tx
-        .memberships(account, after, wire::PAGE_ROWS + 1)?;
+    let mut rows = context.tx.memberships(account, after, wire::PAGE_ROWS + 1)?;
     let more = rows.len() > wire::PAGE_ROWS as usize;
     rows.truncate(wire::PAGE_ROWS as usize);
-    let conversations = rows
-        .iter()
-        .map(|(c, m)| summary(c, Some(m), None))
-        .collect();
-    Ok(Effects::reply(Reply::Conversations {
-        conversations,
-        more,
-    }))
+    let conversations = rows.iter().map(|(c, m)| summary(c, Some(m), None)).collect();
+    Ok(Effects::reply(Reply::Conversations { conversations, more }))
 }
 
 /// A page of the open channels.
@@ -66,16 +58,10 @@ pub(crate) fn create(
         name,
         access,
         epoch: 0,
-        end: Seen {
-            seq: 0,
-            chain: Envelope::chain_start(id),
-        },
+        end: Seen { seq: 0, chain: Envelope::chain_start(id) },
     };
     context.tx.insert_conversation(&conversation)?;
-    let owner = Membership {
-        role: Role::Owner,
-        spans: vec![Span { from: 1, to: None }],
-    };
+    let owner = Membership { role: Role::Owner, spans: vec![Span { from: 1, to: None }] };
     enter(context, account, &conversation, &owner)
 }
 
@@ -100,25 +86,12 @@ pub(crate) fn join(
     let spans = match conversation.access {
         Access::Open => vec![Span { from: 1, to: None }],
         Access::Invitation => {
-            let mut spans = before
-                .map(|before| before.spans.clone())
-                .unwrap_or_default();
-            spans.push(Span {
-                from: conversation.end.seq + 1,
-                to: None,
-            });
+            let mut spans = before.map(|before| before.spans.clone()).unwrap_or_default();
+            spans.push(Span { from: conversation.end.seq + 1, to: None });
             spans
         }
     };
-    enter(
-        context,
-        account,
-        conversation,
-        &Membership {
-            role: Role::Member,
-            spans,
-        },
-    )
+    enter(context, account, conversation, &Membership { role: Role::Member, spans })
 }
 
 /// Leaves a channel; what was readable stays so.
@@ -139,24 +112,11 @@ pub(crate) fn leave(
     }
     // A span in which nothing was said holds nothing to read.
     spans.retain(|span| span.to.is_none_or(|to| span.from <= to));
-    context.tx.put_membership(
-        account,
-        id,
-        &Membership {
-            role: Role::Outside,
-            spans,
-        },
-    )?;
+    context.tx.put_membership(account, id, &Membership { role: Role::Outside, spans })?;
     let event = Event::Left { conversation: id };
     Ok(Effects::reply(Reply::Done)
-        .and(Effect::Unsubscribe {
-            account,
-            conversation: id,
-        })
-        .and(Effect::Deliver {
-            to: Audience::Account(account),
-            event,
-        }))
+        .and(Effect::Unsubscribe { account, conversation: id })
+        .and(Effect::Deliver { to: Audience::Account(account), event }))
 }
 
 /// Lets another account join, and tells it so.
@@ -171,27 +131,18 @@ pub(crate) fn invite(
     let no_account = || Refusal::new(Code::NotFound, "there is no account of this name");
     let guest = context.tx.account_by_name(name)?.ok_or_else(no_account)?.id;
     let before = context.tx.membership(guest, id)?;
-    if before
-        .as_ref()
-        .is_some_and(|before| before.role != Role::Outside)
-    {
+    if before.as_ref().is_some_and(|before| before.role != Role::Outside) {
         return Ok(Effects::reply(Reply::Done));
     }
     if before.is_none() {
         check_room(context, guest)?;
     }
     let spans = before.map(|before| before.spans).unwrap_or_default();
-    let membership = Membership {
-        role: Role::Invited,
-        spans,
-    };
+    let membership = Membership { role: Role::Invited, spans };
     context.tx.put_membership(guest, id, &membership)?;
     let told = summary(may_invite.conversation(), Some(&membership), None);
     let event = Event::Conversation(told);
-    Ok(Effects::reply(Reply::Done).and(Effect::Deliver {
-        to: Audience::Account(guest),
-        event,
-    }))
+    Ok(Effects::reply(Reply::Done).and(Effect::Deliver { to: Audience::Account(guest), event }))
 }
 
 fn enter(
@@ -200,27 +151,16 @@ fn enter(
     conversation: &Conversation,
     membership: &Membership,
 ) -> Result<Effects, Refusal> {
-    context
-        .tx
-        .put_membership(account, conversation.id, membership)?;
+    context.tx.put_membership(account, conversation.id, membership)?;
     let summary = summary(conversation, Some(membership), None);
     let event = Event::Conversation(summary.clone());
     Ok(Effects::reply(Reply::Conversation(summary))
-        .and(Effect::Subscribe {
-            account,
-            conversation: conversation.id,
-        })
-        .and(Effect::Deliver {
-            to: Audience::Account(account),
-            event,
-        }))
+        .and(Effect::Subscribe { account, conversation: conversation.id })
+        .and(Effect::Deliver { to: Audience::Account(account), event }))
 }
 
 fn check_room(context: &Context<'_>, account: AccountId) -> Result<(), Refusal> {
-    let count = context
-        .tx
-        .memberships(account, None, limits::MEMBERSHIPS)?
-        .len();
+    let count = context.tx.memberships(account, None, limits::MEMBERSHIPS)?.len();
     if count >= limits::MEMBERSHIPS as usize {
         let message = "this account is in as many conversations as it may be";
         return Err(Refusal::new(Code::TooLarge, message));
@@ -271,9 +211,7 @@ mod tests {
 
     fn check(world: &mut World, person: &Person, mine: &[(&str, Role)], open: &[(&str, Role)]) {
         let wanted = |rows: &[(&str, Role)]| -> Vec<(String, Role)> {
-            rows.iter()
-                .map(|(name, role)| ((*name).to_owned(), *role))
-                .collect()
+            rows.iter().map(|(name, role)| ((*name).to_owned(), *role)).collect()
         };
         let request = Request::Conversations { after: None };
         assert_eq!(listed(world, person, request), wanted(mine));
@@ -290,56 +228,30 @@ mod tests {
         world.create(&mira, "#tea", Access::Open);
         let open = [("#lobby", Member), ("#tea", Outside)];
         let mine = [("#den", Owner), ("#lobby", Member), ("#tea", Owner)];
-        check(
-            &mut world,
-            &mira,
-            &mine,
-            &[("#lobby", Member), ("#tea", Owner)],
-        );
+        check(&mut world, &mira, &mine, &[("#lobby", Member), ("#tea", Owner)]);
         check(&mut world, &oleg, &[("#lobby", Member)], &open);
 
         world.invite(&mira, den, &oleg).unwrap();
         let told = world.told();
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].0, Audience::Account(oleg.account));
-        check(
-            &mut world,
-            &oleg,
-            &[("#den", Invited), ("#lobby", Member)],
-            &open,
-        );
+        check(&mut world, &oleg, &[("#den", Invited), ("#lobby", Member)], &open);
         world.invite(&mira, den, &oleg).unwrap();
         assert_eq!(world.told(), []); // once is enough
 
         world.join(&oleg, "#den").unwrap();
-        let subscribe = Effect::Subscribe {
-            account: oleg.account,
-            conversation: den,
-        };
+        let subscribe = Effect::Subscribe { account: oleg.account, conversation: den };
         assert_eq!(world.effects()[0], Output::Effect(subscribe));
-        check(
-            &mut world,
-            &oleg,
-            &[("#den", Member), ("#lobby", Member)],
-            &open,
-        );
+        check(&mut world, &oleg, &[("#den", Member), ("#lobby", Member)], &open);
         world.join(&oleg, "#den").unwrap();
         assert_eq!(world.effects(), []);
 
         world.leave(&oleg, den).unwrap();
-        let unsubscribe = Effect::Unsubscribe {
-            account: oleg.account,
-            conversation: den,
-        };
+        let unsubscribe = Effect::Unsubscribe { account: oleg.account, conversation: den };
         assert_eq!(world.effects()[0], Output::Effect(unsubscribe));
         let left = Event::Left { conversation: den };
         assert_eq!(world.told(), [(Audience::Account(oleg.account), left)]);
-        check(
-            &mut world,
-            &oleg,
-            &[("#den", Outside), ("#lobby", Member)],
-            &open,
-        );
+        check(&mut world, &oleg, &[("#den", Outside), ("#lobby", Member)], &open);
     }
 
     #[test]
@@ -367,28 +279,17 @@ mod tests {
 
     #[test]
     fn what_is_refused() {
+        check_refused(|_, conversation| Request::Leave { conversation }, Code::NotFound);
         check_refused(
-            |_, conversation| Request::Leave { conversation },
-            Code::NotFound,
-        );
-        check_refused(
-            |_, _| Request::Leave {
-                conversation: ConversationId::LOBBY,
-            },
+            |_, _| Request::Leave { conversation: ConversationId::LOBBY },
             Code::Forbidden,
         );
         for name in ["#den", "#lobby", "#DEN"] {
             let mut world = World::new();
             let mira = world.person("mira");
             world.create(&mira, "#den", Access::Invitation);
-            let request = Request::CreateChannel {
-                name: channel(name),
-                access: Access::Open,
-            };
-            assert_eq!(
-                world.attempt(mira.connection, request),
-                Err(Code::NameTaken)
-            );
+            let request = Request::CreateChannel { name: channel(name), access: Access::Open };
+            assert_eq!(world.attempt(mira.connection, request), Err(Code::NameTaken));
         }
     }
 
@@ -396,11 +297,7 @@ mod tests {
     #[test]
     fn nobody_is_invited_into_more_than_there_is_room_for() {
         let mut world = World::new();
-        let (mira, nina, oleg) = (
-            world.person("mira"),
-            world.person("nina"),
-            world.person("oleg"),
-        );
+        let (mira, nina, oleg) = (world.person("mira"), world.person("nina"), world.person("oleg"));
         let room = limits::MEMBERSHIPS - 1; // one is #lobby
         let mut last = Ok(Reply::Done);
         for number in 0..=room {
@@ -411,10 +308,7 @@ mod tests {
         }
         assert_eq!(last.unwrap_err().code, Code::TooLarge);
         assert!(world.join(&oleg, "#den0").is_ok(), "the invited still join");
-        let full = Request::CreateChannel {
-            name: channel("#own"),
-            access: Access::Open,
-        };
+        let full = Request::CreateChannel { name: channel("#own"), access: Access::Open };
         assert_eq!(world.attempt(oleg.connection, full), Err(Code::TooLarge));
     }
 }

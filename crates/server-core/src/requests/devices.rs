@@ -19,17 +19,10 @@ pub(crate) fn prove_new(
     device: DeviceId,
     proof: &Signature,
 ) -> Result<DeviceProven, Refusal> {
-    let list = signed
-        .open(account.id, &account.identity)
-        .map_err(refused)?;
+    let list = signed.open(account.id, &account.identity).map_err(refused)?;
     let entry = list.list().in_use(device);
     let entry = entry.ok_or_else(|| refused(BadList::Changed))?;
-    let claim = Claim {
-        account: account.id,
-        device,
-        key: &entry.auth,
-        proof,
-    };
+    let claim = Claim { account: account.id, device, key: &entry.auth, proof };
     (context.defences.prove_device)(session, &claim)
 }
 
@@ -53,27 +46,15 @@ pub(crate) fn store(
             return Err(Refusal::new(Code::ListRefused, message));
         }
         let (id, auth) = (entry.device, entry.auth);
-        let device = Device {
-            id,
-            account: account.id,
-            auth,
-            revoked: false,
-            submitted: 0,
-        };
+        let device = Device { id, account: account.id, auth, revoked: false, submitted: 0 };
         context.tx.put_device(&device)?;
     }
     let version = list.version;
-    let stored = StoredList {
-        version,
-        signed: signed.clone(),
-    };
-    context
-        .tx
-        .insert_list(account.id, &stored)
-        .map_err(|error| match error {
-            InsertError::Taken => refused(BadList::Older),
-            InsertError::Store(error) => error.into(),
-        })?;
+    let stored = StoredList { version, signed: signed.clone() };
+    context.tx.insert_list(account.id, &stored).map_err(|error| match error {
+        InsertError::Taken => refused(BadList::Older),
+        InsertError::Store(error) => error.into(),
+    })?;
     let mut effects = revoke(context, before, list)?;
     effects.push(tell(account.id, version));
     Ok(effects)
@@ -86,15 +67,9 @@ pub(crate) fn publish(
     signed: &SignedList,
 ) -> Result<Effects, Refusal> {
     let account = session.open()?.account;
-    let account = context
-        .tx
-        .account(account)?
-        .ok_or(crate::store::StoreError::Corrupt)?;
+    let account = context.tx.account(account)?.ok_or(crate::store::StoreError::Corrupt)?;
     let then = store(context, &account, signed, None)?;
-    Ok(Effects {
-        reply: Reply::Done,
-        then,
-    })
+    Ok(Effects { reply: Reply::Done, then })
 }
 
 /// Takes devices out: their tokens and sessions end with the transaction.
@@ -107,10 +82,7 @@ fn revoke(
     let used = |device| before.is_some_and(|before| before.in_use(device).is_some());
     for gone in list.revoked.iter().filter(|gone| used(gone.device)) {
         if let Some(device) = context.tx.device(gone.device)? {
-            context.tx.put_device(&Device {
-                revoked: true,
-                ..device
-            })?;
+            context.tx.put_device(&Device { revoked: true, ..device })?;
         }
         context.tx.drop_tokens(gone.device)?;
         let whose = Whose::Device(gone.device);
@@ -123,10 +95,7 @@ fn revoke(
 /// Everyone is in the lobby, so that is where everyone hears of it once.
 fn tell(account: AccountId, version: u64) -> Effect {
     let to = Audience::Conversation(ConversationId::LOBBY);
-    Effect::Deliver {
-        to,
-        event: Event::DeviceList { account, version },
-    }
+    Effect::Deliver { to, event: Event::DeviceList { account, version } }
 }
 
 fn refused(reason: BadList) -> Refusal {

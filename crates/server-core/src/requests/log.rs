@@ -23,12 +23,7 @@ pub(crate) fn submit(
     session: &Session,
     parts: Submit,
 ) -> Result<Effects, Refusal> {
-    let Submit {
-        conversation,
-        epoch,
-        device,
-        envelopes: drafts,
-    } = parts;
+    let Submit { conversation, epoch, device, envelopes: drafts } = parts;
     check_size(&drafts)?;
     let sender = (context.defences.stamp_sender)(context, session, Claimed(device))?;
     let may_write = (context.defences.may_write)(context, sender, conversation)?;
@@ -51,17 +46,11 @@ pub(crate) fn submit(
     }
     let before = may_write.conversation().end.seq;
     let last = before + stored.len() as u64;
-    let mut effects = Effects::reply(Reply::Submitted {
-        first: before + 1,
-        last,
-        accepted_at: context.now,
-    });
+    let mut effects =
+        Effects::reply(Reply::Submitted { first: before + 1, last, accepted_at: context.now });
     for StoredEnvelope { envelope, .. } in stored {
         let to = Audience::Conversation(conversation);
-        effects = effects.and(Effect::Deliver {
-            to,
-            event: Event::Envelope(envelope),
-        });
+        effects = effects.and(Effect::Deliver { to, event: Event::Envelope(envelope) });
     }
     Ok(effects)
 }
@@ -78,43 +67,25 @@ pub(crate) fn fetch(
     let may_read = (context.defences.may_read)(context, account, conversation)?;
     let head = may_read.head();
     let Some((before, last)) = may_read.stretch_after(after) else {
-        // Nothing comes after; a client that claims to be further than the log learns where it ends.
-        let at = after.min(head);
-        let page = context.tx.fetch(conversation, at, at, 1, 0)?;
-        let fetched = Fetched {
-            conversation,
-            base: page.base,
-            envelopes: Vec::new(),
-            head,
-        };
+        // Nothing comes after. The page stands at the last place that may be read, so that it continues
+        // with what is said next, and a client that claims to be further learns where the log ends.
+        let page = context.tx.fetch(conversation, head, head, 1, 0)?;
+        let fetched = Fetched { conversation, base: page.base, envelopes: Vec::new(), head };
         return Ok(Effects::reply(Reply::Fetched(fetched)));
     };
     let limit = limit.clamp(1, limits::FETCH_ENVELOPES);
-    let page = context
-        .tx
-        .fetch(conversation, before, last, limit, limits::FETCH_BYTES)?;
-    let fetched = Fetched {
-        conversation,
-        base: page.base,
-        envelopes: page.envelopes,
-        head,
-    };
+    let page = context.tx.fetch(conversation, before, last, limit, limits::FETCH_BYTES)?;
+    let fetched = Fetched { conversation, base: page.base, envelopes: page.envelopes, head };
     Ok(Effects::reply(Reply::Fetched(fetched)))
 }
 
 fn check_size(drafts: &[Draft]) -> Result<(), Refusal> {
     if drafts.is_empty() {
-        return Err(Refusal::new(
-            Code::Malformed,
-            "a submit holds at least one envelope",
-        ));
+        return Err(Refusal::new(Code::Malformed, "a submit holds at least one envelope"));
     }
     let fits = |draft: &Draft| draft.body.as_slice().len() <= limits::ENVELOPE_BYTES;
     if drafts.len() > limits::SUBMIT_ENVELOPES || !drafts.iter().all(fits) {
-        return Err(Refusal::new(
-            Code::TooLarge,
-            "too many envelopes, or too large a one",
-        ));
+        return Err(Refusal::new(Code::TooLarge, "too many envelopes, or too large a one"));
     }
     Ok(())
 }
@@ -157,11 +128,7 @@ fn answer_again(
     }
     let last = first.seq + places.len() as u64 - 1;
     let accepted_at = first.accepted_at;
-    Ok(Effects::reply(Reply::Submitted {
-        first: first.seq,
-        last,
-        accepted_at,
-    }))
+    Ok(Effects::reply(Reply::Submitted { first: first.seq, last, accepted_at }))
 }
 
 #[cfg(test)]
@@ -238,12 +205,8 @@ mod tests {
         let mut world = World::new();
         let (mira, oleg) = (world.person("mira"), world.person("oleg"));
         let mut told = Vec::new();
-        for (who, numbers) in [
-            (&mira, &[1, 2][..]),
-            (&oleg, &[1]),
-            (&mira, &[2, 1]),
-            (&mira, &[3]),
-        ] {
+        for (who, numbers) in [(&mira, &[1, 2][..]), (&oleg, &[1]), (&mira, &[2, 1]), (&mira, &[3])]
+        {
             let _ = world.say(who, LOBBY, numbers);
             told.extend(world.told().into_iter().map(|(to, event)| {
                 assert_eq!(to, Audience::Conversation(LOBBY));
@@ -256,13 +219,7 @@ mod tests {
         let mut chain = Envelope::chain_start(LOBBY);
         for (seq, envelope) in (1..).zip(&told) {
             let base = world.fetch(&oleg, LOBBY, seq - 1).unwrap().base;
-            assert_eq!(
-                base,
-                Seen {
-                    seq: seq - 1,
-                    chain
-                }
-            );
+            assert_eq!(base, Seen { seq: seq - 1, chain });
             assert_eq!(envelope.seq, seq);
             assert_eq!(envelope.accepted_at, world.now);
             chain = envelope.chain_after(chain);
@@ -282,46 +239,26 @@ mod tests {
     }
 
     fn submit(mira: &Person, epoch: u64, envelopes: Vec<Draft>) -> Request {
-        Request::Submit {
-            conversation: LOBBY,
-            epoch,
-            device: mira.device,
-            envelopes,
-        }
+        Request::Submit { conversation: LOBBY, epoch, device: mira.device, envelopes }
     }
 
     fn draft(bytes: usize) -> Draft {
-        Draft {
-            reference: reference(1),
-            body: Bytes(vec![0; bytes]),
-        }
+        Draft { reference: reference(1), body: Bytes(vec![0; bytes]) }
     }
 
     #[test]
     fn limits_and_epochs() {
-        check_refused(
-            |mira| submit(mira, 1, drafts(&[1])),
-            Err(Code::EpochChanged),
-        );
-        check_refused(
-            |mira| submit(mira, u64::MAX, drafts(&[1])),
-            Err(Code::EpochChanged),
-        );
+        check_refused(|mira| submit(mira, 1, drafts(&[1])), Err(Code::EpochChanged));
+        check_refused(|mira| submit(mira, u64::MAX, drafts(&[1])), Err(Code::EpochChanged));
         check_refused(|mira| submit(mira, 0, vec![]), Err(Code::Malformed));
         let full: Vec<u8> = (0..limits::SUBMIT_ENVELOPES as u8).collect();
         assert_eq!(full.len(), 64);
-        check_refused(
-            |mira| submit(mira, 0, drafts(&[1; 65])),
-            Err(Code::TooLarge),
-        );
+        check_refused(|mira| submit(mira, 0, drafts(&[1; 65])), Err(Code::TooLarge));
         check_refused(
             |mira| mira.submit(LOBBY, &std::array::from_fn::<u8, 64, _>(|n| n as u8)),
             Ok(()),
         );
-        check_refused(
-            |mira| submit(mira, 0, vec![draft(limits::ENVELOPE_BYTES)]),
-            Ok(()),
-        );
+        check_refused(|mira| submit(mira, 0, vec![draft(limits::ENVELOPE_BYTES)]), Ok(()));
         check_refused(
             |mira| submit(mira, 0, vec![draft(limits::ENVELOPE_BYTES + 1)]),
             Err(Code::TooLarge),
@@ -343,11 +280,7 @@ mod tests {
             let request = submit(&mira, 0, vec![envelope]);
             world.ask(mira.connection, request).unwrap();
         }
-        let request = Request::Fetch {
-            conversation: LOBBY,
-            after,
-            limit,
-        };
+        let request = Request::Fetch { conversation: LOBBY, after, limit };
         let Ok(Reply::Fetched(page)) = world.ask(mira.connection, request) else {
             panic!("no page");
         };
@@ -375,9 +308,7 @@ mod tests {
                 reference: reference(number),
                 body: Bytes(vec![number; limits::ENVELOPE_BYTES]),
             };
-            world
-                .ask(mira.connection, submit(&mira, 0, vec![envelope]))
-                .unwrap();
+            world.ask(mira.connection, submit(&mira, 0, vec![envelope])).unwrap();
         }
         let page = world.fetch(&mira, LOBBY, 0).unwrap();
         assert_eq!(page.envelopes.len(), 2);

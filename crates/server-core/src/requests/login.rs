@@ -18,40 +18,24 @@ pub(crate) fn start(
     request: &Bytes,
 ) -> Result<Effects, Refusal> {
     if session.open().is_ok_and(|open| open.name != name) {
-        return Err(Refusal::new(
-            Code::Forbidden,
-            "this session is another account's",
-        ));
+        return Err(Refusal::new(Code::Forbidden, "this session is another account's"));
     }
-    let by_name = (
-        Rate::LoginByName,
-        RateKey::NameAt(name.clone(), session.peer.address()),
-    );
+    let by_name = (Rate::LoginByName, RateKey::NameAt(name.clone(), session.peer.address()));
     (context.defences.admit_rate)(context, by_name, 1)?;
     let target = (context.defences.find_login)(context, &name)?;
     let request = within(request, limits::OPAQUE_BYTES)?;
     let answered =
-        context
-            .instance
-            .setup
-            .login(target.record(), request, name.as_str(), context.rng);
+        context.instance.setup.login(target.record(), request, name.as_str(), context.rng);
     let (login, response) = answered.map_err(login_refusal)?;
     let account = target.account();
     let account = account.map(|account| (account.id, account.login.clone()));
-    let begun = Box::new(LoggingIn {
-        name,
-        account,
-        login,
-    });
+    let begun = Box::new(LoggingIn { name, account, login });
     match &mut session.state {
         State::Open(open) => open.confirming = Some(begun),
         state => *state = State::LoggingIn(begun),
     }
     let stretching = stretching(target.stretch());
-    Ok(Effects::reply(Reply::LoginChallenge {
-        response: Bytes(response),
-        stretching,
-    }))
+    Ok(Effects::reply(Reply::LoginChallenge { response: Bytes(response), stretching }))
 }
 
 /// Second step: KE3 proves the password. An attempt that succeeds gives its tokens back.
@@ -79,22 +63,15 @@ pub(crate) fn finish(
         State::Open(open) => RateKey::Device(open.device),
         _ => RateKey::Address(address),
     };
-    context
-        .limits
-        .give_back((Rate::LoginByAddress, by_address), 1);
-    context
-        .limits
-        .give_back((Rate::LoginByName, RateKey::NameAt(begun.name, address)), 1);
+    context.limits.give_back((Rate::LoginByAddress, by_address), 1);
+    context.limits.give_back((Rate::LoginByName, RateKey::NameAt(begun.name, address)), 1);
     check_enabled(&account)?;
     let list = context.tx.newest_list(account.id)?;
     let list = list.ok_or(crate::store::StoreError::Corrupt)?.signed;
     match &mut session.state {
         State::Open(open) => open.confirmed_at = Some(context.now),
         state => {
-            *state = State::LoggedIn(Box::new(session::LoggedIn {
-                account: account.id,
-                against,
-            }));
+            *state = State::LoggedIn(Box::new(session::LoggedIn { account: account.id, against }));
         }
     }
     Ok(Effects::reply(Reply::LoggedIn(LoggedIn {
@@ -128,19 +105,9 @@ pub(crate) fn open(
         effects.then.extend(told);
         return Ok(effects);
     }
-    let known = context
-        .tx
-        .device(device)?
-        .filter(|known| known.account == account.id);
-    let known = known
-        .filter(|known| !known.revoked)
-        .ok_or_else(no_such_device)?;
-    let claim = Claim {
-        account: account.id,
-        device,
-        key: &known.auth,
-        proof,
-    };
+    let known = context.tx.device(device)?.filter(|known| known.account == account.id);
+    let known = known.filter(|known| !known.revoked).ok_or_else(no_such_device)?;
+    let claim = Claim { account: account.id, device, key: &known.auth, proof };
     let proven = (context.defences.prove_device)(session, &claim)?;
     open_session(context, session, &account, proven, None)
 }
@@ -158,12 +125,7 @@ pub(crate) fn resume(
         return Err(no_such_device());
     }
     let account = accepted.account();
-    let claim = Claim {
-        account: account.id,
-        device,
-        key: &accepted.device().auth,
-        proof,
-    };
+    let claim = Claim { account: account.id, device, key: &accepted.device().auth, proof };
     let proven = (context.defences.prove_device)(session, &claim)?;
     open_session(context, session, account, proven, Some(accepted.hash()))
 }
@@ -176,10 +138,7 @@ pub(crate) fn sign_out(
     let open = session.open()?;
     context.tx.drop_token(open.token)?;
     let whose = crate::Whose::Device(open.device);
-    Ok(Effects::reply(Reply::Done).and(Effect::End {
-        whose,
-        reason: "signed out",
-    }))
+    Ok(Effects::reply(Reply::Done).and(Effect::End { whose, reason: "signed out" }))
 }
 
 /// The session of a proven device: its token, if it has none yet, and what it hears.
@@ -198,20 +157,10 @@ pub(crate) fn open_session(
             (hash, Some(secret))
         }
     };
-    let known = context
-        .tx
-        .device(device)?
-        .ok_or(crate::store::StoreError::Corrupt)?;
-    let version = context
-        .tx
-        .newest_list(account.id)?
-        .map_or(0, |list| list.version);
-    let memberships = context
-        .tx
-        .memberships(account.id, None, limits::MEMBERSHIPS)?;
-    let heard = memberships
-        .iter()
-        .filter(|(_, m)| matches!(m.role, Role::Owner | Role::Member));
+    let known = context.tx.device(device)?.ok_or(crate::store::StoreError::Corrupt)?;
+    let version = context.tx.newest_list(account.id)?.map_or(0, |list| list.version);
+    let memberships = context.tx.memberships(account.id, None, limits::MEMBERSHIPS)?;
+    let heard = memberships.iter().filter(|(_, m)| matches!(m.role, Role::Owner | Role::Member));
     let conversations = heard.map(|(conversation, _)| conversation.id).collect();
     session.state = State::Open(Box::new(Open {
         account: account.id,
@@ -229,11 +178,7 @@ pub(crate) fn open_session(
         submitted: known.submitted,
         list_version: version,
     });
-    let effect = Effect::Opened {
-        account: account.id,
-        device,
-        conversations,
-    };
+    let effect = Effect::Opened { account: account.id, device, conversations };
     Ok(Effects::reply(opened).and(effect))
 }
 
@@ -245,11 +190,7 @@ fn new_token(context: &mut Context<'_>, device: DeviceId) -> Result<(TokenHash, 
     let hash = token_hash(&secret);
     let expires_at = context.now.plus_millis(limits::TOKEN_MILLIS);
     context.tx.drop_tokens(device)?;
-    context.tx.put_token(&Token {
-        hash,
-        device,
-        expires_at,
-    })?;
+    context.tx.put_token(&Token { hash, device, expires_at })?;
     Ok((hash, Bytes(secret.to_vec())))
 }
 
@@ -292,9 +233,7 @@ mod tests {
             let mut mira = world.person("mira");
             let second = world.enrol(&mut mira);
             let connection: ConnectionId = world.connect();
-            let finish = world
-                .begin_login(connection, "mira", &mira.password)
-                .unwrap();
+            let finish = world.begin_login(connection, "mira", &mira.password).unwrap();
             let request = if late {
                 world.ask(connection, finish).unwrap();
                 world.open(&second, connection)
@@ -311,10 +250,7 @@ mod tests {
     fn a_login_in_progress_ends_with_its_password_and_its_account() {
         check(NOTHING, [Ok(()), Ok(())]);
         check(DISABLED, [Err(Code::Forbidden), Err(Code::Forbidden)]);
-        check(
-            PASSWORD_CHANGED,
-            [Err(Code::LoginFailed), Err(Code::LoginFailed)],
-        );
+        check(PASSWORD_CHANGED, [Err(Code::LoginFailed), Err(Code::LoginFailed)]);
     }
 
     #[test]
@@ -322,9 +258,7 @@ mod tests {
         let mut world = World::new();
         let mira = world.person("mira");
         let connection = world.connect();
-        let finish = world
-            .begin_login(connection, "mira", &mira.password)
-            .unwrap();
+        let finish = world.begin_login(connection, "mira", &mira.password).unwrap();
         assert!(world.ask(connection, finish.clone()).is_ok());
         assert_eq!(world.attempt(connection, finish), Err(Code::NotNow));
         let open = world.open(&mira, connection);

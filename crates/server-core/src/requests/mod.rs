@@ -15,10 +15,7 @@ use portcullis_proto::{Bytes, Code, Refusal, Stretching};
 /// A failed store is nobody's fault who asks: it is told as `unavailable`, without details of the disk.
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::new(
-            Code::Unavailable,
-            format!("the server can't do this now: {error}"),
-        )
+        Self::new(Code::Unavailable, format!("the server can't do this now: {error}"))
     }
 }
 

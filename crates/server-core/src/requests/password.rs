@@ -17,11 +17,7 @@ pub(crate) fn start(
     let confirmed: PasswordConfirmed = (context.defences.confirm_password)(context, session)?;
     let request = within(request, limits::OPAQUE_BYTES)?;
     let name = session.open()?.name.as_str();
-    let response = context
-        .instance
-        .setup
-        .register(request, name)
-        .map_err(login_refusal)?;
+    let response = context.instance.setup.register(request, name).map_err(login_refusal)?;
     Ok(Effects::reply(Reply::RegisterChallenge {
         account: confirmed.account(),
         response: Bytes(response),
@@ -48,29 +44,14 @@ pub(crate) fn finish(
     let open = session.open_mut()?;
     open.confirmed_at = None;
     let mut effects = Effects::reply(Reply::Done);
-    let newest = context
-        .tx
-        .newest_list(account)?
-        .ok_or(crate::store::StoreError::Corrupt)?;
-    let identity = context
-        .tx
-        .account(account)?
-        .ok_or(crate::store::StoreError::Corrupt)?
-        .identity;
+    let newest = context.tx.newest_list(account)?.ok_or(crate::store::StoreError::Corrupt)?;
+    let identity = context.tx.account(account)?.ok_or(crate::store::StoreError::Corrupt)?.identity;
     let list = newest.signed.open(account, &identity);
     let list = list.map_err(|_| crate::store::StoreError::Corrupt)?;
-    for other in list
-        .list()
-        .devices
-        .iter()
-        .filter(|other| other.device != open.device)
-    {
+    for other in list.list().devices.iter().filter(|other| other.device != open.device) {
         context.tx.drop_tokens(other.device)?;
         let whose = Whose::Device(other.device);
-        effects = effects.and(Effect::End {
-            whose,
-            reason: "the password was changed",
-        });
+        effects = effects.and(Effect::End { whose, reason: "the password was changed" });
     }
     Ok(effects)
 }

@@ -29,17 +29,9 @@ pub(crate) fn start(
     let response = context.instance.setup.register(request, name.as_str());
     let response = Bytes(response.map_err(login_refusal)?);
     let account = AccountId::random(context.rng);
-    session.state = State::Registering(Box::new(Registering {
-        account,
-        name,
-        invite,
-    }));
+    session.state = State::Registering(Box::new(Registering { account, name, invite }));
     let stretching = stretching(context.instance.stretch);
-    Ok(Effects::reply(Reply::RegisterChallenge {
-        account,
-        response,
-        stretching,
-    }))
+    Ok(Effects::reply(Reply::RegisterChallenge { account, response, stretching }))
 }
 
 /// What the second step brings.
@@ -76,29 +68,15 @@ pub(crate) fn finish(
         disabled: false,
         created_at: context.now,
     };
-    context
-        .tx
-        .insert_account(&account)
-        .map_err(|error| match Refusal::from(error) {
-            refusal if refusal.code == Code::NameTaken => taken(),
-            refusal => refusal,
-        })?;
-    let member = Membership {
-        role: Role::Member,
-        spans: vec![Span { from: 1, to: None }],
-    };
-    context
-        .tx
-        .put_membership(account.id, ConversationId::LOBBY, &member)?;
+    context.tx.insert_account(&account).map_err(|error| match Refusal::from(error) {
+        refusal if refusal.code == Code::NameTaken => taken(),
+        refusal => refusal,
+    })?;
+    let member = Membership { role: Role::Member, spans: vec![Span { from: 1, to: None }] };
+    context.tx.put_membership(account.id, ConversationId::LOBBY, &member)?;
 
-    let proven = devices::prove_new(
-        context,
-        session,
-        &account,
-        &parts.list,
-        parts.device,
-        &parts.proof,
-    )?;
+    let proven =
+        devices::prove_new(context, session, &account, &parts.list, parts.device, &parts.proof)?;
     devices::store(context, &account, &parts.list, Some(proven))?;
     login::open_session(context, session, &account, proven, None)
 }

@@ -52,30 +52,19 @@ pub(crate) fn body(number: u8) -> Bytes {
 }
 
 pub(crate) fn drafts(numbers: &[u8]) -> Vec<Draft> {
-    let draft = |number: &u8| Draft {
-        reference: reference(*number),
-        body: body(*number),
-    };
+    let draft = |number: &u8| Draft { reference: reference(*number), body: body(*number) };
     numbers.iter().map(draft).collect()
 }
 
 impl Person {
     /// A submit into a conversation whose epoch is 0.
     pub(crate) fn submit(&self, conversation: ConversationId, numbers: &[u8]) -> Request {
-        Request::Submit {
-            conversation,
-            epoch: 0,
-            device: self.device,
-            envelopes: drafts(numbers),
-        }
+        Request::Submit { conversation, epoch: 0, device: self.device, envelopes: drafts(numbers) }
     }
 
     /// The next version of the list, changed by `change` and signed.
     pub(crate) fn next_list(&self, change: impl FnOnce(&mut DeviceList)) -> SignedList {
-        let newest = self
-            .list
-            .open(self.account, &self.identity.public())
-            .unwrap();
+        let newest = self.list.open(self.account, &self.identity.public()).unwrap();
         let mut list = newest.list().clone();
         list.version += 1;
         list.previous = newest.hash();
@@ -131,9 +120,7 @@ impl World {
             request: Bytes(request),
         };
         let (account, response) = match self.ask(connection, start)? {
-            Reply::RegisterChallenge {
-                account, response, ..
-            } => (account, response),
+            Reply::RegisterChallenge { account, response, .. } => (account, response),
             other => panic!("{other:?}"),
         };
         let (upload, export) = self.finish_registration(state, &password, response, name);
@@ -144,10 +131,7 @@ impl World {
             identity: IdentityKey::generate(&mut self.rng),
             device: DeviceId::random(&mut self.rng),
             auth: AuthKey::generate(&mut self.rng),
-            list: SignedList {
-                list: Bytes::default(),
-                signature: Signature::from_bytes([0; 64]),
-            },
+            list: SignedList { list: Bytes::default(), signature: Signature::from_bytes([0; 64]) },
             token: Bytes::default(),
             connection,
         };
@@ -201,22 +185,12 @@ impl World {
     ) -> Result<Request, Refusal> {
         let (state, request) =
             ClientLogin::start(&Password::new(password.to_owned()), &mut self.rng).unwrap();
-        let start = Request::LoginStart {
-            name: user(name),
-            request: Bytes(request),
-        };
+        let start = Request::LoginStart { name: user(name), request: Bytes(request) };
         let (response, cost) = match self.ask(connection, start)? {
-            Reply::LoginChallenge {
-                response,
-                stretching,
-            } => (response, stretching),
+            Reply::LoginChallenge { response, stretching } => (response, stretching),
             other => panic!("{other:?}"),
         };
-        let Stretching {
-            memory_kib,
-            passes,
-            lanes,
-        } = cost;
+        let Stretching { memory_kib, passes, lanes } = cost;
         let job = Job::FinishLogin {
             state,
             password: Password::new(password.to_owned()),
@@ -229,9 +203,7 @@ impl World {
             Outcome::FinishLogin(Ok(done)) => done.finalization,
             _ => vec![7; 64],
         };
-        Ok(Request::LoginFinish {
-            finalization: Bytes(finalization),
-        })
+        Ok(Request::LoginFinish { finalization: Bytes(finalization) })
     }
 
     /// Both steps of a login.
@@ -261,9 +233,7 @@ impl World {
     ) -> Result<(), Refusal> {
         let (state, request) =
             ClientRegistration::start(&Password::new(new.to_owned()), &mut self.rng).unwrap();
-        let start = Request::PasswordStart {
-            request: Bytes(request),
-        };
+        let start = Request::PasswordStart { request: Bytes(request) };
         let response = match self.ask(person.connection, start)? {
             Reply::RegisterChallenge { response, .. } => response,
             other => panic!("{other:?}"),
@@ -271,10 +241,7 @@ impl World {
         let name = person.name.as_str();
         let (upload, export) = self.finish_registration(state, new, response, name);
         let wrapped_identity = self.wrap(&export, person);
-        let finish = Request::PasswordFinish {
-            upload,
-            wrapped_identity,
-        };
+        let finish = Request::PasswordFinish { upload, wrapped_identity };
         self.ask(person.connection, finish)?;
         person.password = new.to_owned();
         Ok(())
@@ -288,11 +255,7 @@ impl World {
 
     /// The request that opens a session after a login.
     pub(crate) fn open(&self, person: &Person, connection: ConnectionId) -> Request {
-        Request::Open {
-            device: person.device,
-            proof: self.proof(person, connection),
-            list: None,
-        }
+        Request::Open { device: person.device, proof: self.proof(person, connection), list: None }
     }
 
     /// The request that resumes the person's session.
@@ -316,8 +279,7 @@ impl World {
     /// Logs in with another device and adds it to the list.
     pub(crate) fn enrol(&mut self, person: &mut Person) -> Person {
         let connection = self.connect();
-        self.log_in(connection, person.name.as_str(), &person.password)
-            .unwrap();
+        self.log_in(connection, person.name.as_str(), &person.password).unwrap();
         let mut second = self.stranger_device(person);
         second.connection = connection;
         let list = person.next_list(|list| list.devices.push(second.entry()));
@@ -361,11 +323,7 @@ impl World {
         conversation: ConversationId,
         after: u64,
     ) -> Result<Fetched, Refusal> {
-        let request = Request::Fetch {
-            conversation,
-            after,
-            limit: 256,
-        };
+        let request = Request::Fetch { conversation, after, limit: 256 };
         match self.ask(person.connection, request)? {
             Reply::Fetched(fetched) => Ok(fetched),
             other => panic!("{other:?}"),
@@ -391,10 +349,7 @@ impl World {
 
     /// Makes a channel.
     pub(crate) fn create(&mut self, person: &Person, name: &str, access: Access) -> ConversationId {
-        let request = Request::CreateChannel {
-            name: channel(name),
-            access,
-        };
+        let request = Request::CreateChannel { name: channel(name), access };
         match self.ask(person.connection, request) {
             Ok(Reply::Conversation(summary)) => summary.conversation,
             other => panic!("{other:?}"),

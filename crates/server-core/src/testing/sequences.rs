@@ -77,23 +77,13 @@ impl Run {
     fn new() -> Self {
         let mut world = World::new();
         let people = PEOPLE.map(|name| world.person(name)).into();
-        Self {
-            world,
-            people,
-            acknowledged: Vec::new(),
-        }
+        Self { world, people, acknowledged: Vec::new() }
     }
 
     fn id(&self, place: usize) -> ConversationId {
-        let found = self
-            .world
-            .store
-            .inner
-            .conversation_by_name(&channel(CHANNELS[place]));
+        let found = self.world.store.inner.conversation_by_name(&channel(CHANNELS[place]));
         let nowhere = ConversationId::from_bytes([9; 16]);
-        found
-            .unwrap()
-            .map_or(nowhere, |conversation| conversation.id)
+        found.unwrap().map_or(nowhere, |conversation| conversation.id)
     }
 
     /// Everyone who can comes back.
@@ -116,25 +106,15 @@ impl Run {
             }
             Step::SubmitAs(place, whom) => self.people[whom].submit(self.id(place), &[200]),
             Step::SubmitInto(byte) => mira.submit(ConversationId::from_bytes([byte; 16]), &[201]),
-            Step::Fetch(place, after) => Request::Fetch {
-                conversation: self.id(place),
-                after,
-                limit: 3,
-            },
+            Step::Fetch(place, after) => {
+                Request::Fetch { conversation: self.id(place), after, limit: 3 }
+            }
             Step::Create(place, open) => Request::CreateChannel {
                 name: channel(CHANNELS[place]),
-                access: if open {
-                    Access::Open
-                } else {
-                    Access::Invitation
-                },
+                access: if open { Access::Open } else { Access::Invitation },
             },
-            Step::Join(place) => Request::Join {
-                name: channel(CHANNELS[place]),
-            },
-            Step::Leave(place) => Request::Leave {
-                conversation: self.id(place),
-            },
+            Step::Join(place) => Request::Join { name: channel(CHANNELS[place]) },
+            Step::Leave(place) => Request::Leave { conversation: self.id(place) },
             Step::Invite(place, whom) => Request::Invite {
                 conversation: self.id(place),
                 name: self.people[whom].name.clone(),
@@ -155,25 +135,8 @@ impl Run {
                 name: self.people[whom].name.clone(),
                 request: Bytes(vec![3; 96]),
             },
-            Step::JunkLogin => Request::LoginFinish {
-                finalization: Bytes(vec![3; 64]),
-            },
-            Step::Publish(good) => {
-                let newest = self.world.store.inner.newest_list(mira.account).unwrap();
-                let mut knowing = mira.clone();
-                knowing.list = newest.unwrap().signed;
-                let list = knowing.next_list(|list| {
-                    if !good {
-                        list.version += 1;
-                        list.revoked.push(RevokedEntry {
-                            device: DeviceId::from_bytes([1; 16]),
-                            auth: knowing.auth.public(),
-                            revoked_at: Timestamp(1),
-                        });
-                    }
-                });
-                Request::PublishList { list }
-            }
+            Step::JunkLogin => Request::LoginFinish { finalization: Bytes(vec![3; 64]) },
+            Step::Publish(good) => self.publish(&mira, good),
             Step::Enrol => Request::Open {
                 device: mira.device,
                 proof: Signature::from_bytes([0; 64]),
@@ -182,6 +145,24 @@ impl Run {
             Step::SignOut => Request::SignOut {},
         };
         (connection, request)
+    }
+
+    /// The next version of the device list, or one that skips a version.
+    fn publish(&self, mira: &Person, good: bool) -> Request {
+        let newest = self.world.store.inner.newest_list(mira.account).unwrap();
+        let mut knowing = mira.clone();
+        knowing.list = newest.unwrap().signed;
+        let list = knowing.next_list(|list| {
+            if !good {
+                list.version += 1;
+                list.revoked.push(RevokedEntry {
+                    device: DeviceId::from_bytes([1; 16]),
+                    auth: knowing.auth.public(),
+                    revoked_at: Timestamp(1),
+                });
+            }
+        });
+        Request::PublishList { list }
     }
 
     fn batch(&mut self, steps: &[(usize, Step)]) {
@@ -194,12 +175,7 @@ impl Run {
             assert!(self.world.trace() == before, "refusals left a trace");
         }
         for ((_, request), result) in batch.into_iter().zip(results) {
-            let Request::Submit {
-                conversation,
-                envelopes,
-                ..
-            } = request
-            else {
+            let Request::Submit { conversation, envelopes, .. } = request else {
                 continue;
             };
             if let Ok(Reply::Submitted { first, last, .. }) = result {
@@ -239,19 +215,11 @@ impl Run {
         for name in CHANNELS {
             let found = store.conversation_by_name(&channel(name)).unwrap();
             let Some(found) = found else { continue };
-            let page = store
-                .fetch(found.id, 0, u64::MAX, u32::MAX, usize::MAX)
-                .unwrap();
-            let mut end = Seen {
-                seq: 0,
-                chain: Envelope::chain_start(found.id),
-            };
+            let page = store.fetch(found.id, 0, u64::MAX, u32::MAX, usize::MAX).unwrap();
+            let mut end = Seen { seq: 0, chain: Envelope::chain_start(found.id) };
             for envelope in &page.envelopes {
                 assert_eq!(envelope.seq, end.seq + 1);
-                end = Seen {
-                    seq: envelope.seq,
-                    chain: envelope.chain_after(end.chain),
-                };
+                end = Seen { seq: envelope.seq, chain: envelope.chain_after(end.chain) };
             }
             assert_eq!(found.end, end);
             for (conversation, seq, reference) in &self.acknowledged {
