@@ -59,10 +59,7 @@ pub struct Client {
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = self.own.as_ref().map(|own| &own.name);
-        f.debug_struct("Client")
-            .field("name", &name)
-            .field("link", &self.link)
-            .finish()
+        f.debug_struct("Client").field("name", &name).field("link", &self.link).finish()
     }
 }
 
@@ -163,18 +160,12 @@ impl Client {
     /// Whether anything waits to be acknowledged.
     #[must_use]
     pub fn has_unsent(&self) -> bool {
-        self.conversations
-            .values()
-            .any(|conversation| !conversation.outbox.is_empty())
+        self.conversations.values().any(|conversation| !conversation.outbox.is_empty())
     }
 
     /// Takes what happened in, and says what to do.
     pub fn handle(&mut self, event: Event, now: Timestamp, rng: &mut dyn Randomness) -> Effects {
-        let mut step = Step {
-            now,
-            rng,
-            out: Gathered::default(),
-        };
+        let mut step = Step { now, rng, out: Gathered::default() };
         match event {
             Event::Connected => self.link = Link::Connected,
             Event::Disconnected => self.disconnected(&mut step),
@@ -213,11 +204,7 @@ impl Client {
             ServerEvent::Envelope(envelope) => self.heard(step, envelope),
             ServerEvent::Conversation(summary) => self.learn_conversation(step, summary),
             ServerEvent::Left { conversation } => self.left(step, conversation),
-            ServerEvent::Presence {
-                online,
-                offline,
-                more,
-            } => {
+            ServerEvent::Presence { online, offline, more } => {
                 if more {
                     self.ask(step, Request::Users { after: None }, Pending::Users(0));
                 }
@@ -236,13 +223,7 @@ impl Client {
     fn replied(&mut self, step: &mut Step<'_>, pending: Pending, reply: Reply) {
         match (pending, reply) {
             (Pending::Login, reply) => self.login_replied(step, reply),
-            (
-                Pending::Conversations,
-                Reply::Conversations {
-                    conversations,
-                    more,
-                },
-            ) => {
+            (Pending::Conversations, Reply::Conversations { conversations, more }) => {
                 self.conversations_listed(step, conversations, more);
             }
             (Pending::Fetch(id), Reply::Fetched(page)) => self.fetched(step, id, page),
@@ -334,19 +315,12 @@ impl Client {
     }
 
     pub(crate) fn need(&self) -> Need {
-        if self.own.is_some() {
-            Need::Password
-        } else {
-            Need::Account
-        }
+        if self.own.is_some() { Need::Password } else { Need::Account }
     }
 
     fn take_writes(&mut self) -> Vec<Write> {
         let dirty = std::mem::take(&mut self.dirty);
-        let write = |key| Write {
-            key,
-            value: records::write(self, key).map(Zeroizing::new),
-        };
+        let write = |key| Write { key, value: records::write(self, key).map(Zeroizing::new) };
         dirty.into_iter().map(write).collect()
     }
 }
@@ -357,10 +331,7 @@ impl Step<'_> {
     }
 
     pub(crate) fn warn(&mut self, conversation: Option<ConversationId>, warning: Warning) {
-        self.show(Show::Warning {
-            conversation,
-            warning,
-        });
+        self.show(Show::Warning { conversation, warning });
     }
 }
 

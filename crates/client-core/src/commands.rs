@@ -9,19 +9,8 @@ use portcullis_proto::{ConversationSummary, Request};
 impl Client {
     pub(crate) fn command(&mut self, step: &mut Step<'_>, command: Command) {
         match command {
-            Command::Register {
-                name,
-                password,
-                invite,
-            } => {
-                self.attempt(
-                    step,
-                    Goal::Register {
-                        name,
-                        password,
-                        invite,
-                    },
-                );
+            Command::Register { name, password, invite } => {
+                self.attempt(step, Goal::Register { name, password, invite });
             }
             Command::LogIn { name, password } => self.attempt(step, Goal::LogIn { name, password }),
             Command::Say { conversation, text } => self.say(step, conversation, text),
@@ -46,23 +35,16 @@ impl Client {
     fn command_online(&mut self, step: &mut Step<'_>, command: Command) {
         let (request, pending) = match command {
             Command::Join(name) => (Request::Join { name }, Pending::Enter("join this channel")),
-            Command::Create(name, access) => (
-                Request::CreateChannel { name, access },
-                Pending::Enter("make this channel"),
-            ),
+            Command::Create(name, access) => {
+                (Request::CreateChannel { name, access }, Pending::Enter("make this channel"))
+            }
             Command::Leave(conversation) => {
                 let done = "You have left.".to_owned();
-                (
-                    Request::Leave { conversation },
-                    Pending::Simple("leave", done),
-                )
+                (Request::Leave { conversation }, Pending::Simple("leave", done))
             }
             Command::Invite(conversation, name) => {
                 let done = format!("{name} may join.");
-                (
-                    Request::Invite { conversation, name },
-                    Pending::Simple("invite", done),
-                )
+                (Request::Invite { conversation, name }, Pending::Simple("invite", done))
             }
             Command::ListChannels => (Request::Channels { after: None }, Pending::Channels),
             Command::ListUsers => (Request::Users { after: None }, Pending::Users(0)),
@@ -70,10 +52,7 @@ impl Client {
                 let named = self.people.values().find(|person| person.name == name);
                 let known = named.and_then(|person| person.devices.as_ref());
                 let after_version = known.map_or(0, |list| list.list().version);
-                let request = Request::AccountByName {
-                    name: name.clone(),
-                    after_version,
-                };
+                let request = Request::AccountByName { name: name.clone(), after_version };
                 (request, Pending::SafetyNumber(name, after_version))
             }
             Command::RevokeDevice(device, password) => {
@@ -87,10 +66,7 @@ impl Client {
                     own.token = None;
                     self.touch(crate::Key::Account);
                 }
-                (
-                    Request::SignOut {},
-                    Pending::Simple("sign out", "Signed out.".to_owned()),
-                )
+                (Request::SignOut {}, Pending::Simple("sign out", "Signed out.".to_owned()))
             }
             // All others are dealt with before a session is asked for.
             _ => return,

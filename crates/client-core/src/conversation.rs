@@ -88,10 +88,7 @@ impl Conversation {
 
     /// The last place that was read, or the conversation's beginning.
     pub(crate) fn seen(&self) -> Seen {
-        self.read.unwrap_or_else(|| Seen {
-            seq: 0,
-            chain: Envelope::chain_start(self.id()),
-        })
+        self.read.unwrap_or_else(|| Seen { seq: 0, chain: Envelope::chain_start(self.id()) })
     }
 
     /// Goes on to a place.
@@ -113,9 +110,7 @@ impl Conversation {
         let at = usize::try_from(seq.checked_sub(first)?).ok()?;
         // Places are contiguous but where the account was not a member.
         let direct = self.chains.get(at).filter(|place| place.seq == seq);
-        direct
-            .or_else(|| self.chains.iter().find(|place| place.seq == seq))
-            .map(|p| p.chain)
+        direct.or_else(|| self.chains.iter().find(|place| place.seq == seq)).map(|p| p.chain)
     }
 
     /// The last number of a device that is known here. From the beginning on none is 0; later the

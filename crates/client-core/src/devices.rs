@@ -31,17 +31,10 @@ pub(crate) fn next_list(
     let mut list = before.list().clone();
     list.version += 1;
     list.previous = before.hash();
-    let gone = list
-        .devices
-        .iter()
-        .position(|entry| Some(entry.device) == removed);
+    let gone = list.devices.iter().position(|entry| Some(entry.device) == removed);
     if let Some(at) = gone {
         let DeviceEntry { device, auth, .. } = list.devices.remove(at);
-        list.revoked.push(RevokedEntry {
-            device,
-            auth,
-            revoked_at: now,
-        });
+        list.revoked.push(RevokedEntry { device, auth, revoked_at: now });
     }
     list.devices.extend(added);
     list
@@ -52,12 +45,7 @@ impl Client {
     pub(crate) fn entry(&self, step: &Step<'_>, device: DeviceId, key: &AuthKey) -> DeviceEntry {
         let name = self.config.device_name.clone();
         let auth: AuthPublic = key.public();
-        DeviceEntry {
-            device,
-            name,
-            auth,
-            added_at: step.now,
-        }
+        DeviceEntry { device, name, auth, added_at: step.now }
     }
 
     /// The list that the server shows at a login: signed, and no older than what is known.
@@ -158,21 +146,11 @@ impl Client {
         list: &DeviceList,
     ) {
         let Some(before) = before else { return };
-        let this = self
-            .own
-            .as_ref()
-            .and_then(|own| own.device.as_ref())
-            .map(|(id, _)| *id);
+        let this = self.own.as_ref().and_then(|own| own.device.as_ref()).map(|(id, _)| *id);
         for entry in &list.devices {
             if before.key_of(entry.device).is_none() && Some(entry.device) != this {
                 let device = entry.name.clone();
-                step.warn(
-                    None,
-                    Warning::DeviceAdded {
-                        name: name.clone(),
-                        device,
-                    },
-                );
+                step.warn(None, Warning::DeviceAdded { name: name.clone(), device });
             }
         }
         let gone = |entry: &&RevokedEntry| before.in_use(entry.device).is_some();
@@ -195,11 +173,7 @@ impl Client {
 
     /// Lists this account's devices.
     pub(crate) fn show_devices(&self, step: &mut Step<'_>) {
-        let this = self
-            .own
-            .as_ref()
-            .and_then(|own| own.device.as_ref())
-            .map(|(id, _)| *id);
+        let this = self.own.as_ref().and_then(|own| own.device.as_ref()).map(|(id, _)| *id);
         let list = self.own_list();
         let entries = list.iter().flat_map(|list| &list.list().devices);
         let view = |entry: &DeviceEntry| DeviceView {

@@ -69,11 +69,7 @@ impl Gathered {
         let persist = (!writes.is_empty()).then_some(Effect::Persist(writes));
         let mut effects: Effects = persist.into_iter().collect();
         effects.extend(self.sends.into_iter().map(Effect::Send));
-        effects.extend(
-            self.works
-                .into_iter()
-                .map(|(id, job)| Effect::Work(id, job)),
-        );
+        effects.extend(self.works.into_iter().map(|(id, job)| Effect::Work(id, job)));
         effects.extend(self.shows.into_iter().map(Effect::Show));
         effects.extend(self.disconnect.then_some(Effect::Disconnect));
         effects

@@ -28,11 +28,7 @@ enum Taken {
 impl Client {
     /// Asks for the account's conversations, from the first page.
     pub(crate) fn list_conversations(&mut self, step: &mut Step<'_>) {
-        self.ask(
-            step,
-            Request::Conversations { after: None },
-            Pending::Conversations,
-        );
+        self.ask(step, Request::Conversations { after: None }, Pending::Conversations);
     }
 
     pub(crate) fn conversations_listed(
@@ -42,9 +38,7 @@ impl Client {
         more: bool,
     ) {
         if let Some(last) = conversations.last().filter(|_| more) {
-            let request = Request::Conversations {
-                after: Some(last.conversation),
-            };
+            let request = Request::Conversations { after: Some(last.conversation) };
             self.ask(step, request, Pending::Conversations);
         }
         for summary in conversations {
@@ -59,10 +53,8 @@ impl Client {
         }
         let id = summary.conversation;
         let head = summary.head;
-        let conversation = self
-            .conversations
-            .entry(id)
-            .or_insert_with(|| Conversation::new(summary.clone()));
+        let conversation =
+            self.conversations.entry(id).or_insert_with(|| Conversation::new(summary.clone()));
         let seen = conversation.seen().seq;
         conversation.summary = summary;
         let view = conversation.view();
@@ -101,15 +93,7 @@ impl Client {
         let after = conversation.seen().seq.max(first);
         conversation.fetching = true;
         let limit = limits::FETCH_ENVELOPES;
-        self.ask(
-            step,
-            Request::Fetch {
-                conversation: id,
-                after,
-                limit,
-            },
-            Pending::Fetch(id),
-        );
+        self.ask(step, Request::Fetch { conversation: id, after, limit }, Pending::Fetch(id));
     }
 
     /// A page came.
@@ -146,17 +130,11 @@ impl Client {
             Some(read) => {
                 // Numbers that were given in between can't be told from missing ones.
                 conversation.base = base.seq;
-                let numbered: Vec<_> = std::mem::take(&mut conversation.numbers)
-                    .into_keys()
-                    .collect();
+                let numbered: Vec<_> =
+                    std::mem::take(&mut conversation.numbers).into_keys().collect();
                 conversation.move_to(base);
-                numbered
-                    .into_iter()
-                    .for_each(|device| self.touch(Key::Number(id, device)));
-                let warning = Warning::Skipped {
-                    from: read.seq + 1,
-                    to: base.seq,
-                };
+                numbered.into_iter().for_each(|device| self.touch(Key::Number(id, device)));
+                let warning = Warning::Skipped { from: read.seq + 1, to: base.seq };
                 return step.warn(Some(id), warning);
             }
         }
@@ -201,10 +179,7 @@ impl Client {
             }
         }
         if refusal.code != Code::NotFound {
-            step.show(Show::Refused {
-                what: "read this conversation",
-                refusal,
-            });
+            step.show(Show::Refused { what: "read this conversation", refusal });
         }
     }
 
@@ -237,10 +212,7 @@ impl Client {
         let Some(conversation) = self.conversations.get(&envelope.conversation) else {
             return;
         };
-        let before = envelope
-            .seq
-            .checked_sub(1)
-            .and_then(|seq| conversation.chain_at(seq));
+        let before = envelope.seq.checked_sub(1).and_then(|seq| conversation.chain_at(seq));
         let (Some(before), Some(after)) = (before, conversation.chain_at(envelope.seq)) else {
             return;
         };
@@ -299,10 +271,7 @@ impl Client {
             }
         }
         if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.move_to(Seen {
-                seq: envelope.seq,
-                chain,
-            });
+            conversation.move_to(Seen { seq: envelope.seq, chain });
         }
         Taken::Read
     }
@@ -320,38 +289,21 @@ impl Client {
         match (self.defences.accept_number)(last, received.place().n) {
             Numbered::Next => {}
             Numbered::Gap(count) => {
-                step.warn(
-                    Some(id),
-                    Warning::Missing {
-                        author: author.clone(),
-                        count,
-                    },
-                );
+                step.warn(Some(id), Warning::Missing { author: author.clone(), count });
             }
             Numbered::Replay => return step.warn(Some(id), Warning::Replayed { author }),
         }
-        conversation
-            .numbers
-            .insert(envelope.device, received.place().n);
+        conversation.numbers.insert(envelope.device, received.place().n);
         let here = conversation.chain_at(content.after.seq);
         self.touch(Key::Number(id, envelope.device));
         if !(self.defences.same_log)(here, content.after, envelope.seq) {
             let at = content.after.seq;
-            step.warn(
-                Some(id),
-                Warning::Forked {
-                    author: author.clone(),
-                    at,
-                },
-            );
+            step.warn(Some(id), Warning::Forked { author: author.clone(), at });
         }
         let message = self.message(envelope, content, author);
         let unread = message.identity != IdentityState::Own;
         let value = Zeroizing::new(records::write_message(&message));
-        step.out.messages.push(Write {
-            key: Key::Message(id, envelope.seq),
-            value: Some(value),
-        });
+        step.out.messages.push(Write { key: Key::Message(id, envelope.seq), value: Some(value) });
         if let Some(conversation) = self.conversations.get_mut(&id) {
             conversation.unread += u64::from(unread);
         }
@@ -368,11 +320,7 @@ impl Client {
             Kind::Text(text) => (Some(text.clone()), None),
             Kind::Unknown(name) => (None, Some(name.clone())),
         };
-        let device = self
-            .own
-            .as_ref()
-            .and_then(|own| own.device.as_ref())
-            .map(|(id, _)| *id);
+        let device = self.own.as_ref().and_then(|own| own.device.as_ref()).map(|(id, _)| *id);
         Message {
             conversation: envelope.conversation,
             seq: envelope.seq,
@@ -389,7 +337,6 @@ impl Client {
     }
 
     fn author(&self, envelope: &Envelope) -> portcullis_proto::UserName {
-        self.name_of(envelope.account)
-            .unwrap_or_else(crate::people::nobody)
+        self.name_of(envelope.account).unwrap_or_else(crate::people::nobody)
     }
 }

@@ -1,19 +1,21 @@
 //! From a connection to an open session: by registration, by password, or by an earlier token; and the
 //! confirmation of a password within a session.
 
+mod enrol;
+
+use self::enrol::prove;
 use crate::client::{Client, Pending, Step};
 use crate::effect::Key;
 use crate::event::JobId;
 use crate::limits;
-use crate::records::{Own, Registering};
+use crate::records::Registering;
 use crate::show::{Show, Warning};
 use portcullis_crypto::{
-    AuthKey, ClientLogin, ClientRegistration, ExportKey, Hash, IdentityKey, Job, LoggedIn, Outcome,
-    Password, Purpose, Registered, Secret, Stretch, WrappedIdentity,
+    ClientLogin, ClientRegistration, ExportKey, Hash, Job, LoggedIn, Outcome, Password, Secret,
+    Stretch,
 };
 use portcullis_proto::{
-    AccountId, Bytes, Code, DeviceId, LoggedIn as Proven, Opened, Refusal, Reply, Request,
-    Stretching, UserName, session_proof,
+    AccountId, Bytes, Code, DeviceId, Refusal, Reply, Request, Stretching, UserName,
 };
 
 /// How far the connection has come.
@@ -41,18 +43,11 @@ pub(crate) struct Attempt {
 #[derive(Debug)]
 pub(crate) enum Goal {
     /// A new account.
-    Register {
-        name: UserName,
-        password: Password,
-        invite: Option<String>,
-    },
+    Register { name: UserName, password: Password, invite: Option<String> },
     /// A session.
     LogIn { name: UserName, password: Password },
     /// To take a device out.
-    Revoke {
-        device: DeviceId,
-        password: Password,
-    },
+    Revoke { device: DeviceId, password: Password },
     /// To change the password.
     Change { old: Password, new: Password },
 }
@@ -99,11 +94,7 @@ impl Goal {
 impl Client {
     /// Begins an attempt, now or as soon as there is a connection.
     pub(crate) fn attempt(&mut self, step: &mut Step<'_>, goal: Goal) {
-        self.attempt = Some(Attempt {
-            goal,
-            stage: Stage::Waiting,
-            tries: 0,
-        });
+        self.attempt = Some(Attempt { goal, stage: Stage::Waiting, tries: 0 });
         match self.link {
             Link::Greeted(_) | Link::Open => self.advance(step),
             Link::Offline | Link::Connected => step.show(Show::Progress("connecting")),
@@ -116,15 +107,8 @@ impl Client {
         if let (Some(own), Some(password)) = (&self.own, &self.password)
             && self.attempt.is_none()
         {
-            let goal = Goal::LogIn {
-                name: own.name.clone(),
-                password: password.clone(),
-            };
-            self.attempt = Some(Attempt {
-                goal,
-                stage: Stage::Waiting,
-                tries: 0,
-            });
+            let goal = Goal::LogIn { name: own.name.clone(), password: password.clone() };
+            self.attempt = Some(Attempt { goal, stage: Stage::Waiting, tries: 0 });
         }
         if self.attempt.is_some() {
             self.advance(step);
@@ -144,9 +128,7 @@ impl Client {
     }
 
     fn can_resume(&self) -> bool {
-        self.own
-            .as_ref()
-            .is_some_and(|own| own.token.is_some() && own.device.is_some())
+        self.own.as_ref().is_some_and(|own| own.token.is_some() && own.device.is_some())
     }
 
     fn resume(&mut self, step: &mut Step<'_>) {
@@ -157,25 +139,13 @@ impl Client {
             return;
         };
         let proof = prove(key, *nonce, own.account, *device);
-        let request = Request::Resume {
-            token: Bytes(token.clone()),
-            device: *device,
-            proof,
-        };
+        let request = Request::Resume { token: Bytes(token.clone()), device: *device, proof };
         self.stage(Stage::Resuming);
         self.ask(step, request, Pending::Login);
     }
 
     fn ask_registration(&mut self, step: &mut Step<'_>) {
-        let Some(Attempt {
-            goal:
-                Goal::Register {
-                    name,
-                    password,
-                    invite,
-                },
-            ..
-        }) = &self.attempt
+        let Some(Attempt { goal: Goal::Register { name, password, invite }, .. }) = &self.attempt
         else {
             return;
         };
@@ -183,11 +153,7 @@ impl Client {
             return self.give_up(step, too_long());
         };
         let (name, invite) = (name.clone(), invite.clone());
-        let request = Request::RegisterStart {
-            name,
-            invite,
-            request: Bytes(request),
-        };
+        let request = Request::RegisterStart { name, invite, request: Bytes(request) };
         self.stage(Stage::RegisterAsked(state));
         self.ask(step, request, Pending::Login);
     }
@@ -201,10 +167,7 @@ impl Client {
             return self.give_up(step, too_long());
         };
         self.stage(Stage::LoginAsked(state));
-        let request = Request::LoginStart {
-            name,
-            request: Bytes(request),
-        };
+        let request = Request::LoginStart { name, request: Bytes(request) };
         self.ask(step, request, Pending::Login);
     }
 
@@ -223,21 +186,11 @@ impl Client {
         match (stage, reply) {
             (
                 Stage::RegisterAsked(state),
-                Reply::RegisterChallenge {
-                    account,
-                    response,
-                    stretching,
-                },
+                Reply::RegisterChallenge { account, response, stretching },
             ) => {
                 self.stretch_registration(step, state, account, &response, stretching);
             }
-            (
-                Stage::LoginAsked(state),
-                Reply::LoginChallenge {
-                    response,
-                    stretching,
-                },
-            ) => {
+            (Stage::LoginAsked(state), Reply::LoginChallenge { response, stretching }) => {
                 self.stretch_login(step, state, &response, stretching);
             }
             (Stage::LoginSent(export), Reply::LoggedIn(proven)) => {
@@ -247,11 +200,7 @@ impl Client {
                 self.opened(step, opened);
             }
             (Stage::ChangeSent, Reply::Done) => {
-                if let Some(Attempt {
-                    goal: Goal::Change { new, .. },
-                    ..
-                }) = self.attempt.take()
-                {
+                if let Some(Attempt { goal: Goal::Change { new, .. }, .. }) = self.attempt.take() {
                     self.password = Some(new);
                 }
                 step.show(Show::PasswordChanged);
@@ -308,23 +257,12 @@ impl Client {
         let (Some(Registering { invite }), Code::LoginFailed) = (begun, refusal.code) else {
             return false;
         };
-        let Some(Attempt {
-            goal: Goal::LogIn { name, password },
-            ..
-        }) = self.attempt.take()
-        else {
+        let Some(Attempt { goal: Goal::LogIn { name, password }, .. }) = self.attempt.take() else {
             return false;
         };
         self.own = None;
         self.touch(Key::Account);
-        self.attempt(
-            step,
-            Goal::Register {
-                name,
-                password,
-                invite,
-            },
-        );
+        self.attempt(step, Goal::Register { name, password, invite });
         true
     }
 
@@ -365,14 +303,7 @@ impl Client {
         };
         let (response, name) = (response.0.clone(), name.as_str().to_owned());
         let seed = Secret::random(step.rng);
-        let job = Job::FinishRegistration {
-            state,
-            password,
-            response,
-            name,
-            stretch,
-            seed,
-        };
+        let job = Job::FinishRegistration { state, password, response, name, stretch, seed };
         let job = self.work(step, job);
         step.show(Show::Progress("protecting the password"));
         self.stage(Stage::RegisterWork(job, account));
@@ -395,14 +326,7 @@ impl Client {
         let password = attempt.goal.password().clone();
         let (response, name) = (response.0.clone(), name.as_str().to_owned());
         let seed = Secret::random(step.rng);
-        let job = Job::FinishLogin {
-            state,
-            password,
-            response,
-            name,
-            stretch,
-            seed,
-        };
+        let job = Job::FinishLogin { state, password, response, name, stretch, seed };
         let job = self.work(step, job);
         step.show(Show::Progress("checking the password"));
         self.stage(Stage::LoginWork(job));
@@ -431,14 +355,8 @@ impl Client {
             }
             (Some(Stage::LoginWork(job)), Outcome::FinishLogin(result)) if job == id => {
                 match result {
-                    Ok(LoggedIn {
-                        finalization,
-                        export,
-                        ..
-                    }) => {
-                        let request = Request::LoginFinish {
-                            finalization: Bytes(finalization),
-                        };
+                    Ok(LoggedIn { finalization, export, .. }) => {
+                        let request = Request::LoginFinish { finalization: Bytes(finalization) };
                         self.stage(Stage::LoginSent(export));
                         self.ask(step, request, Pending::Login);
                     }
@@ -457,202 +375,6 @@ impl Client {
         }
     }
 
-    fn send_registration(
-        &mut self,
-        step: &mut Step<'_>,
-        account: AccountId,
-        registered: Registered,
-    ) {
-        if let Some(Attempt {
-            goal: Goal::Change { .. },
-            ..
-        }) = &self.attempt
-        {
-            return self.send_change(step, account, registered);
-        }
-        let Link::Greeted(nonce) = self.link else {
-            return;
-        };
-        let Some(Attempt {
-            goal:
-                Goal::Register {
-                    name,
-                    password,
-                    invite,
-                },
-            ..
-        }) = &self.attempt
-        else {
-            return;
-        };
-        self.password = Some(password.clone());
-        let identity = IdentityKey::generate(step.rng);
-        let (device, key) = (DeviceId::random(step.rng), AuthKey::generate(step.rng));
-        let entry = self.entry(step, device, &key);
-        let list = crate::devices::first_list(account, entry).sign(&identity);
-        let wrapped = registered
-            .export
-            .wrap_identity(step.rng, &identity, account.as_bytes());
-        let proof = prove(&key, nonce, account, device);
-        self.own = Some(Own {
-            account,
-            name: name.clone(),
-            identity: identity.public(),
-            device: Some((device, key)),
-            list: Some(list.clone()),
-            token: None,
-            acknowledged: 0,
-            retired: None,
-            registering: Some(Registering {
-                invite: invite.clone(),
-            }),
-        });
-        self.touch(Key::Account);
-        let request = Request::RegisterFinish {
-            upload: Bytes(registered.upload),
-            identity: identity.public(),
-            wrapped_identity: Bytes(wrapped.as_bytes().to_vec()),
-            list,
-            device,
-            proof,
-        };
-        self.stage(Stage::RegisterSent);
-        self.ask(step, request, Pending::Login);
-    }
-
-    /// The server has accepted the password: opens the session, or does what it was confirmed for.
-    fn password_proven(&mut self, step: &mut Step<'_>, export: &ExportKey, proven: Proven) {
-        let wrapped = WrappedIdentity::from_bytes(proven.wrapped_identity.as_slice());
-        let identity = wrapped.and_then(|w| export.unwrap_identity(&w, proven.account.as_bytes()));
-        let identity = identity.ok().filter(|key| key.public() == proven.identity);
-        let known = self.own.as_ref().map(|own| (own.account, own.identity));
-        let same = known.is_none_or(|known| known == (proven.account, proven.identity));
-        let Some(identity) = identity.filter(|_| same) else {
-            let name = self.attempt_name();
-            self.attempt = None;
-            if let Some(name) = name {
-                step.warn(None, Warning::IdentityChanged { name });
-            }
-            step.out.disconnect = true;
-            return;
-        };
-        match self.attempt.as_ref().map(|attempt| &attempt.goal) {
-            Some(Goal::Change { new, .. }) => {
-                let Ok((state, request)) = ClientRegistration::start(new, step.rng) else {
-                    return self.give_up(step, too_long());
-                };
-                self.confirmed = Some(identity);
-                self.stage(Stage::RegisterAsked(state));
-                let request = Request::PasswordStart {
-                    request: Bytes(request),
-                };
-                self.ask(step, request, Pending::Login);
-            }
-            Some(Goal::Revoke { device, .. }) => {
-                let device = *device;
-                self.publish_without(step, &identity, device, &proven.list);
-            }
-            Some(Goal::LogIn { name, password }) => {
-                let (name, password) = (name.clone(), password.clone());
-                self.password = Some(password);
-                self.open_as_device(step, &identity, name, &proven);
-            }
-            Some(Goal::Register { .. }) | None => {}
-        }
-    }
-
-    /// Opens the session as this device, or as a new one with the next version of the list.
-    fn open_as_device(
-        &mut self,
-        step: &mut Step<'_>,
-        identity: &IdentityKey,
-        name: UserName,
-        proven: &Proven,
-    ) {
-        let Link::Greeted(nonce) = self.link else {
-            return;
-        };
-        let account = proven.account;
-        let Some(list) = self.check_own_list(step, &name, proven) else {
-            return;
-        };
-        let known = self.own.as_ref().and_then(|own| own.device.as_ref());
-        let known = known.filter(|(device, _)| list.list().in_use(*device).is_some());
-        let (device, key, next) = match known {
-            Some((device, key)) => (*device, key.clone(), None),
-            None => {
-                let (device, key) = (DeviceId::random(step.rng), AuthKey::generate(step.rng));
-                let entry = self.entry(step, device, &key);
-                let retired = self.own.as_ref().and_then(|own| own.retired);
-                let next = crate::devices::next_list(&list, Some(entry), retired, step.now);
-                (device, key, Some(next.sign(identity)))
-            }
-        };
-        let proof = prove(&key, nonce, account, device);
-        let acknowledged = self.own.as_ref().map_or(0, |own| own.acknowledged);
-        let retired = self.own.as_ref().and_then(|own| own.retired);
-        self.own = Some(Own {
-            account,
-            name,
-            identity: proven.identity,
-            device: Some((device, key)),
-            // The next version is known only once the server has taken it.
-            list: Some(proven.list.clone()),
-            token: None,
-            acknowledged: if next.is_some() { 0 } else { acknowledged },
-            retired,
-            registering: None,
-        });
-        self.touch(Key::Account);
-        self.stage(Stage::Opening);
-        self.ask(
-            step,
-            Request::Open {
-                device,
-                proof,
-                list: next,
-            },
-            Pending::Login,
-        );
-    }
-
-    fn opened(&mut self, step: &mut Step<'_>, opened: Opened) {
-        if let Some(Attempt {
-            goal: Goal::LogIn { password, .. },
-            ..
-        }) = self.attempt.take()
-        {
-            self.password = Some(password);
-        }
-        let Some(own) = &mut self.own else { return };
-        if opened.account != own.account || own.device.as_ref().map(|d| d.0) != Some(opened.device)
-        {
-            step.warn(None, Warning::Nonsense);
-            step.out.disconnect = true;
-            return;
-        }
-        if let Some(token) = opened.token {
-            own.token = Some(token.0);
-        }
-        let waiting: u64 = self
-            .conversations
-            .values()
-            .map(|c| c.outbox.len() as u64)
-            .sum();
-        if (self.defences.is_restored)(opened.submitted, own.acknowledged, waiting) {
-            return self.retire(step);
-        }
-        own.retired = None;
-        own.registering = None;
-        let (name, device) = (own.name.clone(), opened.device);
-        self.touch(Key::Account);
-        self.link = Link::Open;
-        step.show(Show::Online { name, device });
-        self.own_list_announced(step, opened.list_version);
-        self.list_conversations(step);
-        self.flush_all(step);
-    }
-
     /// The connection is gone: a login begins anew with the next one, and so does a registration that
     /// was not stored; what needed an open session has failed.
     pub(crate) fn attempt_interrupted(&mut self, step: &mut Step<'_>) {
@@ -663,10 +385,7 @@ impl Client {
         match (&attempt.goal, stage) {
             // It may have been stored: a login will tell.
             (Goal::Register { name, password, .. }, Stage::RegisterSent) => {
-                attempt.goal = Goal::LogIn {
-                    name: name.clone(),
-                    password: password.clone(),
-                };
+                attempt.goal = Goal::LogIn { name: name.clone(), password: password.clone() };
             }
             (Goal::Register { .. } | Goal::LogIn { .. }, _) => {}
             (Goal::Revoke { .. } | Goal::Change { .. }, _) => {
@@ -689,33 +408,6 @@ impl Client {
         let attempt = self.attempt.as_mut()?;
         Some(std::mem::replace(&mut attempt.stage, Stage::Waiting))
     }
-
-    fn send_change(&mut self, step: &mut Step<'_>, account: AccountId, registered: Registered) {
-        let Some(identity) = self.confirmed.take() else {
-            return;
-        };
-        let wrapped = registered
-            .export
-            .wrap_identity(step.rng, &identity, account.as_bytes());
-        let request = Request::PasswordFinish {
-            upload: Bytes(registered.upload),
-            wrapped_identity: Bytes(wrapped.as_bytes().to_vec()),
-        };
-        self.stage(Stage::ChangeSent);
-        self.ask(step, request, Pending::Login);
-    }
-}
-
-fn prove(
-    key: &AuthKey,
-    nonce: Hash,
-    account: AccountId,
-    device: DeviceId,
-) -> portcullis_crypto::Signature {
-    key.sign(
-        Purpose::SessionProof,
-        &session_proof(nonce, account, device),
-    )
 }
 
 fn too_long() -> Refusal {

@@ -36,29 +36,14 @@ impl Client {
             refs: Vec::new(),
             sent_at: step.now,
             after: conversation.seen(),
-            place: Some(Place {
-                conversation: id,
-                account,
-                device: *device,
-                n,
-            }),
+            place: Some(Place { conversation: id, account, device: *device, n }),
         };
         let body = SignedContent::sign(&content, key).to_body().0;
         let at = step.now;
-        let outgoing = Outgoing {
-            id: id_of_message,
-            text: text.clone(),
-            at,
-            body,
-        };
+        let outgoing = Outgoing { id: id_of_message, text: text.clone(), at, body };
         conversation.outbox.push_back(outgoing);
         self.touch(Key::Outbox(id));
-        step.show(Show::Pending {
-            conversation: id,
-            id: id_of_message,
-            text,
-            at,
-        });
+        step.show(Show::Pending { conversation: id, id: id_of_message, text, at });
         self.flush(step, id);
     }
 
@@ -88,11 +73,7 @@ impl Client {
             return;
         }
         conversation.retry_at = None;
-        let most = if conversation.careful > 0 {
-            1
-        } else {
-            wire::SUBMIT_ENVELOPES
-        };
+        let most = if conversation.careful > 0 { 1 } else { wire::SUBMIT_ENVELOPES };
         let mut bytes = 0;
         let fits = |outgoing: &&Outgoing| {
             bytes += outgoing.body.len();
@@ -107,12 +88,7 @@ impl Client {
         let sent = envelopes.iter().map(|draft| draft.reference).collect();
         conversation.in_flight = true;
         let epoch = conversation.summary.epoch;
-        let request = Request::Submit {
-            conversation: id,
-            epoch,
-            device,
-            envelopes,
-        };
+        let request = Request::Submit { conversation: id, epoch, device, envelopes };
         self.ask(step, request, Pending::Submit(id, sent));
     }
 
@@ -135,18 +111,9 @@ impl Client {
 
     /// An own message stands in the log: that is as good as an answer.
     pub(crate) fn acknowledge_seen(&mut self, step: &mut Step<'_>, envelope: &Envelope) {
-        let own = self
-            .own
-            .as_ref()
-            .and_then(|own| own.device.as_ref())
-            .map(|(id, _)| *id);
+        let own = self.own.as_ref().and_then(|own| own.device.as_ref()).map(|(id, _)| *id);
         if own == Some(envelope.device) {
-            self.acknowledged(
-                step,
-                envelope.conversation,
-                envelope.reference,
-                envelope.seq,
-            );
+            self.acknowledged(step, envelope.conversation, envelope.reference, envelope.seq);
         }
     }
 
@@ -172,11 +139,7 @@ impl Client {
         self.touch(Key::Account);
         self.touch(Key::Outbox(conversation));
         self.touch(Key::Conversation(conversation));
-        step.show(Show::Sent {
-            conversation,
-            id,
-            seq,
-        });
+        step.show(Show::Sent { conversation, id, seq });
     }
 
     /// A submit was refused: later it is made again, or all that waits has failed.
@@ -211,12 +174,7 @@ impl Client {
             conversation.own_number = 0;
             touched.extend([Key::Conversation(id), Key::Outbox(id)]);
             for outgoing in std::mem::take(&mut conversation.outbox) {
-                fail(
-                    step,
-                    id,
-                    outgoing.id,
-                    "this home was restored; it may have been sent before",
-                );
+                fail(step, id, outgoing.id, "this home was restored; it may have been sent before");
             }
         }
         touched.into_iter().for_each(|key| self.touch(key));
@@ -240,9 +198,5 @@ fn may_say(conversation: &Conversation, text: &str) -> Result<(), &'static str> 
 }
 
 fn fail(step: &mut Step<'_>, conversation: ConversationId, id: Reference, reason: &str) {
-    step.show(Show::Failed {
-        conversation,
-        id,
-        reason: reason.to_owned(),
-    });
+    step.show(Show::Failed { conversation, id, reason: reason.to_owned() });
 }

@@ -46,13 +46,7 @@ impl Client {
     pub(crate) fn device_key(&self, account: AccountId, device: DeviceId) -> Option<AuthPublic> {
         match &self.own {
             Some(own) if own.account == account => self.own_list()?.list().key_of(device),
-            _ => self
-                .people
-                .get(&account)?
-                .devices
-                .as_ref()?
-                .list()
-                .key_of(device),
+            _ => self.people.get(&account)?.devices.as_ref()?.list().key_of(device),
         }
     }
 
@@ -68,10 +62,7 @@ impl Client {
     pub(crate) fn identity_of(&self, account: AccountId) -> IdentityState {
         match &self.own {
             Some(own) if own.account == account => IdentityState::Own,
-            _ => self
-                .people
-                .get(&account)
-                .map_or(IdentityState::NotVerified, Person::state),
+            _ => self.people.get(&account).map_or(IdentityState::NotVerified, Person::state),
         }
     }
 
@@ -86,10 +77,7 @@ impl Client {
         } else if self.own.as_ref().is_some_and(|own| own.account == account) {
             after_version = self.own_list().map_or(0, |list| list.list().version);
         }
-        let request = Request::AccountById {
-            account,
-            after_version,
-        };
+        let request = Request::AccountById { account, after_version };
         self.ask(step, request, Pending::Account(account, after_version));
     }
 
@@ -169,15 +157,8 @@ impl Client {
     /// What this device holds fast about the account of a card, by its id and by its name.
     fn pinned(&self, card: &AccountCard) -> Pinned {
         let by_id = self.people.get(&card.account);
-        let mut named = self
-            .people
-            .iter()
-            .filter(|(_, person)| person.name == card.name);
-        let own = self
-            .own
-            .as_ref()
-            .filter(|own| own.name == card.name)
-            .map(|own| own.account);
+        let mut named = self.people.iter().filter(|(_, person)| person.name == card.name);
+        let own = self.own.as_ref().filter(|own| own.name == card.name).map(|own| own.account);
         Pinned {
             by_id: by_id.map(|person| (person.name.clone(), person.identity)),
             by_name: own.or_else(|| named.next().map(|(id, _)| *id)),
@@ -227,9 +208,7 @@ impl Client {
         signed: &SignedList,
     ) -> Result<Option<ListRecord>, Warning> {
         let name = || name.clone();
-        let version = signed
-            .open(account, identity)
-            .map(|list| list.list().version);
+        let version = signed.open(account, identity).map(|list| list.list().version);
         let seen = known.map_or(0, |list| list.list().version);
         if version.is_ok_and(|version| version > after && version <= seen) {
             return Ok(None);
@@ -254,19 +233,12 @@ impl Client {
             (&own.identity, own.account.as_bytes()),
             (&identity, account.as_bytes()),
         );
-        step.show(Show::SafetyNumber {
-            name: name.clone(),
-            number,
-            state: person.state(),
-        });
+        step.show(Show::SafetyNumber { name: name.clone(), number, state: person.state() });
     }
 
     /// The person has compared the safety number.
     pub(crate) fn mark_verified(&mut self, step: &mut Step<'_>, name: &UserName) {
-        let named = self
-            .people
-            .iter_mut()
-            .find(|(_, person)| person.name == *name);
+        let named = self.people.iter_mut().find(|(_, person)| person.name == *name);
         match named {
             Some((account, person)) if person.changed.is_none() => {
                 person.verified = true;
@@ -275,26 +247,17 @@ impl Client {
                 step.show(Show::Done(format!("{name} is verified.")));
             }
             Some(_) => step.warn(None, Warning::IdentityChanged { name: name.clone() }),
-            None => step.show(Show::Done(format!(
-                "Look at the number first: /verify {name}"
-            ))),
+            None => step.show(Show::Done(format!("Look at the number first: /verify {name}"))),
         }
     }
 
     /// The person takes the key that was shown last for theirs.
     pub(crate) fn accept_identity(&mut self, step: &mut Step<'_>, name: &UserName) {
-        let named = self
-            .people
-            .iter()
-            .find(|(_, p)| p.name == *name && p.changed.is_some());
+        let named = self.people.iter().find(|(_, p)| p.name == *name && p.changed.is_some());
         let Some((old, account, identity)) = named.and_then(|(old, person)| {
-            person
-                .changed
-                .map(|(account, identity)| (*old, account, identity))
+            person.changed.map(|(account, identity)| (*old, account, identity))
         }) else {
-            return step.show(Show::Done(format!(
-                "{name} has shown no other identity key."
-            )));
+            return step.show(Show::Done(format!("{name} has shown no other identity key.")));
         };
         self.people.remove(&old);
         self.touch(Key::Person(old));
@@ -312,9 +275,7 @@ impl Client {
         );
         self.touch(Key::Person(account));
         self.ask_account(step, account);
-        step.show(Show::Done(format!(
-            "The new identity key of {name} is accepted, not verified."
-        )));
+        step.show(Show::Done(format!("The new identity key of {name} is accepted, not verified.")));
     }
 
     /// A page of users came.
@@ -327,9 +288,7 @@ impl Client {
     ) {
         let more = more && page + 1 < crate::limits::PAGES;
         if let Some(last) = users.last().filter(|_| more) {
-            let request = Request::Users {
-                after: Some(last.name.clone()),
-            };
+            let request = Request::Users { after: Some(last.name.clone()) };
             self.ask(step, request, Pending::Users(page + 1));
         }
         let view = |user: UserCard| PersonView {
@@ -338,11 +297,7 @@ impl Client {
             name: user.name,
         };
         let people = users.into_iter().map(view).collect();
-        step.show(Show::People {
-            people,
-            first: page == 0,
-            more,
-        });
+        step.show(Show::People { people, first: page == 0, more });
     }
 
     fn known_identity(&self, account: AccountId) -> Option<IdentityState> {

@@ -133,28 +133,16 @@ struct Versioned<T> {
 pub(crate) fn write(client: &Client, key: Key) -> Option<Vec<u8>> {
     match key {
         Key::Account => client.own.as_ref().map(|own| to_bytes(own_record(own))),
-        Key::Person(id) => client
-            .people
-            .get(&id)
-            .map(|person| to_bytes(person_record(person))),
-        Key::Conversation(id) => client
-            .conversations
-            .get(&id)
-            .map(|c| to_bytes(conversation_record(c))),
+        Key::Person(id) => client.people.get(&id).map(|person| to_bytes(person_record(person))),
+        Key::Conversation(id) => {
+            client.conversations.get(&id).map(|c| to_bytes(conversation_record(c)))
+        }
         Key::Number(id, device) => {
-            let numbers = client
-                .conversations
-                .get(&id)
-                .map(|conversation| &conversation.numbers);
-            numbers
-                .and_then(|numbers| numbers.get(&device))
-                .map(to_bytes)
+            let numbers = client.conversations.get(&id).map(|conversation| &conversation.numbers);
+            numbers.and_then(|numbers| numbers.get(&device)).map(to_bytes)
         }
         Key::Outbox(id) => {
-            let outbox = client
-                .conversations
-                .get(&id)
-                .map(|conversation| &conversation.outbox);
+            let outbox = client.conversations.get(&id).map(|conversation| &conversation.outbox);
             let waiting = outbox.filter(|outbox| !outbox.is_empty());
             waiting.map(|outbox| to_bytes(outbox.iter().map(outgoing_record).collect::<Vec<_>>()))
         }
@@ -176,10 +164,8 @@ pub(crate) fn read(client: &mut Client, key: Key, value: &[u8]) -> Result<(), Ba
         }
         Key::Conversation(id) => {
             let record: ConversationRecord = from_bytes(value).ok_or_else(bad)?;
-            let conversation = client
-                .conversations
-                .entry(id)
-                .or_insert_with(|| Conversation::new(record.summary));
+            let conversation =
+                client.conversations.entry(id).or_insert_with(|| Conversation::new(record.summary));
             conversation.base = record.base;
             conversation.read = record.read;
             conversation.chains = record.chains.into();
@@ -246,17 +232,11 @@ const IDENTITY_NAMES: [(IdentityState, &str); 4] = [
 ];
 
 fn identity_name(state: IdentityState) -> &'static str {
-    IDENTITY_NAMES
-        .iter()
-        .find(|(known, _)| *known == state)
-        .map_or("", |(_, name)| name)
+    IDENTITY_NAMES.iter().find(|(known, _)| *known == state).map_or("", |(_, name)| name)
 }
 
 fn identity_state(name: &str) -> Option<IdentityState> {
-    IDENTITY_NAMES
-        .iter()
-        .find(|(_, known)| *known == name)
-        .map(|(state, _)| *state)
+    IDENTITY_NAMES.iter().find(|(_, known)| *known == name).map(|(state, _)| *state)
 }
 
 fn own_record(own: &Own) -> OwnRecord {
@@ -277,10 +257,9 @@ fn own_record(own: &Own) -> OwnRecord {
 fn own(record: OwnRecord) -> Option<Own> {
     let device = match record.device {
         None => None,
-        Some((id, secret)) => Some((
-            id,
-            AuthKey::from_secret(&Secret::from_slice(secret.as_slice())?),
-        )),
+        Some((id, secret)) => {
+            Some((id, AuthKey::from_secret(&Secret::from_slice(secret.as_slice())?)))
+        }
     };
     Some(Own {
         account: record.account,
@@ -328,10 +307,7 @@ fn person(id: AccountId, record: PersonRecord) -> Option<Person> {
 }
 
 fn conversation_record(conversation: &Conversation) -> ConversationRecord {
-    let skip = conversation
-        .chains
-        .len()
-        .saturating_sub(crate::limits::CHAIN_RECORD);
+    let skip = conversation.chains.len().saturating_sub(crate::limits::CHAIN_RECORD);
     ConversationRecord {
         summary: conversation.summary.clone(),
         base: conversation.base,
@@ -344,22 +320,12 @@ fn conversation_record(conversation: &Conversation) -> ConversationRecord {
 
 fn outgoing_record(outgoing: &Outgoing) -> OutgoingRecord {
     let Outgoing { id, text, at, body } = outgoing.clone();
-    OutgoingRecord {
-        id,
-        text,
-        at,
-        body: Bytes(body),
-    }
+    OutgoingRecord { id, text, at, body: Bytes(body) }
 }
 
 fn outgoing(record: OutgoingRecord) -> Outgoing {
     let OutgoingRecord { id, text, at, body } = record;
-    Outgoing {
-        id,
-        text,
-        at,
-        body: body.0,
-    }
+    Outgoing { id, text, at, body: body.0 }
 }
 
 fn identity(bytes: &Bytes) -> Option<IdentityPublic> {
@@ -369,11 +335,7 @@ fn identity(bytes: &Bytes) -> Option<IdentityPublic> {
 
 /// Writing these types to memory can't fail: no map keys, no IO.
 fn to_bytes(record: impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(&Versioned {
-        v: VERSION,
-        r: record,
-    })
-    .unwrap_or_default()
+    serde_json::to_vec(&Versioned { v: VERSION, r: record }).unwrap_or_default()
 }
 
 fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {

@@ -85,18 +85,9 @@ mod tests {
         fn check(parts: &[&[u8]], expected: &str) {
             assert_eq!(to_hex(hash(CONTEXT, parts).as_bytes()), expected);
         }
-        check(
-            &[],
-            "af9e395f4b96f8c8685047d5472f70ad2671164136beb6db29b7d54aa0b3a2c6",
-        );
-        check(
-            &[b"abc"],
-            "8be9474da4bd46193546f43af5cbe44d13329eff8dc65d0122c1fee2b149e465",
-        );
-        check(
-            &[b"ab", b"c"],
-            "d65deeede9eaba06cab1df43e61218015a322ae189fd8a101cb25e4f167dbca5",
-        );
+        check(&[], "af9e395f4b96f8c8685047d5472f70ad2671164136beb6db29b7d54aa0b3a2c6");
+        check(&[b"abc"], "8be9474da4bd46193546f43af5cbe44d13329eff8dc65d0122c1fee2b149e465");
+        check(&[b"ab", b"c"], "d65deeede9eaba06cab1df43e61218015a322ae189fd8a101cb25e4f167dbca5");
     }
 
     #[test]
@@ -116,17 +107,10 @@ mod tests {
     #[test]
     fn the_chain_shows_any_other_history() {
         let one = |parts: &[&[u8]]| {
-            parts.iter().fold(chain_start(&[1; 16]), |chain, part| {
-                chain_next(chain, &[part])
-            })
+            parts.iter().fold(chain_start(&[1; 16]), |chain, part| chain_next(chain, &[part]))
         };
         let told = one(&[b"a", b"b"]);
-        for other in [
-            one(&[b"b", b"a"]),
-            one(&[b"a"]),
-            one(&[b"ab"]),
-            one(&[b"a", b"b", b""]),
-        ] {
+        for other in [one(&[b"b", b"a"]), one(&[b"a"]), one(&[b"ab"]), one(&[b"a", b"b", b""])] {
             assert_ne!(told, other);
         }
         assert_ne!(chain_start(&[1; 16]), chain_start(&[2; 16]));
@@ -134,19 +118,13 @@ mod tests {
 
     #[test]
     fn context_and_borders_of_parts_count() {
-        assert_ne!(
-            hash(CONTEXT, &[b"abc"]),
-            hash("portcullis 2026 test v2", &[b"abc"])
-        );
+        assert_ne!(hash(CONTEXT, &[b"abc"]), hash("portcullis 2026 test v2", &[b"abc"]));
         assert_ne!(hash(CONTEXT, &[b"a", b"bc"]), hash(CONTEXT, &[b"ab", b"c"]));
         assert_ne!(hash(CONTEXT, &[b"abc"]), hash(CONTEXT, &[b"abc", b""]));
     }
 
     #[test]
     fn debug_is_short() {
-        assert_eq!(
-            format!("{:?}", Hash::from_bytes([0xab; 32])),
-            "Hash(abababab…)"
-        );
+        assert_eq!(format!("{:?}", Hash::from_bytes([0xab; 32])), "Hash(abababab…)");
     }
 }

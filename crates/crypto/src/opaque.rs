@@ -110,18 +110,11 @@ impl opaque_ke::ksf::Ksf for Argon2id {
 }
 
 fn identifiers(name: &str) -> Identifiers<'_> {
-    Identifiers {
-        client: Some(name.as_bytes()),
-        server: None,
-    }
+    Identifiers { client: Some(name.as_bytes()), server: None }
 }
 
 fn exactly(length: usize, bytes: &[u8]) -> Result<&[u8], LoginError> {
-    if bytes.len() == length {
-        Ok(bytes)
-    } else {
-        Err(LoginError::Malformed)
-    }
+    if bytes.len() == length { Ok(bytes) } else { Err(LoginError::Malformed) }
 }
 
 /// For steps that only decode, or work on what the caller chose.

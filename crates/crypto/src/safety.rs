@@ -34,9 +34,7 @@ impl SafetyNumber {
     pub fn new(one: (&IdentityPublic, &[u8; 16]), other: (&IdentityPublic, &[u8; 16])) -> Self {
         let mut sides = [digits_of(one), digits_of(other)];
         sides.sort();
-        Self {
-            digits: sides.concat(),
-        }
+        Self { digits: sides.concat() }
     }
 
     /// Sixty digits without spaces, as for a QR code.
@@ -64,23 +62,15 @@ impl fmt::Display for SafetyNumber {
 /// Thirty digits of one side.
 fn digits_of((identity, account): (&IdentityPublic, &[u8; 16])) -> String {
     let key = identity.as_bytes();
-    let mut hash = Sha512::new()
-        .chain_update(VERSION)
-        .chain_update(key)
-        .chain_update(account)
-        .finalize();
+    let mut hash =
+        Sha512::new().chain_update(VERSION).chain_update(key).chain_update(account).finalize();
     for _ in 0..ROUNDS {
-        hash = Sha512::new()
-            .chain_update(hash)
-            .chain_update(key)
-            .finalize();
+        hash = Sha512::new().chain_update(hash).chain_update(key).finalize();
     }
     hash.chunks_exact(GROUP)
         .take(GROUPS_OF_ONE_SIDE)
         .map(|bytes| {
-            let number = bytes
-                .iter()
-                .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+            let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
             format!("{:05}", number % 100_000)
         })
         .collect()
@@ -96,10 +86,7 @@ mod tests {
     }
 
     fn number(one: (u8, u8), other: (u8, u8)) -> SafetyNumber {
-        let (keys, ids) = (
-            [identity(one.0), identity(other.0)],
-            [[one.1; 16], [other.1; 16]],
-        );
+        let (keys, ids) = ([identity(one.0), identity(other.0)], [[one.1; 16], [other.1; 16]]);
         SafetyNumber::new((&keys[0], &ids[0]), (&keys[1], &ids[1]))
     }
 
@@ -107,10 +94,7 @@ mod tests {
     #[test]
     fn the_number_agrees_with_an_independent_computation() {
         let number = number((1, 1), (2, 2));
-        assert_eq!(
-            number.digits(),
-            "491895649317843810943132213883567581745478203087698274389527"
-        );
+        assert_eq!(number.digits(), "491895649317843810943132213883567581745478203087698274389527");
         assert_eq!(
             number.to_string(),
             "49189 56493 17843 81094\n31322 13883 56758 17454\n78203 08769 82743 89527"

@@ -47,19 +47,10 @@ impl SealKey {
     pub fn seal(&self, rng: &mut dyn Randomness, associated: &[u8], plain: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE];
         rng.fill_bytes(&mut nonce);
-        #[expect(
-            clippy::expect_used,
-            reason = "fails only for more than 256 GiB in one slice"
-        )]
+        #[expect(clippy::expect_used, reason = "fails only for more than 256 GiB in one slice")]
         let ciphertext = self
             .cipher()
-            .encrypt(
-                XNonce::from_slice(&nonce),
-                Payload {
-                    msg: plain,
-                    aad: associated,
-                },
-            )
+            .encrypt(XNonce::from_slice(&nonce), Payload { msg: plain, aad: associated })
             .expect("less than 256 GiB");
         [&nonce[..], &ciphertext].concat()
     }
@@ -71,13 +62,7 @@ impl SealKey {
     pub fn open(&self, associated: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, BadSeal> {
         let (nonce, ciphertext) = sealed.split_at_checked(NONCE).ok_or(BadSeal)?;
         self.cipher()
-            .decrypt(
-                XNonce::from_slice(nonce),
-                Payload {
-                    msg: ciphertext,
-                    aad: associated,
-                },
-            )
+            .decrypt(XNonce::from_slice(nonce), Payload { msg: ciphertext, aad: associated })
             .map(Zeroizing::new)
             .map_err(|_| BadSeal)
     }
@@ -131,11 +116,7 @@ mod tests {
             let sealed = key.seal(&mut rng, b"where", plain);
             assert_eq!(sealed.len(), plain.len() + SealKey::OVERHEAD);
             assert_eq!(**key.open(b"where", &sealed).unwrap(), *plain);
-            assert_ne!(
-                sealed,
-                key.seal(&mut rng, b"where", plain),
-                "a nonce came twice"
-            );
+            assert_ne!(sealed, key.seal(&mut rng, b"where", plain), "a nonce came twice");
         }
         check(b"");
         check(b"a");
@@ -147,10 +128,7 @@ mod tests {
         let mut rng = seeded(2);
         let key = SealKey::generate(&mut rng);
         let sealed = key.seal(&mut rng, b"where", b"plain");
-        assert_eq!(
-            SealKey::generate(&mut rng).open(b"where", &sealed),
-            Err(BadSeal)
-        );
+        assert_eq!(SealKey::generate(&mut rng).open(b"where", &sealed), Err(BadSeal));
         assert_eq!(key.open(b"elsewhere", &sealed), Err(BadSeal));
         assert_eq!(key.open(b"", &sealed), Err(BadSeal));
         for bytes in damaged(&sealed) {

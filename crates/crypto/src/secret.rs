@@ -103,10 +103,7 @@ mod tests {
     #[test]
     fn equality_is_that_of_the_bytes() {
         fn check(one: [u8; 4], other: [u8; 4], expected: bool) {
-            assert_eq!(
-                Secret::from_bytes(one) == Secret::from_bytes(other),
-                expected
-            );
+            assert_eq!(Secret::from_bytes(one) == Secret::from_bytes(other), expected);
         }
         check([1, 2, 3, 4], [1, 2, 3, 4], true);
         check([1, 2, 3, 4], [1, 2, 3, 5], false);
@@ -116,12 +113,7 @@ mod tests {
     #[test]
     fn a_slice_must_have_the_length() {
         fn check(slice: &[u8], expected: bool) {
-            assert_eq!(
-                Secret::<4>::from_slice(slice).is_some(),
-                expected,
-                "{}",
-                slice.len()
-            );
+            assert_eq!(Secret::<4>::from_slice(slice).is_some(), expected, "{}", slice.len());
         }
         check(&[], false);
         check(&[1; 3], false);

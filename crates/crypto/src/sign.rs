@@ -171,11 +171,7 @@ macro_rules! key_pair {
     };
 }
 
-key_pair!(
-    IdentityKey,
-    IdentityPublic,
-    "an account, made at registration"
-);
+key_pair!(IdentityKey, IdentityPublic, "an account, made at registration");
 key_pair!(AuthKey, AuthPublic, "a device");
 
 fn parse(bytes: &[u8; 32]) -> Result<VerifyingKey, BadKey> {
@@ -213,25 +209,17 @@ mod tests {
     use super::*;
     use crate::testing::{from_hex, seeded, to_hex};
 
-    const PURPOSES: [Purpose; 3] = [
-        Purpose::DeviceList,
-        Purpose::SessionProof,
-        Purpose::ChannelMessage,
-    ];
+    const PURPOSES: [Purpose; 3] =
+        [Purpose::DeviceList, Purpose::SessionProof, Purpose::ChannelMessage];
 
     /// Expected values: libsodium over domain and message, seed 32 times 0x01.
     #[test]
     fn signatures_agree_with_libsodium() {
         fn check(purpose: Purpose, expected: &str) {
             let secret = Secret::from_bytes([1; 32]);
-            let (identity, auth) = (
-                IdentityKey::from_secret(&secret),
-                AuthKey::from_secret(&secret),
-            );
-            assert_eq!(
-                to_hex(identity.sign(purpose, b"hello").as_bytes()),
-                expected
-            );
+            let (identity, auth) =
+                (IdentityKey::from_secret(&secret), AuthKey::from_secret(&secret));
+            assert_eq!(to_hex(identity.sign(purpose, b"hello").as_bytes()), expected);
             assert_eq!(to_hex(auth.sign(purpose, b"hello").as_bytes()), expected);
         }
         check(
@@ -258,11 +246,7 @@ mod tests {
             let signature = key.sign(signed, b"message");
             for claimed in PURPOSES {
                 let verdict = key.public().verify(claimed, b"message", &signature);
-                assert_eq!(
-                    verdict.is_ok(),
-                    signed == claimed,
-                    "{signed:?} as {claimed:?}"
-                );
+                assert_eq!(verdict.is_ok(), signed == claimed, "{signed:?} as {claimed:?}");
             }
         }
     }
@@ -289,12 +273,7 @@ mod tests {
         check(key.public(), b"nonce2", signature, false);
         check(key.public(), b"", signature, false);
         check(stranger.public(), b"nonce", signature, false);
-        check(
-            key.public(),
-            b"nonce",
-            Signature::from_bytes([0; 64]),
-            false,
-        );
+        check(key.public(), b"nonce", Signature::from_bytes([0; 64]), false);
         for place in 0..64 {
             let mut bytes = *signature.as_bytes();
             bytes[place] ^= 1;
@@ -306,42 +285,17 @@ mod tests {
     fn public_keys_are_points_of_full_order() {
         fn check(hex: &str, expected: Result<(), BadKey>) {
             let bytes: [u8; 32] = from_hex(hex).try_into().unwrap();
-            assert_eq!(
-                IdentityPublic::from_bytes(bytes).map(|_| ()),
-                expected,
-                "{hex}"
-            );
+            assert_eq!(IdentityPublic::from_bytes(bytes).map(|_| ()), expected, "{hex}");
             assert_eq!(AuthPublic::from_bytes(bytes).map(|_| ()), expected, "{hex}");
         }
         // A good one; the neutral element; orders 2, 4 and 8; no point; a neutral element written as p + 1.
-        check(
-            "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c",
-            Ok(()),
-        );
-        check(
-            "0100000000000000000000000000000000000000000000000000000000000000",
-            Err(BadKey),
-        );
-        check(
-            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            Err(BadKey),
-        );
-        check(
-            "0000000000000000000000000000000000000000000000000000000000000000",
-            Err(BadKey),
-        );
-        check(
-            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-            Err(BadKey),
-        );
-        check(
-            "0200000000000000000000000000000000000000000000000000000000000000",
-            Err(BadKey),
-        );
-        check(
-            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            Err(BadKey),
-        );
+        check("8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c", Ok(()));
+        check("0100000000000000000000000000000000000000000000000000000000000000", Err(BadKey));
+        check("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", Err(BadKey));
+        check("0000000000000000000000000000000000000000000000000000000000000000", Err(BadKey));
+        check("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", Err(BadKey));
+        check("0200000000000000000000000000000000000000000000000000000000000000", Err(BadKey));
+        check("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", Err(BadKey));
     }
 
     #[test]
@@ -349,10 +303,7 @@ mod tests {
         let key = IdentityKey::generate(&mut seeded(3));
         let again = IdentityKey::from_secret(&key.secret());
         assert_eq!(key.public(), again.public());
-        assert_eq!(
-            IdentityPublic::from_bytes(*key.public().as_bytes()),
-            Ok(key.public())
-        );
+        assert_eq!(IdentityPublic::from_bytes(*key.public().as_bytes()), Ok(key.public()));
     }
 
     #[test]
@@ -363,14 +314,8 @@ mod tests {
         let secret = Secret::from_bytes([1; 32]);
         check(&IdentityKey::from_secret(&secret), "IdentityKey(..)");
         check(&AuthKey::from_secret(&secret), "AuthKey(..)");
-        check(
-            &IdentityKey::from_secret(&secret).public(),
-            "IdentityPublic(8a88e3dd…)",
-        );
-        check(
-            &AuthKey::from_secret(&secret).public(),
-            "AuthPublic(8a88e3dd…)",
-        );
+        check(&IdentityKey::from_secret(&secret).public(), "IdentityPublic(8a88e3dd…)");
+        check(&AuthKey::from_secret(&secret).public(), "AuthPublic(8a88e3dd…)");
         check(&Signature::from_bytes([0xcd; 64]), "Signature(cdcdcdcd…)");
     }
 }

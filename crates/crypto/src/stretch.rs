@@ -23,18 +23,10 @@ pub struct Stretch {
 impl Stretch {
     /// 64 MiB and three passes: the second recommendation of RFC 9106, section 4, with one lane because
     /// a browser has one thread.
-    pub const STANDARD: Self = Self {
-        memory_kib: 65_536,
-        passes: 3,
-        lanes: 1,
-    };
+    pub const STANDARD: Self = Self { memory_kib: 65_536, passes: 3, lanes: 1 };
 
     /// The least that Argon2id allows: NO SECURITY, for the simulator and the range.
-    pub const LIGHT: Self = Self {
-        memory_kib: 8,
-        passes: 1,
-        lanes: 1,
-    };
+    pub const LIGHT: Self = Self { memory_kib: 8, passes: 1, lanes: 1 };
 
     /// 1 GiB: more would stop a phone or a browser tab.
     pub const MAX_MEMORY_KIB: u32 = 1_048_576;
@@ -56,11 +48,7 @@ impl Stretch {
         if passes == 0 || lanes == 0 || memory_kib < 8 * lanes {
             return Err(BadStretch::Impossible);
         }
-        Ok(Self {
-            memory_kib,
-            passes,
-            lanes,
-        })
+        Ok(Self { memory_kib, passes, lanes })
     }
 
     /// This cost, unless it is weaker than `floor` in memory or in passes.
@@ -176,10 +164,7 @@ mod tests {
     #[test]
     fn stretching_agrees_with_the_reference_library() {
         fn check(password: &[u8], salt: &[u8; 16], cost: Stretch, expected: &str) {
-            assert_eq!(
-                to_hex(stretch(password, salt, cost).unwrap().expose()),
-                expected
-            );
+            assert_eq!(to_hex(stretch(password, salt, cost).unwrap().expose()), expected);
         }
         check(
             b"password",
@@ -205,11 +190,7 @@ mod tests {
     fn costs_have_bounds() {
         fn check(memory_kib: u32, passes: u32, lanes: u32, expected: Result<(), BadStretch>) {
             let parsed = Stretch::parse(memory_kib, passes, lanes);
-            assert_eq!(
-                parsed.map(|_| ()),
-                expected,
-                "{memory_kib} {passes} {lanes}"
-            );
+            assert_eq!(parsed.map(|_| ()), expected, "{memory_kib} {passes} {lanes}");
         }
         check(8, 1, 1, Ok(()));
         check(65_536, 3, 1, Ok(()));
@@ -229,11 +210,7 @@ mod tests {
     fn a_floor_refuses_what_is_weaker_in_anything() {
         fn check(cost: (u32, u32, u32), good: bool) {
             let cost = Stretch::parse(cost.0, cost.1, cost.2).unwrap();
-            let expected = if good {
-                Ok(cost)
-            } else {
-                Err(BadStretch::TooWeak)
-            };
+            let expected = if good { Ok(cost) } else { Err(BadStretch::TooWeak) };
             assert_eq!(cost.at_least(Stretch::STANDARD), expected, "{cost:?}");
         }
         check((65_536, 3, 1), true);
@@ -246,10 +223,7 @@ mod tests {
     #[test]
     fn the_constants_are_within_the_bounds() {
         for cost in [Stretch::STANDARD, Stretch::LIGHT] {
-            assert_eq!(
-                Stretch::parse(cost.memory_kib(), cost.passes(), cost.lanes()),
-                Ok(cost)
-            );
+            assert_eq!(Stretch::parse(cost.memory_kib(), cost.passes(), cost.lanes()), Ok(cost));
         }
     }
 }

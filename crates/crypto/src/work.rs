@@ -15,10 +15,7 @@ use crate::{Password, Secret};
 
 /// Slow or secret work that a core asks its shell to have done.
 #[must_use]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one exists at a time, and is moved twice"
-)]
+#[expect(clippy::large_enum_variant, reason = "one exists at a time, and is moved twice")]
 pub enum Job {
     /// The client's second step of registration: see [`ClientRegistration::finish`].
     FinishRegistration {
@@ -86,39 +83,27 @@ pub enum Outcome {
 /// Does the job here and now; takes as long as its stretching takes.
 pub fn perform(job: Job) -> Outcome {
     match job {
-        Job::FinishRegistration {
-            state,
-            password,
-            response,
-            name,
-            stretch,
-            seed,
-        } => Outcome::FinishRegistration(state.finish(
-            &password,
-            &response,
-            &name,
-            stretch,
-            &mut ChaCha20Rng::from_seed(*seed.expose()),
-        )),
-        Job::FinishLogin {
-            state,
-            password,
-            response,
-            name,
-            stretch,
-            seed,
-        } => Outcome::FinishLogin(state.finish(
-            &password,
-            &response,
-            &name,
-            stretch,
-            &mut ChaCha20Rng::from_seed(*seed.expose()),
-        )),
-        Job::Stretch {
-            password,
-            salt,
-            stretch: cost,
-        } => Outcome::Stretch(stretch(password.expose().as_bytes(), &salt, cost)),
+        Job::FinishRegistration { state, password, response, name, stretch, seed } => {
+            Outcome::FinishRegistration(state.finish(
+                &password,
+                &response,
+                &name,
+                stretch,
+                &mut ChaCha20Rng::from_seed(*seed.expose()),
+            ))
+        }
+        Job::FinishLogin { state, password, response, name, stretch, seed } => {
+            Outcome::FinishLogin(state.finish(
+                &password,
+                &response,
+                &name,
+                stretch,
+                &mut ChaCha20Rng::from_seed(*seed.expose()),
+            ))
+        }
+        Job::Stretch { password, salt, stretch: cost } => {
+            Outcome::Stretch(stretch(password.expose().as_bytes(), &salt, cost))
+        }
     }
 }
 
@@ -170,11 +155,7 @@ mod tests {
     }
 
     fn stretching() -> Job {
-        Job::Stretch {
-            password: password(),
-            salt: [3; 16],
-            stretch: Stretch::LIGHT,
-        }
+        Job::Stretch { password: password(), salt: [3; 16], stretch: Stretch::LIGHT }
     }
 
     #[test]
@@ -187,10 +168,7 @@ mod tests {
         }
         match perform(stretching()) {
             Outcome::Stretch(Ok(secret)) => {
-                assert_eq!(
-                    secret,
-                    stretch(b"correct horse", &[3; 16], Stretch::LIGHT).unwrap()
-                );
+                assert_eq!(secret, stretch(b"correct horse", &[3; 16], Stretch::LIGHT).unwrap());
             }
             other => panic!("{other:?}"),
         }
@@ -214,18 +192,9 @@ mod tests {
         check(&registration(&setup, 1), "FinishRegistration(..)");
         check(&login(&setup, &upload, usize::MAX), "FinishLogin(..)");
         check(&stretching(), "Stretch(..)");
-        check(
-            &perform(registration(&setup, 1)),
-            "FinishRegistration(Ok(Registered(..)))",
-        );
-        check(
-            &perform(login(&setup, &upload, usize::MAX)),
-            "FinishLogin(Ok(LoggedIn(..)))",
-        );
-        check(
-            &perform(login(&setup, &upload, 7)),
-            "FinishLogin(Err(Malformed))",
-        );
+        check(&perform(registration(&setup, 1)), "FinishRegistration(Ok(Registered(..)))");
+        check(&perform(login(&setup, &upload, usize::MAX)), "FinishLogin(Ok(LoggedIn(..)))");
+        check(&perform(login(&setup, &upload, 7)), "FinishLogin(Err(Malformed))");
         check(&perform(stretching()), "Stretch(Ok(Secret<32>(..)))");
     }
 }

@@ -78,11 +78,7 @@ impl WrappedIdentity {
     /// # Errors
     /// [`BadSeal`] for a wrong length.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadSeal> {
-        if bytes.len() == Self::LENGTH {
-            Ok(Self(bytes.to_vec()))
-        } else {
-            Err(BadSeal)
-        }
+        if bytes.len() == Self::LENGTH { Ok(Self(bytes.to_vec())) } else { Err(BadSeal) }
     }
 
     /// Its 72 bytes.
@@ -123,13 +119,8 @@ fn open_key(key: &SealKey, associated: &[u8], wrapped: &[u8]) -> Result<Secret<3
 
 fn derive(from: &[u8], info: &[u8]) -> SealKey {
     let mut key = Zeroizing::new([0; 32]);
-    #[expect(
-        clippy::expect_used,
-        reason = "fails only for more than 255 blocks of output"
-    )]
-    Hkdf::<Sha512>::new(None, from)
-        .expand(info, key.as_mut())
-        .expect("32 bytes are half a block");
+    #[expect(clippy::expect_used, reason = "fails only for more than 255 blocks of output")]
+    Hkdf::<Sha512>::new(None, from).expand(info, key.as_mut()).expect("32 bytes are half a block");
     SealKey::from_secret(Secret::from_bytes(*key))
 }
 
@@ -152,21 +143,13 @@ mod tests {
         let identity = IdentityKey::from_secret(&Secret::from_bytes([1; 32]));
         let nonce = || Scripted::new(&[&[9; 24]]);
         assert_eq!(
-            to_hex(
-                export(4)
-                    .wrap_identity(&mut nonce(), &identity, &ACCOUNT)
-                    .as_bytes()
-            ),
+            to_hex(export(4).wrap_identity(&mut nonce(), &identity, &ACCOUNT).as_bytes()),
             "0909090909090909090909090909090909090909090909090c364ddcac0ddc2ee49950ef55725cd204db7e19\
              b5c4dd8f4df81176c2e7a418d1b1ce049404efffe3ce3a743ba7ed8d"
         );
         let store_key = SealKey::from_secret(Secret::from_bytes([3; 32]));
         assert_eq!(
-            to_hex(&wrap_store_key(
-                &mut nonce(),
-                &Secret::from_bytes([4; 32]),
-                &store_key
-            )),
+            to_hex(&wrap_store_key(&mut nonce(), &Secret::from_bytes([4; 32]), &store_key)),
             "0909090909090909090909090909090909090909090909099ef34f1cda807da4d7c35e3ae5c62af958b8b3fa\
              174b4e61429ab673e685f575464aa3192eba275c90d2b0e33b51b691"
         );
@@ -178,17 +161,8 @@ mod tests {
         let identity = IdentityKey::generate(&mut rng);
         let wrapped = export(4).wrap_identity(&mut rng, &identity, &ACCOUNT);
         let check = |export: ExportKey, account: [u8; 16], good: bool| {
-            let public = export
-                .unwrap_identity(&wrapped, &account)
-                .map(|key| key.public());
-            assert_eq!(
-                public,
-                if good {
-                    Ok(identity.public())
-                } else {
-                    Err(BadSeal)
-                }
-            );
+            let public = export.unwrap_identity(&wrapped, &account).map(|key| key.public());
+            assert_eq!(public, if good { Ok(identity.public()) } else { Err(BadSeal) });
         };
         check(export(4), ACCOUNT, true);
         check(export(5), ACCOUNT, false);
@@ -218,20 +192,13 @@ mod tests {
         let (stretched, store_key) = (Secret::random(&mut rng), SealKey::generate(&mut rng));
         let wrapped = wrap_store_key(&mut rng, &stretched, &store_key);
         assert_eq!(unwrap_store_key(&stretched, &wrapped), Ok(store_key));
-        assert_eq!(
-            unwrap_store_key(&Secret::random(&mut rng), &wrapped),
-            Err(BadSeal)
-        );
+        assert_eq!(unwrap_store_key(&Secret::random(&mut rng), &wrapped), Err(BadSeal));
     }
 
     #[test]
     fn wrapped_identities_have_one_length() {
         fn check(length: usize, good: bool) {
-            assert_eq!(
-                WrappedIdentity::from_bytes(&vec![0; length]).is_ok(),
-                good,
-                "{length}"
-            );
+            assert_eq!(WrappedIdentity::from_bytes(&vec![0; length]).is_ok(), good, "{length}");
         }
         check(0, false);
         check(71, false);

@@ -95,8 +95,7 @@ pub(crate) mod fixed {
     fixed!(Hash, |bytes| Some(Hash::from_bytes(bytes)));
     fixed!(Signature, |bytes| Some(Signature::from_bytes(bytes)));
     fixed!(AuthPublic, |bytes| AuthPublic::from_bytes(bytes).ok());
-    fixed!(IdentityPublic, |bytes| IdentityPublic::from_bytes(bytes)
-        .ok());
+    fixed!(IdentityPublic, |bytes| IdentityPublic::from_bytes(bytes).ok());
 
     pub(crate) fn serialize<T: Fixed, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&STANDARD.encode(value.write()))

@@ -128,22 +128,8 @@ impl Content {
             ("text", _) => return Err(Malformed::Text),
             _ => Kind::Unknown(wire.kind),
         };
-        let WireIn {
-            id,
-            refs,
-            sent_at,
-            after,
-            place,
-            ..
-        } = wire;
-        Ok(Self {
-            id,
-            kind,
-            refs,
-            sent_at,
-            after,
-            place,
-        })
+        let WireIn { id, refs, sent_at, after, place, .. } = wire;
+        Ok(Self { id, kind, refs, sent_at, after, place })
     }
 }
 
@@ -159,10 +145,7 @@ impl SignedContent {
     #[must_use]
     pub fn sign(content: &Content, key: &AuthKey) -> Self {
         let content = content.encode();
-        Self {
-            signature: key.sign(Purpose::ChannelMessage, &content),
-            content,
-        }
+        Self { signature: key.sign(Purpose::ChannelMessage, &content), content }
     }
 
     /// The envelope's body.
@@ -178,14 +161,9 @@ impl SignedContent {
     /// # Errors
     /// [`Malformed::Size`] where there is no room for a signature.
     pub fn from_body(body: &Bytes) -> Result<Self, Malformed> {
-        let (signature, content) = body
-            .as_slice()
-            .split_first_chunk::<SIGNATURE_BYTES>()
-            .ok_or(Malformed::Size)?;
-        Ok(Self {
-            signature: Signature::from_bytes(*signature),
-            content: content.to_vec(),
-        })
+        let (signature, content) =
+            body.as_slice().split_first_chunk::<SIGNATURE_BYTES>().ok_or(Malformed::Size)?;
+        Ok(Self { signature: Signature::from_bytes(*signature), content: content.to_vec() })
     }
 
     /// The content, if `key` signed it. There is no way to the content around this.
@@ -239,10 +217,7 @@ mod tests {
             kind: Kind::Text(text.into()),
             refs: vec![],
             sent_at: Timestamp(1_700_000_000_000),
-            after: Seen {
-                seq: 3,
-                chain: Hash::from_bytes([1; 32]),
-            },
+            after: Seen { seq: 3, chain: Hash::from_bytes([1; 32]) },
             place: None,
         }
     }
@@ -274,10 +249,7 @@ mod tests {
         check_refused(&vec![b' '; 1 << 20], Malformed::Size);
         check_refused(&[b' '; 256], Malformed::Text);
         check_refused(&[b'['; 4096], Malformed::Text);
-        check_refused(
-            &content(&"x".repeat(limits::TEXT_BYTES + 1)).encode(),
-            Malformed::Text,
-        );
+        check_refused(&content(&"x".repeat(limits::TEXT_BYTES + 1)).encode(), Malformed::Text);
         let mut many = content("");
         many.refs = vec![many.id; limits::CONTENT_REFERENCES + 1];
         check_refused(&many.encode(), Malformed::Text);
@@ -300,9 +272,7 @@ mod tests {
         for at in 0..body.0.len() {
             let mut changed = body.clone();
             changed.0[at] ^= 1;
-            let opened = SignedContent::from_body(&changed)
-                .unwrap()
-                .open(&key.public());
+            let opened = SignedContent::from_body(&changed).unwrap().open(&key.public());
             assert_eq!(opened, Err(Malformed::Signature), "byte {at}");
         }
     }

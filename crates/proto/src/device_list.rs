@@ -128,10 +128,7 @@ impl DeviceList {
         // Writing these types to memory can't fail: no map keys, no IO.
         let list = serde_json::to_vec(self).unwrap_or_default();
         let signature = key.sign(Purpose::DeviceList, &list);
-        SignedList {
-            list: Bytes(list),
-            signature,
-        }
+        SignedList { list: Bytes(list), signature }
     }
 
     fn within_limits(&self) -> bool {
@@ -160,9 +157,7 @@ impl DeviceList {
     /// The key of a device that is or was in the list.
     #[must_use]
     pub fn key_of(&self, device: DeviceId) -> Option<AuthPublic> {
-        self.keys()
-            .find(|(id, _)| *id == device)
-            .map(|(_, auth)| auth)
+        self.keys().find(|(id, _)| *id == device).map(|(_, auth)| auth)
     }
 
     /// The entry of a device in use.
@@ -239,10 +234,7 @@ impl ListRecord {
         if later.list.previous != self.hash {
             return Err(BadList::BrokenChain);
         }
-        let kept = self
-            .list
-            .keys()
-            .all(|(id, auth)| later.list.key_of(id) == Some(auth));
+        let kept = self.list.keys().all(|(id, auth)| later.list.key_of(id) == Some(auth));
         let back = |gone: &RevokedEntry| later.list.in_use(gone.device).is_some();
         if !kept || self.list.revoked.iter().any(back) {
             return Err(BadList::Changed);
@@ -271,11 +263,7 @@ mod tests {
 
     fn revoked(number: u8) -> RevokedEntry {
         let DeviceEntry { device, auth, .. } = entry(number);
-        RevokedEntry {
-            device,
-            auth,
-            revoked_at: Timestamp(9),
-        }
+        RevokedEntry { device, auth, revoked_at: Timestamp(9) }
     }
 
     fn first(devices: &[u8]) -> DeviceList {
@@ -305,25 +293,13 @@ mod tests {
     #[test]
     fn what_a_single_list_must_be() {
         check_open(|_| (), Ok(()));
-        check_open(
-            |list| list.account = AccountId::from_bytes([2; 16]),
-            Err(BadList::Account),
-        );
+        check_open(|list| list.account = AccountId::from_bytes([2; 16]), Err(BadList::Account));
         check_open(|list| list.devices.clear(), Err(BadList::Malformed));
-        check_open(
-            |list| list.devices = (0..17).map(entry).collect(),
-            Err(BadList::Malformed),
-        );
+        check_open(|list| list.devices = (0..17).map(entry).collect(), Err(BadList::Malformed));
         check_open(|list| list.devices.push(entry(1)), Err(BadList::Repeated));
         check_open(|list| list.revoked.push(revoked(1)), Err(BadList::Repeated));
-        check_open(
-            |list| list.devices[1].auth = list.devices[0].auth,
-            Err(BadList::Repeated),
-        );
-        check_open(
-            |list| list.previous = Hash::from_bytes([0; 32]),
-            Err(BadList::BrokenChain),
-        );
+        check_open(|list| list.devices[1].auth = list.devices[0].auth, Err(BadList::Repeated));
+        check_open(|list| list.previous = Hash::from_bytes([0; 32]), Err(BadList::BrokenChain));
         check_open(|list| list.version = 0, Err(BadList::Malformed));
     }
 
@@ -331,15 +307,9 @@ mod tests {
     fn another_key_or_other_bytes_are_refused() {
         let mut signed = first(&[1]).sign(&identity());
         let other = IdentityKey::generate(&mut crate::request::tests::rng(98));
-        assert_eq!(
-            signed.open(ACCOUNT, &other.public()),
-            Err(BadList::Signature)
-        );
+        assert_eq!(signed.open(ACCOUNT, &other.public()), Err(BadList::Signature));
         signed.list.0[20] ^= 1;
-        assert_eq!(
-            signed.open(ACCOUNT, &identity().public()),
-            Err(BadList::Signature)
-        );
+        assert_eq!(signed.open(ACCOUNT, &identity().public()), Err(BadList::Signature));
     }
 
     fn check_next(change: impl FnOnce(&mut DeviceList), expected: Result<Successor, BadList>) {
@@ -365,15 +335,9 @@ mod tests {
             Ok(Successor::Next),
         );
         check_next(|list| list.version = 3, Err(BadList::Skips));
-        check_next(
-            |list| list.previous = Hash::from_bytes([0; 32]),
-            Err(BadList::BrokenChain),
-        );
+        check_next(|list| list.previous = Hash::from_bytes([0; 32]), Err(BadList::BrokenChain));
         check_next(|list| drop(list.devices.pop()), Err(BadList::Changed));
-        check_next(
-            |list| list.devices[1].auth = entry(7).auth,
-            Err(BadList::Changed),
-        );
+        check_next(|list| list.devices[1].auth = entry(7).auth, Err(BadList::Changed));
         check_next(
             |list| {
                 list.revoked.clear();

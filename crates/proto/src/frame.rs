@@ -43,10 +43,7 @@ pub fn decode_request(text: &str) -> Result<(u64, Request), (u64, Refusal)> {
         (0, Refusal::new(Code::Malformed, message))
     })?;
     let kind = RequestKind::from_name(&frame.request).ok_or_else(|| {
-        (
-            frame.id,
-            Refusal::new(Code::UnknownRequest, "there is no request of this name"),
-        )
+        (frame.id, Refusal::new(Code::UnknownRequest, "there is no request of this name"))
     })?;
     let data = frame.data.map_or("{}", RawValue::get);
     let request = kind.read(data).map_err(|error| {
@@ -76,24 +73,16 @@ impl ServerFrame {
         let frame: RawServer<'_> = serde_json::from_str(text).map_err(|error| describe(&error))?;
         match (frame.id, frame.reply, frame.refusal, frame.event) {
             (Some(id), Some(name), None, None) => {
-                let reply = read(text, "reply", &name, |reply| {
-                    matches!(reply, Reply::Unknown)
-                })?;
+                let reply = read(text, "reply", &name, |reply| matches!(reply, Reply::Unknown))?;
                 Ok(Self::Reply(id, reply))
             }
             (Some(id), None, Some(code), None) => {
                 let message = frame.message.unwrap_or_default().into_owned();
-                let refusal = Refusal {
-                    code,
-                    message,
-                    retry_after: frame.retry_after,
-                };
+                let refusal = Refusal { code, message, retry_after: frame.retry_after };
                 Ok(Self::Refusal(id, refusal))
             }
             (None, None, None, Some(name)) => {
-                let event = read(text, "event", &name, |event| {
-                    matches!(event, Event::Unknown)
-                })?;
+                let event = read(text, "event", &name, |event| matches!(event, Event::Unknown))?;
                 Ok(Self::Event(event))
             }
             _ => Err("neither a reply nor a refusal nor an event".to_owned()),
@@ -124,17 +113,8 @@ pub fn encode_refusal(id: u64, refusal: &Refusal) -> String {
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after: Option<u64>,
     }
-    let Refusal {
-        code,
-        message,
-        retry_after,
-    } = refusal;
-    to_text(&Frame {
-        id,
-        refusal: *code,
-        message,
-        retry_after: *retry_after,
-    })
+    let Refusal { code, message, retry_after } = refusal;
+    to_text(&Frame { id, refusal: *code, message, retry_after: *retry_after })
 }
 
 /// The frame of an event.
@@ -185,12 +165,7 @@ fn read<T: DeserializeOwned>(
 /// secret in the wrong field, so only those that quote field names pass.
 fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let about_fields = [
-        "unknown field",
-        "missing field",
-        "duplicate field",
-        "recursion limit",
-    ];
+    let about_fields = ["unknown field", "missing field", "duplicate field", "recursion limit"];
     if about_fields.iter().any(|start| text.starts_with(start)) && text.len() < 200 {
         return text;
     }
@@ -216,56 +191,22 @@ mod tests {
     fn check_request(text: &str, expected: Result<(u64, &str), (u64, Code)>) {
         let read = decode_request(text);
         let read = read.map(|(id, request)| (id, request.kind().name()));
-        assert_eq!(
-            read.map_err(|(id, refusal)| (id, refusal.code)),
-            expected,
-            "{text}"
-        );
+        assert_eq!(read.map_err(|(id, refusal)| (id, refusal.code)), expected, "{text}");
     }
 
     #[test]
     fn requests_are_read_strictly() {
-        let deep = format!(
-            "{{\"id\":1,\"request\":\"join\",\"data\":{}",
-            "[".repeat(100_000)
-        );
-        check_request(
-            r##"{"id":7,"request":"join","data":{"name":"#Lobby"}}"##,
-            Ok((7, "join")),
-        );
+        let deep = format!("{{\"id\":1,\"request\":\"join\",\"data\":{}", "[".repeat(100_000));
+        check_request(r##"{"id":7,"request":"join","data":{"name":"#Lobby"}}"##, Ok((7, "join")));
         check_request(r#"{"id":7,"request":"sign_out"}"#, Ok((7, "sign_out")));
-        check_request(
-            r#"{"id":7,"request":"sign_out","data":{"x":1}}"#,
-            Err((7, Code::Malformed)),
-        );
-        check_request(
-            r#"{"id":7,"request":"magic","data":{}}"#,
-            Err((7, Code::UnknownRequest)),
-        );
-        check_request(
-            r#"{"id":7,"request":"join","data":{"name":3}}"#,
-            Err((7, Code::Malformed)),
-        );
-        check_request(
-            r#"{"id":7,"request":"join","data":{}}"#,
-            Err((7, Code::Malformed)),
-        );
-        check_request(
-            r#"{"id":-7,"request":"sign_out"}"#,
-            Err((0, Code::Malformed)),
-        );
-        check_request(
-            r#"{"id":1,"id":2,"request":"sign_out"}"#,
-            Err((0, Code::Malformed)),
-        );
-        check_request(
-            r#"{"id":1,"request":"sign_out","x":0}"#,
-            Err((0, Code::Malformed)),
-        );
-        check_request(
-            r#"{"id":1,"request":"sign_out"} {}"#,
-            Err((0, Code::Malformed)),
-        );
+        check_request(r#"{"id":7,"request":"sign_out","data":{"x":1}}"#, Err((7, Code::Malformed)));
+        check_request(r#"{"id":7,"request":"magic","data":{}}"#, Err((7, Code::UnknownRequest)));
+        check_request(r#"{"id":7,"request":"join","data":{"name":3}}"#, Err((7, Code::Malformed)));
+        check_request(r#"{"id":7,"request":"join","data":{}}"#, Err((7, Code::Malformed)));
+        check_request(r#"{"id":-7,"request":"sign_out"}"#, Err((0, Code::Malformed)));
+        check_request(r#"{"id":1,"id":2,"request":"sign_out"}"#, Err((0, Code::Malformed)));
+        check_request(r#"{"id":1,"request":"sign_out","x":0}"#, Err((0, Code::Malformed)));
+        check_request(r#"{"id":1,"request":"sign_out"} {}"#, Err((0, Code::Malformed)));
         check_request(&deep, Err((0, Code::Malformed)));
         check_request("", Err((0, Code::Malformed)));
         check_request("null", Err((0, Code::Malformed)));
@@ -280,14 +221,8 @@ mod tests {
 
     #[test]
     fn a_client_frame_reads_back() {
-        let request = Request::Join {
-            name: ChannelName::lobby(),
-        };
-        let text = ClientFrame {
-            id: 3,
-            request: request.clone(),
-        }
-        .encode();
+        let request = Request::Join { name: ChannelName::lobby() };
+        let text = ClientFrame { id: 3, request: request.clone() }.encode();
         assert_eq!(decode_request(&text), Ok((3, request)));
     }
 
@@ -298,23 +233,11 @@ mod tests {
     #[test]
     fn server_frames_are_read_leniently() {
         let refusal = Refusal::rate_limited(1500);
-        check_server(
-            &encode_reply(1, &Reply::Done),
-            Some(ServerFrame::Reply(1, Reply::Done)),
-        );
-        check_server(
-            &encode_refusal(2, &refusal),
-            Some(ServerFrame::Refusal(2, refusal)),
-        );
-        check_server(
-            &encode_event(&Event::Lagging),
-            Some(ServerFrame::Event(Event::Lagging)),
-        );
+        check_server(&encode_reply(1, &Reply::Done), Some(ServerFrame::Reply(1, Reply::Done)));
+        check_server(&encode_refusal(2, &refusal), Some(ServerFrame::Refusal(2, refusal)));
+        check_server(&encode_event(&Event::Lagging), Some(ServerFrame::Event(Event::Lagging)));
         let unknown = ServerFrame::Event(Event::Unknown);
-        check_server(
-            r#"{"event":"party","data":{"x":[1,2]}}"#,
-            Some(unknown.clone()),
-        );
+        check_server(r#"{"event":"party","data":{"x":[1,2]}}"#, Some(unknown.clone()));
         check_server(r#"{"data":3,"event":"party"}"#, Some(unknown));
         let later = r#"{"id":1,"reply":"done","more":true}"#;
         check_server(later, Some(ServerFrame::Reply(1, Reply::Done)));

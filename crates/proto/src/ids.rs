@@ -151,19 +151,12 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Result<[u8; 16], BadId>) {
-        assert_eq!(
-            text.parse::<Reference>().map(|id| *id.as_bytes()),
-            expected,
-            "{text}"
-        );
+        assert_eq!(text.parse::<Reference>().map(|id| *id.as_bytes()), expected, "{text}");
     }
 
     #[test]
     fn only_32_lower_case_digits_are_an_id() {
-        check(
-            "000102030405060708090a0b0c0d0e0f",
-            Ok(core::array::from_fn(|i| i as u8)),
-        );
+        check("000102030405060708090a0b0c0d0e0f", Ok(core::array::from_fn(|i| i as u8)));
         check("000102030405060708090A0B0C0D0E0F", Err(BadId));
         check("000102030405060708090a0b0c0d0e0", Err(BadId));
         check("000102030405060708090a0b0c0d0e0g", Err(BadId));

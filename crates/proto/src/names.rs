@@ -151,10 +151,7 @@ mod tests {
         assert_eq!(ChannelName::parse("#Lobby"), Ok(ChannelName::lobby()));
         assert_eq!(ChannelName::parse("lobby"), Err(BadName::Channel));
         assert_eq!(ChannelName::parse("##lobby"), Err(BadName::Channel));
-        assert_eq!(
-            DeviceName::parse(" laptop 2 ").map(|n| n.to_string()),
-            Ok("laptop 2".into())
-        );
+        assert_eq!(DeviceName::parse(" laptop 2 ").map(|n| n.to_string()), Ok("laptop 2".into()));
         assert_eq!(DeviceName::parse("a\u{202e}b"), Err(BadName::Device));
         assert_eq!(DeviceName::parse("\u{1b}[2J"), Err(BadName::Device));
         assert_eq!(DeviceName::parse(" "), Err(BadName::Device));

@@ -18,11 +18,7 @@ impl Chance {
     /// A number below `bound`; 0 for a bound of 0.
     pub fn below(&mut self, bound: usize) -> usize {
         let bound = bound as u64;
-        if bound == 0 {
-            0
-        } else {
-            usize::try_from(self.0.next_u64() % bound).unwrap_or(0)
-        }
+        if bound == 0 { 0 } else { usize::try_from(self.0.next_u64() % bound).unwrap_or(0) }
     }
 
     /// True once in so many times.

@@ -32,17 +32,13 @@ pub(crate) fn check(world: &World) -> Result<usize, Violation> {
     for (number, device) in world.devices.iter().enumerate() {
         let who = format!("device {number} ({device:?})");
         if let Some(warning) = device.warnings().find(|warning| !is_honest(warning)) {
-            return Err(Violation(format!(
-                "{who} was warned without cause: {warning}"
-            )));
+            return Err(Violation(format!("{who} was warned without cause: {warning}")));
         }
         check_acknowledged(&who, &device.acknowledged, &log)?;
         check_shown(&who, &device.shows)?;
         check_stored(&who, &device.messages(), &log)?;
         let end = log.last().map(|(_, seen)| *seen);
-        let read = device
-            .client()
-            .and_then(|client| client.seen(ConversationId::LOBBY));
+        let read = device.client().and_then(|client| client.seen(ConversationId::LOBBY));
         if end.is_some() && read != end {
             return Err(Violation(format!(
                 "{who} has read up to {read:?}, the log ends at {end:?}"
@@ -54,19 +50,13 @@ pub(crate) fn check(world: &World) -> Result<usize, Violation> {
 
 /// What an honest server and honest people may lead to.
 fn is_honest(warning: &Warning) -> bool {
-    matches!(
-        warning,
-        Warning::DeviceAdded { .. } | Warning::DeviceRevoked { .. }
-    )
+    matches!(warning, Warning::DeviceAdded { .. } | Warning::DeviceRevoked { .. })
 }
 
 /// A conversation's whole log, with the chain after each envelope.
 fn read_log(store: &dyn Store, id: ConversationId) -> Result<Vec<(Envelope, Seen)>, Violation> {
     let mut log = Vec::new();
-    let mut at = Seen {
-        seq: 0,
-        chain: Envelope::chain_start(id),
-    };
+    let mut at = Seen { seq: 0, chain: Envelope::chain_start(id) };
     loop {
         let page = store.fetch(id, at.seq, u64::MAX, 256, usize::MAX)?;
         if page.base != at {
@@ -76,10 +66,7 @@ fn read_log(store: &dyn Store, id: ConversationId) -> Result<Vec<(Envelope, Seen
             return Ok(log);
         }
         for envelope in page.envelopes {
-            at = Seen {
-                seq: envelope.seq,
-                chain: envelope.chain_after(at.chain),
-            };
+            at = Seen { seq: envelope.seq, chain: envelope.chain_after(at.chain) };
             log.push((envelope, at));
         }
     }
@@ -90,16 +77,10 @@ fn check_log(log: &[(Envelope, Seen)]) -> Result<(), Violation> {
     let mut references = BTreeSet::new();
     for (expected, (envelope, _)) in (1..).zip(log) {
         if envelope.seq != expected {
-            return Err(Violation(format!(
-                "number {} stands at {expected}",
-                envelope.seq
-            )));
+            return Err(Violation(format!("number {} stands at {expected}", envelope.seq)));
         }
         if !references.insert((envelope.device, envelope.reference)) {
-            return Err(Violation(format!(
-                "{} was stored twice",
-                envelope.reference
-            )));
+            return Err(Violation(format!("{} was stored twice", envelope.reference)));
         }
     }
     Ok(())

@@ -84,13 +84,8 @@ impl Device {
     /// The messages that were persisted.
     #[must_use]
     pub fn messages(&self) -> Vec<Message> {
-        let stored = self
-            .store
-            .iter()
-            .filter(|(key, _)| matches!(key, Key::Message(..)));
-        stored
-            .filter_map(|(_, value)| read_message(value))
-            .collect()
+        let stored = self.store.iter().filter(|(key, _)| matches!(key, Key::Message(..)));
+        stored.filter_map(|(_, value)| read_message(value)).collect()
     }
 
     /// Handles an event. If `dies_after` is given, the process ends after so many effects.
@@ -134,11 +129,7 @@ impl Device {
 
     fn note(&mut self, show: Show) {
         match &show {
-            Show::Sent {
-                conversation,
-                id,
-                seq,
-            } => {
+            Show::Sent { conversation, id, seq } => {
                 self.acknowledged.push((*conversation, *id, *seq));
             }
             Show::Pending { id, .. } => self.said.push(*id),
@@ -154,10 +145,7 @@ impl Device {
 
     /// The process starts again from what was persisted, and its person gives the password.
     pub(crate) fn restart(&mut self, now: Timestamp, chance: &mut Chance) -> Result<(), String> {
-        let written = self
-            .store
-            .iter()
-            .map(|(key, value)| (*key, value.as_slice()));
+        let written = self.store.iter().map(|(key, value)| (*key, value.as_slice()));
         let restored = Client::restore(self.config.clone(), SOUND, written);
         self.client = Some(restored.map_err(|bad| format!("{bad}: {:?}", bad.0))?);
         let wants = self.begin(now, chance);
@@ -168,18 +156,11 @@ impl Device {
     /// The person registers, or logs in where the account may exist.
     pub(crate) fn begin(&mut self, now: Timestamp, chance: &mut Chance) -> Wants {
         let (name, password) = (self.name.clone(), self.password());
-        let known = self
-            .client
-            .as_ref()
-            .is_some_and(|client| client.name().is_some());
+        let known = self.client.as_ref().is_some_and(|client| client.name().is_some());
         let command = if known || self.begun {
             Command::LogIn { name, password }
         } else {
-            Command::Register {
-                name,
-                password,
-                invite: None,
-            }
+            Command::Register { name, password, invite: None }
         };
         self.handle(Event::Command(command), now, chance, None)
     }

@@ -30,17 +30,10 @@ impl Hub {
     /// An effect that concerns the asking connection.
     pub(crate) fn own(&mut self, connection: ConnectionId, effect: Effect) {
         match effect {
-            Effect::Opened {
-                account,
-                device,
-                conversations,
-            } => {
+            Effect::Opened { account, device, conversations } => {
                 self.sessions.insert(connection, (account, device));
                 for conversation in conversations {
-                    self.rooms
-                        .entry(conversation)
-                        .or_default()
-                        .insert(connection);
+                    self.rooms.entry(conversation).or_default().insert(connection);
                 }
             }
             Effect::WatchPresence => {
@@ -55,23 +48,14 @@ impl Hub {
         match effect {
             Effect::Deliver { to, event } => {
                 let frame = encode_event(&event);
-                self.audience(to)
-                    .into_iter()
-                    .map(|id| Told::Frame(id, frame.clone()))
-                    .collect()
+                self.audience(to).into_iter().map(|id| Told::Frame(id, frame.clone())).collect()
             }
-            Effect::Subscribe {
-                account,
-                conversation,
-            } => {
+            Effect::Subscribe { account, conversation } => {
                 let held = self.of_account(account);
                 self.rooms.entry(conversation).or_default().extend(held);
                 Vec::new()
             }
-            Effect::Unsubscribe {
-                account,
-                conversation,
-            } => {
+            Effect::Unsubscribe { account, conversation } => {
                 for id in self.of_account(account) {
                     self.rooms.entry(conversation).or_default().remove(&id);
                 }
@@ -101,18 +85,10 @@ impl Hub {
     }
 
     fn of_account(&self, account: AccountId) -> Vec<ConnectionId> {
-        self.sessions
-            .iter()
-            .filter(|(_, (a, _))| *a == account)
-            .map(|(id, _)| *id)
-            .collect()
+        self.sessions.iter().filter(|(_, (a, _))| *a == account).map(|(id, _)| *id).collect()
     }
 
     fn of_device(&self, device: DeviceId) -> Vec<ConnectionId> {
-        self.sessions
-            .iter()
-            .filter(|(_, (_, d))| *d == device)
-            .map(|(id, _)| *id)
-            .collect()
+        self.sessions.iter().filter(|(_, (_, d))| *d == device).map(|(id, _)| *id).collect()
     }
 }

@@ -21,11 +21,7 @@ pub struct Report {
 /// # Errors
 /// The promise that was broken.
 pub fn run(seed: u64) -> Result<Report, Violation> {
-    let stretch = if seed % 30 == 7 {
-        Stretch::STANDARD
-    } else {
-        Stretch::LIGHT
-    };
+    let stretch = if seed % 30 == 7 { Stretch::STANDARD } else { Stretch::LIGHT };
     let mut world = World::new(seed, stretch)?;
     let mut faults = 0;
     let people = 2 + world.chance.below(3);
@@ -40,11 +36,7 @@ pub fn run(seed: u64) -> Result<Report, Violation> {
     }
     world.settle().map_err(Violation)?;
     let envelopes = checker::check(&world)?;
-    Ok(Report {
-        devices: world.devices.len(),
-        envelopes,
-        faults,
-    })
+    Ok(Report { devices: world.devices.len(), envelopes, faults })
 }
 
 /// One thing happens; true if it was a fault.
@@ -57,11 +49,7 @@ fn one_step(world: &mut World) -> Result<bool, Violation> {
     match (chance.below(100), link) {
         (0..20, _) => world.connect(index),
         (20..55, Some(link)) => {
-            let bytes = if chance.one_in(3) {
-                chance.below(300)
-            } else {
-                usize::MAX
-            };
+            let bytes = if chance.one_in(3) { chance.below(300) } else { usize::MAX };
             let dies = chance.one_in(60).then(|| chance.below(4));
             world.deliver(link, bytes, dies);
             return Ok(dies.is_some());
@@ -97,19 +85,14 @@ fn fault(happens: impl FnOnce()) -> Result<bool, Violation> {
 fn say(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
     let text = format!("text {}", chance.below(1_000_000));
     let dies = chance.one_in(50).then(|| chance.below(3));
-    let say = Command::Say {
-        conversation: ConversationId::LOBBY,
-        text,
-    };
+    let say = Command::Say { conversation: ConversationId::LOBBY, text };
     world.event(index, Event::Command(say), dies);
 }
 
 /// Somebody whose account exists takes another device into use.
 fn add_device(world: &mut World, owner: DeviceIndex) {
     let online = world.devices.get(owner.0).filter(|device| {
-        device
-            .client()
-            .is_some_and(|client| client.seen(ConversationId::LOBBY).is_some())
+        device.client().is_some_and(|client| client.seen(ConversationId::LOBBY).is_some())
     });
     if let Some(name) = online.map(|device| device.name.clone()) {
         world.add_device(&name);

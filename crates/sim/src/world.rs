@@ -97,9 +97,7 @@ impl World {
             device.handle(event, self.now, &mut self.chance, dies_after);
         if let Some(id) = self.link_of(index) {
             if let Some((_, connection)) = self.links.get_mut(&id) {
-                sends
-                    .iter()
-                    .for_each(|frame| connection.send(End::Server, frame));
+                sends.iter().for_each(|frame| connection.send(End::Server, frame));
             }
             if disconnect {
                 self.cut(id);
@@ -110,18 +108,12 @@ impl World {
     /// The connection of a device.
     #[must_use]
     pub fn link_of(&self, index: DeviceIndex) -> Option<ConnectionId> {
-        self.links
-            .iter()
-            .find(|(_, (device, _))| *device == index)
-            .map(|(id, _)| *id)
+        self.links.iter().find(|(_, (device, _))| *device == index).map(|(id, _)| *id)
     }
 
     /// A device that runs connects to a server that runs.
     pub fn connect(&mut self, index: DeviceIndex) {
-        let runs = self
-            .devices
-            .get(index.0)
-            .is_some_and(|device| device.client().is_some());
+        let runs = self.devices.get(index.0).is_some_and(|device| device.client().is_some());
         if !runs || self.link_of(index).is_some() {
             return;
         }
@@ -167,10 +159,8 @@ impl World {
         };
         let index = *index;
         let half_open = connection.half_open;
-        let (up, down) = (
-            connection.deliver(End::Server, bytes),
-            connection.deliver(End::Device, bytes),
-        );
+        let (up, down) =
+            (connection.deliver(End::Server, bytes), connection.deliver(End::Device, bytes));
         if half_open {
             if !up.is_empty() {
                 self.cut(id); // the device hears that nobody is there
@@ -182,11 +172,7 @@ impl World {
                 Ok((request_id, request)) => (request_id, Ok(request)),
                 Err((request_id, refusal)) => (request_id, Err(refusal)),
             };
-            self.queue.push(Incoming {
-                connection: id,
-                id: request_id,
-                request,
-            });
+            self.queue.push(Incoming { connection: id, id: request_id, request });
         }
         for text in down {
             if self.link_of(index) == Some(id) {
@@ -215,11 +201,7 @@ impl World {
     fn release(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Reply {
-                    connection,
-                    id,
-                    result,
-                } => {
+                Output::Reply { connection, id, result } => {
                     let frame = match &result {
                         Ok(reply) => encode_reply(id, reply),
                         Err(refusal) => encode_refusal(id, refusal),
@@ -248,9 +230,7 @@ impl World {
             Some(lie) => lie(*index, frame),
             None => vec![frame],
         };
-        frames
-            .iter()
-            .for_each(|frame| connection.send(End::Device, frame));
+        frames.iter().for_each(|frame| connection.send(End::Device, frame));
     }
 
     /// Time passes, and everyone hears it.
@@ -285,8 +265,7 @@ impl World {
             rate_factor: 1000,
         };
         let rng = Box::new(self.chance.fork().into_rng());
-        self.server
-            .get_or_insert_with(|| Server::new(instance, SOUND, rng));
+        self.server.get_or_insert_with(|| Server::new(instance, SOUND, rng));
     }
 
     /// A device's process dies, and its connection with it.
@@ -338,17 +317,11 @@ impl World {
                 self.deliver(id, usize::MAX, None);
             }
             self.run_batch(usize::MAX, false);
-            let idle = self
-                .links
-                .values()
-                .all(|(_, connection)| connection.is_idle());
+            let idle = self.links.values().all(|(_, connection)| connection.is_idle());
             if idle && self.queue.is_empty() {
                 self.tick();
                 let unsent = |device: &Device| device.client().is_none_or(|c| c.has_unsent());
-                let quiet = self
-                    .links
-                    .values()
-                    .all(|(_, connection)| connection.is_idle());
+                let quiet = self.links.values().all(|(_, connection)| connection.is_idle());
                 let all = self.links.len() == self.devices.len();
                 if quiet && all && !self.devices.iter().any(unsent) {
                     return Ok(());
@@ -361,10 +334,7 @@ impl World {
             format!("{device:?}: {:?}, last {tail:?}", device.client())
         };
         let states: Vec<String> = self.devices.iter().filter(restless).map(last).collect();
-        Err(format!(
-            "the world does not come to rest: {}",
-            states.join("; ")
-        ))
+        Err(format!("the world does not come to rest: {}", states.join("; ")))
     }
 
     /// The server's store, for the checker.

@@ -58,12 +58,8 @@ mod tests {
 
     fn check(by_id: Option<(&str, u64)>, by_name: Option<AccountId>, expected: Contact) {
         let by_id = by_id.map(|(text, seed)| (name(text), key(seed)));
-        let card = AccountCard {
-            account: ALICE,
-            name: name("alice"),
-            identity: key(1),
-            lists: vec![],
-        };
+        let card =
+            AccountCard { account: ALICE, name: name("alice"), identity: key(1), lists: vec![] };
         assert_eq!(accept_identity(&Pinned { by_id, by_name }, &card), expected);
     }
 

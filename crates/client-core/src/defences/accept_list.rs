@@ -82,9 +82,7 @@ mod tests {
     }
 
     fn opened(list: &DeviceList) -> ListRecord {
-        list.sign(&identity())
-            .open(ALICE, &identity().public())
-            .unwrap()
+        list.sign(&identity()).open(ALICE, &identity().public()).unwrap()
     }
 
     /// What becomes of a list that a server shows to a client that knows `known`.

@@ -44,10 +44,7 @@ pub fn accept_page(
     }
     if let Some(read) = read {
         if page.head < read.seq || base.seq < read.seq {
-            return Err(Warning::Rewound {
-                seen: read.seq,
-                head: page.head.min(base.seq),
-            });
+            return Err(Warning::Rewound { seen: read.seq, head: page.head.min(base.seq) });
         }
         if base.seq == read.seq && base.chain != read.chain {
             return Err(Warning::BrokenChain { at: read.seq });
@@ -58,17 +55,11 @@ pub fn accept_page(
     }
     for (expected, envelope) in (base.seq + 1..).zip(&page.envelopes) {
         if envelope.seq != expected || envelope.conversation != id {
-            return Err(Warning::OutOfOrder {
-                expected,
-                got: envelope.seq,
-            });
+            return Err(Warning::OutOfOrder { expected, got: envelope.seq });
         }
     }
     if page.envelopes.is_empty() && page.head > base.seq {
-        return Err(Warning::Withheld {
-            at: base.seq,
-            head: page.head,
-        });
+        return Err(Warning::Withheld { at: base.seq, head: page.head });
     }
     Ok(PageAccepted { base })
 }
@@ -83,17 +74,11 @@ mod tests {
     const ELSEWHERE: ConversationId = ConversationId::from_bytes([9; 16]);
 
     fn seen(seq: u64, chain: u8) -> Seen {
-        Seen {
-            seq,
-            chain: Hash::from_bytes([chain; 32]),
-        }
+        Seen { seq, chain: Hash::from_bytes([chain; 32]) }
     }
 
     fn start() -> Seen {
-        Seen {
-            seq: 0,
-            chain: Envelope::chain_start(HERE),
-        }
+        Seen { seq: 0, chain: Envelope::chain_start(HERE) }
     }
 
     fn page(base: Seen, seqs: &[u64], head: u64) -> Fetched {
@@ -108,19 +93,11 @@ mod tests {
             body: Bytes::default(),
         };
         let envelopes = seqs.iter().map(envelope).collect();
-        Fetched {
-            conversation: HERE,
-            base,
-            envelopes,
-            head,
-        }
+        Fetched { conversation: HERE, base, envelopes, head }
     }
 
     fn check(read: Option<Seen>, page: &Fetched, expected: Result<Seen, Warning>) {
-        assert_eq!(
-            accept_page(HERE, read, page).map(PageAccepted::base),
-            expected
-        );
+        assert_eq!(accept_page(HERE, read, page).map(PageAccepted::base), expected);
     }
 
     #[test]
@@ -128,17 +105,9 @@ mod tests {
         check(None, &page(start(), &[1, 2], 2), Ok(start()));
         check(None, &page(start(), &[], 0), Ok(start()));
         check(None, &page(seen(7, 1), &[8], 9), Ok(seen(7, 1)));
-        check(
-            Some(seen(7, 1)),
-            &page(seen(7, 1), &[8, 9], 9),
-            Ok(seen(7, 1)),
-        );
+        check(Some(seen(7, 1)), &page(seen(7, 1), &[8, 9], 9), Ok(seen(7, 1)));
         check(Some(seen(7, 1)), &page(seen(7, 1), &[], 7), Ok(seen(7, 1)));
-        check(
-            Some(seen(7, 1)),
-            &page(seen(9, 2), &[10], 10),
-            Ok(seen(9, 2)),
-        );
+        check(Some(seen(7, 1)), &page(seen(9, 2), &[10], 10), Ok(seen(9, 2)));
     }
 
     #[test]
@@ -155,10 +124,7 @@ mod tests {
         check(None, &page(start(), &[1, 1], 3), order(2, 1));
         let withheld = Err(Warning::Withheld { at: 7, head: 9 });
         check(Some(seen(7, 1)), &page(seen(7, 1), &[], 9), withheld);
-        let elsewhere = Fetched {
-            conversation: ELSEWHERE,
-            ..page(start(), &[1], 1)
-        };
+        let elsewhere = Fetched { conversation: ELSEWHERE, ..page(start(), &[1], 1) };
         check(None, &elsewhere, Err(Warning::Nonsense));
     }
 }

@@ -20,16 +20,8 @@ mod tests {
     use super::*;
 
     fn check(memory_kib: u32, passes: u32, lanes: u32, expected: bool) {
-        let asked = Stretching {
-            memory_kib,
-            passes,
-            lanes,
-        };
-        assert_eq!(
-            accept_stretching(asked, Stretch::STANDARD).is_some(),
-            expected,
-            "{asked:?}"
-        );
+        let asked = Stretching { memory_kib, passes, lanes };
+        assert_eq!(accept_stretching(asked, Stretch::STANDARD).is_some(), expected, "{asked:?}");
     }
 
     #[test]

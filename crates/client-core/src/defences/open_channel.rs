@@ -79,10 +79,7 @@ mod tests {
 
     /// An honest envelope, whose signed content was changed before it was signed.
     fn envelope(change: impl FnOnce(&mut Content)) -> Envelope {
-        let (account, device) = (
-            AccountId::from_bytes([1; 16]),
-            DeviceId::from_bytes([2; 16]),
-        );
+        let (account, device) = (AccountId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
         let conversation = ConversationId::LOBBY;
         let reference = Reference::from_bytes([3; 16]);
         let mut content = Content {
@@ -90,37 +87,17 @@ mod tests {
             kind: Kind::Text("pay 10".to_owned()),
             refs: Vec::new(),
             sent_at: Timestamp(5),
-            after: Seen {
-                seq: 0,
-                chain: Hash::from_bytes([0; 32]),
-            },
-            place: Some(Place {
-                conversation,
-                account,
-                device,
-                n: 1,
-            }),
+            after: Seen { seq: 0, chain: Hash::from_bytes([0; 32]) },
+            place: Some(Place { conversation, account, device, n: 1 }),
         };
         change(&mut content);
         let body = SignedContent::sign(&content, &key()).to_body();
         let accepted_at = Timestamp(6);
-        Envelope {
-            conversation,
-            seq: 1,
-            account,
-            device,
-            epoch: 0,
-            reference,
-            accepted_at,
-            body,
-        }
+        Envelope { conversation, seq: 1, account, device, epoch: 0, reference, accepted_at, body }
     }
 
     fn check(envelope: &Envelope, expected: Option<OpenError>) {
-        assert_eq!(
-            open_channel(envelope, Some(&key().public())).err(),
-            expected
-        );
+        assert_eq!(open_channel(envelope, Some(&key().public())).err(), expected);
     }
 
     #[test]
@@ -129,52 +106,19 @@ mod tests {
         let honest = envelope(|_| ());
         check(&honest, None);
         // The server relabels an honest message.
-        check(
-            &Envelope {
-                account: AccountId::from_bytes(OTHER),
-                ..honest.clone()
-            },
-            refused,
-        );
-        check(
-            &Envelope {
-                device: DeviceId::from_bytes(OTHER),
-                ..honest.clone()
-            },
-            refused,
-        );
+        check(&Envelope { account: AccountId::from_bytes(OTHER), ..honest.clone() }, refused);
+        check(&Envelope { device: DeviceId::from_bytes(OTHER), ..honest.clone() }, refused);
         let elsewhere = ConversationId::from_bytes(OTHER);
-        check(
-            &Envelope {
-                conversation: elsewhere,
-                ..honest.clone()
-            },
-            refused,
-        );
-        check(
-            &Envelope {
-                reference: Reference::from_bytes(OTHER),
-                ..honest.clone()
-            },
-            refused,
-        );
+        check(&Envelope { conversation: elsewhere, ..honest.clone() }, refused);
+        check(&Envelope { reference: Reference::from_bytes(OTHER), ..honest.clone() }, refused);
         // A member signs what it must not: no place, somebody else's place.
         check(&envelope(|content| content.place = None), refused);
         let other = |content: &mut Content| {
-            content
-                .place
-                .iter_mut()
-                .for_each(|p| p.account = AccountId::from_bytes(OTHER));
+            content.place.iter_mut().for_each(|p| p.account = AccountId::from_bytes(OTHER));
         };
         check(&envelope(other), refused);
         // Not a body at all, another key, and a device that no list names.
-        check(
-            &Envelope {
-                body: Vec::new().into(),
-                ..honest.clone()
-            },
-            refused,
-        );
+        check(&Envelope { body: Vec::new().into(), ..honest.clone() }, refused);
         let stranger = AuthKey::generate(&mut rng(2)).public();
         assert_eq!(open_channel(&honest, Some(&stranger)).err(), refused);
         assert_eq!(open_channel(&honest, None).err(), Some(OpenError::Unlisted));

@@ -22,10 +22,7 @@ mod tests {
 
     fn check(here: Option<u8>, after: u64, chain: u8, seq: u64, expected: bool) {
         let hash = |byte| Hash::from_bytes([byte; 32]);
-        let after = Seen {
-            seq: after,
-            chain: hash(chain),
-        };
+        let after = Seen { seq: after, chain: hash(chain) };
         assert_eq!(same_log(here.map(hash), after, seq), expected);
     }
 

@@ -54,12 +54,7 @@ impl ClientRegistration {
         let parameters = ClientRegistrationFinishParameters::new(identifiers(name), Some(&ksf));
         let mut finished = self
             .0
-            .finish(
-                &mut &mut *rng,
-                password.expose().as_bytes(),
-                response,
-                parameters,
-            )
+            .finish(&mut &mut *rng, password.expose().as_bytes(), response, parameters)
             .map_err(refused)?;
         Ok(Registered {
             upload: finished.message.serialize().to_vec(),
@@ -125,12 +120,7 @@ impl ClientLogin {
             ClientLoginFinishParameters::new(Some(CONTEXT), identifiers(name), Some(&ksf));
         let mut finished = self
             .0
-            .finish(
-                &mut &mut *rng,
-                password.expose().as_bytes(),
-                response,
-                parameters,
-            )
+            .finish(&mut &mut *rng, password.expose().as_bytes(), response, parameters)
             .map_err(refused)?;
         Ok(LoggedIn {
             finalization: finished.message.serialize().to_vec(),

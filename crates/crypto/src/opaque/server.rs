@@ -87,13 +87,7 @@ impl ServerSetup {
         )
         .map_err(malformed)?;
         let response = started.message.serialize().to_vec();
-        Ok((
-            ServerLogin {
-                state: started.state,
-                name: name.to_owned(),
-            },
-            response,
-        ))
+        Ok((ServerLogin { state: started.state, name: name.to_owned() }, response))
     }
 }
 
@@ -120,10 +114,7 @@ impl PasswordRecord {
     pub fn parse(upload: &[u8]) -> Result<Self, LoginError> {
         let parsed =
             ServerRegistration::deserialize(exactly(length::RECORD, upload)?).map_err(malformed)?;
-        Ok(Self {
-            parsed,
-            bytes: Zeroizing::new(upload.to_vec()),
-        })
+        Ok(Self { parsed, bytes: Zeroizing::new(upload.to_vec()) })
     }
 
     /// The bytes to be stored.
@@ -153,10 +144,8 @@ impl ServerLogin {
     pub fn finish(self, finalization: &[u8]) -> Result<SessionKey, LoginError> {
         let message = CredentialFinalization::deserialize(exactly(length::KE3, finalization)?)
             .map_err(malformed)?;
-        let mut finished = self
-            .state
-            .finish(message, server_parameters(&self.name))
-            .map_err(refused)?;
+        let mut finished =
+            self.state.finish(message, server_parameters(&self.name)).map_err(refused)?;
         Ok(SessionKey(take(&mut finished.session_key)))
     }
 }
@@ -168,8 +157,5 @@ impl fmt::Debug for ServerLogin {
 }
 
 fn server_parameters(name: &str) -> ServerLoginParameters<'static, '_> {
-    ServerLoginParameters {
-        context: Some(CONTEXT),
-        identifiers: identifiers(name),
-    }
+    ServerLoginParameters { context: Some(CONTEXT), identifiers: identifiers(name) }
 }

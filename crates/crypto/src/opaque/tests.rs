@@ -18,9 +18,7 @@ fn password(typed: &str) -> Password {
 fn register(setup: &ServerSetup, typed: &str, rng: &mut dyn Randomness) -> Registered {
     let (state, request) = ClientRegistration::start(&password(typed), rng).unwrap();
     let response = setup.register(&request, NAME).unwrap();
-    state
-        .finish(&password(typed), &response, NAME, Stretch::LIGHT, rng)
-        .unwrap()
+    state.finish(&password(typed), &response, NAME, Stretch::LIGHT, rng).unwrap()
 }
 
 /// What differs from a login as it should be.
@@ -67,35 +65,13 @@ fn everything_else_is_refused_alike() {
     fn check(attempt: &Attempt) {
         assert_eq!(log_in(attempt).err(), Some(LoginError::Refused));
     }
-    check(&Attempt {
-        typed: "correct horsf",
-        ..HONEST
-    });
-    check(&Attempt {
-        typed: "",
-        ..HONEST
-    });
-    check(&Attempt {
-        known: false,
-        ..HONEST
-    });
-    check(&Attempt {
-        client_name: "oleg",
-        ..HONEST
-    });
-    check(&Attempt {
-        server_name: "oleg",
-        ..HONEST
-    });
-    check(&Attempt {
-        client_name: "oleg",
-        server_name: "oleg",
-        ..HONEST
-    });
-    check(&Attempt {
-        cost: Stretch::parse(16, 1, 1).unwrap(),
-        ..HONEST
-    });
+    check(&Attempt { typed: "correct horsf", ..HONEST });
+    check(&Attempt { typed: "", ..HONEST });
+    check(&Attempt { known: false, ..HONEST });
+    check(&Attempt { client_name: "oleg", ..HONEST });
+    check(&Attempt { server_name: "oleg", ..HONEST });
+    check(&Attempt { client_name: "oleg", server_name: "oleg", ..HONEST });
+    check(&Attempt { cost: Stretch::parse(16, 1, 1).unwrap(), ..HONEST });
 }
 
 #[test]
@@ -108,19 +84,14 @@ fn the_export_key_stays_and_the_session_key_changes() {
         let (client, request) = ClientLogin::start(&password("correct horse"), rng).unwrap();
         let (server, response) = setup.login(Some(&record), &request, NAME, rng).unwrap();
         let typed = password("correct horse");
-        let done = client
-            .finish(&typed, &response, NAME, Stretch::LIGHT, rng)
-            .unwrap();
+        let done = client.finish(&typed, &response, NAME, Stretch::LIGHT, rng).unwrap();
         (done.export, server.finish(&done.finalization).unwrap())
     };
     let (first, second) = (log_in(), log_in());
     assert_eq!(first.0, registered.export);
     assert_eq!(second.0, registered.export);
     assert_ne!(first.1, second.1);
-    assert_ne!(
-        register(&setup, "correct horse", &mut seeded(3)).export,
-        registered.export
-    );
+    assert_ne!(register(&setup, "correct horse", &mut seeded(3)).export, registered.export);
 }
 
 /// Nothing but its bytes may tell an unknown name from a known one, and those are all fresh or masked,
@@ -150,19 +121,9 @@ fn a_damaged_response_is_never_accepted() {
     let start = || ClientLogin::start(&typed, &mut seeded(6)).unwrap();
     let (_, response) = setup.login(Some(&record), &start().1, NAME, rng).unwrap();
     for bytes in damaged(&response) {
-        assert!(
-            start()
-                .0
-                .finish(&typed, &bytes, NAME, Stretch::LIGHT, rng)
-                .is_err()
-        );
+        assert!(start().0.finish(&typed, &bytes, NAME, Stretch::LIGHT, rng).is_err());
     }
-    assert!(
-        start()
-            .0
-            .finish(&typed, &response, NAME, Stretch::LIGHT, rng)
-            .is_ok()
-    );
+    assert!(start().0.finish(&typed, &response, NAME, Stretch::LIGHT, rng).is_ok());
 }
 
 #[test]
@@ -172,20 +133,10 @@ fn a_damaged_finalization_is_never_accepted() {
     let record = PasswordRecord::parse(&register(&setup, "correct horse", rng).upload).unwrap();
     let typed = password("correct horse");
     let (client, request) = ClientLogin::start(&typed, rng).unwrap();
-    let answer = || {
-        setup
-            .login(Some(&record), &request, NAME, &mut seeded(8))
-            .unwrap()
-    };
-    let done = client
-        .finish(&typed, &answer().1, NAME, Stretch::LIGHT, rng)
-        .unwrap();
+    let answer = || setup.login(Some(&record), &request, NAME, &mut seeded(8)).unwrap();
+    let done = client.finish(&typed, &answer().1, NAME, Stretch::LIGHT, rng).unwrap();
     for bytes in damaged(&done.finalization) {
-        let expected = if bytes.len() == 64 {
-            LoginError::Refused
-        } else {
-            LoginError::Malformed
-        };
+        let expected = if bytes.len() == 64 { LoginError::Refused } else { LoginError::Malformed };
         assert_eq!(answer().0.finish(&bytes).err(), Some(expected));
     }
     assert_eq!(answer().0.finish(&done.finalization), Ok(done.session_key));
@@ -216,19 +167,9 @@ fn bytes_that_are_no_message_are_malformed() {
         assert_eq!(ServerSetup::from_bytes(bytes).err(), expected);
         let typed = password("correct horse");
         let (client, _) = ClientLogin::start(&typed, rng).unwrap();
-        assert_eq!(
-            client
-                .finish(&typed, bytes, NAME, Stretch::LIGHT, rng)
-                .err(),
-            expected
-        );
+        assert_eq!(client.finish(&typed, bytes, NAME, Stretch::LIGHT, rng).err(), expected);
         let (client, _) = ClientRegistration::start(&typed, rng).unwrap();
-        assert_eq!(
-            client
-                .finish(&typed, bytes, NAME, Stretch::LIGHT, rng)
-                .err(),
-            expected
-        );
+        assert_eq!(client.finish(&typed, bytes, NAME, Stretch::LIGHT, rng).err(), expected);
     };
     check(&[]);
     check(&[0xff; 31]);
@@ -242,10 +183,7 @@ fn bytes_that_are_no_message_are_malformed() {
 #[test]
 fn messages_with_bytes_behind_them_are_malformed() {
     fn check<T: fmt::Debug>(bytes: &[u8], parse: impl FnOnce(&[u8]) -> Result<T, LoginError>) {
-        assert_eq!(
-            parse(&[bytes, &[0]].concat()).err(),
-            Some(LoginError::Malformed)
-        );
+        assert_eq!(parse(&[bytes, &[0]].concat()).err(), Some(LoginError::Malformed));
     }
     let rng = &mut seeded(12);
     let setup = ServerSetup::generate(rng);
@@ -260,13 +198,9 @@ fn messages_with_bytes_behind_them_are_malformed() {
     check(&upload, PasswordRecord::parse);
     let record = PasswordRecord::parse(&upload).unwrap();
     let (state, request) = ClientLogin::start(&typed, rng).unwrap();
-    check(&request, |bytes| {
-        setup.login(Some(&record), bytes, NAME, &mut seeded(16))
-    });
+    check(&request, |bytes| setup.login(Some(&record), bytes, NAME, &mut seeded(16)));
     let (_, response) = setup.login(Some(&record), &request, NAME, rng).unwrap();
-    check(&response, |bytes| {
-        state.finish(&typed, bytes, NAME, Stretch::LIGHT, rng)
-    });
+    check(&response, |bytes| state.finish(&typed, bytes, NAME, Stretch::LIGHT, rng));
     let (server, _) = setup.login(Some(&record), &request, NAME, rng).unwrap();
     check(&[0; 64], |bytes| server.finish(bytes));
 }
@@ -280,10 +214,7 @@ fn a_stored_set_up_and_record_serve_like_the_first() {
     let record = PasswordRecord::parse(PasswordRecord::parse(&upload).unwrap().as_bytes()).unwrap();
     let (_, request) = ClientLogin::start(&password("correct horse"), rng).unwrap();
     let answer = |setup: &ServerSetup| {
-        setup
-            .login(Some(&record), &request, NAME, &mut seeded(14))
-            .unwrap()
-            .1
+        setup.login(Some(&record), &request, NAME, &mut seeded(14)).unwrap().1
     };
     assert_eq!(answer(&setup), answer(&again));
     assert_eq!(record.as_bytes(), upload);
@@ -303,10 +234,7 @@ fn debug_shows_no_secret() {
     let (logged_in, session_key, registered) = log_in(&HONEST).unwrap();
     check(&setup, "ServerSetup(..)");
     check(&server, "ServerLogin(..)");
-    check(
-        &PasswordRecord::parse(&registered.upload).unwrap(),
-        "PasswordRecord(..)",
-    );
+    check(&PasswordRecord::parse(&registered.upload).unwrap(), "PasswordRecord(..)");
     check(&registration, "ClientRegistration(..)");
     check(&login, "ClientLogin(..)");
     check(&registered, "Registered(..)");
@@ -385,10 +313,7 @@ mod rfc9807 {
         let mut rng = Scripted::new(&[&blind(BLIND_REGISTRATION)]);
         let (_, request) = ClientRegistration::start(&the_password(), &mut rng).unwrap();
         check(&request, REGISTRATION_REQUEST);
-        check(
-            &setup().register(&request, CREDENTIAL_IDENTIFIER).unwrap(),
-            REGISTRATION_RESPONSE,
-        );
+        check(&setup().register(&request, CREDENTIAL_IDENTIFIER).unwrap(), REGISTRATION_RESPONSE);
     }
 
     #[test]
@@ -405,14 +330,8 @@ mod rfc9807 {
         let parts = [MASKING_NONCE, SERVER_KEYSHARE_SEED, SERVER_NONCE].map(from_hex);
         // The fake record's masking key is drawn first, also when it is not needed.
         let mut rng = Scripted::new(&[&[0; 64], &parts.concat()]);
-        let (_, response) = setup()
-            .login(
-                Some(&record),
-                &from_hex(KE1),
-                CREDENTIAL_IDENTIFIER,
-                &mut rng,
-            )
-            .unwrap();
+        let (_, response) =
+            setup().login(Some(&record), &from_hex(KE1), CREDENTIAL_IDENTIFIER, &mut rng).unwrap();
         check(&response[..256], KE2_WITHOUT_MAC);
     }
 }

@@ -1,10 +1,5 @@
 //! A server that lies: whatever it drops, reorders, takes back, forks, invents or swaps, the client
 //! notices, and says so in these words.
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
 
 use portcullis_client_core::{Command, Show};
 use portcullis_crypto::{AuthKey, IdentityKey, Stretch};
@@ -38,13 +33,7 @@ fn world() -> World {
 }
 
 fn say(world: &mut World, who: DeviceIndex, text: &str) {
-    world.command(
-        who,
-        Command::Say {
-            conversation: LOBBY,
-            text: text.into(),
-        },
-    );
+    world.command(who, Command::Say { conversation: LOBBY, text: text.into() });
     // A world with a liar in it may never come to rest; what was shown by then is what counts.
     let _ = world.settle();
 }
@@ -76,10 +65,7 @@ fn change_envelopes(
     lie_to_bob(world, move |frame| match frame {
         ServerFrame::Event(Event::Envelope(envelope)) => {
             let changed = change(vec![envelope]);
-            changed
-                .into_iter()
-                .map(|e| ServerFrame::Event(Event::Envelope(e)))
-                .collect()
+            changed.into_iter().map(|e| ServerFrame::Event(Event::Envelope(e))).collect()
         }
         ServerFrame::Reply(id, Reply::Fetched(mut page)) => {
             page.envelopes = change(page.envelopes);
@@ -91,29 +77,20 @@ fn change_envelopes(
 
 /// What Bob was warned of, in order.
 fn warned(world: &World) -> Vec<String> {
-    world.devices[BOB.0]
-        .warnings()
-        .map(ToString::to_string)
-        .collect()
+    world.devices[BOB.0].warnings().map(ToString::to_string).collect()
 }
 
 fn texts(world: &World) -> Vec<String> {
-    let shown = world.devices[BOB.0]
-        .shows
-        .iter()
-        .filter_map(|show| match show {
-            Show::Message(message) => message.text.clone(),
-            _ => None,
-        });
+    let shown = world.devices[BOB.0].shows.iter().filter_map(|show| match show {
+        Show::Message(message) => message.text.clone(),
+        _ => None,
+    });
     shown.collect()
 }
 
 fn assert_warned(world: &World, expected: &str) {
     let warned = warned(world);
-    assert!(
-        warned.iter().any(|words| words == expected),
-        "{expected:?} is not among {warned:#?}"
-    );
+    assert!(warned.iter().any(|words| words == expected), "{expected:?} is not among {warned:#?}");
 }
 
 #[test]
@@ -128,17 +105,11 @@ fn an_honest_server_gives_no_cause() {
 fn a_dropped_message_leaves_a_gap() {
     let mut world = world();
     change_envelopes(&mut world, |envelopes| {
-        envelopes
-            .into_iter()
-            .filter(|envelope| envelope.seq != 5)
-            .collect()
+        envelopes.into_iter().filter(|envelope| envelope.seq != 5).collect()
     });
     say(&mut world, ALICE, "dropped");
     say(&mut world, ALICE, "after");
-    assert_warned(
-        &world,
-        "The server sent message number 6 where number 5 belongs.",
-    );
+    assert_warned(&world, "The server sent message number 6 where number 5 belongs.");
     assert!(!texts(&world).contains(&"after".to_owned()));
 }
 
@@ -202,33 +173,16 @@ fn reordered_messages_show() {
     say(&mut world, ALICE, "first");
     say(&mut world, ALICE, "second");
     assert_warned(&world, "A message of alice is missing before the next.");
-    assert_warned(
-        &world,
-        "A message of alice came a second time; it is not shown again.",
-    );
+    assert_warned(&world, "A message of alice came a second time; it is not shown again.");
 }
 
 #[test]
 fn a_rewound_conversation_is_noticed() {
     let mut world = world();
     lie_to_bob(&mut world, |frame| match frame {
-        ServerFrame::Reply(
-            id,
-            Reply::Conversations {
-                mut conversations,
-                more,
-            },
-        ) => {
-            conversations
-                .iter_mut()
-                .for_each(|summary| summary.head = 2);
-            vec![ServerFrame::Reply(
-                id,
-                Reply::Conversations {
-                    conversations,
-                    more,
-                },
-            )]
+        ServerFrame::Reply(id, Reply::Conversations { mut conversations, more }) => {
+            conversations.iter_mut().for_each(|summary| summary.head = 2);
+            vec![ServerFrame::Reply(id, Reply::Conversations { conversations, more })]
         }
         frame => vec![frame],
     });
@@ -252,13 +206,7 @@ fn a_rewritten_past_is_noticed() {
     });
     let link = world.link_of(BOB).unwrap();
     world.cut(link);
-    world.command(
-        ALICE,
-        Command::Say {
-            conversation: LOBBY,
-            text: "five".into(),
-        },
-    );
+    world.command(ALICE, Command::Say { conversation: LOBBY, text: "five".into() });
     let _ = world.settle();
     let words = "The server has changed what you have already read, at or before number 4.";
     assert_warned(&world, words);
@@ -307,31 +255,17 @@ fn a_message_under_another_name_is_not_shown() {
 #[test]
 fn a_replayed_message_is_not_shown_again() {
     let mut world = world();
-    let old = world
-        .log()
-        .fetch(LOBBY, 0, 1, 1, usize::MAX)
-        .unwrap()
-        .envelopes
-        .remove(0);
+    let old = world.log().fetch(LOBBY, 0, 1, 1, usize::MAX).unwrap().envelopes.remove(0);
     change_envelopes(&mut world, move |envelopes| {
         let replay = |envelope: Envelope| match envelope.seq {
-            5 => Envelope {
-                seq: 5,
-                ..old.clone()
-            },
+            5 => Envelope { seq: 5, ..old.clone() },
             _ => envelope,
         };
         envelopes.into_iter().map(replay).collect()
     });
     say(&mut world, ALICE, "five");
-    assert_warned(
-        &world,
-        "A message of alice came a second time; it is not shown again.",
-    );
-    assert_eq!(
-        texts(&world).iter().filter(|text| *text == "one").count(),
-        1
-    );
+    assert_warned(&world, "A message of alice came a second time; it is not shown again.");
+    assert_eq!(texts(&world).iter().filter(|text| *text == "one").count(), 1);
 }
 
 #[test]
@@ -359,12 +293,7 @@ fn invented(
     signer: &IdentityKey,
 ) -> portcullis_proto::SignedList {
     let mut chance = Chance::new(77);
-    let last = of
-        .lists
-        .last()
-        .unwrap()
-        .open(of.account, &of.identity)
-        .unwrap();
+    let last = of.lists.last().unwrap().open(of.account, &of.identity).unwrap();
     let mut list = last.list().clone();
     list.version = version;
     list.previous = last.hash();
@@ -439,12 +368,7 @@ fn an_older_device_list_is_shown_and_not_used() {
     let mut world = world();
     // Alice adds a device, and Bob learns of it.
     let first: Rc<RefCell<Option<portcullis_proto::SignedList>>> = Rc::default();
-    let alice = world
-        .log()
-        .account_by_name(&name("alice"))
-        .unwrap()
-        .unwrap()
-        .id;
+    let alice = world.log().account_by_name(&name("alice")).unwrap().unwrap().id;
     let lists = world.log().lists(alice, 0, 1).unwrap();
     *first.borrow_mut() = lists.first().map(|list| list.signed.clone());
     world.add_device(&name("alice"));
@@ -471,20 +395,9 @@ fn a_cheap_stretching_stops_the_login() {
     world.add_device(&name("alice"));
     world.add_device(&name("bob"));
     lie_to_bob(&mut world, |frame| match frame {
-        ServerFrame::Reply(
-            id,
-            Reply::RegisterChallenge {
-                account,
-                response,
-                mut stretching,
-            },
-        ) => {
+        ServerFrame::Reply(id, Reply::RegisterChallenge { account, response, mut stretching }) => {
             stretching.memory_kib = 8;
-            let reply = Reply::RegisterChallenge {
-                account,
-                response,
-                stretching,
-            };
+            let reply = Reply::RegisterChallenge { account, response, stretching };
             vec![ServerFrame::Reply(id, reply)]
         }
         frame => vec![frame],
@@ -509,15 +422,8 @@ fn a_home_from_an_old_copy_goes_on_as_a_new_device() {
         "This home was restored from an older copy. Its history stays; it goes on as a new device.",
     );
     say(&mut world, BOB, "six");
-    let log = world
-        .log()
-        .fetch(LOBBY, 0, 9, 9, usize::MAX)
-        .unwrap()
-        .envelopes;
+    let log = world.log().fetch(LOBBY, 0, 9, 9, usize::MAX).unwrap().envelopes;
     assert_eq!(log.len(), 6);
-    assert_ne!(
-        log[4].device, log[5].device,
-        "the old device's key is not used again"
-    );
+    assert_ne!(log[4].device, log[5].device, "the old device's key is not used again");
     assert_eq!(texts(&world).last().map(String::as_str), Some("six"));
 }

@@ -12,10 +12,7 @@ fn check(seeds: std::ops::Range<u64>) {
         }
     }
     // A simulation in which nothing is said and nothing breaks would prove nothing.
-    assert!(
-        envelopes > 100 && faults > 100,
-        "{envelopes} messages, {faults} faults"
-    );
+    assert!(envelopes > 100 && faults > 100, "{envelopes} messages, {faults} faults");
 }
 
 #[test]

@@ -21,6 +21,18 @@ const PROOF_TOKENS: &[(&str, &str)] = &[
         "LoginTarget",
         "crates/server-core/src/defences/find_login.rs",
     ),
+    (
+        "Received",
+        "crates/client-core/src/defences/open_channel.rs",
+    ),
+    (
+        "ListTaken",
+        "crates/client-core/src/defences/accept_list.rs",
+    ),
+    (
+        "PageAccepted",
+        "crates/client-core/src/defences/accept_page.rs",
+    ),
     ("MayInvite", "crates/server-core/src/defences/may_invite.rs"),
     ("MayJoin", "crates/server-core/src/defences/may_join.rs"),
     ("MayRead", "crates/server-core/src/defences/may_read.rs"),
