@@ -44,6 +44,9 @@ impl Client {
         for summary in conversations {
             self.learn_conversation(step, summary);
         }
+        if !more {
+            step.show(Show::Listed);
+        }
     }
 
     /// A conversation is there, or has changed.
@@ -67,7 +70,10 @@ impl Client {
     }
 
     pub(crate) fn left(&mut self, step: &mut Step<'_>, id: ConversationId) {
-        if self.conversations.remove(&id).is_some() {
+        if let Some(conversation) = self.conversations.remove(&id) {
+            for device in conversation.numbers.into_keys() {
+                self.touch(Key::Number(id, device));
+            }
             self.touch(Key::Conversation(id));
             self.touch(Key::Outbox(id));
             step.show(Show::Left(id));

@@ -27,6 +27,8 @@ pub enum Show {
     Ended(String),
     /// A conversation is there, or has changed.
     Conversation(ConversationView),
+    /// All of the account's conversations have been shown as they are now.
+    Listed,
     /// A conversation is no longer the account's.
     Left(ConversationId),
     /// A conversation is caught up: nothing older than the server's newest is missing.

@@ -1,5 +1,6 @@
 //! The simulator's tests: many seeds, and a server that lies.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod accounts;
 mod lies;
 mod seeds;
