@@ -68,11 +68,7 @@ impl Connection {
     pub fn close(self: &Arc<Self>, code: CloseCode, reason: &str) {
         // 0 means "not closing".
         let now = self.sockets.clock().max(1);
-        if self
-            .closing
-            .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
-        {
+        if self.closing.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             let pushed = self.outbox.close(&frame::close(code, reason));
             self.follow(pushed);
             self.resume.notify_one();
@@ -81,8 +77,7 @@ impl Connection {
 
     /// Sends the answer to the peer's close frame as the last one.
     pub(super) fn answer_close(self: &Arc<Self>, frame: &Bytes) {
-        self.closing
-            .store(self.sockets.clock().max(1), Ordering::Relaxed);
+        self.closing.store(self.sockets.clock().max(1), Ordering::Relaxed);
         let pushed = self.outbox.close(frame);
         self.follow(pushed);
     }
@@ -139,10 +134,7 @@ impl Connection {
     /// A ticket for one request, which counts until it is dropped.
     pub(super) fn ticket(self: &Arc<Self>, budget: OwnedSemaphorePermit) -> Ticket {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Ticket {
-            connection: Arc::clone(self),
-            _budget: budget,
-        }
+        Ticket { connection: Arc::clone(self), _budget: budget }
     }
 
     pub(super) fn hear(&self) {
@@ -187,10 +179,7 @@ impl Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Connection")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Connection").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -219,10 +208,7 @@ impl Drop for Ticket {
 
 impl fmt::Debug for Ticket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_tuple("Ticket")
-            .field(&self.connection.id)
-            .finish()
+        formatter.debug_tuple("Ticket").field(&self.connection.id).finish()
     }
 }
 

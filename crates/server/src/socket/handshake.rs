@@ -35,15 +35,10 @@ pub fn answer<B>(
     {
         return Err(Refused::NoUpgrade);
     }
-    if headers
-        .get(SEC_WEBSOCKET_VERSION)
-        .is_none_or(|version| version != "13")
-    {
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err(Refused::Version);
     }
-    let key = headers
-        .get(SEC_WEBSOCKET_KEY)
-        .filter(|key| is_key(key.as_bytes()));
+    let key = headers.get(SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes()));
     let key = key.ok_or(Refused::Key)?;
     if subprotocol.is_some_and(|spoken| !names(headers, &SEC_WEBSOCKET_PROTOCOL, spoken)) {
         return Err(Refused::Subprotocol);
@@ -66,10 +61,9 @@ impl Refused {
     /// What the peer is told.
     pub fn response(self, subprotocol: Option<&'static str>) -> Response<axum::body::Body> {
         let (status, text) = match self {
-            Refused::NoUpgrade => (
-                StatusCode::UPGRADE_REQUIRED,
-                "This is a WebSocket address.\n".to_owned(),
-            ),
+            Refused::NoUpgrade => {
+                (StatusCode::UPGRADE_REQUIRED, "This is a WebSocket address.\n".to_owned())
+            }
             Refused::Version => (
                 StatusCode::UPGRADE_REQUIRED,
                 "This server speaks version 13 of the WebSocket protocol (RFC 6455).\n".to_owned(),
@@ -80,10 +74,7 @@ impl Refused {
             ),
             Refused::Subprotocol => {
                 let spoken = subprotocol.unwrap_or_default();
-                (
-                    StatusCode::BAD_REQUEST,
-                    format!("Ask for the subprotocol {spoken}.\n"),
-                )
+                (StatusCode::BAD_REQUEST, format!("Ask for the subprotocol {spoken}.\n"))
             }
         };
         let mut response = Response::new(axum::body::Body::from(text));
@@ -115,12 +106,7 @@ fn is_key(key: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -149,18 +135,10 @@ mod tests {
     fn handshakes_are_judged_by_their_headers() {
         fn check(replaced: &str, by: Option<&str>, expected: Result<StatusCode, Refused>) {
             let answer = answer(&request(replaced, by), Some("portcullis.v1"));
-            assert_eq!(
-                answer.map(|response| response.status()),
-                expected,
-                "{replaced}: {by:?}"
-            );
+            assert_eq!(answer.map(|response| response.status()), expected, "{replaced}: {by:?}");
         }
         check("", None, Ok(StatusCode::SWITCHING_PROTOCOLS));
-        check(
-            "connection",
-            Some("UPGRADE"),
-            Ok(StatusCode::SWITCHING_PROTOCOLS),
-        );
+        check("connection", Some("UPGRADE"), Ok(StatusCode::SWITCHING_PROTOCOLS));
         check("connection", Some("keep-alive"), Err(Refused::NoUpgrade));
         check("connection", None, Err(Refused::NoUpgrade));
         check("upgrade", Some("h2c"), Err(Refused::NoUpgrade));
@@ -169,26 +147,15 @@ mod tests {
         check("sec-websocket-version", None, Err(Refused::Version));
         check("sec-websocket-key", None, Err(Refused::Key));
         check("sec-websocket-key", Some("c2hvcnQ="), Err(Refused::Key));
-        check(
-            "sec-websocket-key",
-            Some("dGhlIHNhbXBsZSBub25jZ???"),
-            Err(Refused::Key),
-        );
+        check("sec-websocket-key", Some("dGhlIHNhbXBsZSBub25jZ???"), Err(Refused::Key));
         check("sec-websocket-protocol", None, Err(Refused::Subprotocol));
-        check(
-            "sec-websocket-protocol",
-            Some("portcullis.v2"),
-            Err(Refused::Subprotocol),
-        );
+        check("sec-websocket-protocol", Some("portcullis.v2"), Err(Refused::Subprotocol));
     }
 
     #[test]
     fn the_accept_key_is_the_one_of_the_rfc() {
         let response = answer(&request("", None), Some("portcullis.v1")).unwrap();
-        assert_eq!(
-            response.headers()[SEC_WEBSOCKET_ACCEPT],
-            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        );
+        assert_eq!(response.headers()[SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "portcullis.v1");
     }
 

@@ -82,6 +82,6 @@ pub(super) const DRAIN_STEP: usize = 256 * 1024;
 /// the close frame.
 pub(super) const LINGER_BYTES: usize = 4 << 20;
 
-/// A message of at least this many bytes is held until the next one is read, so that tungstenite
-/// can't keep its buffer for reuse: one long message must not cost a connection memory for ever.
+/// After a message of at least this many bytes tungstenite's buffer is let go, and made anew: one
+/// long message must not cost a connection memory for ever.
 pub(super) const LONG_MESSAGE: usize = 4 * 1024;

@@ -42,9 +42,7 @@ pub async fn listen(
                 Metrics::count(&sockets.metrics.accepted);
                 if let Some(place) = Place::take(&sockets) {
                     let (tls, router) = (tls.clone(), router.clone());
-                    sockets
-                        .runtime
-                        .spawn(serve(stream, peer, tls, router, place));
+                    sockets.runtime.spawn(serve(stream, peer, tls, router, place));
                 } else {
                     Metrics::count(&sockets.metrics.turned_away);
                 }
@@ -70,10 +68,7 @@ pub fn upgrade(
         Ok(response) => response,
         Err(refused) => return refused.response(subprotocol),
     };
-    let Some(upgrading) = request
-        .extensions_mut()
-        .remove::<hyper::upgrade::OnUpgrade>()
-    else {
+    let Some(upgrading) = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>() else {
         return Refused::NoUpgrade.response(subprotocol);
     };
     let sockets = Arc::clone(sockets);

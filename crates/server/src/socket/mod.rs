@@ -4,6 +4,7 @@
 //!
 //! An idle plain connection costs one task, one small buffer and no timer. Source: RFC 6455.
 
+mod boundary;
 mod connection;
 pub mod frame;
 pub mod handshake;
@@ -113,8 +114,7 @@ impl Sockets {
         self.lock().insert(connection.id(), Arc::clone(&connection));
         Metrics::count(&self.metrics.opened);
         if let Some(write_half) = write_half {
-            self.runtime
-                .spawn(tls_writer::write(Arc::clone(&connection), write_half));
+            self.runtime.spawn(tls_writer::write(Arc::clone(&connection), write_half));
         }
         self.runtime.spawn(reader::read(connection, side, first));
     }
@@ -141,10 +141,7 @@ impl Sockets {
                 self.emptied.notified().await;
             }
         };
-        if tokio::time::timeout(self.settings.stop, emptied)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(self.settings.stop, emptied).await.is_err() {
             for connection in self.all() {
                 connection.kill();
             }

@@ -96,10 +96,7 @@ enum Mode {
 
 impl Outbox {
     pub(super) fn new(wire: Wire) -> Self {
-        Outbox {
-            wire,
-            queue: Mutex::default(),
-        }
+        Outbox { wire, queue: Mutex::default() }
     }
 
     /// Writes whole frames, or queues what the kernel doesn't take.
@@ -219,11 +216,7 @@ impl Outbox {
         }
         queue.bytes += rest.len();
         queue.chunks.push_back(rest);
-        if first {
-            Pushed::StartDraining
-        } else {
-            Pushed::Done
-        }
+        if first { Pushed::StartDraining } else { Pushed::Done }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -21,6 +21,7 @@ use tungstenite::error::CapacityError;
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error, Message};
 
+use super::boundary::Boundary;
 use super::connection::Connection;
 use super::frame::CloseCode;
 use super::limits::{LONG_MESSAGE, SCRATCH, Settings};
@@ -60,9 +61,7 @@ pub(super) async fn read(connection: Arc<Connection>, mut side: ReadSide, first:
     connection.sockets.sink.closed(connection.id());
     // What remains is rare and short; boxed in a task of its own it doesn't enlarge this one.
     let sockets = Arc::clone(&connection.sockets);
-    sockets
-        .runtime
-        .spawn(linger(connection, side, matches!(ending, Ending::Silent)));
+    sockets.runtime.spawn(linger(connection, side, matches!(ending, Ending::Silent)));
 }
 
 /// Hands over what was read. Says how the connection ends, if it does.
@@ -134,6 +133,8 @@ thread_local! {
 /// tungstenite's half of a connection.
 struct Protocol {
     context: WebSocketContext,
+    config: WebSocketConfig,
+    boundary: Boundary,
     binary: bool,
 }
 
@@ -188,6 +189,8 @@ impl Protocol {
             .max_message_size(Some(settings.message));
         Protocol {
             context: WebSocketContext::new(Role::Server, Some(config)),
+            config,
+            boundary: Boundary::default(),
             binary: settings.binary,
         }
     }
@@ -195,26 +198,22 @@ impl Protocol {
     /// Everything that `bytes`, after what came before them, amount to.
     fn feed(&mut self, bytes: &[u8]) -> Fed {
         let mut fed = Fed::default();
-        let mut memory = Memory {
-            input: bytes,
-            output: &mut fed.answers,
-        };
-        // Dropped only when the next read has been made: see `LONG_MESSAGE`.
-        let mut held = None;
+        let boundary = &mut self.boundary;
+        let mut memory = Memory { input: bytes, output: &mut fed.answers, boundary };
         fed.ending = loop {
-            let read = self.context.read(&mut memory);
-            drop(held.take());
-            match read {
-                Ok(Message::Text(text)) => {
-                    held = Some(text.clone()).filter(|text| text.len() >= LONG_MESSAGE);
-                    fed.messages.push(Incoming::Text(text));
-                }
+            match self.context.read(&mut memory) {
+                Ok(Message::Text(text)) => fed.messages.push(Incoming::Text(text)),
                 Ok(Message::Binary(payload)) if self.binary => {
                     fed.messages.push(Incoming::Binary(payload));
                 }
                 Ok(Message::Binary(_)) => break Some(NO_BINARY),
-                Ok(_) => {}
+                Ok(_) => continue,
                 Err(error) => break ending(&error),
+            }
+            let long = fed.messages.last().is_some_and(|message| message.len() >= LONG_MESSAGE);
+            if long && memory.boundary.is_between_frames() && self.context.can_write() {
+                // Its buffer is as long as the message, and empty: a new one starts small.
+                self.context = WebSocketContext::new(Role::Server, Some(self.config));
             }
         };
         fed
@@ -240,10 +239,12 @@ fn ending(error: &Error) -> Option<Ending> {
 
 const LONGEST_LENGTH: usize = usize::MAX >> 1;
 
-/// The bytes just read, and a place for what is to be written, in the shape of a stream.
+/// The bytes just read, and a place for what is to be written, in the shape of a stream. It gives
+/// out no bytes of two frames at once.
 struct Memory<'a> {
     input: &'a [u8],
     output: &'a mut Vec<u8>,
+    boundary: &'a mut Boundary,
 }
 
 impl Read for Memory<'_> {
@@ -251,7 +252,10 @@ impl Read for Memory<'_> {
         if self.input.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        self.input.read(buffer)
+        let passed = self.boundary.pass(self.input, buffer.len());
+        let (mut part, rest) = self.input.split_at_checked(passed).unwrap_or((self.input, &[]));
+        self.input = rest;
+        part.read(buffer)
     }
 }
 

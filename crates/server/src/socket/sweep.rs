@@ -21,9 +21,7 @@ impl Sockets {
         loop {
             ticks.tick().await;
             let before = self.clock();
-            let now = u64::try_from(self.started.elapsed().as_millis())
-                .unwrap_or(u64::MAX)
-                .max(1);
+            let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
             self.clock.store(now, Ordering::Relaxed);
             for connection in self.all() {
                 match verdict(&self.settings, &connection.times(before, now)) {
@@ -41,12 +39,7 @@ impl Sockets {
 
 impl Connection {
     fn times(&self, before: u64, now: u64) -> Times {
-        Times {
-            heard: self.heard(),
-            closing: self.closing_since(),
-            before,
-            now,
-        }
+        Times { heard: self.heard(), closing: self.closing_since(), before, now }
     }
 }
 
@@ -72,11 +65,7 @@ fn verdict(settings: &Settings, times: &Times) -> Verdict {
     if let Some(closing) = times.closing {
         // The task that lingers has its own deadline; this is for a peer that never answers ours.
         let overdue = times.now.saturating_sub(closing) > millis(settings.linger);
-        return if overdue {
-            Verdict::Dead
-        } else {
-            Verdict::Alive
-        };
+        return if overdue { Verdict::Dead } else { Verdict::Alive };
     }
     if silent > millis(settings.dead_after) {
         return Verdict::Dead;
@@ -85,32 +74,18 @@ fn verdict(settings: &Settings, times: &Times) -> Verdict {
     // need be remembered for each connection.
     let period = millis(settings.ping_after).max(1);
     let silent_before = times.before.saturating_sub(times.heard);
-    if silent / period > silent_before / period {
-        Verdict::Ping
-    } else {
-        Verdict::Alive
-    }
+    if silent / period > silent_before / period { Verdict::Ping } else { Verdict::Alive }
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
     #[test]
     fn silence_is_met_by_pings_and_then_by_the_end() {
         fn check(heard: u64, closing: Option<u64>, before: u64, now: u64, expected: &Verdict) {
-            let times = Times {
-                heard,
-                closing,
-                before,
-                now,
-            };
+            let times = Times { heard, closing, before, now };
             assert_eq!(
                 verdict(&Settings::default(), &times),
                 *expected,
