@@ -128,19 +128,11 @@ impl Store for MemoryStore {
     }
 
     fn set_login(&self, account: AccountId, login: &Login) -> Result<(), StoreError> {
-        self.write(|state| {
-            state
-                .accounts
-                .change(&account, |row| row.login = login.clone())
-        })
+        self.write(|state| state.accounts.change(&account, |row| row.login = login.clone()))
     }
 
     fn set_disabled(&self, account: AccountId, disabled: bool) -> Result<(), StoreError> {
-        self.write(|state| {
-            state
-                .accounts
-                .change(&account, |row| row.disabled = disabled)
-        })
+        self.write(|state| state.accounts.change(&account, |row| row.disabled = disabled))
     }
 
     fn insert_list(&self, account: AccountId, list: &StoredList) -> Result<(), InsertError> {
@@ -168,9 +160,7 @@ impl Store for MemoryStore {
     ) -> Result<Vec<StoredList>, StoreError> {
         let state = self.read();
         let lists = state.lists.after(Some(&(account, after)));
-        let own = lists
-            .take_while(|((of, _), _)| *of == account)
-            .map(|(_, list)| list.clone());
+        let own = lists.take_while(|((of, _), _)| *of == account).map(|(_, list)| list.clone());
         Ok(own.take(limit as usize).collect())
     }
 
@@ -210,15 +200,9 @@ impl Store for MemoryStore {
 
     fn drop_tokens(&self, device: DeviceId) -> Result<(), StoreError> {
         self.write(|state| {
-            let tokens = state
-                .tokens
-                .rows
-                .values()
-                .filter(|token| token.device == device);
+            let tokens = state.tokens.rows.values().filter(|token| token.device == device);
             let hashes: Vec<_> = tokens.map(|token| token.hash).collect();
-            hashes
-                .into_iter()
-                .for_each(|hash| state.tokens.remove(hash));
+            hashes.into_iter().for_each(|hash| state.tokens.remove(hash));
             Ok(())
         })
     }
@@ -232,10 +216,7 @@ impl Store for MemoryStore {
 
     fn take_invite(&self, hash: TokenHash, now: Timestamp) -> Result<bool, StoreError> {
         self.write(|state| {
-            let good = state
-                .invites
-                .get(&hash)
-                .is_some_and(|invite| now < invite.expires_at);
+            let good = state.invites.get(&hash).is_some_and(|invite| now < invite.expires_at);
             if good {
                 state.invites.remove(hash);
             }
@@ -248,12 +229,8 @@ impl Store for MemoryStore {
             if state.conversations.has(&conversation.id) || state.channels.has(&conversation.name) {
                 return Err(InsertError::Taken);
             }
-            state
-                .channels
-                .put(conversation.name.clone(), conversation.id);
-            state
-                .conversations
-                .put(conversation.id, conversation.clone());
+            state.channels.put(conversation.name.clone(), conversation.id);
+            state.conversations.put(conversation.id, conversation.clone());
             Ok(())
         })
     }
@@ -275,12 +252,9 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Conversation>, StoreError> {
         let state = self.read();
         let ids = state.channels.after(after).map(|(_, id)| id);
-        let open = ids
-            .filter_map(|id| state.conversations.get(id))
-            .filter(|conversation| {
-                conversation.kind == ConversationKind::Channel
-                    && conversation.access == Access::Open
-            });
+        let open = ids.filter_map(|id| state.conversations.get(id)).filter(|conversation| {
+            conversation.kind == ConversationKind::Channel && conversation.access == Access::Open
+        });
         Ok(open.take(limit as usize).cloned().collect())
     }
 
@@ -289,11 +263,7 @@ impl Store for MemoryStore {
         account: AccountId,
         conversation: ConversationId,
     ) -> Result<Option<Membership>, StoreError> {
-        Ok(self
-            .read()
-            .memberships
-            .get(&(account, conversation))
-            .cloned())
+        Ok(self.read().memberships.get(&(account, conversation)).cloned())
     }
 
     fn put_membership(
@@ -306,10 +276,7 @@ impl Store for MemoryStore {
             state.accounts.get(&account).ok_or(MISUSE)?;
             state.conversations.get(&conversation).ok_or(MISUSE)?;
             let key = (account, conversation);
-            let before = state
-                .memberships
-                .get(&key)
-                .map_or(0, |row| counted(row.role));
+            let before = state.memberships.get(&key).map_or(0, |row| counted(row.role));
             let count = state.counts.get(&conversation).copied().unwrap_or(0);
             let after = (count + counted(membership.role)).saturating_sub(before);
             state.counts.put(conversation, after);
@@ -327,10 +294,7 @@ impl Store for MemoryStore {
         let state = self.read();
         let lowest = (account, ConversationId::from_bytes([0; 16]));
         let own = match after {
-            Some(after) => state
-                .memberships
-                .rows
-                .range((Excluded((account, after)), Unbounded)),
+            Some(after) => state.memberships.rows.range((Excluded((account, after)), Unbounded)),
             None => state.memberships.rows.range(lowest..),
         };
         let own = own.take_while(|((of, _), _)| *of == account);
@@ -466,23 +430,17 @@ impl State {
         if self.places.has(&used) {
             return Err(AppendError::ReferenceUsed);
         }
-        let end = Seen {
-            seq: envelope.seq,
-            chain: stored.chain,
-        };
+        let end = Seen { seq: envelope.seq, chain: stored.chain };
         let place = Place {
             conversation: envelope.conversation,
             seq: envelope.seq,
             accepted_at: envelope.accepted_at,
             reference: envelope.reference,
         };
-        self.conversations
-            .change(&envelope.conversation, |row| row.end = end)?;
-        self.devices
-            .change(&envelope.device, |row| row.submitted += 1)?;
+        self.conversations.change(&envelope.conversation, |row| row.end = end)?;
+        self.devices.change(&envelope.device, |row| row.submitted += 1)?;
         self.places.put(used, place);
-        self.log
-            .put((envelope.conversation, envelope.seq), stored.clone());
+        self.log.put((envelope.conversation, envelope.seq), stored.clone());
         Ok(())
     }
 

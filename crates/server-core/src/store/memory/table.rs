@@ -14,10 +14,7 @@ pub(super) struct Table<K, V> {
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self {
-            rows: BTreeMap::new(),
-            replaced: Vec::new(),
-        }
+        Self { rows: BTreeMap::new(), replaced: Vec::new() }
     }
 }
 
@@ -35,8 +32,7 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         &'a self,
         key: Option<&K>,
     ) -> impl Iterator<Item = (&'a K, &'a V)> + use<'a, K, V> {
-        self.rows
-            .range((key.map_or(Unbounded, Excluded), Unbounded))
+        self.rows.range((key.map_or(Unbounded, Excluded), Unbounded))
     }
 
     pub(super) fn put(&mut self, key: K, value: V) {
