@@ -186,7 +186,7 @@ fn limits_are_the_programs() {
         let digits = limit.to_string();
         let mut shown = String::new();
         for (place, digit) in digits.chars().enumerate() {
-            if place > 0 && (digits.len() - place) % 3 == 0 {
+            if place > 0 && (digits.len() - place).is_multiple_of(3) {
                 shown.push(',');
             }
             shown.push(digit);
@@ -240,7 +240,7 @@ fn what_is_signed_and_hashed_is_as_it_says() {
 
     let said: Envelope = said.unwrap();
     let page = page.unwrap();
-    assert_eq!(page.envelopes, [said.clone()]);
+    assert_eq!(page.envelopes.as_slice(), std::slice::from_ref(&said));
     assert_eq!(page.base.chain, Envelope::chain_start(said.conversation));
     let key = list.key_of(said.device).unwrap();
     let content = SignedContent::from_body(&said.body).unwrap().open(&key);

@@ -16,10 +16,7 @@ pub struct Effects {
 impl Effects {
     /// A reply and nothing else.
     pub fn reply(reply: Reply) -> Self {
-        Self {
-            reply,
-            then: Vec::new(),
-        }
+        Self { reply, then: Vec::new() }
     }
 
     /// And this.

@@ -63,11 +63,7 @@ impl Presence {
             offline.clear();
         }
         let nothing = online.is_empty() && offline.is_empty() && !more;
-        (!nothing).then_some(Event::Presence {
-            online,
-            offline,
-            more,
-        })
+        (!nothing).then_some(Event::Presence { online, offline, more })
     }
 }
 
@@ -79,10 +75,7 @@ mod tests {
     fn person(number: usize) -> (AccountId, UserName) {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&number.to_le_bytes());
-        (
-            AccountId::from_bytes(id),
-            UserName::parse(&format!("user{number}")).unwrap(),
-        )
+        (AccountId::from_bytes(id), UserName::parse(&format!("user{number}")).unwrap())
     }
 
     fn check(steps: &[(bool, usize)], expected: Option<(&[&str], &[&str])>) {
@@ -91,11 +84,7 @@ mod tests {
         presence.tell();
         for (comes, number) in steps {
             let (id, name) = person(*number);
-            if *comes {
-                presence.came(id, &name)
-            } else {
-                presence.went(id)
-            }
+            if *comes { presence.came(id, &name) } else { presence.went(id) }
         }
         let names = |list: &[&str]| list.iter().map(|n| UserName::parse(n).unwrap()).collect();
         let expected = expected.map(|(online, offline)| Event::Presence {
@@ -124,11 +113,7 @@ mod tests {
         for number in 0..=limits::PRESENCE_CHANGES {
             presence.came(person(number).0, &person(number).1);
         }
-        let expected = Event::Presence {
-            online: vec![],
-            offline: vec![],
-            more: true,
-        };
+        let expected = Event::Presence { online: vec![], offline: vec![], more: true };
         assert_eq!(presence.tell(), Some(expected));
     }
 }

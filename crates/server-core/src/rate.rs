@@ -81,10 +81,7 @@ impl RateLimits {
         self.make_room(now, factor);
         let (size, each) = rate.bucket();
         let full = u64::from(size) * u64::from(each) * u64::from(factor);
-        let bucket = self.buckets.entry((rate, key)).or_insert(Bucket {
-            credit: full,
-            at: now,
-        });
+        let bucket = self.buckets.entry((rate, key)).or_insert(Bucket { credit: full, at: now });
         bucket.refill(full, factor, now);
         let price = (u64::from(cost) * u64::from(each)).min(full);
         if bucket.credit < price {
@@ -131,10 +128,7 @@ mod tests {
     use super::*;
 
     fn key(last: u8) -> (Rate, RateKey) {
-        (
-            Rate::LoginByName,
-            RateKey::Device(DeviceId::from_bytes([last; 16])),
-        )
+        (Rate::LoginByName, RateKey::Device(DeviceId::from_bytes([last; 16])))
     }
 
     fn check(takes: &[(u64, u32)], expected: Result<(), u64>) {

@@ -114,10 +114,7 @@ impl Server {
             name: ChannelName::lobby(),
             access: Access::Open,
             epoch: 0,
-            end: Seen {
-                seq: 0,
-                chain: Envelope::chain_start(id),
-            },
+            end: Seen { seq: 0, chain: Envelope::chain_start(id) },
         };
         store.begin()?;
         match store.insert_conversation(&lobby) {
@@ -155,10 +152,7 @@ impl Server {
     #[must_use]
     pub fn tick(&mut self) -> Option<Output> {
         let event = self.presence.tell()?;
-        Some(Output::Effect(Effect::Deliver {
-            to: Audience::PresenceWatchers,
-            event,
-        }))
+        Some(Output::Effect(Effect::Deliver { to: Audience::PresenceWatchers, event }))
     }
 
     /// Ends the sessions of accounts that were disabled from outside.
@@ -176,10 +170,7 @@ impl Server {
         accounts.dedup();
         let mut outputs = Vec::new();
         for account in accounts {
-            if store
-                .account(account)?
-                .is_none_or(|account| account.disabled)
-            {
+            if store.account(account)?.is_none_or(|account| account.disabled) {
                 let whose = Whose::Account(account);
                 let reason = "the operator of this server has disabled this account";
                 self.end(whose);
@@ -211,12 +202,7 @@ impl Server {
     ) -> Result<Vec<Output>, StoreError> {
         let mut outputs = Vec::with_capacity(batch.len() * 2);
         store.begin()?;
-        for Incoming {
-            connection,
-            id,
-            request,
-        } in batch
-        {
+        for Incoming { connection, id, request } in batch {
             let result = match request {
                 Ok(request) => self.one(store, now, connection, request)?,
                 Err(refusal) => Err(refusal),
@@ -250,10 +236,7 @@ impl Server {
         store.savepoint()?;
         let attempt = AssertUnwindSafe(|| handle(&mut context, session, request));
         let result = catch_unwind(attempt).unwrap_or_else(|_| {
-            Err(Refusal::new(
-                Code::Unavailable,
-                "the server made a mistake with this request",
-            ))
+            Err(Refusal::new(Code::Unavailable, "the server made a mistake with this request"))
         });
         match &result {
             Ok(_) => store.release()?,
@@ -274,16 +257,10 @@ impl Server {
             Ok(effects) => (Ok(effects.reply), effects.then),
             Err(refusal) => (Err(refusal), Vec::new()),
         };
-        outputs.push(Output::Reply {
-            connection,
-            id,
-            result,
-        });
+        outputs.push(Output::Reply { connection, id, result });
         for effect in then {
             match &effect {
-                Effect::Opened {
-                    account, device, ..
-                } => {
+                Effect::Opened { account, device, .. } => {
                     let (account, device) = (*account, *device);
                     self.end_older(connection, device, outputs);
                     if let Some(State::Open(open)) =
@@ -327,10 +304,7 @@ impl Server {
             Whose::Account(account) => {
                 let held = |session: &Session| session.holder().map(|(account, _)| account);
                 let sessions = self.sessions.iter();
-                sessions
-                    .filter(|(_, s)| held(s) == Some(account))
-                    .map(|(id, _)| *id)
-                    .collect()
+                sessions.filter(|(_, s)| held(s) == Some(account)).map(|(id, _)| *id).collect()
             }
         };
         for connection in &ended {
@@ -345,16 +319,9 @@ impl Server {
         let mut outputs = Vec::with_capacity(asked.len());
         for Asked { connection, id, .. } in asked {
             let result = Err(Refusal::from(error));
-            outputs.push(Output::Reply {
-                connection: *connection,
-                id: *id,
-                result,
-            });
+            outputs.push(Output::Reply { connection: *connection, id: *id, result });
         }
-        let moved = asked
-            .iter()
-            .filter(|one| one.moves)
-            .map(|one| one.connection);
+        let moved = asked.iter().filter(|one| one.moves).map(|one| one.connection);
         let mut dropped: Vec<ConnectionId> = self.ended.drain(..).chain(moved).collect();
         dropped.sort_unstable();
         dropped.dedup();
@@ -378,11 +345,7 @@ impl Asked {
     fn of(incoming: &Incoming) -> Self {
         let request = incoming.request.as_ref().ok();
         let moves = request.is_some_and(|request| rule(request.kind()).who != Who::Open);
-        Self {
-            connection: incoming.connection,
-            id: incoming.id,
-            moves,
-        }
+        Self { connection: incoming.connection, id: incoming.id, moves }
     }
 }
 

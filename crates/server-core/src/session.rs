@@ -98,14 +98,7 @@ impl Session {
         let mut nonce = [0; 32];
         rng.fill_bytes(&mut nonce);
         let nonce = Hash::from_bytes(nonce);
-        (
-            Self {
-                peer,
-                nonce,
-                state: State::Fresh,
-            },
-            Event::Hello { nonce, time: now },
-        )
+        (Self { peer, nonce, state: State::Fresh }, Event::Hello { nonce, time: now })
     }
 
     /// The account and device of an open session.
@@ -141,10 +134,7 @@ impl Session {
 }
 
 pub(crate) fn not_now() -> Refusal {
-    Refusal::new(
-        Code::NotNow,
-        "this request has no place at this point of the session",
-    )
+    Refusal::new(Code::NotNow, "this request has no place at this point of the session")
 }
 
 #[cfg(test)]
@@ -153,10 +143,7 @@ mod tests {
     use super::*;
 
     fn check(address: &str, expected: &str) {
-        assert_eq!(
-            Peer::new(address.parse().unwrap()).address().to_string(),
-            expected
-        );
+        assert_eq!(Peer::new(address.parse().unwrap()).address().to_string(), expected);
     }
 
     #[test]

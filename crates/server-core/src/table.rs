@@ -212,4 +212,16 @@ mod tests {
             assert!(rule(*kind).bytes <= limits::CLIENT_FRAME_BYTES, "{kind:?}");
         }
     }
+
+    #[test]
+    fn the_document_shows_each_requests_size() {
+        let text = include_str!("../../../docs/protocol.md");
+        let (_, rates) = text.split_once("\n## Rates\n").unwrap();
+        for kind in RequestKind::ALL {
+            let name = format!("`{}`", kind.name());
+            let row = rates.lines().find(|line| line.contains(&name)).unwrap();
+            let shown = row.split('|').nth(2).unwrap().trim().replace(',', "");
+            assert_eq!(shown, rule(*kind).bytes.to_string(), "{kind:?}");
+        }
+    }
 }

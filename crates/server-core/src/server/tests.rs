@@ -23,9 +23,7 @@ fn dropped(world: &World) -> Vec<ConnectionId> {
 
 /// Whether the connection has an open session.
 fn is_open(world: &mut World, connection: ConnectionId) -> bool {
-    world
-        .ask(connection, Request::Users { after: None })
-        .is_ok()
+    world.ask(connection, Request::Users { after: None }).is_ok()
 }
 
 #[test]
@@ -40,13 +38,7 @@ fn a_refusal_in_the_middle_of_a_batch_harms_nobody() {
         (mira.connection, mira.submit(LOBBY, &[1, 2])),
         (mira.connection, mira.submit(LOBBY, &[3])),
     ];
-    let expected = [
-        None,
-        Some(Code::NotFound),
-        None,
-        Some(Code::ReferenceReused),
-        None,
-    ];
+    let expected = [None, Some(Code::NotFound), None, Some(Code::ReferenceReused), None];
     assert_eq!(codes(world.batch(batch)), expected);
     assert_eq!(world.readable(&mira, LOBBY), Ok(vec![1, 2, 3]));
 }
@@ -55,11 +47,7 @@ fn a_refusal_in_the_middle_of_a_batch_harms_nobody() {
 fn a_frame_that_is_no_request_is_answered_in_its_turn() {
     let mut world = World::new();
     let mira = world.person("mira");
-    let incoming = |id, request| Incoming {
-        connection: mira.connection,
-        id,
-        request,
-    };
+    let incoming = |id, request| Incoming { connection: mira.connection, id, request };
     let malformed = Refusal::new(Code::Malformed, "no");
     let batch = vec![
         incoming(1, Ok(mira.submit(LOBBY, &[1]))),
@@ -131,9 +119,7 @@ fn presence_is_told_once() {
         None => None,
         Some(Output::Effect(Effect::Deliver {
             to: Audience::PresenceWatchers,
-            event: Event::Presence {
-                online, offline, ..
-            },
+            event: Event::Presence { online, offline, .. },
         })) => Some((online, offline)),
         Some(other) => panic!("{other:?}"),
     };
@@ -141,13 +127,8 @@ fn presence_is_told_once() {
     let mut oleg = world.person("oleg");
     let second = world.enrol(&mut oleg);
     assert_eq!(told(&mut world), Some((vec![user("oleg")], vec![])));
-    world
-        .ask(mira.connection, Request::Users { after: None })
-        .unwrap();
-    let watch = Output::Connection {
-        connection: mira.connection,
-        effect: Effect::WatchPresence,
-    };
+    world.ask(mira.connection, Request::Users { after: None }).unwrap();
+    let watch = Output::Connection { connection: mira.connection, effect: Effect::WatchPresence };
     assert_eq!(world.effects(), [watch]);
     world.come_back(&mut oleg).unwrap();
     world.server.disconnect(second.connection);
@@ -168,12 +149,7 @@ fn check_failing(call: &'static str, error: StoreError) {
         (mira.connection, mira.submit(LOBBY, &[1])),
         (again, resume),
         (nina.person.connection, nina.finish),
-        (
-            mira.connection,
-            Request::Join {
-                name: channel("#none"),
-            },
-        ),
+        (mira.connection, Request::Join { name: channel("#none") }),
     ];
     let before = world.trace();
     let _ = world.server.tick();
@@ -183,10 +159,7 @@ fn check_failing(call: &'static str, error: StoreError) {
     assert!(world.trace() == before, "{call} left a trace");
     assert_eq!(world.told(), []);
     for moved in [again, nina.person.connection] {
-        assert!(
-            dropped(&world).contains(&moved),
-            "{call} kept a moved session"
-        );
+        assert!(dropped(&world).contains(&moved), "{call} kept a moved session");
     }
     assert!(!dropped(&world).contains(&mira.connection));
     // Whoever moved comes back; mira goes on where she was.
@@ -256,10 +229,7 @@ fn a_damaged_row_harms_only_who_needs_it() {
     }
     for call in ["put_membership", "insert_conversation", "memberships"] {
         check_damaged(call, |_, mira| {
-            let request = Request::CreateChannel {
-                name: channel("#den"),
-                access: Access::Open,
-            };
+            let request = Request::CreateChannel { name: channel("#den"), access: Access::Open };
             (mira.connection, request)
         });
     }
@@ -269,10 +239,8 @@ fn a_damaged_row_harms_only_who_needs_it() {
 fn a_handler_that_panics_leaves_no_trace_and_harms_nobody() {
     let defences = Defences {
         may_invite: |context, account, conversation| {
-            let left = crate::store::Membership {
-                role: portcullis_proto::Role::Outside,
-                spans: vec![],
-            };
+            let left =
+                crate::store::Membership { role: portcullis_proto::Role::Outside, spans: vec![] };
             let _ = context.tx.put_membership(account, conversation, &left);
             panic!("a mistake of the programmer's")
         },
@@ -280,14 +248,8 @@ fn a_handler_that_panics_leaves_no_trace_and_harms_nobody() {
     };
     let mut world = World::with(defences);
     let (mira, oleg) = (world.person("mira"), world.person("oleg"));
-    let mistaken = || Request::Invite {
-        conversation: LOBBY,
-        name: user("oleg"),
-    };
-    assert_eq!(
-        world.attempt(mira.connection, mistaken()),
-        Err(Code::Unavailable)
-    );
+    let mistaken = || Request::Invite { conversation: LOBBY, name: user("oleg") };
+    assert_eq!(world.attempt(mira.connection, mistaken()), Err(Code::Unavailable));
     let batch = vec![
         (oleg.connection, oleg.submit(LOBBY, &[1])),
         (mira.connection, mistaken()),
