@@ -51,6 +51,8 @@ pub struct Client {
     pub(crate) people: BTreeMap<AccountId, Person>,
     pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
     pub(crate) pending: BTreeMap<u64, Pending>,
+    /// The conversations in the pages of a list that came so far.
+    pub(crate) listed: BTreeSet<ConversationId>,
     next_request: u64,
     next_job: u64,
     dirty: BTreeSet<Key>,
@@ -110,6 +112,7 @@ impl Client {
             people: BTreeMap::new(),
             conversations: BTreeMap::new(),
             pending: BTreeMap::new(),
+            listed: BTreeSet::new(),
             next_request: 1,
             next_job: 1,
             dirty: BTreeSet::new(),

@@ -28,6 +28,7 @@ enum Taken {
 impl Client {
     /// Asks for the account's conversations, from the first page.
     pub(crate) fn list_conversations(&mut self, step: &mut Step<'_>) {
+        self.listed.clear();
         self.ask(step, Request::Conversations { after: None }, Pending::Conversations);
     }
 
@@ -37,15 +38,19 @@ impl Client {
         conversations: Vec<ConversationSummary>,
         more: bool,
     ) {
-        if let Some(last) = conversations.last().filter(|_| more) {
-            let request = Request::Conversations { after: Some(last.conversation) };
-            self.ask(step, request, Pending::Conversations);
-        }
+        let last = conversations.last().map(|summary| summary.conversation);
         for summary in conversations {
             self.learn_conversation(step, summary);
         }
-        if !more {
-            step.show(Show::Listed);
+        if let Some(last) = last.filter(|_| more) {
+            let request = Request::Conversations { after: Some(last) };
+            return self.ask(step, request, Pending::Conversations);
+        }
+        // What was left meanwhile, by another device, is no longer listed.
+        let listed = std::mem::take(&mut self.listed);
+        let known: Vec<_> = self.conversations.keys().copied().collect();
+        for id in known.into_iter().filter(|id| !listed.contains(id)) {
+            self.left(step, id);
         }
     }
 
@@ -56,6 +61,7 @@ impl Client {
         }
         let id = summary.conversation;
         let head = summary.head;
+        self.listed.insert(id);
         let conversation =
             self.conversations.entry(id).or_insert_with(|| Conversation::new(summary.clone()));
         let seen = conversation.seen().seq;

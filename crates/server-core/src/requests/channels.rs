@@ -16,11 +16,19 @@ pub(crate) fn mine(
     after: Option<ConversationId>,
 ) -> Result<Effects, Refusal> {
     let account = session.open()?.account;
-    let mut rows = context.tx.memberships(account, after, wire::PAGE_ROWS + 1)?;
-    let more = rows.len() > wire::PAGE_ROWS as usize;
-    rows.truncate(wire::PAGE_ROWS as usize);
-    let conversations = rows.iter().map(|(c, m)| summary(c, Some(m), None)).collect();
-    Ok(Effects::reply(Reply::Conversations { conversations, more }))
+    let mut after = after;
+    loop {
+        let mut rows = context.tx.memberships(account, after, wire::PAGE_ROWS + 1)?;
+        let more = rows.len() > wire::PAGE_ROWS as usize;
+        rows.truncate(wire::PAGE_ROWS as usize);
+        after = rows.last().map(|(conversation, _)| conversation.id);
+        // What the account has left is remembered for its spans, and not listed.
+        let present = rows.iter().filter(|(_, membership)| membership.role != Role::Outside);
+        let conversations: Vec<_> = present.map(|(c, m)| summary(c, Some(m), None)).collect();
+        if !more || !conversations.is_empty() {
+            return Ok(Effects::reply(Reply::Conversations { conversations, more }));
+        }
+    }
 }
 
 /// A page of the open channels.
