@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(world.effects()[0], Output::Effect(unsubscribe));
         let left = Event::Left { conversation: den };
         assert_eq!(world.told(), [(Audience::Account(oleg.account), left)]);
-        check(&mut world, &oleg, &[("#den", Outside), ("#lobby", Member)], &open);
+        check(&mut world, &oleg, &[("#lobby", Member)], &open);
     }
 
     #[test]
