@@ -11,6 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 pub use core::{CoreDomain, Room, ServerStore};
 
 use crate::hub::Batch;
@@ -61,6 +63,7 @@ pub struct Entrance<D: Domain>(Sender<Message<D::Request>>);
 pub struct Running<D: Domain> {
     entrance: Entrance<D>,
     thread: JoinHandle<()>,
+    alive: oneshot::Receiver<()>,
 }
 
 /// Starts the domain's thread.
@@ -73,19 +76,25 @@ pub fn start<D: Domain>(
     metrics: Arc<Metrics>,
 ) -> std::io::Result<Running<D>> {
     let (sender, messages) = channel();
-    let thread = std::thread::Builder::new()
-        .name("domain".to_owned())
-        .spawn(move || run(domain, &messages, &hub, &metrics))?;
-    Ok(Running {
-        entrance: Entrance(sender),
-        thread,
-    })
+    let (living, alive) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("domain".to_owned()).spawn(move || {
+        run(domain, &messages, &hub, &metrics);
+        // Held until here, so that a panic drops it as well.
+        drop(living);
+    })?;
+    Ok(Running { entrance: Entrance(sender), thread, alive })
 }
 
 impl<D: Domain> Running<D> {
     /// A way in.
     pub fn entrance(&self) -> Entrance<D> {
         Entrance(self.entrance.0.clone())
+    }
+
+    /// Returns when the thread has ended without being told to: it panicked, or the hub's did.
+    pub async fn failed(&mut self) {
+        // Nothing is ever sent; the other half is dropped when the thread ends.
+        let _ = (&mut self.alive).await;
     }
 
     /// Has everything carried out that has arrived, and waits for the end.
@@ -173,9 +182,7 @@ fn receive<R>(messages: &Receiver<Message<R>>, patience: Duration) -> Waiting<R>
     match messages.recv_timeout(patience) {
         Ok(first) => {
             let rest = messages.try_iter().take(BATCH - 1);
-            std::iter::once(first)
-                .chain(rest)
-                .for_each(|message| waiting.add(message));
+            std::iter::once(first).chain(rest).for_each(|message| waiting.add(message));
         }
         Err(RecvTimeoutError::Timeout) => {}
         Err(RecvTimeoutError::Disconnected) => waiting.stop = true,
@@ -191,8 +198,7 @@ impl<R> Waiting<R> {
                 self.arrivals.push(Arrival::Opened(connection));
             }
             Message::Request(request, ticket) => {
-                self.arrivals
-                    .push(Arrival::Request(ticket.connection().id(), request));
+                self.arrivals.push(Arrival::Request(ticket.connection().id(), request));
                 self.tickets.push(ticket);
             }
             Message::Closed(connection) => {

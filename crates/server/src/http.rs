@@ -68,10 +68,7 @@ async fn connect(State(site): State<Site>, request: Request<Body>) -> Response<B
 async fn metrics(State(site): State<Site>, request: Request<Body>) -> Response<Body> {
     let local = peer(&request, site.behind_proxy).is_some_and(|peer| peer.ip().is_loopback());
     if !local {
-        return text(
-            StatusCode::FORBIDDEN,
-            "Metrics are for this machine only.\n",
-        );
+        return text(StatusCode::FORBIDDEN, "Metrics are for this machine only.\n");
     }
     text(StatusCode::OK, site.sockets.metrics().render())
 }
@@ -84,10 +81,7 @@ async fn admit(State(site): State<Site>, request: Request<Body>, next: Next) -> 
             Ok(()) => next.run(request).await,
             Err(sentence) => text(StatusCode::FORBIDDEN, sentence + "\n"),
         },
-        _ => text(
-            StatusCode::BAD_REQUEST,
-            "Host and Origin must be plain and given once.\n",
-        ),
+        _ => text(StatusCode::BAD_REQUEST, "Host and Origin must be plain and given once.\n"),
     }
 }
 
@@ -98,9 +92,7 @@ fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
     if values.next().is_some() {
         return Err(());
     }
-    first
-        .map(|value| value.to_str().map_err(|_| ()))
-        .transpose()
+    first.map(|value| value.to_str().map_err(|_| ())).transpose()
 }
 
 /// Who asks. Behind a proxy that is the last address it added to `X-Forwarded-For`; `None`: it
@@ -110,11 +102,7 @@ fn peer(request: &Request<Body>, behind_proxy: Option<IpAddr>) -> Option<SocketA
     if behind_proxy != Some(direct.ip()) {
         return Some(direct);
     }
-    let forwarded = request
-        .headers()
-        .get_all("x-forwarded-for")
-        .iter()
-        .next_back()?;
+    let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back()?;
     let nearest = forwarded.to_str().ok()?.rsplit(',').next()?.trim();
     Some(SocketAddr::new(nearest.parse().ok()?, direct.port()))
 }
@@ -128,12 +116,7 @@ fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -141,9 +124,7 @@ mod tests {
     fn only_the_proxy_is_believed() {
         fn check(direct: &str, forwarded: &[&str], expected: Option<&str>) {
             let mut request = Request::new(Body::empty());
-            request
-                .extensions_mut()
-                .insert(Peer(SocketAddr::new(direct.parse().unwrap(), 5)));
+            request.extensions_mut().insert(Peer(SocketAddr::new(direct.parse().unwrap(), 5)));
             for line in forwarded {
                 let line = HeaderValue::from_str(line).unwrap();
                 request.headers_mut().append("x-forwarded-for", line);

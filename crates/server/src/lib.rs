@@ -46,7 +46,8 @@ pub struct Parts<D> {
 /// within [`Settings::stop`] and the time of one batch.
 ///
 /// # Errors
-/// When the system gives no threads.
+/// When the system gives no threads, or one of the server's own has failed: then nobody can be
+/// answered any more, and the server ends rather than pretend.
 pub async fn run<D: Domain>(
     listener: TcpListener,
     parts: Parts<D>,
@@ -54,7 +55,7 @@ pub async fn run<D: Domain>(
 ) -> io::Result<()> {
     let metrics = Arc::new(Metrics::default());
     let hub = hub::start(Arc::clone(&metrics))?;
-    let domain = domain::start(parts.domain, hub, Arc::clone(&metrics))?;
+    let mut domain = domain::start(parts.domain, hub, Arc::clone(&metrics))?;
     let sockets = Sockets::new(parts.settings, metrics, Arc::new(domain.entrance()));
     let site = Site {
         sockets: Arc::clone(&sockets),
@@ -65,12 +66,27 @@ pub async fn run<D: Domain>(
     let sweeping = tokio::spawn(Arc::clone(&sockets).sweep());
     let tls = parts.tls.map(TlsAcceptor::from);
     let listening = tokio::spawn(listen::listen(listener, tls, router, Arc::clone(&sockets)));
-    shutdown.await;
+    let failed = tokio::select! {
+        () = shutdown => false,
+        () = domain.failed() => true,
+    };
     listening.abort();
     sockets.stop().await;
     sweeping.abort();
+    if failed {
+        return Err(io::Error::other("a thread of the server has failed"));
+    }
     // The thread has only what arrived to finish; waiting for it must not stop the runtime's.
-    tokio::task::spawn_blocking(move || domain.stop())
-        .await
-        .map_err(io::Error::other)
+    tokio::task::spawn_blocking(move || domain.stop()).await.map_err(io::Error::other)
+}
+
+/// Lets this process open as many files as it may, since each connection is one; returns how many.
+/// For `main`, before anything else.
+pub fn raise_file_limit() -> u64 {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where it isn't granted, fewer connections are possible, and the accept loop says so.
+    let _ = setrlimit(Resource::Nofile, limit);
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

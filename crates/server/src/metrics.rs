@@ -46,25 +46,13 @@ impl Metrics {
     pub fn render(&self) -> String {
         let rows: [(&str, &str, &AtomicU64); 11] = [
             ("accepted", "TCP connections accepted", &self.accepted),
-            (
-                "turned_away",
-                "TCP connections turned away at the limit",
-                &self.turned_away,
-            ),
+            ("turned_away", "TCP connections turned away at the limit", &self.turned_away),
             ("opened", "WebSocket connections opened", &self.opened),
             ("closed", "WebSocket connections closed", &self.closed),
             ("received", "messages received", &self.received),
-            (
-                "breaches",
-                "connections closed for a breach of the protocol",
-                &self.breaches,
-            ),
+            ("breaches", "connections closed for a breach of the protocol", &self.breaches),
             ("lagged", "times a connection fell behind", &self.lagged),
-            (
-                "overflowed",
-                "connections closed with a full queue",
-                &self.overflowed,
-            ),
+            ("overflowed", "connections closed with a full queue", &self.overflowed),
             ("dead", "connections closed for silence", &self.dead),
             ("batches", "batches committed", &self.batches),
             ("delivered", "frames handed to connections", &self.delivered),
@@ -79,10 +67,8 @@ impl Metrics {
                  portcullis_{name}_total {value}\n"
             );
         }
-        let open = self
-            .opened
-            .load(Ordering::Relaxed)
-            .saturating_sub(self.closed.load(Ordering::Relaxed));
+        let open =
+            self.opened.load(Ordering::Relaxed).saturating_sub(self.closed.load(Ordering::Relaxed));
         let _ = write!(
             text,
             "# HELP portcullis_open open WebSocket connections\n# TYPE portcullis_open gauge\n\

@@ -49,11 +49,7 @@ impl fmt::Display for TlsError {
         match self {
             TlsError::File(path, error) => write!(formatter, "{}: {error}", path.display()),
             TlsError::NoCertificate(path) => {
-                write!(
-                    formatter,
-                    "{}: there is no certificate in it",
-                    path.display()
-                )
+                write!(formatter, "{}: there is no certificate in it", path.display())
             }
             TlsError::Unusable(error) => write!(formatter, "the certificate and key: {error}"),
         }

@@ -70,19 +70,13 @@ impl CoreDomain {
 
     fn connect(&mut self, connection: &Connection, now: Timestamp, batch: &mut Batch<Room>) {
         let peer = Peer::new(connection.peer().ip());
-        let hello = self
-            .server
-            .connect(CoreConnection(connection.id().0), peer, now);
+        let hello = self.server.connect(CoreConnection(connection.id().0), peer, now);
         batch.reply(connection.id(), encode_event(&hello).as_bytes());
     }
 
     fn follow(&mut self, output: Output, batch: &mut Batch<Room>) {
         match output {
-            Output::Reply {
-                connection,
-                id,
-                result,
-            } => {
+            Output::Reply { connection, id, result } => {
                 let frame = match &result {
                     Ok(reply) => encode_reply(id, reply),
                     Err(refusal) => encode_refusal(id, refusal),
@@ -108,11 +102,7 @@ impl CoreDomain {
         batch: &mut Batch<Room>,
     ) {
         match effect {
-            Effect::Opened {
-                account,
-                device,
-                conversations,
-            } => {
+            Effect::Opened { account, device, conversations } => {
                 self.sessions.insert(connection, (account, device));
                 self.accounts.entry(account).or_default().push(connection);
                 self.devices.insert(device, connection);
@@ -130,21 +120,11 @@ impl CoreDomain {
     fn follow_effect(&mut self, effect: Effect, batch: &mut Batch<Room>) {
         match effect {
             Effect::Deliver { to, event } => batch.room(to, encode_event(&event).as_bytes()),
-            Effect::Subscribe {
-                account,
-                conversation,
-            } => {
-                self.each(account, |connection| {
-                    batch.join(room(conversation), connection)
-                });
+            Effect::Subscribe { account, conversation } => {
+                self.each(account, |connection| batch.join(room(conversation), connection));
             }
-            Effect::Unsubscribe {
-                account,
-                conversation,
-            } => {
-                self.each(account, |connection| {
-                    batch.leave(room(conversation), connection)
-                });
+            Effect::Unsubscribe { account, conversation } => {
+                self.each(account, |connection| batch.leave(room(conversation), connection));
             }
             Effect::End { whose, reason } => self.end(whose, reason, batch),
             // The core names the connection along with these: see `become_session`.
@@ -163,12 +143,7 @@ impl CoreDomain {
     }
 
     fn each(&self, account: AccountId, act: impl FnMut(ConnectionId)) {
-        self.accounts
-            .get(&account)
-            .into_iter()
-            .flatten()
-            .copied()
-            .for_each(act);
+        self.accounts.get(&account).into_iter().flatten().copied().for_each(act);
     }
 
     fn end(&mut self, whose: Whose, reason: &'static str, batch: &mut Batch<Room>) {
@@ -176,9 +151,7 @@ impl CoreDomain {
             Whose::Device(device) => self.devices.get(&device).copied().into_iter().collect(),
             Whose::Account(account) => self.accounts.get(&account).cloned().unwrap_or_default(),
         };
-        let farewell = encode_event(&Event::Closed {
-            reason: reason.to_owned(),
-        });
+        let farewell = encode_event(&Event::Closed { reason: reason.to_owned() });
         for connection in ended {
             self.forget(connection);
             batch.reply(connection, farewell.as_bytes());
@@ -210,10 +183,9 @@ impl Domain for CoreDomain {
         match message {
             Incoming::Text(text) => decode(text),
             // The socket layer closes on binary; this is for a mistake in its settings.
-            Incoming::Binary(_) => Err((
-                0,
-                Refusal::new(Code::Malformed, "frames are text, not binary"),
-            )),
+            Incoming::Binary(_) => {
+                Err((0, Refusal::new(Code::Malformed, "frames are text, not binary")))
+            }
         }
     }
 
@@ -230,11 +202,7 @@ impl Domain for CoreDomain {
                         Ok((id, request)) => (id, Ok(request)),
                         Err((id, refusal)) => (id, Err(refusal)),
                     };
-                    requests.push(CoreIncoming {
-                        connection,
-                        id,
-                        request,
-                    });
+                    requests.push(CoreIncoming { connection, id, request });
                 }
                 Arrival::Closed(connection) => gone.push(connection),
             }
@@ -275,8 +243,6 @@ fn room(conversation: ConversationId) -> Room {
 
 /// The time by the system's clock; one before 1970 counts as 1970.
 fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -28,10 +28,7 @@ pub(super) enum Step<K> {
 impl<K> Batch<K> {
     /// Nothing to say.
     pub fn new() -> Self {
-        Batch {
-            bytes: Vec::new(),
-            steps: Vec::new(),
-        }
+        Batch { bytes: Vec::new(), steps: Vec::new() }
     }
 
     /// Whether there is nothing to say.
@@ -98,9 +95,6 @@ impl<K> Default for Batch<K> {
 
 impl<K> fmt::Debug for Batch<K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Batch")
-            .field("steps", &self.steps.len())
-            .finish_non_exhaustive()
+        formatter.debug_struct("Batch").field("steps", &self.steps.len()).finish_non_exhaustive()
     }
 }

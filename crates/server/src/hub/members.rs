@@ -61,11 +61,7 @@ impl<K: Hash + Eq + Copy> Members<K> {
 
     pub(super) fn open(&mut self, connection: Arc<Connection>) {
         let id = connection.id();
-        let seated = Seated {
-            connection,
-            rooms: Vec::new(),
-            personal: None,
-        };
+        let seated = Seated { connection, rooms: Vec::new(), personal: None };
         let seat = self.free_seats.pop().unwrap_or_else(|| {
             self.seats.push(None);
             Seat(self.seats.len() - 1)
@@ -217,11 +213,6 @@ impl<K: Hash + Eq + Copy> Members<K> {
 
 impl<K> Room<K> {
     fn new(key: Option<K>) -> Self {
-        Room {
-            key,
-            members: Vec::new(),
-            gathered: Vec::new(),
-            frames: 0,
-        }
+        Room { key, members: Vec::new(), gathered: Vec::new(), frames: 0 }
     }
 }

@@ -50,9 +50,7 @@ where
 {
     let (sender, receiver) = sync_channel(WAITING_BATCHES);
     let hub = Hub::new(metrics);
-    std::thread::Builder::new()
-        .name("fan-out".to_owned())
-        .spawn(move || hub.run(&receiver))?;
+    std::thread::Builder::new().name("fan-out".to_owned()).spawn(move || hub.run(&receiver))?;
     Ok(sender)
 }
 
@@ -240,8 +238,7 @@ impl<K: Hash + Eq + Copy> Hub<K> {
     }
 
     fn put_back(&mut self, personal: Personal) {
-        self.members
-            .set_personal(personal.seat, Some(self.personals.len()));
+        self.members.set_personal(personal.seat, Some(self.personals.len()));
         self.personals.push(personal);
     }
 

@@ -25,10 +25,7 @@ fn server() -> RunningServer {
     let core = Server::new(instance, SOUND, Box::new(random));
     RunningServer::start(
         CoreDomain::new(core, Box::new(store)),
-        Settings {
-            message: 1 << 20,
-            ..Settings::default()
-        },
+        Settings { message: 1 << 20, ..Settings::default() },
     )
 }
 
@@ -41,10 +38,7 @@ fn strangers_are_answered_by_stable_codes() {
     let server = server();
     let mut client = Client::open(server.address, "/connect");
     let hello = text(&mut client);
-    assert!(
-        hello.starts_with(r#"{"event":"hello","data":{"nonce":""#),
-        "{hello}"
-    );
+    assert!(hello.starts_with(r#"{"event":"hello","data":{"nonce":""#), "{hello}");
     let mut check = |request: &str, id: u64, code: &str| {
         client.send(&frame(TEXT, request.as_bytes()));
         let answer = text(&mut client);
@@ -57,16 +51,8 @@ fn strangers_are_answered_by_stable_codes() {
     check(r#"{"id":1,"request":"magic"}"#, 1, "unknown_request");
     check(r#"{"id":2,"request":"sign_out","more":1}"#, 0, "malformed");
     check(r#"{"id":3,"request":"sign_out"}"#, 3, "not_now");
-    check(
-        r##"{"id":4,"request":"join","data":{"name":"#lobby"}}"##,
-        4,
-        "not_now",
-    );
-    check(
-        r#"{"id":5,"request":"join","data":{"name":5}}"#,
-        5,
-        "malformed",
-    );
+    check(r##"{"id":4,"request":"join","data":{"name":"#lobby"}}"##, 4, "not_now");
+    check(r#"{"id":5,"request":"join","data":{"name":5}}"#, 5, "malformed");
     let long = format!(r#"{{"id":6,"request":"sign_out"{}}}"#, " ".repeat(2_000));
     check(&long, 6, "too_large");
 }
@@ -76,12 +62,7 @@ fn a_hundred_requests_in_one_packet_get_a_hundred_answers_in_order() {
     let server = server();
     let mut client = Client::open(server.address, "/connect");
     text(&mut client);
-    let request = |id| {
-        frame(
-            TEXT,
-            format!(r#"{{"id":{id},"request":"sign_out"}}"#).as_bytes(),
-        )
-    };
+    let request = |id| frame(TEXT, format!(r#"{{"id":{id},"request":"sign_out"}}"#).as_bytes());
     client.send(&(0..100).flat_map(request).collect::<Vec<_>>());
     for id in 0..100 {
         let answer = text(&mut client);

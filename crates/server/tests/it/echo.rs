@@ -37,11 +37,7 @@ impl EchoServer {
             tokio::spawn(listen::listen(listener, None, router, Arc::clone(&sockets)));
             (address, sockets)
         });
-        EchoServer {
-            address,
-            sockets,
-            runtime,
-        }
+        EchoServer { address, sockets, runtime }
     }
 }
 

@@ -26,11 +26,7 @@ fn each_connection_hears_everything_in_order() {
 /// and each room, its replies and the room's events must be the same in both.
 fn check(seed: u64) {
     let heard = Arc::new(Mutex::new(HashMap::new()));
-    let scripted = Scripted {
-        heard: Arc::clone(&heard),
-        rooms: HashMap::new(),
-        said: 0,
-    };
+    let scripted = Scripted { heard: Arc::clone(&heard), rooms: HashMap::new(), said: 0 };
     let server = RunningServer::start(scripted, Settings::default());
     let (mut clients, mut got) = (Vec::new(), Vec::new());
     for _ in 0..CLIENTS {
@@ -65,11 +61,7 @@ fn check(seed: u64) {
                 let kept = |line: &&String| line.starts_with(['=', 'e', room]);
                 lines.iter().filter(kept).cloned().collect()
             };
-            assert_eq!(
-                of_room(got),
-                of_room(&heard[id]),
-                "seed {seed}, {id:?}, room {room}"
-            );
+            assert_eq!(of_room(got), of_room(&heard[id]), "seed {seed}, {id:?}, room {room}");
         }
     }
 }
@@ -105,10 +97,7 @@ impl Scripted {
             }
             Some(("leave", room)) => {
                 let room = room.chars().next().unwrap();
-                self.rooms
-                    .entry(room)
-                    .or_default()
-                    .retain(|member| *member != connection);
+                self.rooms.entry(room).or_default().retain(|member| *member != connection);
                 batch.leave(room, connection);
                 format!("={}", self.said)
             }
@@ -151,10 +140,7 @@ impl Domain for Scripted {
         for arrival in arrivals {
             match arrival {
                 Arrival::Opened(connection) => {
-                    self.heard
-                        .lock()
-                        .unwrap()
-                        .insert(connection.id(), Vec::new());
+                    self.heard.lock().unwrap().insert(connection.id(), Vec::new());
                 }
                 Arrival::Request(connection, command) => self.obey(connection, &command, batch),
                 Arrival::Closed(_) => {}
@@ -170,10 +156,7 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 

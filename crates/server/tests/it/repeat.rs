@@ -1,4 +1,4 @@
-//! The simplest domain: everything said is said back.
+//! The simplest domain: everything said is said back. Told to `panic`, it does.
 
 use portcullis_server::domain::{Arrival, Domain};
 use portcullis_server::hub::Batch;
@@ -20,6 +20,7 @@ impl Domain for Repeat {
     fn carry_out(&mut self, arrivals: Vec<Arrival<String>>, batch: &mut Batch<u8>) {
         for arrival in arrivals {
             if let Arrival::Request(connection, text) = arrival {
+                assert_ne!(text, "panic", "as it was told");
                 batch.reply(connection, text.as_bytes());
             }
         }

@@ -45,12 +45,12 @@ impl RunningServer {
             // The test may end without a word.
             let _ = told.await;
         }));
-        RunningServer {
-            address,
-            runtime,
-            shutdown,
-            running,
-        }
+        RunningServer { address, runtime, shutdown, running }
+    }
+
+    /// Waits until the server has ended by itself, and returns why.
+    pub(crate) fn outcome(self) -> std::io::Result<()> {
+        self.runtime.block_on(self.running).unwrap()
     }
 
     /// Stops gracefully.

@@ -5,16 +5,15 @@ use std::time::Duration;
 use portcullis_server::socket::Settings;
 
 use crate::echo::EchoServer;
+use crate::repeat::Repeat;
+use crate::running::RunningServer;
 use crate::wire::{Client, Frame, PING, PONG, TEXT, frame};
 
 const QUEUE: usize = 1 << 20;
 
 #[test]
 fn a_slow_reader_loses_live_events_and_is_told_but_loses_no_reply() {
-    let server = EchoServer::start(Settings {
-        queue: QUEUE,
-        ..Settings::default()
-    });
+    let server = EchoServer::start(Settings { queue: QUEUE, ..Settings::default() });
     let mut slow = Client::open(server.address, "/connect");
     // 32 MiB: more than the kernel's buffers and the queue take together.
     slow.send(&frame(TEXT, b"flood 512"));
@@ -43,10 +42,7 @@ fn a_slow_reader_loses_live_events_and_is_told_but_loses_no_reply() {
 
 #[test]
 fn who_asks_and_never_reads_is_not_read_from() {
-    let server = EchoServer::start(Settings {
-        queue: QUEUE,
-        ..Settings::default()
-    });
+    let server = EchoServer::start(Settings { queue: QUEUE, ..Settings::default() });
     let mut greedy = Client::open(server.address, "/connect");
     let writer = greedy.socket.try_clone().unwrap();
     let payload = vec![b'x'; 100_000];
@@ -81,6 +77,26 @@ fn the_silent_are_pinged_and_the_dead_are_cut() {
     let pings = silent.rest();
     assert!(pings.iter().all(|frame| *frame == Frame::new(PING, b"")));
     assert!((1..=5).contains(&pings.len()), "{} pings", pings.len());
+}
+
+#[test]
+fn who_says_nothing_at_all_is_hung_up_on() {
+    let server =
+        EchoServer::start(Settings { handshake: Duration::from_millis(50), ..Settings::default() });
+    assert_eq!(Client::dial(server.address).next(), None);
+    let mut slow = Client::dial(server.address);
+    slow.send(b"GET /connect HTTP/1.1\r\nHost: loc");
+    assert!(slow.rest().iter().all(|frame| frame.first == b'H'));
+}
+
+#[test]
+fn a_server_whose_domain_has_failed_ends() {
+    let server = RunningServer::start(Repeat, Settings::default());
+    let mut client = Client::open(server.address, "/connect");
+    client.send(&frame(TEXT, b"panic"));
+    assert_eq!(client.next(), Some(Frame::new(TEXT, br#"{"event":"stopping"}"#)));
+    drop(client);
+    assert!(server.outcome().is_err());
 }
 
 #[test]

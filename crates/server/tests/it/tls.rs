@@ -20,17 +20,11 @@ type Stream = StreamOwned<ClientConnection, TcpStream>;
 fn server(settings: Settings) -> (RunningServer, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (chain, key) = (
-        folder.path().join("chain.pem"),
-        folder.path().join("key.pem"),
-    );
+    let (chain, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
     std::fs::write(&chain, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let config = tls::load(&chain, &key).unwrap();
-    (
-        RunningServer::start_with(Repeat, settings, Some(config)),
-        made.cert.der().clone(),
-    )
+    (RunningServer::start_with(Repeat, settings, Some(config)), made.cert.der().clone())
 }
 
 fn connect(server: &RunningServer, certificate: &CertificateDer<'static>) -> Stream {
@@ -45,9 +39,7 @@ fn connect(server: &RunningServer, certificate: &CertificateDer<'static>) -> Str
     let name = ServerName::try_from("localhost").unwrap();
     let session = ClientConnection::new(Arc::new(config), name).unwrap();
     let socket = TcpStream::connect(server.address).unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut stream = StreamOwned::new(session, socket);
     stream.write_all(upgrade("/connect").as_bytes()).unwrap();
     let mut head = Vec::new();
@@ -85,11 +77,8 @@ fn messages_go_both_ways_and_the_end_is_announced() {
 #[test]
 fn a_slow_reader_delays_nobody() {
     // All that the slow one asks for waits: else it would have to read to be read from.
-    let (server, certificate) = server(Settings {
-        queue: 16 << 20,
-        queue_hard: 32 << 20,
-        ..Settings::default()
-    });
+    let (server, certificate) =
+        server(Settings { queue: 16 << 20, queue_hard: 32 << 20, ..Settings::default() });
     let mut slow = connect(&server, &certificate);
     for _ in 0..200 {
         slow.write_all(&frame(TEXT, &[b'x'; 60_000])).unwrap();
@@ -110,9 +99,7 @@ fn a_slow_reader_delays_nobody() {
 fn garbage_instead_of_tls_is_hung_up_on() {
     let (server, _) = server(Settings::default());
     let mut plain = TcpStream::connect(server.address).unwrap();
-    plain
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
+    plain.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     plain.write_all(upgrade("/connect").as_bytes()).unwrap();
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer);
@@ -134,10 +121,7 @@ fn unusable_files_are_named() {
     let check = |chain: &str, key: &str, expected: &str| {
         let loaded = tls::load(&folder.path().join(chain), &folder.path().join(key));
         let text = loaded.map_or_else(|error| error.to_string(), |_| String::new());
-        assert!(
-            text.contains(expected) && text.is_empty() == expected.is_empty(),
-            "{text}"
-        );
+        assert!(text.contains(expected) && text.is_empty() == expected.is_empty(), "{text}");
     };
     check("chain", "key", "");
     check("empty", "key", "empty: ");

@@ -15,12 +15,7 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
     let mut bytes = header(first, 0x80, payload.len() as u64);
     bytes.extend_from_slice(&MASK);
-    bytes.extend(
-        payload
-            .iter()
-            .zip(MASK.iter().cycle())
-            .map(|(byte, mask)| byte ^ mask),
-    );
+    bytes.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     bytes
 }
 
@@ -42,10 +37,7 @@ pub(crate) struct Frame {
 
 impl Frame {
     pub(crate) fn new(first: u8, payload: impl AsRef<[u8]>) -> Self {
-        Frame {
-            first,
-            payload: payload.as_ref().to_vec(),
-        }
+        Frame { first, payload: payload.as_ref().to_vec() }
     }
 
     /// The status code of a close frame.
@@ -63,9 +55,7 @@ impl Client {
     /// Connects, without a handshake. Whatever takes longer than ten seconds has failed.
     pub(crate) fn dial(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         socket.set_nodelay(true).unwrap();
         Client { socket }
     }
@@ -114,10 +104,7 @@ impl Client {
         };
         let mut payload = vec![0; usize::try_from(length).unwrap()];
         self.socket.read_exact(&mut payload).ok()?;
-        Some(Frame {
-            first: head[0],
-            payload,
-        })
+        Some(Frame { first: head[0], payload })
     }
 
     /// All that comes until the server hangs up.

@@ -24,10 +24,7 @@ pub(crate) fn resume(address: SocketAddr, number: u32) -> anyhow::Result<TcpStre
     let greeting = text(&mut stream)?;
     stream.write_all(&frame(world::resume(number, &greeting)?.as_bytes()))?;
     let answer = text(&mut stream)?;
-    ensure!(
-        answer.starts_with(r#"{"id":1,"reply":"opened""#),
-        "not resumed: {answer}"
-    );
+    ensure!(answer.starts_with(r#"{"id":1,"reply":"opened""#), "not resumed: {answer}");
     Ok(stream)
 }
 
@@ -58,16 +55,10 @@ fn handshake(address: SocketAddr) -> anyhow::Result<TcpStream> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
-        stream
-            .read_exact(&mut byte)
-            .context("an answer to the handshake")?;
+        stream.read_exact(&mut byte).context("an answer to the handshake")?;
         head.extend_from_slice(&byte);
     }
-    ensure!(
-        head.starts_with(b"HTTP/1.1 101 "),
-        "refused: {}",
-        String::from_utf8_lossy(&head)
-    );
+    ensure!(head.starts_with(b"HTTP/1.1 101 "), "refused: {}", String::from_utf8_lossy(&head));
     Ok(stream)
 }
 
@@ -75,10 +66,7 @@ fn handshake(address: SocketAddr) -> anyhow::Result<TcpStream> {
 fn text(stream: &mut TcpStream) -> anyhow::Result<String> {
     let mut head = [0; 2];
     stream.read_exact(&mut head)?;
-    ensure!(
-        head[0] == 0x81 && head[1] != 127,
-        "not a short text frame: {head:?}"
-    );
+    ensure!(head[0] == 0x81 && head[1] != 127, "not a short text frame: {head:?}");
     let mut length = usize::from(head[1]);
     if length == 126 {
         let mut longer = [0; 2];

@@ -17,11 +17,7 @@ pub(crate) fn rows(options: &Options) -> anyhow::Result<Table> {
     let frame = whole.frame();
     let floor = floor(options, frame)?;
     let transport = transport(options, frame)?;
-    let rows = [
-        ("floor", &floor),
-        ("transport, no store", &transport),
-        ("the server", &whole),
-    ];
+    let rows = [("floor", &floor), ("transport, no store", &transport), ("the server", &whole)];
     Ok(Table {
         head: vec![
             "fan-out",
@@ -33,10 +29,7 @@ pub(crate) fn rows(options: &Options) -> anyhow::Result<Table> {
             "B/frame",
             "times the floor",
         ],
-        rows: rows
-            .into_iter()
-            .map(|(name, measured)| measured.row(name, &floor))
-            .collect(),
+        rows: rows.into_iter().map(|(name, measured)| measured.row(name, &floor)).collect(),
     })
 }
 
@@ -73,10 +66,8 @@ impl Measured {
 
 fn floor(options: &Options, frame: usize) -> anyhow::Result<Measured> {
     let (receivers, size) = (options.receivers.to_string(), frame.to_string());
-    let server = Server::start(
-        &["serve-floor", "--receivers", &receivers, "--frame", &size],
-        None,
-    )?;
+    let server =
+        Server::start(&["serve-floor", "--receivers", &receivers, "--frame", &size], None)?;
     let message = vec![b'x'; frame];
     let plan = plan(options, false, Box::new(move |_, _| message.clone()));
     let streams = (0..options.receivers)
@@ -87,10 +78,7 @@ fn floor(options: &Options, frame: usize) -> anyhow::Result<Measured> {
 
 fn transport(options: &Options, frame: usize) -> anyhow::Result<Measured> {
     let server = Server::start(&["serve-broadcast"], None)?;
-    ensure!(
-        (130..65_540).contains(&frame),
-        "frames of 130 to 65,539 bytes, not {frame}"
-    );
+    ensure!((130..65_540).contains(&frame), "frames of 130 to 65,539 bytes, not {frame}");
     let message = connect::frame(&vec![b'x'; frame - 4]);
     let plan = plan(options, false, Box::new(move |_, _| message.clone()));
     let streams = (0..options.receivers)
@@ -140,10 +128,5 @@ fn measure(options: &Options, server: &Server, mut load: Load) -> anyhow::Result
         replies: after.replies - before.replies,
         bytes: after.bytes - before.bytes,
     };
-    Ok(Measured {
-        counted,
-        elapsed,
-        processor,
-        latencies: load.latencies,
-    })
+    Ok(Measured { counted, elapsed, processor, latencies: load.latencies })
 }

@@ -13,15 +13,9 @@ pub(crate) fn serve(receivers: usize, frame: usize) -> anyhow::Result<()> {
     let mut poll = Poll::new()?;
     let mut listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let listening = Token(usize::MAX);
-    poll.registry()
-        .register(&mut listener, listening, Interest::READABLE)?;
+    poll.registry().register(&mut listener, listening, Interest::READABLE)?;
     println!("{}", listener.local_addr()?);
-    let mut copier = Copier {
-        streams: Vec::new(),
-        buffer: vec![0; 1 << 20],
-        filled: 0,
-        frame,
-    };
+    let mut copier = Copier { streams: Vec::new(), buffer: vec![0; 1 << 20], filled: 0, frame };
     let mut events = Events::with_capacity(1_024);
     loop {
         poll.poll(&mut events, None)?;
@@ -34,10 +28,7 @@ pub(crate) fn serve(receivers: usize, frame: usize) -> anyhow::Result<()> {
                     let interests = Interest::READABLE | Interest::WRITABLE;
                     let token = Token(copier.streams.len());
                     poll.registry().register(&mut stream, token, interests)?;
-                    copier.streams.push(Receiver {
-                        stream,
-                        late: Vec::new(),
-                    });
+                    copier.streams.push(Receiver { stream, late: Vec::new() });
                 }
             } else if event.token() == Token(0) && event.is_readable() {
                 copier.copy()?;
@@ -98,17 +89,12 @@ impl Receiver {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.late
-            .extend_from_slice(frames.get(written..).unwrap_or_default());
+        self.late.extend_from_slice(frames.get(written..).unwrap_or_default());
         Ok(())
     }
 
     fn catch_up(&mut self) -> anyhow::Result<()> {
         let late = std::mem::take(&mut self.late);
-        if late.is_empty() {
-            Ok(())
-        } else {
-            self.write(&late)
-        }
+        if late.is_empty() { Ok(()) } else { self.write(&late) }
     }
 }

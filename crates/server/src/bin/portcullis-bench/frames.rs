@@ -18,12 +18,7 @@ const TELLING: usize = 3;
 
 impl Counter {
     pub(crate) fn new(bare: Option<usize>) -> Self {
-        Counter {
-            bare,
-            head: Vec::new(),
-            skip: 0,
-            counted: Counted::default(),
-        }
+        Counter { bare, head: Vec::new(), skip: 0, counted: Counted::default() }
     }
 
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
@@ -84,29 +79,17 @@ mod tests {
     #[test]
     fn frames_are_counted_wherever_the_stream_is_cut() {
         let mut stream = Vec::new();
-        for payload in [
-            &b"{\"id\":1}"[..],
-            b"{\"event\":\"x\"}",
-            &[b'x'; 200],
-            &[b'x'; 70_000],
-            b"{}",
-        ] {
+        for payload in
+            [&b"{\"id\":1}"[..], b"{\"event\":\"x\"}", &[b'x'; 200], &[b'x'; 70_000], b"{}"]
+        {
             portcullis_server::socket::frame::append_text(payload, &mut stream);
         }
         stream.extend_from_slice(&[0x89, 0]);
         for cut in 1..300 {
             let mut counter = Counter::new(None);
             stream.chunks(cut).for_each(|part| counter.feed(part));
-            let Counted {
-                events,
-                replies,
-                bytes,
-            } = counter.counted;
-            assert_eq!(
-                (events, replies, bytes),
-                (4, 1, stream.len() as u64),
-                "cut {cut}"
-            );
+            let Counted { events, replies, bytes } = counter.counted;
+            assert_eq!((events, replies, bytes), (4, 1, stream.len() as u64), "cut {cut}");
         }
     }
 }

@@ -14,9 +14,8 @@ const FIRST: usize = 100;
 /// The transport, and the whole server with sessions, both with many idle connections.
 pub(crate) fn rows(options: &Options) -> anyhow::Result<Table> {
     let transport = Server::start(&["serve-broadcast"], None)?;
-    let bare = row("transport, no store", options, &transport, |_| {
-        connect::open(transport.address)
-    })?;
+    let bare =
+        row("transport, no store", options, &transport, |_| connect::open(transport.address))?;
     let folder = Folder::make()?;
     let people = u32::try_from(options.connections + FIRST).context("too many connections")?;
     world::populate(folder.path(), people, 1)?;
@@ -25,13 +24,7 @@ pub(crate) fn rows(options: &Options) -> anyhow::Result<Table> {
         connect::resume(whole.address, number)
     })?;
     Ok(Table {
-        head: vec![
-            "idle",
-            "connections",
-            "KiB resident before",
-            "after",
-            "KiB each",
-        ],
+        head: vec!["idle", "connections", "KiB resident before", "after", "KiB each"],
         rows: vec![bare, logged_in],
     })
 }

@@ -79,8 +79,7 @@ impl Load {
             } else {
                 Interest::READABLE
             };
-            poll.registry()
-                .register(&mut stream, Token(index), interests)?;
+            poll.registry().register(&mut stream, Token(index), interests)?;
             peers.push(Peer {
                 stream,
                 counter: Counter::new(bare),
@@ -89,22 +88,12 @@ impl Load {
                 under_way: VecDeque::new(),
             });
         }
-        Ok(Load {
-            plan,
-            poll,
-            peers,
-            latencies: Vec::new(),
-            buffer: vec![0; 1 << 20],
-        })
+        Ok(Load { plan, poll, peers, latencies: Vec::new(), buffer: vec![0; 1 << 20] })
     }
 
     pub(crate) fn counted(&self) -> Counted {
         let mut sum = Counted::default();
-        for Counted {
-            events,
-            replies,
-            bytes,
-        } in self.peers.iter().map(|peer| peer.counter.counted)
+        for Counted { events, replies, bytes } in self.peers.iter().map(|peer| peer.counter.counted)
         {
             sum.events += events;
             sum.replies += replies;
@@ -128,10 +117,7 @@ impl Load {
         let sent = self.peers.iter().map(|peer| peer.sent).sum::<u64>();
         while self.counted().events < sent * self.plan.audience {
             let counted = self.counted();
-            ensure!(
-                Instant::now() < patience,
-                "of {sent} messages arrived {counted:?}"
-            );
+            ensure!(Instant::now() < patience, "of {sent} messages arrived {counted:?}");
             for peer in &mut self.peers {
                 peer.write()?;
             }
@@ -147,11 +133,7 @@ impl Load {
         let mut sent_at = Vec::new();
         for (number, peer) in (0..).zip(self.peers.iter_mut().take(self.plan.senders)) {
             let counted = peer.counter.counted;
-            let done = if self.plan.replies {
-                counted.replies
-            } else {
-                counted.events
-            };
+            let done = if self.plan.replies { counted.replies } else { counted.events };
             while peer.sent < done + self.plan.outstanding {
                 let message = (self.plan.compose)(number, peer.sent);
                 peer.unsent.extend_from_slice(&message);
@@ -172,8 +154,7 @@ impl Load {
 
     fn receive(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(1_024);
-        self.poll
-            .poll(&mut events, Some(Duration::from_millis(10)))?;
+        self.poll.poll(&mut events, Some(Duration::from_millis(10)))?;
         let last = self.peers.len() - 1;
         for event in &events {
             let index = event.token().0;

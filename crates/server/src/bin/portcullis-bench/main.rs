@@ -30,7 +30,7 @@ struct Options {
     receivers: usize,
     /// Messages that the sender has under way.
     outstanding: usize,
-    /// Bytes of an envelope's body. 120 make an event of about 512 bytes.
+    /// Bytes of an envelope's body. 175 make an event of about 512 bytes.
     body: usize,
     /// Bytes of a frame, for the floor.
     frame: usize,
@@ -42,7 +42,7 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let what = arguments.next().unwrap_or_else(|| "all".to_owned());
     let options = options(arguments)?;
-    process::raise_file_limit();
+    portcullis_server::raise_file_limit();
     match what.as_str() {
         "serve-floor" => floor::serve(options.receivers, options.frame),
         "serve-broadcast" => broadcast::serve(),
@@ -64,14 +64,12 @@ fn options(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option
         seconds: 5,
         receivers: 500,
         outstanding: 32,
-        body: 120,
+        body: 175,
         frame: 512,
         connections: 5_000,
     };
     while let Some(name) = arguments.next() {
-        let value = arguments
-            .next()
-            .with_context(|| format!("{name} wants a number"))?;
+        let value = arguments.next().with_context(|| format!("{name} wants a number"))?;
         let value: usize = value.parse().with_context(|| format!("{name} {value}"))?;
         match name.as_str() {
             "--seconds" => options.seconds = value as u64,

@@ -31,10 +31,7 @@ impl Server {
         let output = child.stdout.take().context("the server's output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
-        let address = line
-            .trim()
-            .parse()
-            .with_context(|| format!("an address: {line:?}"))?;
+        let address = line.trim().parse().with_context(|| format!("an address: {line:?}"))?;
         Ok(Server { child, address })
     }
 
@@ -101,12 +98,3 @@ impl Drop for Folder {
 
 /// The environment variable by which a server is told its data folder.
 const FOLDER: &str = "PORTCULLIS_BENCH_FOLDER";
-
-/// Lets this process open as many files as it may.
-pub(crate) fn raise_file_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Without it, fewer connections are possible, and opening them says so.
-    let _ = setrlimit(Resource::Nofile, limit);
-}

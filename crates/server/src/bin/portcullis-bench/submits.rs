@@ -24,14 +24,7 @@ pub(crate) fn rows(options: &Options) -> anyhow::Result<Table> {
         rows.push(floor(options, u64::from(SENDERS) * outstanding)?);
     }
     Ok(Table {
-        head: vec![
-            "durable submits",
-            "a second",
-            "p50 ms",
-            "p99 ms",
-            "µs CPU each",
-        ],
-        rows,
+        head: vec!["durable submits", "a second", "p50 ms", "p99 ms", "µs CPU each"], rows
     })
 }
 

@@ -10,11 +10,7 @@ pub(crate) struct Table {
 
 /// Prints a table as Markdown.
 pub(crate) fn print(table: &Table) -> anyhow::Result<()> {
-    let head = table
-        .head
-        .iter()
-        .map(|cell| (*cell).to_owned())
-        .collect::<Vec<_>>();
+    let head = table.head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
     let rule = head.iter().map(|_| "---".to_owned()).collect::<Vec<_>>();
     for row in [&head, &rule].into_iter().chain(&table.rows) {
         println!("| {} |", row.join(" | "));
@@ -25,9 +21,6 @@ pub(crate) fn print(table: &Table) -> anyhow::Result<()> {
 
 /// The latency that so many hundredths stay below, in milliseconds. They must be sorted.
 pub(crate) fn percentile(latencies: &[Duration], hundredths: usize) -> String {
-    let latency = latencies
-        .get(latencies.len() * hundredths / 100)
-        .copied()
-        .unwrap_or_default();
+    let latency = latencies.get(latencies.len() * hundredths / 100).copied().unwrap_or_default();
     format!("{:.2}", latency.as_secs_f64() * 1e3)
 }

@@ -39,8 +39,6 @@ pub(crate) fn serve(folder: &Path) -> anyhow::Result<()> {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
-        run(listener, parts, std::future::pending())
-            .await
-            .context("serving")
+        run(listener, parts, std::future::pending()).await.context("serving")
     })
 }

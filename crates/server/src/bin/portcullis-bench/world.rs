@@ -29,29 +29,12 @@ pub(crate) fn populate(folder: &Path, people: u32, conversations: u32) -> anyhow
         inserted(store.insert_account(&account(number)?))?;
         let (id, account) = (device_id(number), account_id(number));
         let auth = auth_key(number).public();
-        store.put_device(&Device {
-            id,
-            account,
-            auth,
-            revoked: false,
-            submitted: 0,
-        })?;
+        store.put_device(&Device { id, account, auth, revoked: false, submitted: 0 })?;
         let hash = token_hash(&token(number));
-        store.put_token(&Token {
-            hash,
-            device: id,
-            expires_at: Timestamp(u64::MAX >> 1),
-        })?;
+        store.put_token(&Token { hash, device: id, expires_at: Timestamp(u64::MAX >> 1) })?;
         let spans = vec![Span { from: 1, to: None }];
-        let membership = Membership {
-            role: Role::Member,
-            spans,
-        };
-        store.put_membership(
-            account,
-            conversation_id(number % conversations),
-            &membership,
-        )?;
+        let membership = Membership { role: Role::Member, spans };
+        store.put_membership(account, conversation_id(number % conversations), &membership)?;
     }
     store.commit()?;
     Ok(())
@@ -88,11 +71,7 @@ pub(crate) fn submit(number: u32, conversations: u32, count: u64, body: usize) -
             body: Bytes(vec![b'x'; body]),
         }],
     };
-    ClientFrame {
-        id: count + 2,
-        request,
-    }
-    .encode()
+    ClientFrame { id: count + 2, request }.encode()
 }
 
 fn conversation(number: u32) -> anyhow::Result<Conversation> {
@@ -100,24 +79,17 @@ fn conversation(number: u32) -> anyhow::Result<Conversation> {
     Ok(Conversation {
         id,
         kind: ConversationKind::Channel,
-        name: ChannelName::parse(&format!("#bench{number}"))
-            .ok()
-            .context("a channel's name")?,
+        name: ChannelName::parse(&format!("#bench{number}")).ok().context("a channel's name")?,
         access: Access::Open,
         epoch: 0,
-        end: Seen {
-            seq: 0,
-            chain: Envelope::chain_start(id),
-        },
+        end: Seen { seq: 0, chain: Envelope::chain_start(id) },
     })
 }
 
 fn account(number: u32) -> anyhow::Result<Account> {
     Ok(Account {
         id: account_id(number),
-        name: UserName::parse(&format!("bench{number}"))
-            .ok()
-            .context("a user's name")?,
+        name: UserName::parse(&format!("bench{number}")).ok().context("a user's name")?,
         identity: IdentityKey::from_secret(&Secret::from_bytes(bytes(number))).public(),
         login: Login {
             record: vec![0; 192],
