@@ -16,7 +16,7 @@ use portcullis_proto::{
 impl Client {
     /// Signs a text and puts it into the outbox.
     pub(crate) fn say(&mut self, step: &mut Step<'_>, id: ConversationId, text: String) {
-        let id_of_message = Reference::random(step.rng);
+        let id_of_message = Reference::fresh(step.now, step.rng);
         let Some(own) = &self.own else {
             return fail(step, id, id_of_message, "nobody has logged in");
         };

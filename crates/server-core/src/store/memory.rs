@@ -22,7 +22,7 @@ use super::{
 const MISUSE: StoreError = StoreError::Io;
 
 /// A store in memory.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     state: RefCell<State>,
 }
@@ -361,7 +361,7 @@ impl Store for MemoryStore {
 /// How many tables there are, for what is kept about each.
 const TABLES: usize = 12;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct State {
     in_transaction: bool,
     /// While a request runs: how much each table had journaled before it.

@@ -126,7 +126,8 @@ pub trait Store {
     fn member_count(&self, conversation: ConversationId) -> Result<u64, StoreError>;
 
     /// Appends envelopes at the conversation's end, which moves to the last of them, and counts them
-    /// for their device. They continue the conversation's sequence without a gap.
+    /// for their device. They continue the conversation's sequence without a gap. All or nothing: after
+    /// an error the request may go on, as if it had not been called.
     ///
     /// # Errors
     /// [`AppendError::ReferenceUsed`] where the device has used a reference before.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{MISUSE, StoreError};
 
 /// Rows by key, and what each write since the transaction's beginning replaced.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Table<K, V> {
     pub(super) rows: BTreeMap<K, V>,
     replaced: Vec<(K, Option<V>)>,
