@@ -1,0 +1,275 @@
+//! A device at work: the client core, its home, its connection, and slow work on threads of its own.
+//! The screen and the headless verbs both run on it.
+//!
+//! It makes no decisions. What the core says is done in the core's order: what several events led to is
+//! persisted in one transaction, then sent, then shown.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use portcullis_client_core::defences::SOUND;
+use portcullis_client_core::{Client, Command, Config, Effect, Event, JobId, Key, Show, Write};
+use portcullis_crypto::{Job, Outcome, Password, Stretch, perform};
+use portcullis_proto::{DeviceName, Timestamp};
+use rand_core::OsRng;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::home::{Home, HomeError};
+use crate::net::{ConnectError, Link, LinkEvent, Outgoing};
+
+/// Frames that are handled together, so that they share one transaction.
+const FRAMES: usize = 256;
+
+/// How often the core is told that time has passed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What there is to tell a person or a program.
+#[derive(Debug)]
+pub enum News {
+    /// What the core shows.
+    Show(Show),
+    /// There is no connection; the next try is so far away.
+    Waiting {
+        /// How long.
+        delay: Duration,
+        /// Why the last try came to nothing; none where a connection was lost.
+        reason: Option<ConnectError>,
+    },
+    /// No connection can be had, and no further try is made.
+    Unreachable(ConnectError),
+}
+
+/// A device at work.
+#[derive(Debug)]
+pub struct Device {
+    client: Client,
+    home: Home,
+    link: Link,
+    /// Here while a connection stands.
+    outgoing: Option<Outgoing>,
+    /// What came behind a run of frames, and is not one.
+    held: Option<LinkEvent>,
+    done: UnboundedReceiver<(JobId, Outcome)>,
+    performer: UnboundedSender<(JobId, Outcome)>,
+    tick: Interval,
+    /// The password that the home is to be opened by once the server has taken it.
+    new_password: Option<Password>,
+}
+
+impl Device {
+    /// Restores the client from its home. Must be called inside a runtime.
+    ///
+    /// # Errors
+    /// [`HomeError::Damaged`] where a record can't be read.
+    pub fn restore(home: Home, link: Link, config: Config) -> Result<Self, HomeError> {
+        let state = home.load_state()?;
+        let records = state.iter().map(|(key, value)| (*key, value.as_slice()));
+        let client = Client::restore(config, SOUND, records).map_err(|_| home.damaged())?;
+        let (performer, done) = unbounded_channel();
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self {
+            client,
+            home,
+            link,
+            outgoing: None,
+            held: None,
+            done,
+            performer,
+            tick,
+            new_password: None,
+        })
+    }
+
+    /// The client, to look at.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The home, to read messages from.
+    #[must_use]
+    pub const fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The home.
+    pub const fn home_mut(&mut self) -> &mut Home {
+        &mut self.home
+    }
+
+    /// Gives the home back, and ends everything else.
+    #[must_use]
+    pub fn into_home(self) -> Home {
+        self.home
+    }
+
+    /// Has the core carry out what somebody wants.
+    ///
+    /// # Errors
+    /// [`HomeError`], after which the device must not go on: the core knows more than its home.
+    pub fn command(&mut self, command: Command) -> Result<Vec<News>, HomeError> {
+        self.commands([command])
+    }
+
+    /// The same for several commands, in one transaction.
+    ///
+    /// # Errors
+    /// As [`Self::command`].
+    pub fn commands(
+        &mut self,
+        commands: impl IntoIterator<Item = Command>,
+    ) -> Result<Vec<News>, HomeError> {
+        let mut events = Vec::new();
+        for command in commands {
+            if let Command::ChangePassword { new, .. } = &command {
+                self.new_password = Some(new.clone());
+            }
+            events.push(Event::Command(command));
+        }
+        self.handle(events)
+    }
+
+    /// Waits until something happens, and does what follows from it. Nothing is lost if this is
+    /// dropped before it returns.
+    ///
+    /// # Errors
+    /// As [`Self::command`].
+    pub async fn next(&mut self) -> Result<Vec<News>, HomeError> {
+        if let Some(event) = self.held.take() {
+            return self.linked(event);
+        }
+        tokio::select! {
+            Some(event) = self.link.next() => self.linked(event),
+            Some((id, outcome)) = self.done.recv() => self.handle([Event::Worked(id, outcome)]),
+            _ = self.tick.tick() => self.handle([Event::Tick]),
+        }
+    }
+
+    fn linked(&mut self, event: LinkEvent) -> Result<Vec<News>, HomeError> {
+        match event {
+            LinkEvent::Connected(outgoing) => {
+                self.outgoing = Some(outgoing);
+                self.handle([Event::Connected])
+            }
+            LinkEvent::Frame(frame) => {
+                let frames = self.frames_behind(frame);
+                self.handle(frames)
+            }
+            LinkEvent::Disconnected => {
+                self.outgoing = None;
+                self.handle([Event::Disconnected])
+            }
+            LinkEvent::Waiting { delay, reason } => Ok(vec![News::Waiting { delay, reason }]),
+            LinkEvent::Failed(error) => Ok(vec![News::Unreachable(error)]),
+        }
+    }
+
+    /// The frames that are there already.
+    fn frames_behind(&mut self, first: String) -> Vec<Event> {
+        let mut frames = vec![Event::Frame(first)];
+        while frames.len() < FRAMES {
+            match self.link.try_next() {
+                Some(LinkEvent::Frame(frame)) => frames.push(Event::Frame(frame)),
+                other => {
+                    self.held = other;
+                    break;
+                }
+            }
+        }
+        frames
+    }
+
+    fn handle(&mut self, events: impl IntoIterator<Item = Event>) -> Result<Vec<News>, HomeError> {
+        let mut writes: BTreeMap<Key, Write> = BTreeMap::new();
+        let mut then = Vec::new();
+        for event in events {
+            for effect in self.client.handle(event, now(), &mut OsRng) {
+                match effect {
+                    Effect::Persist(made) => {
+                        writes.extend(made.into_iter().map(|write| (write.key, write)));
+                    }
+                    effect => then.push(effect),
+                }
+            }
+        }
+        if !writes.is_empty() {
+            let writes: Vec<Write> = writes.into_values().collect();
+            self.home.persist(&writes)?;
+        }
+        self.follow(then)
+    }
+
+    fn follow(&mut self, effects: Vec<Effect>) -> Result<Vec<News>, HomeError> {
+        let mut news = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Send(frame) => {
+                    if let Some(outgoing) = &self.outgoing {
+                        outgoing.send(frame);
+                    }
+                }
+                Effect::Work(id, job) => self.work(id, job),
+                Effect::Show(show) => {
+                    self.heed(&show)?;
+                    news.push(News::Show(show));
+                }
+                Effect::Disconnect => self.outgoing = None,
+                // All of them were carried out before anything else.
+                Effect::Persist(_) => {}
+            }
+        }
+        Ok(news)
+    }
+
+    /// What the shell itself has to do about what is shown.
+    fn heed(&mut self, show: &Show) -> Result<(), HomeError> {
+        match show {
+            Show::Online { .. } => {
+                if let Some(outgoing) = &self.outgoing {
+                    outgoing.settled();
+                }
+            }
+            Show::PasswordChanged => {
+                if let Some(password) = self.new_password.take() {
+                    self.home.rewrap(&password, Stretch::STANDARD)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn work(&self, id: JobId, job: Box<Job>) {
+        let performer = self.performer.clone();
+        // When the device is gone, nobody waits for the outcome.
+        tokio::task::spawn_blocking(move || performer.send((id, perform(*job))));
+    }
+}
+
+/// What a new device is called: as the machine, as far as that is a name.
+#[must_use]
+pub fn device_name() -> DeviceName {
+    let name = machine_name().unwrap_or_default();
+    let short: String = name.chars().take(32).collect();
+    let name = DeviceName::parse(&short).or_else(|_| DeviceName::parse("terminal"));
+    name.unwrap_or_else(|_| unreachable!("a fixed name that fits"))
+}
+
+#[cfg(unix)]
+fn machine_name() -> Option<String> {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Some(name)
+}
+
+#[cfg(not(unix))]
+fn machine_name() -> Option<String> {
+    std::env::var("COMPUTERNAME").ok()
+}
+
+/// The time by the system's clock; one before 1970 counts as 1970.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

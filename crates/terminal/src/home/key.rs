@@ -1,0 +1,100 @@
+//! The key of a row: a byte for its kind, the ids, and the sequence number with its highest byte first,
+//! so that a conversation's messages stand in order.
+
+use portcullis_client_core::Key;
+use portcullis_proto::{AccountId, ConversationId, DeviceId};
+
+const ACCOUNT: u8 = 1;
+const PERSON: u8 = 2;
+const CONVERSATION: u8 = 3;
+const NUMBER: u8 = 4;
+const OUTBOX: u8 = 5;
+/// Kinds below this are what a client is restored from.
+pub(super) const MESSAGE: u8 = 6;
+const TAILED: u8 = 7;
+
+/// What a row is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Row {
+    /// A record of the core.
+    Core(Key),
+    /// Up to where `tail` has printed.
+    Tailed(ConversationId),
+}
+
+impl Row {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let with = |kind: u8, parts: &[&[u8]]| [&[kind], parts.concat().as_slice()].concat();
+        match self {
+            Self::Core(Key::Account) => with(ACCOUNT, &[]),
+            Self::Core(Key::Person(id)) => with(PERSON, &[id.as_bytes()]),
+            Self::Core(Key::Conversation(id)) => with(CONVERSATION, &[id.as_bytes()]),
+            Self::Core(Key::Number(id, device)) => {
+                with(NUMBER, &[id.as_bytes(), device.as_bytes()])
+            }
+            Self::Core(Key::Outbox(id)) => with(OUTBOX, &[id.as_bytes()]),
+            Self::Core(Key::Message(id, seq)) => {
+                with(MESSAGE, &[id.as_bytes(), &seq.to_be_bytes()])
+            }
+            Self::Tailed(id) => with(TAILED, &[id.as_bytes()]),
+        }
+    }
+
+    /// The core's key, if the bytes are one.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Key> {
+        let (kind, rest) = bytes.split_first()?;
+        match *kind {
+            ACCOUNT => rest.is_empty().then_some(Key::Account),
+            PERSON => Some(Key::Person(AccountId::from_bytes(rest.try_into().ok()?))),
+            CONVERSATION => Some(Key::Conversation(conversation(rest)?)),
+            NUMBER => {
+                let (id, device) = rest.split_at_checked(16)?;
+                let device = DeviceId::from_bytes(device.try_into().ok()?);
+                Some(Key::Number(conversation(id)?, device))
+            }
+            OUTBOX => Some(Key::Outbox(conversation(rest)?)),
+            MESSAGE => {
+                let (id, seq) = rest.split_at_checked(16)?;
+                let seq = u64::from_be_bytes(seq.try_into().ok()?);
+                Some(Key::Message(conversation(id)?, seq))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn conversation(bytes: &[u8]) -> Option<ConversationId> {
+    Some(ConversationId::from_bytes(bytes.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: ConversationId = ConversationId::from_bytes([7; 16]);
+
+    fn check(key: Key, length: usize) {
+        let bytes = Row::Core(key).encode();
+        assert_eq!(bytes.len(), length, "{key:?}");
+        assert_eq!(Row::decode(&bytes), Some(key));
+        assert_eq!(Row::decode(&[bytes, vec![0]].concat()), None, "{key:?}");
+    }
+
+    #[test]
+    fn keys_read_back() {
+        check(Key::Account, 1);
+        check(Key::Person(AccountId::from_bytes([1; 16])), 17);
+        check(Key::Conversation(ID), 17);
+        check(Key::Number(ID, DeviceId::from_bytes([2; 16])), 33);
+        check(Key::Outbox(ID), 17);
+        check(Key::Message(ID, 1 << 40), 25);
+        assert_eq!(Row::decode(&[]), None);
+        assert_eq!(Row::decode(&Row::Tailed(ID).encode()), None);
+    }
+
+    #[test]
+    fn messages_stand_in_order() {
+        let keys = [1, 255, 256, u64::MAX].map(|seq| Row::Core(Key::Message(ID, seq)).encode());
+        assert!(keys.is_sorted());
+    }
+}

@@ -1,0 +1,216 @@
+//! A connection that is kept up: one task connects, hands frames over in both directions, notices when
+//! the server is gone, and comes back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use rand_core::{OsRng, RngCore as _};
+use rustls::ClientConfig;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+use super::backoff::Backoff;
+use super::socket::{self, Socket};
+use super::tls;
+use super::{Address, ConnectError, DEAD_AFTER, PING_AFTER, TlsError, TlsRoots, WAITING_FRAMES};
+
+/// What happens on a link.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// A connection stands. What is sent goes this way; dropping it closes the connection.
+    Connected(Outgoing),
+    /// A text frame came.
+    Frame(String),
+    /// The connection is gone.
+    Disconnected,
+    /// The next try is so far away.
+    Waiting {
+        /// How long.
+        delay: Duration,
+        /// Why the last one came to nothing, unless it did not: then the connection was lost.
+        reason: Option<ConnectError>,
+    },
+    /// No connection can be had, and no further try is made.
+    Failed(ConnectError),
+}
+
+/// The way to the server, for as long as its connection stands. What is sent later goes nowhere, so
+/// that no frame reaches a connection that it was not meant for.
+#[derive(Debug)]
+pub struct Outgoing(UnboundedSender<ToServer>);
+
+#[derive(Debug)]
+enum ToServer {
+    Frame(String),
+    /// The session is open.
+    Settled,
+}
+
+impl Outgoing {
+    /// Sends a text frame.
+    pub fn send(&self, frame: String) {
+        // Where the connection is gone, `Disconnected` is on its way.
+        let _ = self.0.send(ToServer::Frame(frame));
+    }
+
+    /// The session is open: after this connection the next one is tried soon.
+    pub fn settled(&self) {
+        let _ = self.0.send(ToServer::Settled);
+    }
+}
+
+/// A link; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Link {
+    events: mpsc::Receiver<LinkEvent>,
+    task: JoinHandle<()>,
+}
+
+impl Link {
+    /// Begins to connect.
+    ///
+    /// # Errors
+    /// [`TlsError`] where the address asks for TLS and it can't be set up.
+    pub fn open(address: Address, roots: &TlsRoots) -> Result<Self, TlsError> {
+        let tls = address.is_tls().then(|| tls::config(roots)).transpose()?;
+        let (events, receiver) = mpsc::channel(WAITING_FRAMES);
+        let task = tokio::spawn(keep_up(address, tls, events));
+        Ok(Self { events: receiver, task })
+    }
+
+    /// The next event; none after [`LinkEvent::Failed`]. Nothing is lost if this is dropped.
+    pub async fn next(&mut self) -> Option<LinkEvent> {
+        self.events.recv().await
+    }
+
+    /// The next event, if it is there already.
+    pub fn try_next(&mut self) -> Option<LinkEvent> {
+        self.events.try_recv().ok()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Whoever listened is gone.
+struct Deaf;
+
+async fn keep_up(
+    address: Address,
+    tls: Option<Arc<ClientConfig>>,
+    events: mpsc::Sender<LinkEvent>,
+) {
+    // When nobody listens any more, there is nothing left to do.
+    let _ = keep_trying(&address, tls.as_ref(), &events).await;
+}
+
+async fn keep_trying(
+    address: &Address,
+    tls: Option<&Arc<ClientConfig>>,
+    events: &mpsc::Sender<LinkEvent>,
+) -> Result<(), Deaf> {
+    let mut backoff = Backoff::default();
+    loop {
+        let reason = match socket::open(address, tls).await {
+            Ok(socket) => {
+                let (sender, outgoing) = mpsc::unbounded_channel();
+                tell(events, LinkEvent::Connected(Outgoing(sender))).await?;
+                let settled = exchange(socket, outgoing, events).await?;
+                tell(events, LinkEvent::Disconnected).await?;
+                if settled {
+                    backoff.reset();
+                }
+                None
+            }
+            Err(error) if error.is_final() => {
+                return tell(events, LinkEvent::Failed(error)).await;
+            }
+            Err(error) => Some(error),
+        };
+        let delay = backoff.next(OsRng.next_u64());
+        tell(events, LinkEvent::Waiting { delay, reason }).await?;
+        tokio::time::sleep(delay).await;
+    }
+}
+
+/// Hands frames over until the connection ends; says whether a session was open in it.
+async fn exchange(
+    mut socket: Socket,
+    mut outgoing: UnboundedReceiver<ToServer>,
+    events: &mpsc::Sender<LinkEvent>,
+) -> Result<bool, Deaf> {
+    let mut settled = false;
+    let mut heard = Instant::now();
+    let mut ping_at = heard + PING_AFTER;
+    loop {
+        tokio::select! {
+            message = socket.next() => {
+                let Some(Ok(message)) = message else { break };
+                match message {
+                    Message::Text(text) => tell(events, LinkEvent::Frame(text.as_str().to_owned())).await?,
+                    Message::Binary(_) | Message::Close(_) => break,
+                    _ => {}
+                }
+                // After it was taken: a slow reader must not count as a silent server.
+                heard = Instant::now();
+                ping_at = heard + PING_AFTER;
+            }
+            frame = outgoing.recv() => match frame {
+                Some(ToServer::Settled) => settled = true,
+                Some(ToServer::Frame(frame)) => {
+                    if send_all(&mut socket, frame, &mut outgoing, &mut settled).await.is_err() {
+                        break;
+                    }
+                }
+                None => break,
+            },
+            () = sleep_until(ping_at) => {
+                let dead = heard.elapsed() >= DEAD_AFTER;
+                if dead || send(&mut socket, Message::Ping(Bytes::new())).await.is_err() {
+                    break;
+                }
+                ping_at += PING_AFTER;
+            }
+        }
+    }
+    // A farewell, if the server still listens.
+    let _ = timeout(Duration::from_millis(100), socket.close(None)).await;
+    Ok(settled)
+}
+
+/// Sends a frame, and with it what waits behind it.
+async fn send_all(
+    socket: &mut Socket,
+    first: String,
+    outgoing: &mut UnboundedReceiver<ToServer>,
+    settled: &mut bool,
+) -> Result<(), Error> {
+    socket.feed(Message::text(first)).await?;
+    while let Ok(next) = outgoing.try_recv() {
+        match next {
+            ToServer::Frame(frame) => socket.feed(Message::text(frame)).await?,
+            ToServer::Settled => *settled = true,
+        }
+    }
+    match timeout(DEAD_AFTER, socket.flush()).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::ConnectionClosed),
+    }
+}
+
+async fn send(socket: &mut Socket, message: Message) -> Result<(), Error> {
+    match timeout(DEAD_AFTER, socket.send(message)).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::ConnectionClosed),
+    }
+}
+
+async fn tell(events: &mpsc::Sender<LinkEvent>, event: LinkEvent) -> Result<(), Deaf> {
+    events.send(event).await.map_err(|_| Deaf)
+}

@@ -1,0 +1,43 @@
+//! The headless verbs: a device without a screen, for scripts and bots. Each prints JSON lines on
+//! standard output, and all else on standard error.
+//!
+//! Leaves out the command line itself: that is the binary's.
+
+mod channels;
+mod exit;
+mod options;
+mod output;
+mod register;
+mod send;
+mod session;
+mod tail;
+mod users;
+
+use std::time::Duration;
+
+pub use channels::{create, join};
+pub use exit::{Exit, Failure};
+pub use options::{Common, default_home};
+pub use output::note;
+pub use register::register;
+pub use send::{Source, send};
+pub use tail::{Tail, tail};
+pub use users::users;
+
+use session::Session;
+
+/// How long a verb may take that ends by itself.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Ends work that takes too long.
+async fn within<T>(
+    limit: Option<Duration>,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let Some(limit) = limit else { return work.await };
+    let ended = tokio::time::timeout(limit, work).await;
+    ended.unwrap_or_else(|_| {
+        let seconds = limit.as_secs();
+        Err(Failure::new(Exit::Unreachable, format!("not done within {seconds} s")))
+    })
+}

@@ -1,0 +1,38 @@
+//! `register`: an account, with this home as its first device.
+
+use portcullis_client_core::{Command, History, Show};
+use portcullis_proto::{DeviceId, UserName};
+use serde::Serialize;
+
+use super::{Common, Failure, Session, TIMEOUT, output, within};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a UserName,
+    device: DeviceId,
+}
+
+/// Registers, and prints name and device. A home that has the account already just logs in, so that a
+/// script whose connection was lost can run the verb again.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn register(common: &Common, invite: Option<String>) -> Result<(), Failure> {
+    within(common.timeout.or(Some(TIMEOUT)), run(common, invite)).await
+}
+
+async fn run(common: &Common, invite: Option<String>) -> Result<(), Failure> {
+    let name = common.user.clone();
+    let mut session = Session::with(common, History::None, |known, password| match known {
+        true => Command::LogIn { name, password },
+        false => Command::Register { name, password, invite },
+    })
+    .await?;
+    loop {
+        for show in session.next().await? {
+            if let Show::Online { name, device } = show {
+                return output::line(&Line { name: &name, device });
+            }
+        }
+    }
+}
