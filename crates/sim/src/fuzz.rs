@@ -35,3 +35,9 @@ pub fn run_target(name: &str, bytes: &[u8]) -> bool {
 pub fn sample_frames() -> Vec<String> {
     stage::Stage::sample_frames()
 }
+
+/// Device lists that the `device_list` target accepts, for seeds.
+#[must_use]
+pub fn sample_lists() -> Vec<Vec<u8>> {
+    wire::sample_lists()
+}

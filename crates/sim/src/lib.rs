@@ -6,6 +6,7 @@
 mod chance;
 mod checker;
 mod device;
+pub mod fuzz;
 mod hub;
 mod network;
 mod plan;

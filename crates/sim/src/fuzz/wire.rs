@@ -3,9 +3,9 @@
 use super::input::Input;
 use portcullis_crypto::{AuthKey, IdentityKey, Purpose, Secret};
 use portcullis_proto::{
-    AccountId, Bytes, ChannelName, ClientFrame, Content, ConversationId, DeviceId, DeviceName,
-    Reference, ServerFrame, SignedContent, SignedList, UserName, decode_request, encode_event,
-    encode_refusal, encode_reply, limits,
+    AccountId, Bytes, ChannelName, ClientFrame, Content, ConversationId, DeviceEntry, DeviceId,
+    DeviceList, DeviceName, Reference, RevokedEntry, ServerFrame, SignedContent, SignedList,
+    Timestamp, UserName, decode_request, encode_event, encode_refusal, encode_reply, limits,
 };
 use portcullis_server_core::{decode, rule};
 
@@ -97,6 +97,25 @@ pub(super) fn device_list(bytes: &[u8]) {
     let other = IdentityKey::from_secret(&Secret::from_bytes([9; 32]));
     assert!(signed.open(account, &other.public()).is_err());
     assert!(signed.open(AccountId::from_bytes([2; 16]), &identity.public()).is_err());
+}
+
+/// Lists of that account: one device, and one device with another revoked.
+pub(super) fn sample_lists() -> Vec<Vec<u8>> {
+    let account = AccountId::from_bytes([1; 16]);
+    let auth = |byte| AuthKey::from_secret(&Secret::from_bytes([byte; 32])).public();
+    let device = |byte| DeviceId::from_bytes([byte; 16]);
+    let Ok(name) = DeviceName::parse("laptop") else {
+        return Vec::new();
+    };
+    let entry = DeviceEntry { device: device(3), name, auth: auth(3), added_at: Timestamp(5) };
+    let revoked = RevokedEntry { device: device(4), auth: auth(4), revoked_at: Timestamp(6) };
+    let previous = DeviceList::origin(account);
+    let first =
+        DeviceList { account, version: 1, previous, devices: vec![entry], revoked: Vec::new() };
+    let mut later = first.clone();
+    later.version = 7;
+    later.revoked.push(revoked);
+    [first, later].iter().filter_map(|list| serde_json::to_vec(list).ok()).collect()
 }
 
 /// Names and ids as a person may type them.
