@@ -3,13 +3,14 @@
 use super::command::Command;
 use super::password::Password;
 use super::view::ConversationKey;
-use portcullis_proto::UserName;
+use portcullis_proto::{DeviceName, UserName};
 
 /// What the shell is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Action {
-    /// Obey a command, or say a text. `Help` and `Password` never arrive: the screen does them.
+    /// Obey a command, or say a text. `Help`, `Password`, `Revoke` and `Quit` never
+    /// arrive: the screen does them, or asks for what they lack.
     Command {
         /// What to do.
         command: Command,
@@ -39,6 +40,15 @@ pub enum Action {
     /// Open this home, which has an account.
     Unlock {
         /// The account's password.
+        password: Password,
+    },
+    /// Leave this home's form for that of another account.
+    OtherAccount,
+    /// Take a device off the list.
+    RevokeDevice {
+        /// The device's name.
+        name: DeviceName,
+        /// The account's password, in confirmation.
         password: Password,
     },
     /// Change the password.

@@ -2,15 +2,8 @@
 //! local time is ahead of UTC. Source of the calendar: Howard Hinnant, "chrono-compatible
 //! low-level date algorithms".
 
-const WEEKDAYS: [&str; 7] = [
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-];
+const WEEKDAYS: [&str; 7] =
+    ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -38,12 +31,8 @@ impl LocalTime {
     /// beyond the year 9999 counts as its end: senders may claim any time.
     pub(super) fn new(at: u64, utc_offset_seconds: i32) -> Self {
         const LAST_SECOND: i64 = 253_402_300_799;
-        let seconds = i64::try_from(at / 1000)
-            .unwrap_or(LAST_SECOND)
-            .min(LAST_SECOND);
-        Self {
-            seconds: seconds + i64::from(utc_offset_seconds),
-        }
+        let seconds = i64::try_from(at / 1000).unwrap_or(LAST_SECOND).min(LAST_SECOND);
+        Self { seconds: seconds + i64::from(utc_offset_seconds) }
     }
 
     /// The day's number, to see whether two times are of one day.
@@ -67,6 +56,14 @@ impl LocalTime {
     }
 }
 
+/// "22 November 2026, 22:09", for lists.
+pub(crate) fn date_and_time(at: u64, utc_offset_seconds: i32) -> String {
+    let local = LocalTime::new(at, utc_offset_seconds);
+    let date = local.date();
+    let date = date.split_once(", ").map_or(date.as_str(), |(_, date)| date);
+    format!("{date}, {}", local.hour_and_minute())
+}
+
 /// Year, month from 1, day from 1, of a day's number since 1970.
 fn civil(day: i64) -> (i64, usize, i64) {
     let day = day + 719_468;
@@ -82,12 +79,7 @@ fn civil(day: i64) -> (i64, usize, i64) {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -102,10 +94,7 @@ mod tests {
             (u64::MAX, 0, "23:59", "Friday, 31 December 9999"),
         ] {
             let local = LocalTime::new(at, offset);
-            assert_eq!(
-                (local.hour_and_minute().as_str(), local.date().as_str()),
-                (time, date)
-            );
+            assert_eq!((local.hour_and_minute().as_str(), local.date().as_str()), (time, date));
         }
     }
 }

@@ -193,11 +193,7 @@ pub fn parse(line: &str) -> Result<Command, CommandError> {
         let nearest = nearest(&typed).map(|entry| entry.usage);
         return Err(CommandError::Unknown { typed, nearest });
     };
-    let misused = |problem| CommandError::Misused {
-        name: entry.name,
-        usage: entry.usage,
-        problem,
-    };
+    let misused = |problem| CommandError::Misused { name: entry.name, usage: entry.usage, problem };
     let mut words = Words(arguments.trim());
     let command = (entry.parse)(&mut words).map_err(misused)?;
     match words.next() {
@@ -268,9 +264,7 @@ impl<'a> Words<'a> {
             None => Ok(Command::Devices),
             Some("revoke") => {
                 let name = self.rest().ok_or(Problem::Needs("a device's name"))?;
-                DeviceName::parse(name)
-                    .map(Command::Revoke)
-                    .map_err(Problem::Name)
+                DeviceName::parse(name).map(Command::Revoke).map_err(Problem::Name)
             }
             Some(other) => Err(Problem::Word(other.to_owned())),
         }
@@ -278,12 +272,7 @@ impl<'a> Words<'a> {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -308,14 +297,8 @@ mod tests {
             ("/all a\nb", Command::All("a\nb".into())),
             ("/join #Dev", Command::Join(channel("#dev"))),
             ("/j dev", Command::Join(channel("#dev"))),
-            (
-                "/create #dev",
-                Command::Create(channel("#dev"), Access::Open),
-            ),
-            (
-                "/create dev invitation",
-                Command::Create(channel("#dev"), Access::Invitation),
-            ),
+            ("/create #dev", Command::Create(channel("#dev"), Access::Open)),
+            ("/create dev invitation", Command::Create(channel("#dev"), Access::Invitation)),
             ("/invite @Bob", Command::Invite(user("bob"))),
             ("/verify bob", Command::Verify(user("bob"), false)),
             ("/verify bob yes", Command::Verify(user("bob"), true)),
@@ -337,11 +320,7 @@ mod tests {
     #[test]
     fn the_table_is_of_a_piece() {
         for entry in COMMANDS {
-            assert!(
-                entry.usage.starts_with(&format!("/{}", entry.name)),
-                "{}",
-                entry.name
-            );
+            assert!(entry.usage.starts_with(&format!("/{}", entry.name)), "{}", entry.name);
             let same = |other: &&Entry| [other.name, other.alias].contains(&entry.name);
             assert_eq!(COMMANDS.iter().filter(same).count(), 1, "{}", entry.name);
         }

@@ -28,21 +28,13 @@ impl Completion {
             completion.at = completion.candidates.len().saturating_sub(1);
         }
         completion.put(line);
-        if completion.candidates.len() == 1 {
-            Offer::Done
-        } else {
-            Offer::Several(completion)
-        }
+        if completion.candidates.len() == 1 { Offer::Done } else { Offer::Several(completion) }
     }
 
     /// Goes on to the next candidate, or the one before.
     pub(super) fn step(&mut self, line: &mut InputLine, backwards: bool) {
         let count = self.candidates.len();
-        self.at = if backwards {
-            self.at + count - 1
-        } else {
-            self.at + 1
-        } % count.max(1);
+        self.at = if backwards { self.at + count - 1 } else { self.at + 1 } % count.max(1);
         self.put(line);
     }
 
@@ -65,10 +57,7 @@ impl Completion {
     fn find(before: &str, view: &View) -> Option<Self> {
         let start = before.rfind(char::is_whitespace).map_or(0, |space| {
             space
-                + before
-                    .get(space..)
-                    .and_then(|rest| rest.chars().next())
-                    .map_or(0, char::len_utf8)
+                + before.get(space..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8)
         });
         let typed = before.get(start..)?;
         let (candidates, after) = candidates(before.get(..start)?, typed, view);
@@ -104,10 +93,9 @@ fn candidates(before: &str, typed: &str, view: &View) -> (Vec<String>, &'static 
             let typed = format!("#{}", typed.trim_start_matches('#'));
             (beginning(channels(view), &typed), " ")
         }
-        Some(Argument::Word(words)) => (
-            beginning(words.iter().map(|word| (*word).to_owned()), typed),
-            " ",
-        ),
+        Some(Argument::Word(words)) => {
+            (beginning(words.iter().map(|word| (*word).to_owned()), typed), " ")
+        }
         Some(Argument::Text) => in_text(typed, view, " "),
         None if before.starts_with('/') && !before.starts_with("//") => (Vec::new(), ""),
         None => in_text(typed, view, if before.is_empty() { ": " } else { " " }),
@@ -128,11 +116,7 @@ fn argument(before: &str) -> Option<Argument> {
     let entry = command::find(&words.next()?.to_lowercase())?;
     match entry.arguments.get(words.count()) {
         Some(argument) => Some(*argument),
-        None => entry
-            .arguments
-            .last()
-            .copied()
-            .filter(|last| *last == Argument::Text),
+        None => entry.arguments.last().copied().filter(|last| *last == Argument::Text),
     }
 }
 
@@ -157,11 +141,7 @@ fn people(view: &View) -> impl Iterator<Item = String> {
         LineKind::Message(message) if !message.own => Some(message.sender.clone()),
         _ => None,
     });
-    let mut others: Vec<_> = view
-        .people
-        .iter()
-        .map(|person| person.name.clone())
-        .collect();
+    let mut others: Vec<_> = view.people.iter().map(|person| person.name.clone()).collect();
     others.sort();
     let own = view.status.own_name.clone();
     speakers.chain(others).filter(move |name| *name != own)
@@ -175,12 +155,7 @@ fn channels(view: &View) -> impl Iterator<Item = String> {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
     use crate::ui::sample;
@@ -199,11 +174,7 @@ mod tests {
                     shown.push(line.text().to_owned());
                     completion.step(&mut line, false);
                 }
-                assert_eq!(
-                    Some(line.text()),
-                    shown.first().map(String::as_str),
-                    "in a circle"
-                );
+                assert_eq!(Some(line.text()), shown.first().map(String::as_str), "in a circle");
                 completion.undo(&mut line);
                 assert_eq!(line.text(), typed);
             }

@@ -64,12 +64,7 @@ impl History {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -80,9 +75,7 @@ mod tests {
         line.insert("draft");
         history.older(&mut line);
         assert_eq!(line.text(), "draft");
-        ["one", "two", "two"]
-            .iter()
-            .for_each(|text| history.remember(text));
+        ["one", "two", "two"].iter().for_each(|text| history.remember(text));
         for (older, expected) in [
             (true, "two"),
             (true, "one"),

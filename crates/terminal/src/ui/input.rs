@@ -53,10 +53,7 @@ impl InputLine {
     /// An empty line that takes at most `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            ..Self::default()
-        }
+        Self { limit, ..Self::default() }
     }
 
     /// The text.
@@ -124,10 +121,7 @@ impl InputLine {
             Edit::CutToEnd => keep(cut, self.cut_to(self.line_end())),
             Edit::CutToStart => keep(cut, self.cut_from(self.line_start())),
             Edit::CutWordBefore => {
-                keep(
-                    cut,
-                    self.cut_from(self.word_left(|character| !character.is_whitespace())),
-                );
+                keep(cut, self.cut_from(self.word_left(|character| !character.is_whitespace())));
             }
             Edit::CutWordAfter => keep(cut, self.cut_to(self.word_right())),
             Edit::Yank => _ = self.insert(cut),
@@ -140,18 +134,14 @@ impl InputLine {
 
     /// The line as rows: `first` columns for the first, `rest` for the others.
     pub(super) fn lay_out(&self, first: usize, rest: usize) -> LaidOut {
-        let mut laid = LaidOut {
-            rows: Vec::new(),
-            cursor: (0, 0),
-        };
+        let mut laid = LaidOut { rows: Vec::new(), cursor: (0, 0) };
         let (mut row, mut used, mut position) = (Vec::new(), 0, 0);
         for grapheme in graphemes(&self.text) {
             let shown = SafeLine::name(grapheme);
             let room = if laid.rows.is_empty() { first } else { rest };
             let is_break = grapheme == "\n";
             if !is_break && used + shown.width() > room && used > 0 {
-                laid.rows
-                    .push(SafeLine::join(&row.iter().collect::<Vec<_>>()));
+                laid.rows.push(SafeLine::join(&row.iter().collect::<Vec<_>>()));
                 (row, used) = (Vec::new(), 0);
             }
             if position == self.cursor {
@@ -159,8 +149,7 @@ impl InputLine {
             }
             position += grapheme.len();
             if is_break {
-                laid.rows
-                    .push(SafeLine::join(&row.iter().collect::<Vec<_>>()));
+                laid.rows.push(SafeLine::join(&row.iter().collect::<Vec<_>>()));
                 (row, used) = (Vec::new(), 0);
             } else {
                 used += shown.width();
@@ -170,8 +159,7 @@ impl InputLine {
         if position == self.cursor {
             laid.cursor = (used, laid.rows.len());
         }
-        laid.rows
-            .push(SafeLine::join(&row.iter().collect::<Vec<_>>()));
+        laid.rows.push(SafeLine::join(&row.iter().collect::<Vec<_>>()));
         laid
     }
 
@@ -182,10 +170,7 @@ impl InputLine {
             Some(*end)
         });
         let cursor = self.cursor;
-        self.cursor = std::iter::once(0)
-            .chain(ends)
-            .find(|end| *end >= cursor)
-            .unwrap_or(0);
+        self.cursor = std::iter::once(0).chain(ends).find(|end| *end >= cursor).unwrap_or(0);
     }
 
     fn after_cursor(&self) -> &str {
@@ -193,10 +178,7 @@ impl InputLine {
     }
 
     fn left(&self) -> usize {
-        self.cursor
-            - graphemes(self.before_cursor())
-                .next_back()
-                .map_or(0, str::len)
+        self.cursor - graphemes(self.before_cursor()).next_back().map_or(0, str::len)
     }
 
     fn right(&self) -> usize {
@@ -204,31 +186,20 @@ impl InputLine {
     }
 
     fn word_left(&self, is_word: impl Fn(char) -> bool + Copy) -> usize {
-        self.before_cursor()
-            .trim_end_matches(|c| !is_word(c))
-            .trim_end_matches(is_word)
-            .len()
+        self.before_cursor().trim_end_matches(|c| !is_word(c)).trim_end_matches(is_word).len()
     }
 
     fn word_right(&self) -> usize {
-        let word = self
-            .after_cursor()
-            .trim_start_matches(|c: char| !c.is_alphanumeric());
+        let word = self.after_cursor().trim_start_matches(|c: char| !c.is_alphanumeric());
         self.text.len() - word.trim_start_matches(char::is_alphanumeric).len()
     }
 
     fn line_start(&self) -> usize {
-        self.before_cursor()
-            .rfind('\n')
-            .map_or(0, |position| position + 1)
+        self.before_cursor().rfind('\n').map_or(0, |position| position + 1)
     }
 
     fn line_end(&self) -> usize {
-        self.cursor
-            + self
-                .after_cursor()
-                .find('\n')
-                .unwrap_or(self.after_cursor().len())
+        self.cursor + self.after_cursor().find('\n').unwrap_or(self.after_cursor().len())
     }
 
     fn cut_from(&mut self, start: usize) -> String {
@@ -245,12 +216,7 @@ impl InputLine {
     }
 
     fn column(&self) -> usize {
-        graphemes(
-            self.text
-                .get(self.line_start()..self.cursor)
-                .unwrap_or_default(),
-        )
-        .count()
+        graphemes(self.text.get(self.line_start()..self.cursor).unwrap_or_default()).count()
     }
 
     fn line_up(&mut self) -> bool {
@@ -301,12 +267,7 @@ fn keep(cut: &mut String, text: String) {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::Edit::*;
     use super::*;
@@ -315,11 +276,7 @@ mod tests {
     /// A line with its cursor at `|`.
     fn line(text: &str) -> InputLine {
         let (before, after) = text.split_once('|').unwrap();
-        InputLine {
-            text: format!("{before}{after}"),
-            cursor: before.len(),
-            limit: 100,
-        }
+        InputLine { text: format!("{before}{after}"), cursor: before.len(), limit: 100 }
     }
 
     fn shown(line: &InputLine) -> String {
@@ -343,11 +300,7 @@ mod tests {
         check("ae\u{301}|b", &[Left], "a|e\u{301}b");
         check("a|漢b", &[Right, Right, Right], "a漢b|");
         check("one two-three|", &[WordLeft], "one two-|three");
-        check(
-            "one two-three|",
-            &[WordLeft, WordLeft, WordLeft, WordLeft],
-            "|one two-three",
-        );
+        check("one two-three|", &[WordLeft, WordLeft, WordLeft, WordLeft], "|one two-three");
         check("|one two", &[WordRight, WordRight], "one two|");
         check("one\ntw|o", &[Home], "one\n|two");
         check("o|ne\ntwo", &[End], "one|\ntwo");

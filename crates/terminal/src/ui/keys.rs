@@ -72,13 +72,7 @@ const fn row(
     shown: &'static str,
     help: &'static str,
 ) -> Binding {
-    Binding {
-        code,
-        modifiers,
-        meaning,
-        shown,
-        help,
-    }
+    Binding { code, modifiers, meaning, shown, help }
 }
 
 const fn same(code: KeyCode, modifiers: KeyModifiers, meaning: Meaning) -> Binding {
@@ -170,10 +164,9 @@ pub fn place(key: KeyEvent) -> Option<usize> {
 /// Terminals differ in whether they report Shift with letters and with Shift-Tab.
 fn normal(key: KeyEvent) -> (KeyCode, KeyModifiers) {
     match key.code {
-        KeyCode::Char(letter) => (
-            KeyCode::Char(letter.to_ascii_lowercase()),
-            key.modifiers & (CONTROL | ALT),
-        ),
+        KeyCode::Char(letter) => {
+            (KeyCode::Char(letter.to_ascii_lowercase()), key.modifiers & (CONTROL | ALT))
+        }
         KeyCode::Tab if key.modifiers.contains(SHIFT) => (KeyCode::BackTab, NONE),
         KeyCode::BackTab => (KeyCode::BackTab, NONE),
         code => (code, key.modifiers),
@@ -181,12 +174,7 @@ fn normal(key: KeyEvent) -> (KeyCode, KeyModifiers) {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -206,12 +194,7 @@ mod tests {
             (KeyCode::Char('a'), NONE, None, Some('a')),
             (KeyCode::Char('A'), SHIFT, None, Some('A')),
             (KeyCode::Char('@'), CONTROL | ALT, None, Some('@')),
-            (
-                KeyCode::Char('W'),
-                CONTROL | SHIFT,
-                Some(Meaning::Edit(Edit::CutWordBefore)),
-                None,
-            ),
+            (KeyCode::Char('W'), CONTROL | SHIFT, Some(Meaning::Edit(Edit::CutWordBefore)), None),
             (KeyCode::Tab, SHIFT, Some(Meaning::CompleteBack), None),
             (KeyCode::BackTab, SHIFT, Some(Meaning::CompleteBack), None),
             (KeyCode::Char('x'), ALT, None, None),

@@ -6,7 +6,7 @@ use super::Action;
 use super::input::{Edit, InputLine};
 use super::password::Password;
 use super::view::{FormView, Registration};
-use portcullis_proto::UserName;
+use portcullis_proto::{DeviceName, UserName};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Characters that a new password has at least: NIST SP 800-63B, 3.1.1.2.
@@ -26,6 +26,7 @@ pub(super) enum Purpose {
     Register,
     Unlock,
     ChangePassword,
+    Revoke,
 }
 
 /// What is asked for.
@@ -62,6 +63,8 @@ pub(super) struct Form {
     password: Password,
     again: Password,
     needs_invitation: bool,
+    /// The device to be taken off the list.
+    device: Option<DeviceName>,
     focus: usize,
     /// What the person can put right, in words.
     pub(super) error: Option<String>,
@@ -82,6 +85,16 @@ impl Form {
         Self::new(Purpose::ChangePassword, &FormView::default())
     }
 
+    /// The form behind `/devices revoke`.
+    pub(super) fn revoke(device: DeviceName) -> Self {
+        Self { device: Some(device), ..Self::new(Purpose::Revoke, &FormView::default()) }
+    }
+
+    /// The device to be taken off the list, if the form is for that.
+    pub(super) fn device(&self) -> Option<&DeviceName> {
+        self.device.as_ref()
+    }
+
     fn new(purpose: Purpose, view: &FormView) -> Self {
         Self {
             purpose,
@@ -91,6 +104,7 @@ impl Form {
             password: Password::default(),
             again: Password::default(),
             needs_invitation: view.registration == Registration::Invite,
+            device: None,
             focus: 0,
             error: None,
         }
@@ -109,24 +123,18 @@ impl Form {
     pub(super) fn fields(&self) -> &'static [Field] {
         match self.purpose {
             Purpose::LogIn => &[Field::Name, Field::Password],
-            Purpose::Register if self.needs_invitation => &[
-                Field::Name,
-                Field::Invitation,
-                Field::Password,
-                Field::Again,
-            ],
+            Purpose::Register if self.needs_invitation => {
+                &[Field::Name, Field::Invitation, Field::Password, Field::Again]
+            }
             Purpose::Register => &[Field::Name, Field::Password, Field::Again],
-            Purpose::Unlock => &[Field::Password],
+            Purpose::Unlock | Purpose::Revoke => &[Field::Password],
             Purpose::ChangePassword => &[Field::OldPassword, Field::Password, Field::Again],
         }
     }
 
     /// The field that is being typed into.
     pub(super) fn focus(&self) -> Field {
-        self.fields()
-            .get(self.focus)
-            .copied()
-            .unwrap_or(Field::Password)
+        self.fields().get(self.focus).copied().unwrap_or(Field::Password)
     }
 
     /// The line of an open field.
@@ -169,6 +177,7 @@ impl Form {
             KeyCode::Enter => return self.submit(),
             KeyCode::Tab | KeyCode::Down => self.move_focus(1),
             KeyCode::BackTab | KeyCode::Up => self.move_focus(self.fields().len() - 1),
+            KeyCode::F(2) if self.purpose == Purpose::Unlock => return Some(Action::OtherAccount),
             KeyCode::F(2) => self.change_purpose(view),
             KeyCode::Backspace => self.edit(Edit::Backspace),
             KeyCode::Char('h') if control => self.edit(Edit::Backspace),
@@ -243,11 +252,7 @@ impl Form {
         match self.checked() {
             Ok(action) => Some(action),
             Err((field, error)) => {
-                self.focus = self
-                    .fields()
-                    .iter()
-                    .position(|other| *other == field)
-                    .unwrap_or(0);
+                self.focus = self.fields().iter().position(|other| *other == field).unwrap_or(0);
                 self.error = Some(error);
                 None
             }
@@ -281,44 +286,33 @@ impl Form {
             || UserName::parse(self.name.text()).map_err(|error| (Field::Name, error.to_string()));
         let password = self.password.clone();
         Ok(match self.purpose {
-            Purpose::LogIn => Action::LogIn {
-                name: name()?,
-                password,
-            },
+            Purpose::LogIn => Action::LogIn { name: name()?, password },
             Purpose::Register => Action::Register {
                 name: name()?,
                 password,
-                invitation: self
-                    .needs_invitation
-                    .then(|| self.invitation.text().to_owned()),
+                invitation: self.needs_invitation.then(|| self.invitation.text().to_owned()),
             },
             Purpose::Unlock => Action::Unlock { password },
-            Purpose::ChangePassword => Action::ChangePassword {
-                old: self.old.clone(),
-                new: password,
+            Purpose::Revoke => match self.device.clone() {
+                Some(name) => Action::RevokeDevice { name, password },
+                None => return wrong(Field::Password, "which device is not known"),
             },
+            Purpose::ChangePassword => {
+                Action::ChangePassword { old: self.old.clone(), new: password }
+            }
         })
     }
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
     /// Types the text, `\n` for Enter, and returns the action, or what is wrong.
     fn check(form: &mut Form, view: &FormView, typed: &str) -> Result<Action, Option<String>> {
         for letter in typed.chars() {
-            let code = if letter == '\n' {
-                KeyCode::Enter
-            } else {
-                KeyCode::Char(letter)
-            };
+            let code = if letter == '\n' { KeyCode::Enter } else { KeyCode::Char(letter) };
             if let Some(action) = form.handle_key(KeyEvent::new(code, KeyModifiers::NONE), view) {
                 return Ok(action);
             }
@@ -332,28 +326,14 @@ mod tests {
         for (typed, expected) in [
             ("a!\nlong enough\nlong enough\n", "a user name has 2 to 32"),
             ("alice\nshort\nshort\n", "a password has at least 8"),
-            (
-                "alice\nlong enough\nlong enuogh\n",
-                "the two passwords differ",
-            ),
+            ("alice\nlong enough\nlong enuogh\n", "the two passwords differ"),
             ("alice\n\n\n", "type a password"),
         ] {
-            let error = check(&mut Form::first(&view), &view, typed)
-                .unwrap_err()
-                .unwrap();
+            let error = check(&mut Form::first(&view), &view, typed).unwrap_err().unwrap();
             assert!(error.starts_with(expected), "{typed:?}: {error}");
         }
-        let action = check(
-            &mut Form::first(&view),
-            &view,
-            "Alice\nlong enough\nlong enough\n",
-        );
-        let Ok(Action::Register {
-            name,
-            password,
-            invitation: None,
-        }) = action
-        else {
+        let action = check(&mut Form::first(&view), &view, "Alice\nlong enough\nlong enough\n");
+        let Ok(Action::Register { name, password, invitation: None }) = action else {
             panic!("{action:?}")
         };
         assert_eq!((name.as_str(), password.reveal()), ("alice", "long enough"));
@@ -379,17 +359,10 @@ mod tests {
 
     #[test]
     fn other_forms() {
-        let view = FormView {
-            registration: Registration::Closed,
-            ..FormView::default()
-        };
+        let view = FormView { registration: Registration::Closed, ..FormView::default() };
         let action = check(&mut Form::first(&view), &view, "bob\nx\n").unwrap();
         assert!(matches!(action, Action::LogIn { .. }));
-        let action = check(
-            &mut Form::change_password(),
-            &view,
-            "old\nlong enough\nlong enough\n",
-        );
+        let action = check(&mut Form::change_password(), &view, "old\nlong enough\nlong enough\n");
         assert!(matches!(action, Ok(Action::ChangePassword { .. })));
     }
 
@@ -401,9 +374,6 @@ mod tests {
         assert!(!format!("{form:?}{action:?}").contains("hunter2"));
         insta::assert_snapshot!(format!("{action:?}"), @r#"Register { name: "alice", password: Password(…), invitation: None }"#);
         form.forget_passwords();
-        assert_eq!(
-            (form.dots(Field::Password), form.focus()),
-            (0, Field::Password)
-        );
+        assert_eq!((form.dots(Field::Password), form.focus()), (0, Field::Password));
     }
 }

@@ -43,29 +43,16 @@ pub enum Problem {
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown {
-                typed,
-                nearest: Some(usage),
-            } => {
+            Self::Unknown { typed, nearest: Some(usage) } => {
                 write!(f, "there is no /{typed}; did you mean {usage} ?")
             }
-            Self::Unknown {
-                typed,
-                nearest: None,
-            } => {
+            Self::Unknown { typed, nearest: None } => {
                 write!(f, "there is no /{typed}; /help shows what there is")
             }
-            Self::Misused {
-                problem: Problem::OpenPassword,
-                ..
-            } => f.write_str(
+            Self::Misused { problem: Problem::OpenPassword, .. } => f.write_str(
                 "never type a password here: /password alone opens a form that hides it",
             ),
-            Self::Misused {
-                name,
-                usage,
-                problem,
-            } => {
+            Self::Misused { name, usage, problem } => {
                 match problem {
                     Problem::Needs(what) => write!(f, "/{name} needs {what}")?,
                     Problem::Extra(word) => write!(f, "/{name} does not take {word:?}")?,
@@ -85,20 +72,13 @@ impl std::error::Error for CommandError {}
 pub(super) fn nearest(typed: &str) -> Option<&'static Entry> {
     let begins = |entry: &&Entry| !typed.is_empty() && entry.name.starts_with(typed);
     let mistyped = |entry: &&Entry| is_one_mistake(entry.name, typed);
-    COMMANDS
-        .iter()
-        .find(begins)
-        .or_else(|| COMMANDS.iter().find(mistyped))
+    COMMANDS.iter().find(begins).or_else(|| COMMANDS.iter().find(mistyped))
 }
 
 /// Whether one letter was left out, added, changed, or two were swapped.
 fn is_one_mistake(meant: &str, typed: &str) -> bool {
     let (meant, typed): (Vec<_>, Vec<_>) = (meant.chars().collect(), typed.chars().collect());
-    let same = meant
-        .iter()
-        .zip(&typed)
-        .take_while(|(meant, typed)| meant == typed)
-        .count();
+    let same = meant.iter().zip(&typed).take_while(|(meant, typed)| meant == typed).count();
     let rest = |text: &[char], skipped: usize| text.get(same + skipped..).map(<[char]>::to_vec);
     let swapped = |text: &[char]| match text.get(same..) {
         Some([first, second, rest @ ..]) => [&[*second, *first], rest].concat(),
@@ -112,12 +92,7 @@ fn is_one_mistake(meant: &str, typed: &str) -> bool {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use crate::ui::command::parse;
 
@@ -127,14 +102,8 @@ mod tests {
             ("/invite", "/invite needs a user name: /invite USER"),
             ("/all ", "/all needs a text: /all TEXT"),
             ("/list now", "/list does not take \"now\": /list"),
-            (
-                "/verify bob no",
-                "/verify does not know \"no\": /verify USER [yes]",
-            ),
-            (
-                "/devices revoke",
-                "/devices needs a device's name: /devices [revoke NAME]",
-            ),
+            ("/verify bob no", "/verify does not know \"no\": /verify USER [yes]"),
+            ("/devices revoke", "/devices needs a device's name: /devices [revoke NAME]"),
             ("/lst", "there is no /lst; did you mean /list ?"),
             ("/jion", "there is no /jion; did you mean /join #NAME ?"),
             ("/inv", "there is no /inv; did you mean /invite USER ?"),

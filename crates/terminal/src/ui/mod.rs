@@ -29,6 +29,7 @@ mod theme;
 mod wrap;
 
 pub use action::Action;
+pub(crate) use clock::date_and_time;
 pub use input::{Edit, InputLine};
 pub use mistake::{CommandError, Problem};
 pub use password::Password;

@@ -65,12 +65,7 @@ impl fmt::Debug for Password {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -78,10 +73,7 @@ mod tests {
     fn editing() {
         let mut password = Password::default();
         password.push("hunter\n2e\u{301}");
-        assert_eq!(
-            (password.reveal(), password.characters()),
-            ("hunter2e\u{301}", 8)
-        );
+        assert_eq!((password.reveal(), password.characters()), ("hunter2e\u{301}", 8));
         password.edit(Edit::Backspace);
         assert_eq!(password.reveal(), "hunter2");
         password.edit(Edit::CutToStart);

@@ -108,9 +108,7 @@ impl fmt::Debug for SafeLine {
 
 /// Columns that a safe text takes, by the same measure as the screen's own buffer.
 pub(super) fn width(text: &str) -> usize {
-    graphemes(text)
-        .map(|grapheme| usize::from(grapheme.cell_width()))
-        .sum()
+    graphemes(text).map(|grapheme| usize::from(grapheme.cell_width())).sum()
 }
 
 /// The text's user-perceived characters.
@@ -139,9 +137,7 @@ fn with_columns(grapheme: &str) -> String {
         on_circle
     } else {
         let mut numbers = String::new();
-        grapheme
-            .chars()
-            .for_each(|character| push_shown(&mut numbers, character));
+        grapheme.chars().for_each(|character| push_shown(&mut numbers, character));
         numbers
     }
 }
@@ -257,12 +253,7 @@ fn is_right_to_left(character: char) -> bool {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -313,10 +304,7 @@ mod tests {
     #[test]
     fn marks_stay_on_their_own_character() {
         let tower = format!("Z{}", "\u{301}".repeat(40));
-        assert_eq!(
-            SafeLine::name(&tower).as_str(),
-            "Z\u{301}\u{301}\u{301}\u{301}⟦+36 marks⟧"
-        );
+        assert_eq!(SafeLine::name(&tower).as_str(), "Z\u{301}\u{301}\u{301}\u{301}⟦+36 marks⟧");
         assert_eq!(SafeLine::name("\u{301}x").as_str(), "◌\u{301}x");
     }
 
@@ -338,11 +326,7 @@ mod tests {
             ("hello", 1, "…"),
             ("hello", 0, ""),
         ] {
-            assert_eq!(
-                SafeLine::name(text).cut(columns).as_str(),
-                expected,
-                "{text} {columns}"
-            );
+            assert_eq!(SafeLine::name(text).cut(columns).as_str(), expected, "{text} {columns}");
         }
     }
 

@@ -27,14 +27,8 @@ pub(super) fn busy() -> View {
     let mut view = empty();
     view.conversations = vec![
         conversation(LOBBY, "#lobby", 0),
-        Conversation {
-            mention: true,
-            ..conversation(DEV, "#dev", 3)
-        },
-        Conversation {
-            muted: true,
-            ..conversation(ConversationKey([3; 16]), "#random", 40)
-        },
+        Conversation { mention: true, ..conversation(DEV, "#dev", 3) },
+        Conversation { muted: true, ..conversation(ConversationKey([3; 16]), "#random", 40) },
         Conversation {
             kind: ConversationKind::Direct,
             suite: "end-to-end encrypted".into(),
@@ -49,11 +43,7 @@ pub(super) fn busy() -> View {
             ..person("carol", true, Trust::NotVerified)
         },
         person("dave", false, Trust::NotVerified),
-        person(
-            "mallory",
-            true,
-            Trust::Warning("the identity key changed".into()),
-        ),
+        person("mallory", true, Trust::Warning("the identity key changed".into())),
     ];
     view.lines = afternoon();
     view.unread_from = Some(LineKey(6));
@@ -62,14 +52,7 @@ pub(super) fn busy() -> View {
 
 fn afternoon() -> Vec<Line> {
     vec![
-        line(
-            0,
-            0,
-            LineKind::Notice {
-                text: "you joined #lobby".into(),
-                level: Level::Info,
-            },
-        ),
+        line(0, 0, LineKind::Notice { text: "you joined #lobby".into(), level: Level::Info }),
         said(
             1,
             1,
@@ -77,13 +60,7 @@ fn afternoon() -> Vec<Line> {
             Trust::Verified,
             "Good evening everybody, is the lab open tomorrow? I left my notes there.",
         ),
-        said(
-            2,
-            2,
-            "carol",
-            Trust::NotVerified,
-            "It is, from nine. The key is with the porter.",
-        ),
+        said(2, 2, "carol", Trust::NotVerified, "It is, from nine. The key is with the porter."),
         line(3, 2, LineKind::Gap { missing: Some(3) }),
         said(
             4,
@@ -131,53 +108,30 @@ pub(super) fn conversation(key: ConversationKey, name: &str, unread: u32) -> Con
 }
 
 pub(super) fn person(name: &str, online: bool, trust: Trust) -> Person {
-    Person {
-        name: name.into(),
-        display_name: None,
-        online,
-        trust,
-    }
+    Person { name: name.into(), display_name: None, online, trust }
 }
 
 pub(super) fn line(key: u64, minutes: u64, what: LineKind) -> Line {
-    Line {
-        key: LineKey(key),
-        at: START + minutes * 60_000,
-        what,
-    }
+    Line { key: LineKey(key), at: START + minutes * 60_000, what }
 }
 
 pub(super) fn said(key: u64, minutes: u64, sender: &str, trust: Trust, text: &str) -> Line {
-    line(
-        key,
-        minutes,
-        LineKind::Message(message(sender, trust, text)),
-    )
+    line(key, minutes, LineKind::Message(message(sender, trust, text)))
 }
 
 fn own(key: u64, minutes: u64, text: &str, state: Delivery) -> Line {
-    let message = Message {
-        own: true,
-        state,
-        ..message("alice", Trust::Verified, text)
-    };
+    let message = Message { own: true, state, ..message("alice", Trust::Verified, text) };
     line(key, minutes, LineKind::Message(message))
 }
 
 fn message(sender: &str, trust: Trust, text: &str) -> Message {
-    Message {
-        sender: sender.into(),
-        text: text.into(),
-        trust,
-        ..Message::default()
-    }
+    Message { sender: sender.into(), text: text.into(), trust, ..Message::default() }
 }
 
 /// What an attacker would send.
 pub(super) fn hostile() -> View {
     let mut view = empty();
-    view.conversations
-        .push(conversation(DEV, "#\u{202e}ved\u{1b}[2J", 2000));
+    view.conversations.push(conversation(DEV, "#\u{202e}ved\u{1b}[2J", 2000));
     view.people.push(Person {
         display_name: Some("alice\u{200b}\n✓".into()),
         ..person("ali\u{1b}[31mce", true, Trust::NotVerified)
@@ -192,13 +146,7 @@ pub(super) fn hostile() -> View {
         "\u{2066}isolated\u{2069} \u{61c}\u{200e}\u{200f}",
     ];
     for (key, text) in (0..).zip(texts) {
-        view.lines.push(said(
-            key,
-            key,
-            "mall\u{202e}ory\nbob",
-            Trust::NotVerified,
-            text,
-        ));
+        view.lines.push(said(key, key, "mall\u{202e}ory\nbob", Trust::NotVerified, text));
     }
     view
 }
@@ -217,8 +165,7 @@ pub(super) fn world() -> View {
         "안녕하세요 สวัสดี नमस्ते",
     ];
     for (key, text) in (0..).zip(texts) {
-        view.lines
-            .push(said(key, key, "carol", Trust::NotVerified, text));
+        view.lines.push(said(key, key, "carol", Trust::NotVerified, text));
     }
     view
 }

@@ -64,13 +64,7 @@ impl Ui {
         let mut cursor;
         if let (Some(form), Some(form_view)) = (&self.form, &view.form) {
             let (theme, now) = (self.theme, view.now);
-            cursor = Drawing {
-                form,
-                view: form_view,
-                theme,
-                now,
-            }
-            .draw(buffer, screen);
+            cursor = Drawing { form, view: form_view, theme, now }.draw(buffer, screen);
             if let Some(hint) = &self.hint {
                 let width = usize::from(screen.width);
                 status::hint(hint, theme, width).draw(buffer, screen, screen.height - 1);
@@ -86,13 +80,7 @@ impl Ui {
             }
             Overlay::Password(form) => {
                 let (view, now) = (&FormView::default(), view.now);
-                cursor = Drawing {
-                    form,
-                    view,
-                    theme: self.theme,
-                    now,
-                }
-                .draw(buffer, screen);
+                cursor = Drawing { form, view, theme: self.theme, now }.draw(buffer, screen);
             }
         }
         if let Some(dialog) = &view.dialog {
@@ -107,10 +95,7 @@ impl Ui {
         let prompt = prompt(view, width);
         let first = width.saturating_sub(prompt.width() + 1).max(1);
         let indent = if width > 20 { 2 } else { 0 };
-        let laid = self
-            .place()
-            .input
-            .lay_out(first, width.saturating_sub(indent + 1).max(1));
+        let laid = self.place().input.lay_out(first, width.saturating_sub(indent + 1).max(1));
         let wanted = u16::try_from(laid.rows.len()).unwrap_or(u16::MAX);
         let parts = Parts::of(screen, wanted.min(INPUT_ROWS));
         if parts.title.height > 0 {
@@ -130,19 +115,11 @@ impl Ui {
                 0 => head.safe(prompt.clone(), self.theme.strong()),
                 _ => head.gap(indent, self.theme.text()),
             };
-            head.safe(text.clone(), self.theme.text())
-                .draw(buffer, parts.input, row);
+            head.safe(text.clone(), self.theme.text()).draw(buffer, parts.input, row);
         }
-        let before = if laid.cursor.1 == 0 {
-            prompt.width()
-        } else {
-            indent
-        };
+        let before = if laid.cursor.1 == 0 { prompt.width() } else { indent };
         Some(Position {
-            x: screen.x
-                + u16::try_from(before + laid.cursor.0)
-                    .ok()?
-                    .min(screen.width - 1),
+            x: screen.x + u16::try_from(before + laid.cursor.0).ok()?.min(screen.width - 1),
             y: parts.input.y + u16::try_from(laid.cursor.1 - above).ok()?,
         })
     }
@@ -171,25 +148,11 @@ impl Ui {
         };
         if let Some(area) = panes.conversations {
             conversations::draw(view, self.theme, buffer, area);
-            self.separator(
-                buffer,
-                Rect {
-                    x: area.right(),
-                    width: 1,
-                    ..area
-                },
-            );
+            self.separator(buffer, Rect { x: area.right(), width: 1, ..area });
         }
         if let Some(area) = panes.people {
             people::draw(view, self.theme, buffer, area);
-            self.separator(
-                buffer,
-                Rect {
-                    x: area.x - 1,
-                    width: 1,
-                    ..area
-                },
-            );
+            self.separator(buffer, Rect { x: area.x - 1, width: 1, ..area });
         }
         self.draw_messages(view, buffer, panes.messages);
         fence(buffer, panes.messages);
@@ -206,55 +169,34 @@ impl Ui {
             let line = Row::new().own(" ", style).safe(text, style);
             line.fill(width, 0, style).draw(buffer, body, row);
         }
-        Rect {
-            y: body.y + height,
-            height: body.height - height,
-            ..body
-        }
+        Rect { y: body.y + height, height: body.height - height, ..body }
     }
 
     fn separator(&self, buffer: &mut Buffer, area: Rect) {
         for row in 0..area.height {
-            Row::new()
-                .own("│", self.theme.faint())
-                .draw(buffer, area, row);
+            Row::new().own("│", self.theme.faint()).draw(buffer, area, row);
         }
     }
 
     fn panes(&self, body: Rect) -> Panes {
         let wanted = |asked: Option<bool>, from| asked.unwrap_or(body.width >= from);
-        let mut panes = Panes {
-            conversations: None,
-            messages: body,
-            people: None,
-        };
+        let mut panes = Panes { conversations: None, messages: body, people: None };
         let has_room = |panes: &Panes| panes.messages.width > SIDE_COLUMNS + MESSAGE_COLUMNS;
         if wanted(self.conversations, CONVERSATIONS_FROM) && has_room(&panes) {
-            panes.conversations = Some(Rect {
-                width: SIDE_COLUMNS,
-                ..body
-            });
+            panes.conversations = Some(Rect { width: SIDE_COLUMNS, ..body });
             panes.messages.x += SIDE_COLUMNS + 1;
             panes.messages.width -= SIDE_COLUMNS + 1;
         }
         if wanted(self.people, PEOPLE_FROM) && has_room(&panes) {
             panes.messages.width -= SIDE_COLUMNS + 1;
             let x = panes.messages.right() + 1;
-            panes.people = Some(Rect {
-                x,
-                width: SIDE_COLUMNS,
-                ..body
-            });
+            panes.people = Some(Rect { x, width: SIDE_COLUMNS, ..body });
         }
         panes
     }
 
     fn draw_messages(&mut self, view: &View, buffer: &mut Buffer, area: Rect) {
-        let messages = Messages {
-            view,
-            theme: self.theme,
-            width: usize::from(area.width),
-        };
+        let messages = Messages { view, theme: self.theme, width: usize::from(area.width) };
         let height = usize::from(area.height);
         let rows_of = |index| messages.rows(index).len();
         let sight = self.place().scroll.settle(&view.lines, height, rows_of);
@@ -272,9 +214,7 @@ impl Ui {
                 break;
             }
         }
-        let shown = u16::try_from(sight.height)
-            .unwrap_or(u16::MAX)
-            .min(area.height);
+        let shown = u16::try_from(sight.height).unwrap_or(u16::MAX).min(area.height);
         for (row, line) in (0..shown).rev().zip(&rows) {
             line.draw(buffer, area, row);
         }
@@ -286,19 +226,13 @@ impl Ui {
     /// Says that lines are below the pane.
     fn draw_below(&self, view: &View, sight: Sight, buffer: &mut Buffer, area: Rect) {
         let below = view.lines.iter().rev().take(sight.new_below);
-        let new = below
-            .filter(|line| matches!(line.what, LineKind::Message(_)))
-            .count();
+        let new = below.filter(|line| matches!(line.what, LineKind::Message(_))).count();
         let text = match new {
             0 => "↓ more below · Esc".to_owned(),
             1 => "↓ 1 new message · Esc".to_owned(),
             _ => format!("↓ {new} new messages · Esc"),
         };
-        let style = if new > 0 {
-            self.theme.warning()
-        } else {
-            self.theme.faint()
-        };
+        let style = if new > 0 { self.theme.warning() } else { self.theme.faint() };
         rule(&text, style, usize::from(area.width)).draw(buffer, area, area.height - 1);
     }
 
@@ -308,19 +242,11 @@ impl Ui {
             None => "No conversation is open. /join #NAME enters one, F1 shows all there is.",
         };
         let width = usize::from(area.width);
-        let rows = wrap(
-            &SafeLine::own(text),
-            Room::all(width.saturating_sub(4).max(1)),
-        );
-        let top = area
-            .height
-            .saturating_sub(u16::try_from(rows.len()).unwrap_or(0))
-            / 2;
+        let rows = wrap(&SafeLine::own(text), Room::all(width.saturating_sub(4).max(1)));
+        let top = area.height.saturating_sub(u16::try_from(rows.len()).unwrap_or(0)) / 2;
         for (row, text) in (top..area.height).zip(rows) {
             let gap = width.saturating_sub(text.width()) / 2;
-            let row_text = Row::new()
-                .gap(gap, self.theme.faint())
-                .safe(text, self.theme.faint());
+            let row_text = Row::new().gap(gap, self.theme.faint()).safe(text, self.theme.faint());
             row_text.draw(buffer, area, row);
         }
     }
@@ -342,20 +268,11 @@ impl Parts {
         let body = screen.height.saturating_sub(input + title + status);
         let mut y = screen.y;
         let mut next = |height| {
-            let part = Rect {
-                y,
-                height,
-                ..screen
-            };
+            let part = Rect { y, height, ..screen };
             y += height;
             part
         };
-        Self {
-            title: next(title),
-            body: next(body),
-            status: next(status),
-            input: next(input),
-        }
+        Self { title: next(title), body: next(body), status: next(status), input: next(input) }
     }
 }
 
@@ -367,9 +284,7 @@ struct Panes {
 
 /// Names the conversation that Enter sends to.
 fn prompt(view: &View, width: usize) -> SafeLine {
-    let name = view
-        .open_conversation()
-        .map(|conversation| SafeLine::name(&conversation.name));
+    let name = view.open_conversation().map(|conversation| SafeLine::name(&conversation.name));
     match name {
         Some(name) if width > 20 => SafeLine::join(&[&name.cut(width / 4), &SafeLine::own(" ❯ ")]),
         _ => SafeLine::own("❯ "),
@@ -386,13 +301,8 @@ fn fence(buffer: &mut Buffer, messages: Rect) {
         if !SafeLine::piece(&text).is_right_to_left() {
             continue;
         }
-        for column in [messages.x.checked_sub(1), Some(messages.right())]
-            .into_iter()
-            .flatten()
-        {
-            if let Some(cell) = buffer
-                .cell_mut((column, row))
-                .filter(|cell| cell.symbol() == "│")
+        for column in [messages.x.checked_sub(1), Some(messages.right())].into_iter().flatten() {
+            if let Some(cell) = buffer.cell_mut((column, row)).filter(|cell| cell.symbol() == "│")
             {
                 cell.set_symbol("│\u{200e}");
             }

@@ -1,11 +1,6 @@
 //! The screen as people see it: snapshots of what a terminal would show, and promises that hold
 //! on any screen.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use super::sample;
 use super::view::*;
@@ -36,9 +31,7 @@ fn text(buffer: &Buffer) -> String {
                 continue;
             }
             shown.push_str(symbol);
-            skip = super::safe_text::SafeLine::name(&symbol.replace('\u{200e}', ""))
-                .width()
-                .max(1)
+            skip = super::safe_text::SafeLine::name(&symbol.replace('\u{200e}', "")).width().max(1)
                 - 1;
         }
         rows.push(shown.trim_end().replace('\u{200e}', ""));
@@ -60,10 +53,7 @@ fn press(ui: &mut Ui, view: &View, code: KeyCode, modifiers: KeyModifiers) -> Op
 
 fn type_text(ui: &mut Ui, view: &View, text: &str) {
     for letter in text.chars() {
-        assert_eq!(
-            press(ui, view, KeyCode::Char(letter), KeyModifiers::NONE),
-            None
-        );
+        assert_eq!(press(ui, view, KeyCode::Char(letter), KeyModifiers::NONE), None);
     }
 }
 
@@ -103,14 +93,8 @@ fn the_help() {
 
 #[test]
 fn the_forms() {
-    let form = FormView {
-        server: "ws://127.0.0.1:12345".into(),
-        ..FormView::default()
-    };
-    let mut view = View {
-        form: Some(form.clone()),
-        ..View::default()
-    };
+    let form = FormView { server: "ws://127.0.0.1:12345".into(), ..FormView::default() };
+    let mut view = View { form: Some(form.clone()), ..View::default() };
     let mut ui = Ui::new(Theme::Colour);
     buffer(&mut ui, &view, 80, 24);
     type_text(&mut ui, &view, "alice");
@@ -120,17 +104,10 @@ fn the_forms() {
     insta::assert_snapshot!("form_tiny", shown(&mut ui, &view, 24, 6));
     press(&mut ui, &view, KeyCode::F(2), KeyModifiers::NONE);
     insta::assert_snapshot!("form_log_in", shown(&mut ui, &view, 80, 16));
-    view.form = Some(FormView {
-        busy: Some("stretching your password".into()),
-        ..form.clone()
-    });
+    view.form = Some(FormView { busy: Some("stretching your password".into()), ..form.clone() });
     insta::assert_snapshot!("form_busy", shown(&mut ui, &view, 80, 16));
     let error = Some("name or password is wrong".into());
-    view.form = Some(FormView {
-        error,
-        account: Some("alice".into()),
-        ..form
-    });
+    view.form = Some(FormView { error, account: Some("alice".into()), ..form });
     insta::assert_snapshot!("form_unlock_refused", shown(&mut ui, &view, 80, 16));
 }
 
@@ -140,10 +117,7 @@ fn an_alarm() {
     view.alarm = Some("bob's identity key changed. Nothing is sent to bob until you compare safety numbers and /accept bob.".into());
     view.status.connection = Connection::Reconnecting { in_seconds: 7 };
     let text = "The server showed an older history of #lobby than before: it may be lying.".into();
-    let notice = LineKind::Notice {
-        text,
-        level: Level::Alarm,
-    };
+    let notice = LineKind::Notice { text, level: Level::Alarm };
     view.lines.push(sample::line(11, 135, notice));
     insta::assert_snapshot!(screen(&view, 80, 24));
 }
@@ -172,8 +146,7 @@ fn scrolled_up_with_a_draft() {
     buffer(&mut ui, &view, 80, 16);
     press(&mut ui, &view, KeyCode::PageUp, KeyModifiers::NONE);
     shown(&mut ui, &view, 80, 16);
-    view.lines
-        .push(sample::said(12, 140, "carol", Trust::NotVerified, "hello?"));
+    view.lines.push(sample::said(12, 140, "carol", Trust::NotVerified, "hello?"));
     ui.handle_paste("a long draft, pasted from elsewhere, which takes more than a row of this screen\nand a second line", &view);
     insta::assert_snapshot!("scrolled", shown(&mut ui, &view, 80, 16));
     press(&mut ui, &view, KeyCode::Char('u'), KeyModifiers::CONTROL);
@@ -189,24 +162,14 @@ fn scrolled_up_with_a_draft() {
 fn without_colour_marks_carry_the_meaning() {
     let (mut plain, mut colour) = (Ui::new(Theme::Plain), Ui::new(Theme::Colour));
     for view in [sample::busy(), sample::hostile(), sample::world()] {
-        let (plain, colour) = (
-            buffer(&mut plain, &view, 80, 24),
-            buffer(&mut colour, &view, 80, 24),
-        );
+        let (plain, colour) =
+            (buffer(&mut plain, &view, 80, 24), buffer(&mut colour, &view, 80, 24));
         assert!(
-            plain
-                .content
-                .iter()
-                .all(|cell| (cell.fg, cell.bg) == (Color::Reset, Color::Reset))
+            plain.content.iter().all(|cell| (cell.fg, cell.bg) == (Color::Reset, Color::Reset))
         );
         assert_eq!(text(&plain), text(&colour));
         let is_one_of_16 = |colour| !matches!(colour, Color::Rgb(..) | Color::Indexed(_));
-        assert!(
-            colour
-                .content
-                .iter()
-                .all(|cell| is_one_of_16(cell.fg) && is_one_of_16(cell.bg))
-        );
+        assert!(colour.content.iter().all(|cell| is_one_of_16(cell.fg) && is_one_of_16(cell.bg)));
     }
     let plain = buffer(&mut plain, &sample::busy(), 80, 24);
     insta::assert_snapshot!("plain_modifiers", modifiers(&plain));
@@ -233,30 +196,18 @@ fn right_to_left_rows_are_fenced() {
     let buffer = buffer(&mut Ui::new(Theme::Colour), &sample::world(), 80, 24);
     for row in buffer.area.rows() {
         let symbols = |columns: std::ops::Range<u16>| -> String {
-            columns
-                .map(|column| buffer.cell((column, row.y)).unwrap().symbol())
-                .collect()
+            columns.map(|column| buffer.cell((column, row.y)).unwrap().symbol()).collect()
         };
         let has = symbols(17..63).contains(|letter: char| ('\u{590}'..'\u{700}').contains(&letter));
         for column in [16, 63] {
-            assert_eq!(
-                symbols(column..column + 1) == "│\u{200e}",
-                has,
-                "row {}",
-                row.y
-            );
+            assert_eq!(symbols(column..column + 1) == "│\u{200e}", has, "row {}", row.y);
         }
     }
 }
 
 fn question(texts: &[String]) -> Dialog {
     let yes = texts.last().cloned();
-    Dialog {
-        title: texts.concat(),
-        body: texts.to_vec(),
-        yes,
-        level: Level::Alarm,
-    }
+    Dialog { title: texts.concat(), body: texts.to_vec(), yes, level: Level::Alarm }
 }
 
 fn any_key() -> impl Strategy<Value = KeyEvent> {

@@ -76,19 +76,12 @@ impl Scroll {
     ) -> Option<Sight> {
         let newest = lines.last()?.key;
         let height = height.max(1);
-        let mut walk = Walk {
-            lines: lines.len(),
-            height,
-            rows,
-        };
+        let mut walk = Walk { lines: lines.len(), height, rows };
         let fits = walk.up(walk.bottom(), height).is_none();
         walk.height = height.saturating_sub(1).max(1);
         let here = self.held.and_then(|held| {
             let line = lines.iter().rposition(|line| line.key == held.line)?;
-            Some(Position {
-                line,
-                hidden: held.hidden.min((walk.rows)(line).saturating_sub(1)),
-            })
+            Some(Position { line, hidden: held.hidden.min((walk.rows)(line).saturating_sub(1)) })
         });
         let position = match (self.wish.take(), here) {
             _ if fits => walk.bottom(),
@@ -98,18 +91,12 @@ impl Scroll {
         let height = if has_below { walk.height } else { height };
         let began = self.held.map_or(newest, |held| held.newest);
         self.held = match (has_below, lines.get(position.line)) {
-            (true, Some(line)) => Some(Held {
-                line: line.key,
-                hidden: position.hidden,
-                newest: began,
-            }),
+            (true, Some(line)) => {
+                Some(Held { line: line.key, hidden: position.hidden, newest: began })
+            }
             _ => None,
         };
-        let new_below = lines
-            .iter()
-            .rev()
-            .take_while(|line| line.key != began)
-            .count();
+        let new_below = lines.iter().rev().take_while(|line| line.key != began).count();
         Some(Sight {
             position,
             height,
@@ -128,21 +115,12 @@ struct Walk<Rows> {
 
 impl<Rows: Fn(usize) -> usize> Walk<Rows> {
     fn bottom(&self) -> Position {
-        Position {
-            line: self.lines.saturating_sub(1),
-            hidden: 0,
-        }
+        Position { line: self.lines.saturating_sub(1), hidden: 0 }
     }
 
     /// The position at which the oldest row is the pane's first.
     fn top(&self) -> Position {
-        self.down(
-            Position {
-                line: 0,
-                hidden: (self.rows)(0),
-            },
-            self.height,
-        )
+        self.down(Position { line: 0, hidden: (self.rows)(0) }, self.height)
     }
 
     /// Two rows stay in sight from page to page, so that the eye finds its place.
@@ -185,25 +163,14 @@ impl<Rows: Fn(usize) -> usize> Walk<Rows> {
                 return self.bottom();
             }
             left -= at.hidden;
-            at = Position {
-                line: at.line + 1,
-                hidden: (self.rows)(at.line + 1),
-            };
+            at = Position { line: at.line + 1, hidden: (self.rows)(at.line + 1) };
         }
-        Position {
-            line: at.line,
-            hidden: at.hidden - left,
-        }
+        Position { line: at.line, hidden: at.hidden - left }
     }
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::Wish::*;
     use super::*;
@@ -235,11 +202,7 @@ mod tests {
                 scroll.wish(*wish);
                 sight = scroll.settle(&lines, 6, |_| 2).unwrap();
             }
-            assert_eq!(
-                (sight.position.line, sight.position.hidden),
-                expected,
-                "{wishes:?}"
-            );
+            assert_eq!((sight.position.line, sight.position.hidden), expected, "{wishes:?}");
             assert_eq!(
                 sight.is_oldest,
                 wishes.last() == Some(&Oldest) || wishes == [Oldest, PageUp]
@@ -256,21 +219,9 @@ mod tests {
         let after = scroll.settle(&lines(0..23), 5, |_| 2).unwrap();
         assert_eq!(before.new_below, 0);
         assert_eq!(after.new_below, 3);
-        assert_eq!(
-            after.position,
-            Position {
-                line: 18,
-                hidden: before.position.hidden
-            }
-        );
+        assert_eq!(after.position, Position { line: 18, hidden: before.position.hidden });
         let wider = scroll.settle(&lines(0..23), 5, |_| 1).unwrap();
-        assert_eq!(
-            wider.position,
-            Position {
-                line: 18,
-                hidden: 0
-            }
-        );
+        assert_eq!(wider.position, Position { line: 18, hidden: 0 });
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(super) enum Overlay {
     None,
     /// The help, and how many of its rows are above the pane.
     Help(usize),
-    Password(Form),
+    Password(Box<Form>),
 }
 
 /// A conversation as the person left it.
@@ -66,10 +66,7 @@ pub(super) struct Place {
 
 impl Default for Place {
     fn default() -> Self {
-        Self {
-            input: InputLine::new(limits::TEXT_BYTES),
-            scroll: Scroll::default(),
-        }
+        Self { input: InputLine::new(limits::TEXT_BYTES), scroll: Scroll::default() }
     }
 }
 
@@ -113,10 +110,7 @@ impl Ui {
 
     /// Shows a word in place of the status line, until the next key.
     pub fn show_hint(&mut self, text: impl Into<String>, level: Level) {
-        self.hint = Some(Hint {
-            text: text.into(),
-            level,
-        });
+        self.hint = Some(Hint { text: text.into(), level });
     }
 
     /// A key was pressed.
@@ -143,10 +137,7 @@ impl Ui {
             (Overlay::None, _, None) => {}
         }
         if let Some(place) = keys::place(key) {
-            return view
-                .conversations
-                .get(place)
-                .map(|one| Action::Open(one.key));
+            return view.conversations.get(place).map(|one| Action::Open(one.key));
         }
         match keys::meaning(key) {
             Some(meaning) => self.handle_meaning(meaning, view),
@@ -172,10 +163,7 @@ impl Ui {
                 self.insert(text);
                 let lines = with_newlines(text).lines().count();
                 if lines > 1 && self.hint.is_none() {
-                    self.show_hint(
-                        format!("{lines} lines pasted; Enter sends them"),
-                        Level::Info,
-                    );
+                    self.show_hint(format!("{lines} lines pasted; Enter sends them"), Level::Info);
                 }
             }
         }
@@ -276,14 +264,14 @@ impl Ui {
         place.input.take();
         match command {
             Command::Help => self.overlay = Overlay::Help(0),
-            Command::Password => self.overlay = Overlay::Password(Form::change_password()),
+            Command::Password => {
+                self.overlay = Overlay::Password(Box::new(Form::change_password()))
+            }
+            Command::Revoke(name) => self.overlay = Overlay::Password(Box::new(Form::revoke(name))),
             Command::Quit => return Some(Action::Quit),
             command => {
                 place.scroll.wish(Wish::Newest);
-                return Some(Action::Command {
-                    command,
-                    open: view.open,
-                });
+                return Some(Action::Command { command, open: view.open });
             }
         }
         None
@@ -340,17 +328,9 @@ impl Ui {
     }
 
     fn next_unread(&mut self, view: &View) -> Option<Action> {
-        let open = view
-            .conversations
-            .iter()
-            .position(|one| Some(one.key) == view.open);
+        let open = view.conversations.iter().position(|one| Some(one.key) == view.open);
         let (before, after) = view.conversations.split_at(open.unwrap_or(0));
-        let others = || {
-            after
-                .iter()
-                .chain(before)
-                .filter(|one| Some(one.key) != view.open)
-        };
+        let others = || after.iter().chain(before).filter(|one| Some(one.key) != view.open);
         let unread = others().find(|one| one.mention);
         let unread = unread.or_else(|| others().find(|one| one.unread > 0 && !one.muted));
         if unread.is_none() {
@@ -388,10 +368,7 @@ impl Ui {
 
 /// Only a clear yes is a yes; Enter, which a hurried hand presses, is not.
 fn answer(key: KeyEvent, view: &View) -> Option<Action> {
-    let has_question = view
-        .dialog
-        .as_ref()
-        .is_some_and(|dialog| dialog.yes.is_some());
+    let has_question = view.dialog.as_ref().is_some_and(|dialog| dialog.yes.is_some());
     match (key.code, has_question) {
         (KeyCode::Char('y' | 'Y'), true) => Some(Action::Answer(true)),
         (KeyCode::Char('n' | 'N') | KeyCode::Esc, _) => Some(Action::Answer(false)),
@@ -403,18 +380,12 @@ fn answer(key: KeyEvent, view: &View) -> Option<Action> {
 /// The conversation above or below the open one; around the ends.
 fn neighbour(view: &View, below: bool) -> Option<Action> {
     let count = view.conversations.len();
-    let open = view
-        .conversations
-        .iter()
-        .position(|one| Some(one.key) == view.open);
+    let open = view.conversations.iter().position(|one| Some(one.key) == view.open);
     let place = match (open, below) {
         (None, _) => 0,
         (Some(open), true) => (open + 1) % count.max(1),
         (Some(open), false) => (open + count - 1) % count.max(1),
     };
-    let next = view
-        .conversations
-        .get(place)
-        .filter(|one| Some(one.key) != view.open);
+    let next = view.conversations.get(place).filter(|one| Some(one.key) != view.open);
     next.map(|one| Action::Open(one.key))
 }

@@ -1,10 +1,5 @@
 //! What keys do.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use super::command::Command;
 use super::sample::{self, DEV, LOBBY};
@@ -22,34 +17,26 @@ struct Person {
 
 impl Person {
     fn new() -> Self {
-        let mut person = Self {
-            ui: Ui::new(Theme::Plain),
-            view: sample::busy(),
-        };
+        let mut person = Self { ui: Ui::new(Theme::Plain), view: sample::busy() };
         person.look();
         person
     }
 
     fn look(&mut self) {
         let mut terminal = Terminal::new(TestBackend::new(80, 16)).unwrap();
-        terminal
-            .draw(|frame| self.ui.render(&self.view, frame))
-            .unwrap();
+        terminal.draw(|frame| self.ui.render(&self.view, frame)).unwrap();
     }
 
     fn press(&mut self, code: KeyCode) -> Option<Action> {
-        self.ui
-            .handle_key(KeyEvent::new(code, KeyModifiers::NONE), &self.view)
+        self.ui.handle_key(KeyEvent::new(code, KeyModifiers::NONE), &self.view)
     }
 
     fn hold(&mut self, modifiers: KeyModifiers, code: KeyCode) -> Option<Action> {
-        self.ui
-            .handle_key(KeyEvent::new(code, modifiers), &self.view)
+        self.ui.handle_key(KeyEvent::new(code, modifiers), &self.view)
     }
 
     fn enter(&mut self, text: &str) -> Option<Action> {
-        text.chars()
-            .for_each(|letter| assert_eq!(self.press(KeyCode::Char(letter)), None));
+        text.chars().for_each(|letter| assert_eq!(self.press(KeyCode::Char(letter)), None));
         self.press(KeyCode::Enter)
     }
 
@@ -63,10 +50,7 @@ impl Person {
 }
 
 fn command(command: Command) -> Option<Action> {
-    Some(Action::Command {
-        command,
-        open: Some(LOBBY),
-    })
+    Some(Action::Command { command, open: Some(LOBBY) })
 }
 
 #[test]
@@ -102,10 +86,7 @@ fn a_paste_is_not_sent() {
 fn drafts_belong_to_conversations() {
     let mut person = Person::new();
     person.press(KeyCode::Char('a'));
-    assert_eq!(
-        person.hold(KeyModifiers::ALT, KeyCode::Down),
-        Some(Action::Open(DEV))
-    );
+    assert_eq!(person.hold(KeyModifiers::ALT, KeyCode::Down), Some(Action::Open(DEV)));
     person.view.open = Some(DEV);
     person.look();
     assert_eq!(person.input(), "");
@@ -125,11 +106,7 @@ fn switching() {
         (KeyModifiers::CONTROL, KeyCode::Char('n'), Some(DEV)),
         (KeyModifiers::CONTROL, KeyCode::Char('p'), Some(bob)),
     ] {
-        assert_eq!(
-            person.hold(modifiers, code),
-            expected.map(Action::Open),
-            "{code:?}"
-        );
+        assert_eq!(person.hold(modifiers, code), expected.map(Action::Open), "{code:?}");
     }
 }
 
@@ -164,11 +141,7 @@ fn only_a_clear_yes_is_a_yes() {
     ] {
         let mut person = Person::new();
         person.view.dialog = Some(dialog(yes));
-        assert_eq!(
-            person.press(code),
-            expected.map(Action::Answer),
-            "{yes:?} {code:?}"
-        );
+        assert_eq!(person.press(code), expected.map(Action::Answer), "{yes:?} {code:?}");
     }
 }
 
@@ -180,13 +153,8 @@ fn passwords_go_into_a_form() {
     person.enter("what it was");
     person.enter("what it will be");
     let action = person.enter("what it will be");
-    let Some(Action::ChangePassword { old, new }) = action else {
-        panic!("{action:?}")
-    };
-    assert_eq!(
-        (old.reveal(), new.reveal()),
-        ("what it was", "what it will be")
-    );
+    let Some(Action::ChangePassword { old, new }) = action else { panic!("{action:?}") };
+    assert_eq!((old.reveal(), new.reveal()), ("what it was", "what it will be"));
     assert!(matches!(person.ui.overlay, Overlay::None));
     person.press(KeyCode::Up);
     assert_eq!(person.input(), "/password");
@@ -214,10 +182,7 @@ fn panes_come_and_go() {
     for (key, expected) in [(2, (false, true)), (3, (false, false)), (2, (true, false))] {
         person.press(KeyCode::F(key));
         person.look();
-        assert_eq!(
-            (person.ui.drawn.people, person.ui.drawn.conversations),
-            expected
-        );
+        assert_eq!((person.ui.drawn.people, person.ui.drawn.conversations), expected);
     }
 }
 

@@ -28,11 +28,7 @@ impl Theme {
     /// What the environment variable `NO_COLOR` asks for: set and not empty means none.
     #[must_use]
     pub fn from_no_color(value: Option<&str>) -> Self {
-        if value.is_some_and(|value| !value.is_empty()) {
-            Self::Plain
-        } else {
-            Self::Colour
-        }
+        if value.is_some_and(|value| !value.is_empty()) { Self::Plain } else { Self::Colour }
     }
 
     /// Ordinary text.
@@ -59,8 +55,7 @@ impl Theme {
     pub(super) fn name(self, name: &str) -> Style {
         let colours = NAME_COLOURS.len() as u64;
         let index = usize::try_from(hash(name) % colours).unwrap_or(0);
-        self.coloured(NAME_COLOURS.get(index).copied().unwrap_or_default())
-            .bold()
+        self.coloured(NAME_COLOURS.get(index).copied().unwrap_or_default()).bold()
     }
 
     /// What is well: verified, online.
@@ -104,31 +99,19 @@ fn hash(name: &str) -> u64 {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
     #[test]
     fn no_color_means_none() {
-        for (value, expected) in [
-            (None, Theme::Colour),
-            (Some(""), Theme::Colour),
-            (Some("1"), Theme::Plain),
-        ] {
+        for (value, expected) in
+            [(None, Theme::Colour), (Some(""), Theme::Colour), (Some("1"), Theme::Plain)]
+        {
             assert_eq!(Theme::from_no_color(value), expected);
         }
         let theme = Theme::Plain;
-        for style in [
-            theme.name("bob"),
-            theme.alarm(),
-            theme.warning(),
-            theme.mention(),
-        ] {
+        for style in [theme.name("bob"), theme.alarm(), theme.warning(), theme.mention()] {
             assert_eq!((style.fg, style.bg), (None, None));
         }
     }

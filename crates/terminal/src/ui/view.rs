@@ -41,9 +41,7 @@ impl View {
     #[must_use]
     pub fn open_conversation(&self) -> Option<&Conversation> {
         let open = self.open?;
-        self.conversations
-            .iter()
-            .find(|conversation| conversation.key == open)
+        self.conversations.iter().find(|conversation| conversation.key == open)
     }
 }
 

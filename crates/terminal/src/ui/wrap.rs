@@ -16,23 +16,14 @@ pub(super) struct Room {
 impl Room {
     /// The same width for every row.
     pub(super) fn all(columns: usize) -> Self {
-        Self {
-            first: columns,
-            rest: columns,
-        }
+        Self { first: columns, rest: columns }
     }
 }
 
 /// The line's rows; at least one. No row is wider than its room; a character that is wider than a
 /// whole row is shown as `…`.
 pub(super) fn wrap(line: &SafeLine, room: Room) -> Vec<SafeLine> {
-    let mut rows = Rows {
-        room,
-        done: Vec::new(),
-        row: String::new(),
-        used: 0,
-        soft: true,
-    };
+    let mut rows = Rows { room, done: Vec::new(), row: String::new(), used: 0, soft: true };
     for word in words(line.as_str()) {
         rows.push_word(word);
     }
@@ -50,11 +41,7 @@ struct Rows {
 
 impl Rows {
     fn room(&self) -> usize {
-        if self.done.is_empty() {
-            self.room.first
-        } else {
-            self.room.rest.max(1)
-        }
+        if self.done.is_empty() { self.room.first } else { self.room.rest.max(1) }
     }
 
     fn left(&self) -> usize {
@@ -146,12 +133,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub use channels::{create, join};
 pub use exit::{Exit, Failure};
-pub use options::{Common, default_home};
+pub use options::{Common, data_folder, homes_at};
 pub use output::note;
 pub use register::register;
 pub use send::{Source, send};

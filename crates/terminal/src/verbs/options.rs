@@ -24,7 +24,7 @@ pub struct Common {
     pub user: UserName,
     /// A file whose first line is the password.
     pub password_file: PathBuf,
-    /// The home; by default the user's own, see [`default_home`].
+    /// The home; by default the user's own, below [`homes_at`].
     pub home: Option<PathBuf>,
     /// Whom a `wss://` server is vouched for by.
     pub tls_roots: TlsRoots,
@@ -35,7 +35,7 @@ pub struct Common {
 impl Common {
     /// The home's folder.
     pub(super) fn home(&self) -> Result<PathBuf, Failure> {
-        let default = || default_home(&self.user);
+        let default = || Some(homes_at(&self.server)?.join(self.user.as_str()));
         let message = "there is no home directory to keep a home in; name one with --home";
         self.home.clone().or_else(default).ok_or_else(|| Failure::new(Exit::Usage, message))
     }
@@ -55,12 +55,20 @@ impl Common {
     }
 }
 
-/// `$XDG_DATA_HOME/portcullis/NAME`, or `~/.local/share/portcullis/NAME`; none without a home directory.
+/// `portcullis/HOST_PORT` in the [`data_folder`]: the folder of the homes of accounts at a server, each
+/// under its name. An account of the same name at another server is another account.
 #[must_use]
-pub fn default_home(user: &UserName) -> Option<PathBuf> {
+pub fn homes_at(server: &Address) -> Option<PathBuf> {
+    // Without characters that file systems take amiss.
+    let server = format!("{}_{}", server.host().replace(':', "-"), server.port());
+    Some(data_folder()?.join("portcullis").join(server))
+}
+
+/// `$XDG_DATA_HOME`, or `~/.local/share`; none without a home directory.
+#[must_use]
+pub fn data_folder() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let data = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));
-    Some(data?.join("portcullis").join(user.as_str()))
+    set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")))
 }
 
 fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {

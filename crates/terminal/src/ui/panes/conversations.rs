@@ -9,18 +9,9 @@ use ratatui::layout::Rect;
 
 /// Draws the list; it scrolls so that the open conversation is in sight.
 pub(in crate::ui) fn draw(view: &View, theme: Theme, buffer: &mut Buffer, area: Rect) {
-    let open = view
-        .conversations
-        .iter()
-        .position(|one| Some(one.key) == view.open);
-    let first = open.map_or(0, |open| {
-        (open + 1).saturating_sub(usize::from(area.height))
-    });
-    let shown = view
-        .conversations
-        .iter()
-        .skip(first)
-        .take(usize::from(area.height));
+    let open = view.conversations.iter().position(|one| Some(one.key) == view.open);
+    let first = open.map_or(0, |open| (open + 1).saturating_sub(usize::from(area.height)));
+    let shown = view.conversations.iter().skip(first).take(usize::from(area.height));
     for (row, conversation) in (0..).zip(shown) {
         let is_open = Some(conversation.key) == view.open;
         line(conversation, is_open, theme, usize::from(area.width)).draw(buffer, area, row);
@@ -54,8 +45,5 @@ pub(in crate::ui) fn unread(conversation: &Conversation) -> SafeLine {
         1000.. => "999+".to_owned(),
         count => count.to_string(),
     };
-    SafeLine::name(&format!(
-        "{count}{}",
-        if conversation.mention { "!" } else { "" }
-    ))
+    SafeLine::name(&format!("{count}{}", if conversation.mention { "!" } else { "" }))
 }

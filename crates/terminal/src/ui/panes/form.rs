@@ -30,11 +30,7 @@ impl Drawing<'_> {
         let inside = overlay::frame("Portcullis", screen, rows.len() + 2, self.theme, buffer);
         // On a small screen the fields matter more than the words above them.
         let cut = rows.len().saturating_sub(usize::from(inside.height));
-        let first = rows
-            .iter()
-            .take(cut)
-            .take_while(|(_, is_field)| !is_field)
-            .count();
+        let first = rows.iter().take(cut).take_while(|(_, is_field)| !is_field).count();
         let mut cursor = None;
         for (row, (line, _)) in (0..inside.height).zip(rows.iter().skip(first)) {
             line.draw(buffer, inside, row);
@@ -44,10 +40,7 @@ impl Drawing<'_> {
             let row = u16::try_from(field.checked_sub(first)?).ok()?;
             let column = u16::try_from(self.cursor_column()).ok()?;
             if row < inside.height && column < inside.width {
-                cursor = Some(Position {
-                    x: inside.x + column,
-                    y: inside.y + row,
-                });
+                cursor = Some(Position { x: inside.x + column, y: inside.y + row });
             }
         }
         cursor
@@ -55,11 +48,7 @@ impl Drawing<'_> {
 
     fn focus(&self) -> usize {
         let focus = self.form.focus();
-        self.form
-            .fields()
-            .iter()
-            .position(|field| *field == focus)
-            .unwrap_or(0)
+        self.form.fields().iter().position(|field| *field == focus).unwrap_or(0)
     }
 
     fn cursor_column(&self) -> usize {
@@ -76,11 +65,7 @@ impl Drawing<'_> {
         let mut words = |text: &str, style| {
             let room = Room::all(width.saturating_sub(4).max(1));
             let wrapped = wrap(&SafeLine::name(text), room);
-            rows.extend(
-                wrapped
-                    .into_iter()
-                    .map(|text| (Row::new().safe(text, style), false)),
-            );
+            rows.extend(wrapped.into_iter().map(|text| (Row::new().safe(text, style), false)));
         };
         let (heading, about) = self.words();
         words(heading, theme.strong());
@@ -88,15 +73,9 @@ impl Drawing<'_> {
         words("", theme.text());
         for field in self.form.fields() {
             let is_focus = *field == self.form.focus();
-            let style = if is_focus {
-                theme.strong()
-            } else {
-                theme.text()
-            };
+            let style = if is_focus { theme.strong() } else { theme.text() };
             let label = field.label(self.form.purpose);
-            let row = Row::new()
-                .own(if is_focus { "▸ " } else { "  " }, style)
-                .own(label, style);
+            let row = Row::new().own(if is_focus { "▸ " } else { "  " }, style).own(label, style);
             let row = row.fill(LABEL_COLUMNS, 0, style);
             let row = match self.form.line(*field) {
                 Some(line) => row.text(line.text(), theme.text()),
@@ -113,11 +92,7 @@ impl Drawing<'_> {
         let mut words = |text: &str, style| {
             let room = Room::all(width.saturating_sub(4).max(1));
             let wrapped = wrap(&SafeLine::name(text), room);
-            rows.extend(
-                wrapped
-                    .into_iter()
-                    .map(|text| (Row::new().safe(text, style), false)),
-            );
+            rows.extend(wrapped.into_iter().map(|text| (Row::new().safe(text, style), false)));
         };
         words("", theme.text());
         let error = self.form.error.as_ref().or(self.view.error.as_ref());
@@ -139,19 +114,25 @@ impl Drawing<'_> {
                 let account = self.view.account.as_deref().unwrap_or_default();
                 ("Welcome back", format!("{account} at {server}"))
             }
-            Purpose::ChangePassword => (
-                "Change your password",
-                "Your devices and messages stay as they are.".to_owned(),
+            Purpose::Revoke => (
+                "Take a device off the list",
+                match self.form.device() {
+                    Some(name) => format!("{name} can't log in any more, nor say anything."),
+                    None => String::new(),
+                },
             ),
+            Purpose::ChangePassword => {
+                ("Change your password", "Your devices and messages stay as they are.".to_owned())
+            }
         }
     }
 
     fn keys(&self) -> &'static str {
         match (self.form.purpose, self.view.registration) {
             (Purpose::Register, _) => "Enter: go on · Tab: next · F2: I have an account",
-            (Purpose::LogIn, Registration::Closed) | (Purpose::Unlock, _) => {
-                "Enter: go on · Ctrl-C twice: quit"
-            }
+            (Purpose::LogIn, Registration::Closed) => "Enter: go on · Ctrl-C twice: quit",
+            (Purpose::Unlock, _) => "Enter: go on · F2: another account · Ctrl-C twice: quit",
+            (Purpose::Revoke, _) => "Enter: go on · Esc: leave it as it is",
             (Purpose::LogIn, _) => "Enter: go on · Tab: next · F2: make a new account",
             (Purpose::ChangePassword, _) => "Enter: go on · Tab: next · Esc: leave it as it is",
         }

@@ -34,9 +34,7 @@ impl Messages<'_> {
         let Some(line) = self.view.lines.get(index) else {
             return Vec::new();
         };
-        let before = index
-            .checked_sub(1)
-            .and_then(|before| self.view.lines.get(before));
+        let before = index.checked_sub(1).and_then(|before| self.view.lines.get(before));
         let mut rows = Vec::new();
         if before.is_none() && self.view.has_older {
             rows.push(self.rule("PageUp: older messages", self.theme.faint()));
@@ -171,10 +169,7 @@ impl Messages<'_> {
     /// A mark at the right of the name column, and the bar after it.
     fn in_name_column(&self, mark: &'static str, style: Style) -> Row {
         let room = NAME_COLUMNS - mark.chars().count();
-        Row::new()
-            .gap(room, Style::new())
-            .own(mark, style)
-            .own(" │ ", self.theme.faint())
+        Row::new().gap(room, Style::new()).own(mark, style).own(" │ ", self.theme.faint())
     }
 
     fn under_head(&self, head: Row, lines: &[SafeLine], style: Style) -> Vec<Row> {
@@ -183,11 +178,7 @@ impl Messages<'_> {
         let mut head = Some(head);
         let mut rows = Vec::new();
         for line in lines {
-            let room = if head.is_some() {
-                Room { first, rest }
-            } else {
-                Room::all(rest)
-            };
+            let room = if head.is_some() { Room { first, rest } } else { Room::all(rest) };
             for text in wrap(line, room) {
                 let before = head.take().unwrap_or_else(|| self.indented());
                 rows.push(before.safe(text, style));
@@ -200,15 +191,10 @@ impl Messages<'_> {
     /// reach, so that no message can remark upon itself.
     fn remark(&self, mark: &'static str, reason: &str, style: Style) -> Vec<Row> {
         let head = match self.is_aligned() {
-            true => Row::new()
-                .gap(TIME_COLUMNS, style)
-                .and(self.in_name_column(mark, style)),
+            true => Row::new().gap(TIME_COLUMNS, style).and(self.in_name_column(mark, style)),
             false => {
                 let before = self.indent().saturating_sub(2);
-                Row::new()
-                    .gap(before, Style::new())
-                    .own(mark, style)
-                    .own(" ", style)
+                Row::new().gap(before, Style::new()).own(mark, style).own(" ", style)
             }
         };
         self.under_head(head, &[SafeLine::name(reason)], style)
@@ -219,8 +205,5 @@ impl Messages<'_> {
 pub(in crate::ui) fn rule(text: &str, style: Style, width: usize) -> Row {
     let text = SafeLine::name(text).cut(width.saturating_sub(4));
     let rest = width.saturating_sub(text.width() + 4);
-    Row::new()
-        .own("── ", style)
-        .safe(text, style)
-        .text(&format!(" {}", "─".repeat(rest)), style)
+    Row::new().own("── ", style).safe(text, style).text(&format!(" {}", "─".repeat(rest)), style)
 }

@@ -41,12 +41,7 @@ fn help_rows(theme: Theme, width: usize) -> Vec<Row> {
     for entry in COMMANDS {
         rows.extend(term(entry.usage, entry.help, theme, width));
     }
-    rows.extend(term(
-        "//TEXT",
-        "say a text that begins with /",
-        theme,
-        width,
-    ));
+    rows.extend(term("//TEXT", "say a text that begins with /", theme, width));
     rows.extend([Row::new(), heading("Keys")]);
     for binding in BINDINGS.iter().filter(|binding| !binding.shown.is_empty()) {
         rows.extend(term(binding.shown, binding.help, theme, width));
@@ -59,10 +54,7 @@ fn help_rows(theme: Theme, width: usize) -> Vec<Row> {
         ("●  ○", "is here, is not here"),
         ("»", "names you"),
         ("…", "on its way to the server"),
-        (
-            "⟦U+202E⟧  ␛",
-            "a hidden character that somebody sent, shown by its number",
-        ),
+        ("⟦U+202E⟧  ␛", "a hidden character that somebody sent, shown by its number"),
     ] {
         rows.extend(term(mark, meaning, theme, width));
     }
@@ -72,18 +64,9 @@ fn help_rows(theme: Theme, width: usize) -> Vec<Row> {
 /// A term and its explanation, side by side where there is room.
 fn term(term: &'static str, meaning: &'static str, theme: Theme, width: usize) -> Vec<Row> {
     let head = Row::new().own("  ", theme.text()).own(term, theme.text());
-    let indent = if width < 2 * TERM_COLUMNS {
-        4
-    } else {
-        TERM_COLUMNS
-    };
-    let texts = wrap(
-        &SafeLine::own(meaning),
-        Room::all(width.saturating_sub(indent).max(1)),
-    );
-    let texts = texts
-        .into_iter()
-        .map(|text| Row::new().safe(text, theme.faint()));
+    let indent = if width < 2 * TERM_COLUMNS { 4 } else { TERM_COLUMNS };
+    let texts = wrap(&SafeLine::own(meaning), Room::all(width.saturating_sub(indent).max(1)));
+    let texts = texts.into_iter().map(|text| Row::new().safe(text, theme.faint()));
     let mut rows = Vec::new();
     if head.width() < indent {
         rows.push(head.fill(indent, 0, theme.text()));
@@ -109,13 +92,9 @@ pub(in crate::ui) fn dialog(dialog: &Dialog, theme: Theme, buffer: &mut Buffer, 
         Level::Warning => theme.warning(),
         Level::Alarm => theme.failure(),
     };
-    let width = usize::from(WIDTH.min(screen.width))
-        .saturating_sub(4)
-        .max(1);
+    let width = usize::from(WIDTH.min(screen.width)).saturating_sub(4).max(1);
     let body = dialog.body.iter().flat_map(|text| SafeLine::body(text));
-    let rows: Vec<_> = body
-        .flat_map(|line| wrap(&line, Room::all(width)))
-        .collect();
+    let rows: Vec<_> = body.flat_map(|line| wrap(&line, Room::all(width))).collect();
     let inside = frame(&dialog.title, screen, rows.len() + 2, theme, buffer);
     for (row, text) in (0..inside.height).zip(rows) {
         Row::new().safe(text, style).draw(buffer, inside, row);
@@ -148,21 +127,13 @@ pub(in crate::ui) fn frame(
     let inside = block.inner(area);
     block.render(area, buffer);
     let title = SafeLine::name(title).cut(usize::from(width.saturating_sub(6)));
-    let top = Rect {
-        x: area.x + 2.min(width),
-        width: width.saturating_sub(4),
-        ..area
-    };
+    let top = Rect { x: area.x + 2.min(width), width: width.saturating_sub(4), ..area };
     Row::new()
         .own(" ", theme.text())
         .safe(title, theme.strong())
         .own(" ", theme.text())
         .draw(buffer, top, 0);
-    Rect {
-        x: inside.x + 1.min(inside.width),
-        width: inside.width.saturating_sub(2),
-        ..inside
-    }
+    Rect { x: inside.x + 1.min(inside.width), width: inside.width.saturating_sub(2), ..inside }
 }
 
 /// Clears an area. A wide character that it would halve goes altogether.
@@ -182,11 +153,7 @@ fn clear(buffer: &mut Buffer, screen: Rect, area: Rect) {
 /// Words in the lower edge of a frame.
 fn caption(text: &str, theme: Theme, buffer: &mut Buffer, inside: Rect) {
     let text = SafeLine::name(text).cut(usize::from(inside.width));
-    let area = Rect {
-        y: inside.bottom(),
-        height: 1,
-        ..inside
-    };
+    let area = Rect { y: inside.bottom(), height: 1, ..inside };
     if buffer.area.contains(area.as_position()) {
         Row::new().safe(text, theme.faint()).draw(buffer, area, 0);
     }

@@ -23,9 +23,7 @@ pub(in crate::ui) fn draw(view: &View, theme: Theme, buffer: &mut Buffer, area: 
     if hidden > 0 {
         let more = format!("  and {hidden} more");
         let last = area.height.saturating_sub(1);
-        Row::new()
-            .text(&more, theme.faint())
-            .draw(buffer, area, last);
+        Row::new().text(&more, theme.faint()).draw(buffer, area, last);
     }
 }
 
@@ -48,19 +46,12 @@ fn line(person: &Person, is_self: bool, theme: Theme, width: usize) -> Row {
         (_, false) => theme.faint(),
     };
     let name = SafeLine::name(&person.name).cut(width.saturating_sub(3));
-    let row = Row::new()
-        .own(mark, mark_style)
-        .own(dot, dot_style)
-        .safe(name, name_style);
+    let row = Row::new().own(mark, mark_style).own(dot, dot_style).safe(name, name_style);
     let beside = match &person.display_name {
         _ if is_self => SafeLine::own("(you)"),
         Some(display) if *display != person.name => SafeLine::name(display),
         _ => return row,
     };
     let beside = beside.cut(width.saturating_sub(row.width() + 1));
-    if beside.width() > 2 {
-        row.own(" ", theme.faint()).safe(beside, theme.faint())
-    } else {
-        row
-    }
+    if beside.width() > 2 { row.own(" ", theme.faint()).safe(beside, theme.faint()) } else { row }
 }

@@ -35,15 +35,11 @@ pub(in crate::ui) fn title(view: &View, theme: Theme, width: usize) -> Row {
     if row.width() + right.chars().count() > width {
         return row.fill(width, 0, style);
     }
-    row.fill(width, right.chars().count(), style)
-        .text(&right, style)
+    row.fill(width, right.chars().count(), style).text(&right, style)
 }
 
 fn direct_trust(view: &View) -> &'static str {
-    let other = view
-        .people
-        .iter()
-        .find(|person| person.name != view.status.own_name);
+    let other = view.people.iter().find(|person| person.name != view.status.own_name);
     match other.map(|person| &person.trust) {
         Some(Trust::Verified) => "✓ verified ",
         Some(Trust::NotVerified) => "not verified ",
@@ -56,23 +52,10 @@ fn direct_trust(view: &View) -> &'static str {
 pub(in crate::ui) fn status(view: &View, theme: Theme, width: usize, list_hidden: bool) -> Row {
     let style = theme.bar();
     let (mark, connection) = connection(view.status.connection, theme);
-    let mut row = Row::new()
-        .own(" ", style)
-        .own(mark, style)
-        .text(&connection, style);
-    let suite = view
-        .open_conversation()
-        .map(|conversation| conversation.suite.clone());
-    let elsewhere = if list_hidden {
-        elsewhere(view)
-    } else {
-        String::new()
-    };
-    let parts = [
-        elsewhere,
-        suite.unwrap_or_default(),
-        view.status.identity.clone(),
-    ];
+    let mut row = Row::new().own(" ", style).own(mark, style).text(&connection, style);
+    let suite = view.open_conversation().map(|conversation| conversation.suite.clone());
+    let elsewhere = if list_hidden { elsewhere(view) } else { String::new() };
+    let parts = [elsewhere, suite.unwrap_or_default(), view.status.identity.clone()];
     for part in parts.iter().filter(|part| !part.is_empty()) {
         let part = SafeLine::join(&[&SafeLine::own(" │ "), &SafeLine::name(part)]);
         if row.width() + part.width() <= width {
@@ -115,10 +98,7 @@ pub(in crate::ui) fn hint(hint: &Hint, theme: Theme, width: usize) -> Row {
         Level::Warning => theme.warning().reversed(),
         Level::Alarm => theme.alarm(),
     };
-    Row::new()
-        .own(" ", style)
-        .text(&hint.text, style)
-        .fill(width, 0, style)
+    Row::new().own(" ", style).text(&hint.text, style).fill(width, 0, style)
 }
 
 /// The candidates of a completion in place of the bar, the chosen one in sight.
@@ -127,20 +107,12 @@ pub(in crate::ui) fn candidates(all: &[String], at: usize, theme: Theme, width: 
     let safe: Vec<_> = all.iter().map(|one| SafeLine::name(one)).collect();
     let widths = |range: &[SafeLine]| range.iter().map(|one| one.width() + 2).sum::<usize>();
     let mut first = 0;
-    while first < at
-        && safe
-            .get(first..=at)
-            .is_some_and(|range| widths(range) + 4 > width)
-    {
+    while first < at && safe.get(first..=at).is_some_and(|range| widths(range) + 4 > width) {
         first += 1;
     }
     let mut row = Row::new().own(if first > 0 { "… " } else { " " }, style);
     for (index, one) in safe.into_iter().enumerate().skip(first) {
-        let chosen = if index == at {
-            Style::new().bold().underlined()
-        } else {
-            style
-        };
+        let chosen = if index == at { Style::new().bold().underlined() } else { style };
         row = row.own(" ", chosen).safe(one, chosen).own(" ", chosen);
     }
     row.fill(width, 0, style)

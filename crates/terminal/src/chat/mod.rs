@@ -1,0 +1,278 @@
+//! The shell of the terminal client. A loop of five steps: wait until something happens, hand it
+//! over to the screen's state or the device, show what came of it, gather it into the view, draw.
+//!
+//! It leaves out every decision about messages, logins and trust: those are the core's. What the
+//! core wants written, sent and worked out is done by the `Device`.
+
+mod account;
+mod clock;
+mod commands;
+mod connection;
+mod error;
+mod folders;
+mod keys;
+mod limits;
+mod model;
+mod screen;
+mod signals;
+
+pub use error::ChatError;
+
+use crate::device::{Device, News};
+use crate::home::{Home, HomeError};
+use crate::net::{Address, TlsRoots};
+use crate::ui::{Action, Theme, Ui};
+use account::Entering;
+use connection::Retry;
+use folders::Folders;
+use model::Model;
+use portcullis_client_core::{Command, Config, History, Show};
+use portcullis_crypto::Stretch;
+use portcullis_proto::{DeviceName, UserName};
+use ratatui::crossterm::event::Event as Input;
+use screen::Screen;
+use signals::Signals;
+use std::path::PathBuf;
+use tokio::sync::mpsc;
+use tokio::time::Interval;
+
+/// What a chat is begun with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The server.
+    pub server: Address,
+    /// Who vouches for a server's certificate.
+    pub roots: TlsRoots,
+    /// The account, if it is to be a certain one.
+    pub user: Option<UserName>,
+    /// The home, if it is to be a certain folder.
+    pub home: Option<PathBuf>,
+    /// What this device is called if it is a new one.
+    pub device: DeviceName,
+}
+
+/// Runs the chat until the person leaves, or the system asks it to end.
+///
+/// # Errors
+/// [`ChatError`] where it can't begin or go on. The terminal is given back before this returns.
+pub async fn run(options: Options) -> Result<(), ChatError> {
+    let (finished, homes) = mpsc::channel(1);
+    let mut shell = Shell::new(options, finished)?;
+    let mut screen = Screen::take("Portcullis").map_err(ChatError::Terminal)?;
+    let mut sources = Sources::new(homes)?;
+    shell.begin();
+    shell.draw(&mut screen)?;
+    while !shell.is_over {
+        let happened = shell.wait(&mut sources).await?;
+        shell.take_in(happened, &mut sources)?;
+        shell.load_history(false)?;
+        shell.tell_what_was_read()?;
+        shell.draw(&mut screen)?;
+    }
+    Ok(())
+}
+
+/// The device and everything around it.
+struct Shell {
+    options: Options,
+    folders: Folders,
+    /// The home that the form is for.
+    unlocking: Option<PathBuf>,
+    /// How the home was, or is to be, opened.
+    entering: Option<Entering>,
+    finished: mpsc::Sender<Result<Home, HomeError>>,
+    device: Option<Device>,
+    retry: Retry,
+    model: Model,
+    ui: Ui,
+    /// Whose safety number is being compared.
+    verifying: Option<UserName>,
+    utc_offset_seconds: i32,
+    must_redraw: bool,
+    is_over: bool,
+}
+
+/// Where happenings come from, besides the device.
+struct Sources {
+    input: mpsc::Receiver<Input>,
+    homes: mpsc::Receiver<Result<Home, HomeError>>,
+    signals: Signals,
+    tick: Interval,
+}
+
+/// Something that happened.
+enum Happened {
+    Input(Option<Input>),
+    News(Vec<News>),
+    Opened(Box<Result<Home, HomeError>>),
+    Tick,
+    /// The system asks the program to end.
+    Ended,
+}
+
+impl Sources {
+    fn new(homes: mpsc::Receiver<Result<Home, HomeError>>) -> Result<Self, ChatError> {
+        Ok(Self {
+            input: keys::read().map_err(ChatError::Terminal)?,
+            homes,
+            signals: Signals::new().map_err(ChatError::Terminal)?,
+            tick: tokio::time::interval(limits::TICK),
+        })
+    }
+}
+
+impl Shell {
+    fn new(
+        options: Options,
+        finished: mpsc::Sender<Result<Home, HomeError>>,
+    ) -> Result<Self, ChatError> {
+        let folders = Folders::find(options.home.clone(), &options.server);
+        let no_color = std::env::var("NO_COLOR").ok();
+        Ok(Self {
+            model: Model::new(options.server.to_string(), None, &options.device),
+            folders: folders.ok_or(ChatError::NoDataFolder)?,
+            unlocking: None,
+            entering: None,
+            finished,
+            device: None,
+            retry: Retry::default(),
+            ui: Ui::new(Theme::from_no_color(no_color.as_deref())),
+            verifying: None,
+            utc_offset_seconds: clock::utc_offset_seconds(),
+            must_redraw: false,
+            is_over: false,
+            options,
+        })
+    }
+
+    /// Step one: waits until something happens.
+    async fn wait(&mut self, sources: &mut Sources) -> Result<Happened, ChatError> {
+        Ok(tokio::select! {
+            biased;
+            () = sources.signals.ended() => Happened::Ended,
+            input = sources.input.recv() => Happened::Input(input),
+            Some(opened) = sources.homes.recv() => Happened::Opened(Box::new(opened)),
+            news = next_news(self.device.as_mut()) => Happened::News(news?),
+            _ = sources.tick.tick() => Happened::Tick,
+        })
+    }
+
+    /// Step two: hands it over; keys that wait behind a key go with it.
+    fn take_in(&mut self, happened: Happened, sources: &mut Sources) -> Result<(), ChatError> {
+        self.model.set_time(clock::now(), self.utc_offset_seconds);
+        match happened {
+            Happened::Input(input) => {
+                self.take_input(input)?;
+                while let Ok(input) = sources.input.try_recv() {
+                    self.take_input(Some(input))?;
+                }
+                Ok(())
+            }
+            Happened::News(news) => self.show(news),
+            Happened::Opened(opened) => self.opened(*opened),
+            Happened::Tick => {
+                self.utc_offset_seconds = clock::utc_offset_seconds();
+                self.count_down();
+                Ok(())
+            }
+            Happened::Ended => {
+                self.is_over = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Step three, wherever something came of it: takes it into the model.
+    fn show(&mut self, news: Vec<News>) -> Result<(), ChatError> {
+        let mut follows = Vec::new();
+        for news in news {
+            match news {
+                News::Waiting { delay, reason } => self.waits(delay, reason),
+                News::Unreachable(reason) => self.is_unreachable(&reason),
+                News::Show(show) => {
+                    match &show {
+                        Show::Online { .. } => {
+                            self.is_online();
+                            self.entered()?;
+                            follows.push(Command::ListUsers);
+                        }
+                        Show::Offline => self.is_offline(),
+                        Show::Need(_) => self.not_entered()?,
+                        Show::SafetyNumber { name, .. } => self.verifying = Some(name.clone()),
+                        _ => {}
+                    }
+                    self.model.show(show);
+                }
+            }
+        }
+        follows.into_iter().try_for_each(|command| self.command(command))
+    }
+
+    /// Step four: fetches the lines that the screen lacks; with `older`, those before them.
+    fn load_history(&mut self, older: bool) -> Result<(), ChatError> {
+        let (Some((id, before)), Some(device)) = (self.model.wants_history(older), &self.device)
+        else {
+            return Ok(());
+        };
+        let lines = device.home().messages_before(id, before, limits::PAGE)?;
+        let has_older = u32::try_from(lines.len()).is_ok_and(|count| count == limits::PAGE);
+        self.model.add_history(id, &lines, has_older);
+        Ok(())
+    }
+
+    /// Step four, too: what the screen has shown is read.
+    fn tell_what_was_read(&mut self) -> Result<(), ChatError> {
+        match self.model.open_unread().filter(|_| self.ui.shows_newest()) {
+            Some(id) => self.command(Command::MarkRead(id)),
+            None => Ok(()),
+        }
+    }
+
+    /// Step five: draws.
+    fn draw(&mut self, screen: &mut Screen) -> Result<(), ChatError> {
+        if std::mem::take(&mut self.must_redraw) {
+            screen.terminal.clear().map_err(ChatError::Terminal)?;
+        }
+        let view = self.model.view();
+        let drawn = screen.terminal.draw(|frame| self.ui.render(view, frame));
+        drawn.map(|_| ()).map_err(ChatError::Terminal)
+    }
+
+    /// Has the core carry something out, and shows what came of it.
+    fn command(&mut self, command: Command) -> Result<(), ChatError> {
+        let Some(device) = &mut self.device else { return Ok(()) };
+        let news = device.command(command)?;
+        self.show(news)
+    }
+
+    fn take_input(&mut self, input: Option<Input>) -> Result<(), ChatError> {
+        let view = self.model.view();
+        let action = match input {
+            Some(Input::Key(key)) => self.ui.handle_key(key, view),
+            Some(Input::Paste(text)) => {
+                self.ui.handle_paste(&text, view);
+                None
+            }
+            Some(_) => None,
+            // The terminal is gone.
+            None => Some(Action::Quit),
+        };
+        action.map_or(Ok(()), |action| self.act(action))
+    }
+}
+
+/// The next news of a device; never any where there is none.
+async fn next_news(device: Option<&mut Device>) -> Result<Vec<News>, HomeError> {
+    match device {
+        Some(device) => device.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn config(options: &Options) -> Config {
+    Config {
+        device_name: options.device.clone(),
+        stretch_floor: Stretch::STANDARD,
+        history: History::Last(limits::HISTORY),
+    }
+}

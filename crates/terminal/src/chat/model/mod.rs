@@ -1,0 +1,445 @@
+//! What the client core has shown, gathered into what the screen draws. It leaves out what the
+//! person is in the middle of (`Ui`), and every effect but `Show`.
+
+mod people;
+mod room;
+mod words;
+
+use crate::ui::view::{
+    Connection, Conversation, ConversationKey, ConversationKind, FormView, Level, LineKey,
+    Registration, View,
+};
+use people::People;
+use portcullis_client_core::{ConversationView, IdentityState, Message, Need, Show, Warning};
+use portcullis_proto::{
+    Code, ConversationId, DeviceId, DeviceName, Reference, Refusal, Timestamp, UserName,
+};
+use room::Room;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The suite of a channel, in words.
+const CHANNEL_SUITE: &str = "signed, not encrypted";
+
+/// Everything that was shown.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    rooms: BTreeMap<ConversationId, Room>,
+    people: People,
+    /// People whose changed identity key was not accepted.
+    changed: BTreeSet<UserName>,
+    /// The list of people was asked for, and is to be told in words.
+    lists_people: bool,
+    /// The channel to open as soon as it is there.
+    wanted: Option<String>,
+    /// The text that the core was given last: it is shown even where the core takes none.
+    said: Option<String>,
+    server: String,
+    device_name: String,
+    next_key: u64,
+    now: Timestamp,
+    /// Whether the lines of the view are those of the rooms.
+    is_stale: bool,
+    view: View,
+}
+
+impl Model {
+    /// Nothing was shown yet: a form for this server, and for this account if the home has one.
+    pub(crate) fn new(server: String, account: Option<String>, device: &DeviceName) -> Self {
+        let form = FormView { server: server.clone(), account, ..FormView::default() };
+        Self {
+            server,
+            device_name: device.as_str().to_owned(),
+            view: View { form: Some(form), ..View::default() },
+            ..Self::default()
+        }
+    }
+
+    /// The view as it is now.
+    pub(crate) fn view(&mut self) -> &View {
+        if std::mem::take(&mut self.is_stale) {
+            self.refresh();
+        }
+        &self.view
+    }
+
+    /// Says what time it is.
+    pub(crate) fn set_time(&mut self, now: Timestamp, utc_offset_seconds: i32) {
+        self.now = now;
+        self.view.now = now.0;
+        self.view.utc_offset_seconds = utc_offset_seconds;
+    }
+
+    /// Says how the connection stands; `words` for a form that waits for it.
+    pub(crate) fn set_connection(&mut self, connection: Connection, words: Option<String>) {
+        self.view.status.connection = connection;
+        if let (Some(form), Some(words)) = (&mut self.view.form, words)
+            && form.busy.is_some()
+        {
+            form.busy = Some(words);
+        }
+    }
+
+    /// The form waits for this.
+    pub(crate) fn set_busy(&mut self, busy: &str) {
+        if let Some(form) = &mut self.view.form {
+            form.busy = Some(busy.to_owned());
+            form.error = None;
+        }
+    }
+
+    /// The form's last attempt did not succeed.
+    pub(crate) fn set_error(&mut self, error: String) {
+        if let Some(form) = &mut self.view.form {
+            form.busy = None;
+            form.error = Some(error);
+        }
+    }
+
+    /// Something came of an event.
+    pub(crate) fn show(&mut self, show: Show) {
+        self.is_stale = true;
+        match show {
+            Show::Need(need) => self.need(need),
+            Show::Progress(doing) => self.progress(doing),
+            Show::Online { name, device } => self.online(&name, device),
+            Show::Offline => self.offline(),
+            Show::Ended(reason) => {
+                let words = format!("The server has ended the session: {reason}");
+                self.say_or_form(words, Level::Warning);
+            }
+            Show::Conversation(view) => self.learn(&view),
+            Show::Left(id) => self.leave(id),
+            Show::CaughtUp(..) | Show::Listed => {}
+            Show::Message(message) => self.message(&message),
+            Show::Pending { conversation, id, text, at } => {
+                self.pending(conversation, id, text, at)
+            }
+            Show::Sent { conversation, id, seq } => {
+                if let Some(room) = self.rooms.get_mut(&conversation) {
+                    room.mark_sent(id, seq);
+                }
+            }
+            Show::Failed { conversation, id, reason } => self.failed(conversation, id, &reason),
+            Show::People { people, first, more } => {
+                let complete = self.people.take_page(people, first, more);
+                if complete && std::mem::take(&mut self.lists_people) {
+                    self.say(self.people.words(), Level::Info);
+                }
+            }
+            Show::Presence { online, offline } => {
+                self.people.set_online(online, true);
+                self.people.set_online(offline, false);
+            }
+            Show::Channels(channels) => self.say(words::channels(&channels), Level::Info),
+            Show::Devices(devices) => {
+                let words = words::devices(&devices, self.view.utc_offset_seconds);
+                self.say(words, Level::Info);
+            }
+            Show::SafetyNumber { name, number, state } => {
+                self.view.dialog = Some(words::safety_number(&name, &number, state))
+            }
+            Show::Done(words) => self.say(words, Level::Info),
+            Show::PasswordChanged => self.say("The password is changed.".into(), Level::Info),
+            Show::Refused { what, refusal } => self.refused(what, &refusal),
+            Show::Warning { conversation, warning } => self.warn(conversation, &warning),
+        }
+    }
+
+    /// The conversations that a restored client knows.
+    pub(crate) fn restore(&mut self, conversations: impl Iterator<Item = ConversationView>) {
+        for view in conversations {
+            self.learn(&view);
+        }
+        self.is_stale = true;
+    }
+
+    /// Opens a conversation. What was not read in it is marked.
+    pub(crate) fn open(&mut self, id: ConversationId) {
+        let Some(room) = self.rooms.get(&id) else {
+            return;
+        };
+        self.view.open = Some(key_of(id));
+        self.view.unread_from = room.first_unread;
+        self.is_stale = true;
+    }
+
+    /// The open conversation.
+    pub(crate) fn opened(&self) -> Option<ConversationId> {
+        self.view.open.map(id_of)
+    }
+
+    /// The open conversation, if it has messages that were not looked at.
+    pub(crate) fn open_unread(&self) -> Option<ConversationId> {
+        let id = self.opened()?;
+        self.rooms.get(&id).filter(|room| room.unread > 0).map(|_| id)
+    }
+
+    /// What to fetch from the home: the open conversation, and before which number; none if its
+    /// history was looked into, unless `again`.
+    pub(crate) fn wants_history(&self, again: bool) -> Option<(ConversationId, u64)> {
+        let id = self.opened()?;
+        let room = self.rooms.get(&id)?;
+        let wanted = !room.is_loaded || (again && room.has_older);
+        wanted.then(|| (id, room.oldest().unwrap_or(u64::MAX)))
+    }
+
+    /// Messages from the home, and whether it may have still older ones.
+    pub(crate) fn add_history(&mut self, id: ConversationId, older: &[Message], has_older: bool) {
+        let reader = self.view.status.own_name.clone();
+        let mut next_key = self.next_key;
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        for message in older {
+            next_key += 1;
+            room.insert(LineKey(next_key), message, &reader);
+        }
+        room.has_older = has_older;
+        if !std::mem::replace(&mut room.is_loaded, true) && room.unread > 0 {
+            room.first_unread = room.unread_from(room.unread);
+            if self.view.open == Some(key_of(id)) {
+                self.view.unread_from = room.first_unread;
+            }
+        }
+        self.next_key = next_key;
+        self.is_stale = true;
+    }
+
+    /// `/list`: the people are told in words as soon as they are known.
+    pub(crate) fn list_people(&mut self) {
+        self.lists_people = true;
+    }
+
+    /// The channel of this name is opened as soon as it is there.
+    pub(crate) fn want(&mut self, name: &str) {
+        self.wanted = Some(name.to_owned());
+    }
+
+    /// The core is about to be given this text.
+    pub(crate) fn saying(&mut self, text: &str) {
+        self.said = Some(text.to_owned());
+    }
+
+    /// The dialog was answered.
+    pub(crate) fn close_dialog(&mut self) {
+        self.view.dialog = None;
+    }
+
+    /// Somebody's new identity key is accepted.
+    pub(crate) fn accepted(&mut self, name: &UserName) {
+        self.changed.remove(name);
+        self.is_stale = true;
+    }
+
+    /// Says something in the open conversation.
+    pub(crate) fn say(&mut self, text: String, level: Level) {
+        let open = self.opened();
+        self.say_in(open, text, level);
+    }
+
+    fn say_in(&mut self, id: Option<ConversationId>, text: String, level: Level) {
+        let key = self.key();
+        let now = self.now;
+        let room = id.and_then(|id| self.rooms.get_mut(&id));
+        if let Some(room) = room {
+            room.push_notice(key, now, text, level);
+        } else if let Some(form) = &mut self.view.form {
+            form.error = Some(text);
+        }
+        self.is_stale = true;
+    }
+
+    /// Says something, in the form if there is one.
+    pub(crate) fn say_or_form(&mut self, text: String, level: Level) {
+        match &mut self.view.form {
+            Some(form) => {
+                form.busy = None;
+                form.error = Some(text);
+            }
+            None => self.say(text, level),
+        }
+    }
+
+    fn need(&mut self, need: Need) {
+        let own_name = self.view.status.own_name.clone();
+        let server = self.server.clone();
+        let form = self.view.form.get_or_insert_with(|| FormView { server, ..FormView::default() });
+        if need == Need::Password && form.account.is_none() && !own_name.is_empty() {
+            form.account = Some(own_name);
+        }
+        form.busy = None;
+    }
+
+    fn progress(&mut self, doing: &str) {
+        if let Some(form) = &mut self.view.form {
+            form.busy = Some(doing.to_owned());
+            form.error = None;
+        }
+    }
+
+    fn online(&mut self, name: &UserName, _device: DeviceId) {
+        self.set_identity(name);
+        self.view.form = None;
+        self.view.status.connection = Connection::Online;
+    }
+
+    /// The account whose home this is.
+    pub(crate) fn set_identity(&mut self, name: &UserName) {
+        self.view.status.own_name = name.as_str().to_owned();
+        self.view.status.identity = format!("{name} · device {}", self.device_name);
+    }
+
+    fn offline(&mut self) {
+        self.people.forget_presence();
+        if let Some(form) = &mut self.view.form
+            && form.busy.is_some()
+        {
+            form.busy = Some("waiting for the server".to_owned());
+        }
+    }
+
+    fn learn(&mut self, view: &ConversationView) {
+        let room = self.rooms.entry(view.id).or_insert_with(|| Room::new(view));
+        room.name = view.name.clone();
+        room.access = view.access;
+        room.role = view.role;
+        room.unread = view.unread;
+        if view.unread == 0 {
+            room.mention = false;
+            room.first_unread = None;
+        }
+        if self.wanted.as_deref() == Some(view.name.as_str()) {
+            self.wanted = None;
+            self.open(view.id);
+        }
+        let is_lobby = view.id == ConversationId::LOBBY;
+        if self.view.open.is_none() && (is_lobby || self.rooms.len() == 1) {
+            self.open(view.id);
+        }
+    }
+
+    fn leave(&mut self, id: ConversationId) {
+        let Some(room) = self.rooms.remove(&id) else {
+            return;
+        };
+        if self.view.open == Some(key_of(id)) {
+            self.view.open = None;
+            let lobby = self.rooms.contains_key(&ConversationId::LOBBY);
+            let next = lobby.then_some(ConversationId::LOBBY);
+            if let Some(next) = next.or_else(|| self.rooms.keys().next().copied()) {
+                self.open(next);
+            }
+        }
+        self.say(format!("You are no longer in {}.", room.name), Level::Info);
+    }
+
+    fn message(&mut self, message: &Message) {
+        let key = self.key();
+        let reader = self.view.status.own_name.clone();
+        let Some(room) = self.rooms.get_mut(&message.conversation) else {
+            return;
+        };
+        let is_new = room.insert(key, message, &reader);
+        if is_new && message.identity != IdentityState::Own {
+            room.unread += 1;
+            let text = message.text.as_deref().unwrap_or_default();
+            room.mention |= room::mentions(text, &reader);
+            room.first_unread.get_or_insert(key);
+        }
+        room.trim();
+    }
+
+    fn pending(&mut self, id: ConversationId, message: Reference, text: String, at: Timestamp) {
+        let key = self.key();
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.push_pending(key, &self.view.status.own_name, message, text, at);
+        }
+        self.said = None;
+    }
+
+    fn failed(&mut self, id: ConversationId, message: Reference, reason: &str) {
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return self.say(format!("Not sent: {reason}."), Level::Warning);
+        };
+        if room.mark_failed(message, reason) {
+            return;
+        }
+        let (text, now) = (self.said.take().unwrap_or_default(), self.now);
+        self.pending(id, message, text, now);
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.mark_failed(message, reason);
+        }
+    }
+
+    fn refused(&mut self, what: &str, refusal: &Refusal) {
+        let Some(form) = &mut self.view.form else {
+            let words = format!("Could not {what}: {}.", refusal.message);
+            return self.say(words, Level::Warning);
+        };
+        if refusal.code == Code::RegistrationClosed && what == "register" {
+            form.registration = Registration::Invite;
+        }
+        form.busy = None;
+        form.error = Some(refusal.message.clone());
+    }
+
+    fn warn(&mut self, conversation: Option<ConversationId>, warning: &Warning) {
+        let level = words::level(warning, &self.view.status.own_name);
+        if let Warning::IdentityChanged { name } = warning {
+            self.people.distrust(name);
+            if name.as_str() != self.view.status.own_name {
+                self.changed.insert(name.clone());
+            }
+        }
+        match conversation {
+            Some(id) => self.say_in(Some(id), warning.to_string(), level),
+            None => self.say_or_form(warning.to_string(), level),
+        }
+    }
+
+    fn key(&mut self) -> LineKey {
+        self.next_key += 1;
+        LineKey(self.next_key)
+    }
+
+    /// Makes the view what the rooms are.
+    fn refresh(&mut self) {
+        self.view.people = self.people.rows();
+        let mut rows: Vec<(ConversationId, &Room)> =
+            self.rooms.iter().map(|(id, room)| (*id, room)).collect();
+        rows.sort_by_key(|(id, room)| (*id != ConversationId::LOBBY, room.name.clone()));
+        self.view.conversations = rows.into_iter().map(|(id, room)| row(id, room)).collect();
+        let room = self.opened().and_then(|id| self.rooms.get(&id));
+        let trust = |name: &str| self.people.trust(name);
+        self.view.lines = room.map(|room| room.lines(trust)).unwrap_or_default();
+        self.view.has_older = room.is_some_and(|room| room.has_older);
+        self.view.alarm = alarm(&self.changed);
+    }
+}
+
+fn row(id: ConversationId, room: &Room) -> Conversation {
+    Conversation {
+        key: key_of(id),
+        name: room.name.as_str().to_owned(),
+        kind: ConversationKind::Channel,
+        suite: CHANNEL_SUITE.to_owned(),
+        unread: u32::try_from(room.unread).unwrap_or(u32::MAX),
+        mention: room.mention,
+        muted: false,
+    }
+}
+
+fn alarm(changed: &BTreeSet<UserName>) -> Option<String> {
+    let name = changed.first()?;
+    Some(format!("The identity key of {name} has changed: /verify {name}, then /accept {name}"))
+}
+
+/// The screen's key of a conversation.
+pub(crate) fn key_of(id: ConversationId) -> ConversationKey {
+    ConversationKey(*id.as_bytes())
+}
+
+/// The conversation of a screen's key.
+pub(crate) fn id_of(key: ConversationKey) -> ConversationId {
+    ConversationId::from_bytes(key.0)
+}

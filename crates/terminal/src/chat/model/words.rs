@@ -1,0 +1,113 @@
+//! What the program says in the message pane: which warning alarms, and lists in words.
+
+use crate::ui::view::{Dialog, Level};
+use portcullis_client_core::{ConversationView, DeviceView, IdentityState, Warning};
+use portcullis_crypto::SafetyNumber;
+use portcullis_proto::{Access, Role, UserName};
+
+/// How much a warning matters: an alarm where somebody may be lying, a warning where something is
+/// missing or is one's own to look after, and a plain notice for what people do every day.
+pub(super) fn level(warning: &Warning, own: &str) -> Level {
+    match warning {
+        Warning::Rewound { .. }
+        | Warning::Forked { .. }
+        | Warning::BrokenChain { .. }
+        | Warning::Withheld { .. }
+        | Warning::OutOfOrder { .. }
+        | Warning::Replayed { .. }
+        | Warning::NotAuthentic { .. }
+        | Warning::UnlistedDevice { .. }
+        | Warning::IdentityChanged { .. }
+        | Warning::OlderList { .. }
+        | Warning::ForgedList { .. }
+        | Warning::WeakStretching => Level::Alarm,
+        Warning::Skipped { .. }
+        | Warning::Missing { .. }
+        | Warning::Restored
+        | Warning::Nonsense => Level::Warning,
+        Warning::DeviceAdded { name, .. } | Warning::DeviceRevoked { name } => {
+            if name.as_str() == own { Level::Warning } else { Level::Info }
+        }
+    }
+}
+
+/// The open channels, for `/list`.
+pub(super) fn channels(channels: &[ConversationView]) -> String {
+    let row = |channel: &ConversationView| {
+        let members = match channel.members {
+            Some(1) => ", 1 member".to_owned(),
+            Some(count) => format!(", {count} members"),
+            None => String::new(),
+        };
+        let access = match channel.access {
+            Access::Open => "open",
+            Access::Invitation => "by invitation",
+        };
+        let role = match channel.role {
+            Role::Owner => ", yours",
+            Role::Member => ", you are in it",
+            Role::Invited => ", you are invited",
+            Role::Outside => "",
+        };
+        format!("  {} ({access}{members}{role})", channel.name)
+    };
+    match channels {
+        [] => "No channels; /create #NAME makes one.".to_owned(),
+        some => {
+            let rows: Vec<String> = some.iter().map(row).collect();
+            format!("Channels, /join #NAME enters one:\n{}", rows.join("\n"))
+        }
+    }
+}
+
+/// This account's devices, for `/devices`.
+pub(super) fn devices(devices: &[DeviceView], utc_offset_seconds: i32) -> String {
+    let row = |device: &DeviceView| {
+        let added = crate::ui::date_and_time(device.added_at.0, utc_offset_seconds);
+        let this = if device.this { " (this one)" } else { "" };
+        format!("  {}{this}, added {added}", device.name)
+    };
+    match devices {
+        [] => "No devices are known before the first login.".to_owned(),
+        some => {
+            let rows: Vec<String> = some.iter().map(row).collect();
+            let rows = rows.join("\n");
+            format!("Your devices; /devices revoke NAME takes one off the list:\n{rows}")
+        }
+    }
+}
+
+/// The question whether two safety numbers are the same.
+pub(super) fn safety_number(
+    name: &UserName,
+    number: &SafetyNumber,
+    state: IdentityState,
+) -> Dialog {
+    let verified = match state {
+        IdentityState::Verified => "You compared this number before, and it was the same.",
+        IdentityState::Changed => {
+            "This is the number with the NEW key, which you have not accepted."
+        }
+        IdentityState::NotVerified | IdentityState::Own => "You have not compared it yet.",
+    };
+    let mut body = vec![
+        format!(
+            "{name} sees a number too, by /verify with your name. Compare the two where nobody can change what you say: face to face, or by a voice you know."
+        ),
+        String::new(),
+    ];
+    body.extend(number.to_string().lines().map(|line| format!("    {line}")));
+    body.extend([String::new(), verified.to_owned()]);
+    let asks = state != IdentityState::Changed;
+    if asks {
+        body.push("Do they match?".to_owned());
+    } else {
+        body.push(format!("If they match: /accept {name}, then /verify {name}."));
+    }
+    Dialog {
+        title: format!("Safety number with {name}"),
+        body,
+        yes: asks.then(|| "they match".to_owned()),
+        level: if asks { Level::Info } else { Level::Warning },
+    }
+}
