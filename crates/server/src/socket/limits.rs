@@ -52,7 +52,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            message: 2 << 20,
+            message: portcullis_proto::limits::CLIENT_FRAME_BYTES,
             read_buffer: 512,
             queue: 1 << 20,
             queue_hard: 8 << 20,

@@ -1,8 +1,9 @@
 //! The server core through its shell: what a stranger is told, and that it leaves in order.
 
 use portcullis_crypto::{ServerSetup, Stretch};
+use portcullis_proto::{Event, encode_event};
 use portcullis_server::domain::CoreDomain;
-use portcullis_server::socket::Settings;
+use portcullis_server::socket::{self, Settings};
 use portcullis_server_core::defences::SOUND;
 use portcullis_server_core::store::MemoryStore;
 use portcullis_server_core::{Instance, Registration, Server};
@@ -23,10 +24,7 @@ fn server() -> RunningServer {
     let store = MemoryStore::default();
     Server::prepare(&store).unwrap();
     let core = Server::new(instance, SOUND, Box::new(random));
-    RunningServer::start(
-        CoreDomain::new(core, Box::new(store)),
-        Settings { message: 1 << 20, ..Settings::default() },
-    )
+    RunningServer::start(CoreDomain::new(core, Box::new(store)), Settings::default())
 }
 
 fn text(client: &mut Client) -> String {
@@ -68,6 +66,16 @@ fn a_hundred_requests_in_one_packet_get_a_hundred_answers_in_order() {
         let answer = text(&mut client);
         assert!(answer.starts_with(&format!(r#"{{"id":{id},"#)), "{answer}");
     }
+}
+
+#[test]
+fn what_the_socket_layer_says_by_itself_are_events_of_the_protocol() {
+    let check = |sent: &[u8], event: &Event| {
+        assert_eq!(sent, socket::frame::text(encode_event(event).as_bytes()));
+    };
+    let settings = Settings::default();
+    check(&settings.lagging, &Event::Lagging);
+    check(&settings.stopping, &Event::Stopping);
 }
 
 #[test]

@@ -16,7 +16,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("server", &["server-core", "crypto", "proto"]),
     ("terminal", &["client-core", "crypto", "proto"]),
     ("web", &["client-core", "crypto", "proto"]),
-    ("portcullis", &["server", "terminal"]),
+    ("portcullis", &["server", "terminal", "server-core", "crypto", "proto"]),
     ("xtask", &[]),
 ];
 

@@ -1,0 +1,51 @@
+//! `chat`: the terminal client.
+
+use std::io::{self, IsTerminal as _};
+
+use portcullis_terminal::chat::{self, ChatError, Options};
+use portcullis_terminal::device::device_name;
+use portcullis_terminal::home::HomeError;
+use portcullis_terminal::net::{Address, TlsRoots};
+use portcullis_terminal::verbs::{Exit, Failure};
+
+use crate::cli;
+
+/// Runs the client until the person leaves.
+pub(crate) fn chat(options: cli::Chat) -> Result<(), Failure> {
+    let cli::Chat { server, identity, tls_root } = options;
+    warn_if_exposed(&server);
+    let roots = tls_root.map_or(TlsRoots::System, TlsRoots::File);
+    run(server, roots, identity)
+}
+
+/// Runs the client at this server.
+pub(crate) fn run(server: Address, roots: TlsRoots, who: cli::Identity) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        let message = "the chat needs a terminal; for scripts there are `send` and `tail`";
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let options = Options { server, roots, user: who.user, home: who.home, device: device_name() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    let ended = runtime.block_on(chat::run(options));
+    // Slow work that is still under way is of no use to anybody.
+    runtime.shutdown_background();
+    ended.map_err(|error| Failure::new(exit(&error), error.to_string()))
+}
+
+fn exit(error: &ChatError) -> Exit {
+    match error {
+        ChatError::Home(HomeError::InUse(..)) => Exit::InUse,
+        ChatError::Home(_) => Exit::Unusable,
+        ChatError::NoDataFolder | ChatError::Tls(_) => Exit::Usage,
+        ChatError::Terminal(_) => Exit::Failed,
+    }
+}
+
+fn warn_if_exposed(server: &Address) {
+    if server.is_exposed() {
+        portcullis_terminal::verbs::note(
+            "without TLS anybody on the way can read the channels; use wss://",
+        );
+    }
+}

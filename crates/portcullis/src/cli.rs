@@ -1,0 +1,291 @@
+//! The command line. A password is never an argument, since arguments are open to everybody on the
+//! machine and end up in a shell's history.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use portcullis_proto::{ChannelName, UserName};
+use portcullis_terminal::net::Address;
+use portcullis_terminal::verbs::Exit;
+
+/// Where `up` keeps a server's data: beside the person who has typed it.
+const LOCAL_DATA: &str = "portcullis-data";
+
+/// End-to-end encrypted chat: the server, the client, and verbs for scripts.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Chat: starts a server on this machine if none runs, and opens the client
+    Up(Up),
+    /// Stop the server that `up` has started
+    Down(Down),
+    /// Open the client
+    Chat(Chat),
+    /// Run a server
+    Serve(Serve),
+    /// Make an account, with this home as its first device
+    Register {
+        #[command(flatten)]
+        common: Common,
+        /// The invitation code, where the server asks for one
+        #[arg(long, value_name = "CODE")]
+        invite: Option<String>,
+    },
+    /// Say something; prints a JSON line with its sequence number once it is durable
+    Send {
+        #[command(flatten)]
+        common: Common,
+        /// The channel
+        #[arg(long, value_name = "CONVERSATION", value_parser = ChannelName::parse)]
+        to: ChannelName,
+        /// What to say; with `-` each line of standard input is a message
+        text: String,
+    },
+    /// Print what was said as JSON lines, and go on as more is said
+    Tail {
+        #[command(flatten)]
+        common: Common,
+        /// One channel, instead of all that the account is in
+        #[arg(long = "in", value_name = "CONVERSATION", value_parser = ChannelName::parse)]
+        within: Option<ChannelName>,
+        /// Begin at this sequence number, instead of after what `tail` has printed before
+        #[arg(long, value_name = "N")]
+        from: Option<u64>,
+        /// End after so many messages
+        #[arg(long, value_name = "N")]
+        count: Option<u64>,
+    },
+    /// Print all accounts as JSON lines, and who is here
+    Users {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Join a channel
+    Join {
+        #[command(flatten)]
+        common: Common,
+        /// The channel
+        #[arg(value_parser = ChannelName::parse)]
+        channel: ChannelName,
+    },
+    /// Make a channel
+    Create {
+        #[command(flatten)]
+        common: Common,
+        /// The channel
+        #[arg(value_parser = ChannelName::parse)]
+        channel: ChannelName,
+        /// Only who is invited may join
+        #[arg(long)]
+        by_invitation: bool,
+    },
+    /// Look after a server, on its machine
+    #[command(subcommand)]
+    Admin(Admin),
+}
+
+/// What all verbs are told.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// The server
+    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:12345", value_parser = Address::parse)]
+    pub(crate) server: Address,
+    /// The account's name
+    #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
+    pub(crate) user: UserName,
+    /// A file whose first line is the password
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: PathBuf,
+    /// The folder of this device [default: portcullis/SERVER/NAME in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Trust the certificates in this PEM file, and no others
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_root: Option<PathBuf>,
+    /// Give up after so many seconds [default: 60; none for `tail` and `send -`]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) timeout: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// The port on 127.0.0.1
+    #[arg(long, value_name = "PORT", default_value_t = 12345, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+    /// The data folder of a server that is started
+    #[arg(long, value_name = "FOLDER", default_value = LOCAL_DATA)]
+    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) identity: Identity,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Down {
+    /// The server's data folder
+    #[arg(long, value_name = "FOLDER", default_value = LOCAL_DATA)]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Chat {
+    /// The server
+    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:12345", value_parser = Address::parse)]
+    pub(crate) server: Address,
+    #[command(flatten)]
+    pub(crate) identity: Identity,
+    /// Trust the certificates in this PEM file, and no others
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_root: Option<PathBuf>,
+}
+
+/// Who chats.
+#[derive(Debug, Args)]
+pub(crate) struct Identity {
+    /// The account's name [default: the one used last, or a new one]
+    #[arg(long, value_name = "NAME", value_parser = UserName::parse)]
+    pub(crate) user: Option<UserName>,
+    /// The folder of this device [default: portcullis/SERVER/NAME in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen; beyond this machine only with TLS or behind a proxy
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:12345")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// The certificate chain, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The one address whose X-Forwarded-For is believed
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) behind_proxy: Option<IpAddr>,
+    /// Who may register
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) registration: Registration,
+    /// A web origin that may connect, as https://chat.example; may be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
+    /// A host name by which the server is reached; may be repeated [default: any]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+    /// Write the log as JSON
+    #[arg(long)]
+    pub(crate) log_json: bool,
+    /// Multiplies every rate limit; for load tests
+    #[arg(long, hide = true, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate_factor: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// The server's data folder [default: portcullis-server in the user's data folder]
+    #[arg(long = "data", value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Registration {
+    /// Anyone who reaches the server
+    #[default]
+    Open,
+    /// Who has a code from `admin invite`
+    Invite,
+    /// Nobody
+    Closed,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    /// Print a new invitation code, for one account, valid for a week
+    Invite {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// List the accounts
+    Accounts {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Lock an account out, and end its sessions
+    Disable {
+        #[command(flatten)]
+        data: Data,
+        /// The account
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+    },
+    /// Let an account in again
+    Enable {
+        #[command(flatten)]
+        data: Data,
+        /// The account
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+    },
+}
+
+/// Reads the command line; ends the program where it can't be understood, or asks for help.
+pub(crate) fn parse() -> Cli {
+    let matches = Cli::command().after_help(exit_codes()).get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+fn exit_codes() -> String {
+    let rows = Exit::ALL.map(|(exit, meaning)| format!("  {}  {meaning}", exit.code()));
+    format!("Exit codes:\n{}", rows.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    fn check(line: &str, expected: bool) {
+        let parsed = Cli::try_parse_from(line.split(' '));
+        assert_eq!(parsed.is_ok(), expected, "{line}: {parsed:?}");
+    }
+
+    #[test]
+    fn command_lines() {
+        let common = "--user mira --password-file p";
+        check("portcullis up", true);
+        check("portcullis up --port 0", false);
+        check("portcullis down --data d", true);
+        check("portcullis chat --server wss://a --user mira --tls-root r", true);
+        check("portcullis chat --user m!", false);
+        check("portcullis serve", true);
+        check("portcullis serve --listen 127.0.0.1:0 --data d --registration invite", true);
+        check("portcullis serve --tls-cert c", false);
+        check("portcullis serve --tls-cert c --tls-key k --behind-proxy ::1", true);
+        check(&format!("portcullis register {common} --invite code"), true);
+        check("portcullis register --user mira", false);
+        check("portcullis register --user mira --password secret", false);
+        check(&format!("portcullis send {common} --to #lobby -"), true);
+        check(&format!("portcullis send {common} --to lobby -"), false);
+        check(&format!("portcullis send {common} --to #lobby"), false);
+        check(&format!("portcullis tail {common} --in #lobby --from 3 --count 2"), true);
+        check(&format!("portcullis users {common} --server http://a"), false);
+        check(&format!("portcullis users {common} --server wss://a --tls-root r"), true);
+        check(&format!("portcullis users {common} --timeout 0"), false);
+        check(&format!("portcullis create {common} #team --by-invitation"), true);
+        check("portcullis admin disable mira --data d", true);
+        check("portcullis admin disable M!", false);
+    }
+}

@@ -1,0 +1,67 @@
+//! From a command line to what it asks for.
+
+use std::time::Duration;
+
+use portcullis_proto::Access;
+use portcullis_terminal::net::TlsRoots;
+use portcullis_terminal::verbs::{self, Exit, Failure, Source, Tail};
+use tokio::runtime::Builder;
+
+use crate::cli::{self, Cli, Command};
+use crate::{admin, chat, serve, up};
+
+/// Runs a command to its end.
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Up(options) => up::up(options),
+        Command::Down(options) => up::down(&options),
+        Command::Chat(options) => chat::chat(options),
+        Command::Serve(options) => serve::serve(options),
+        Command::Admin(command) => admin::run(command),
+        command => alone(verb(command)),
+    }
+}
+
+/// A verb needs one thread, and another for what is slow.
+fn alone(verb: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    runtime.block_on(verb)
+}
+
+async fn verb(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Register { common, invite } => verbs::register(&shared(common), invite).await,
+        Command::Send { common, to, text } => {
+            let source = if text == "-" { Source::Lines } else { Source::Text(text) };
+            verbs::send(&shared(common), &to, source).await
+        }
+        Command::Tail { common, within, from, count } => {
+            verbs::tail(&shared(common), &Tail { within, from, count }).await
+        }
+        Command::Users { common } => verbs::users(&shared(common)).await,
+        Command::Join { common, channel } => verbs::join(&shared(common), channel).await,
+        Command::Create { common, channel, by_invitation } => {
+            let access = if by_invitation { Access::Invitation } else { Access::Open };
+            verbs::create(&shared(common), channel, access).await
+        }
+        // These are not verbs.
+        Command::Up(_)
+        | Command::Down(_)
+        | Command::Chat(_)
+        | Command::Serve(_)
+        | Command::Admin(_) => Ok(()),
+    }
+}
+
+fn shared(common: cli::Common) -> verbs::Common {
+    let cli::Common { server, user, password_file, home, tls_root, timeout } = common;
+    verbs::Common {
+        server,
+        user,
+        password_file,
+        home,
+        tls_roots: tls_root.map_or(TlsRoots::System, TlsRoots::File),
+        timeout: timeout.map(Duration::from_secs),
+    }
+}

@@ -1,0 +1,160 @@
+//! `serve`: the server as it is shipped. This is the one place where it is put together, from the sound
+//! defences.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use portcullis_crypto::Stretch;
+use portcullis_server::domain::CoreDomain;
+use portcullis_server::http::Admit;
+use portcullis_server::socket::Settings;
+use portcullis_server::sqlite::{OpenError, SqliteStore};
+use portcullis_server::{Parts, run, tls};
+use portcullis_server_core::defences::{Host, OriginPolicy, SOUND};
+use portcullis_server_core::{Instance, Registration, Server};
+use portcullis_terminal::verbs::{Exit, Failure};
+use rand_core::OsRng;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli;
+
+/// Serves until SIGTERM or Ctrl-C.
+pub(crate) fn serve(options: cli::Serve) -> Result<(), Failure> {
+    log(options.log_json);
+    refuse_exposed(&options)?;
+    let folder = data_folder(&options.data)?;
+    let parts = parts(&options, &folder)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(&error))?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(options.listen).await;
+        let listener = listener.map_err(|error| cannot_listen(options.listen, &error))?;
+        let address = listener.local_addr().map_err(|error| failed(&error))?;
+        let stop = stop_signal().map_err(|error| failed(&error))?;
+        announce(address, &folder).map_err(|error| failed(&error))?;
+        let ended = run(listener, parts, stop).await;
+        tracing::info!("stopped");
+        ended.map_err(|error| failed(&error))
+    })
+}
+
+/// The data folder, named or the user's own.
+pub(crate) fn data_folder(data: &cli::Data) -> Result<PathBuf, Failure> {
+    let message = "there is no home directory to keep data in; name a folder with --data";
+    let default = || Some(portcullis_terminal::verbs::data_folder()?.join("portcullis-server"));
+    data.folder.clone().or_else(default).ok_or_else(|| Failure::new(Exit::Usage, message))
+}
+
+/// The failure of whoever can't use a data folder.
+pub(crate) fn unusable(folder: &Path, error: OpenError) -> Failure {
+    let exit = match error {
+        OpenError::InUse(_) => Exit::InUse,
+        _ => Exit::Unusable,
+    };
+    Failure::new(exit, format!("{}: {error}", folder.display()))
+}
+
+fn parts(options: &cli::Serve, folder: &Path) -> Result<Parts<CoreDomain>, Failure> {
+    let tls = match (&options.tls_cert, &options.tls_key) {
+        (Some(certificate), Some(key)) => {
+            let config = tls::load(certificate, key);
+            Some(config.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?)
+        }
+        _ => None,
+    };
+    let unusable = |error| unusable(folder, error);
+    let store = SqliteStore::open(folder).map_err(unusable)?;
+    Server::prepare(&store).map_err(|error| unusable(error.into()))?;
+    let instance = Instance {
+        setup: store.load_or_create_setup(&mut OsRng).map_err(unusable)?,
+        registration: match options.registration {
+            cli::Registration::Open => Registration::Open,
+            cli::Registration::Invite => Registration::Invite,
+            cli::Registration::Closed => Registration::Closed,
+        },
+        stretch: Stretch::STANDARD,
+        rate_factor: options.rate_factor,
+    };
+    let server = Server::new(instance, SOUND, Box::new(OsRng));
+    Ok(Parts {
+        domain: CoreDomain::new(server, Box::new(store)),
+        settings: Settings::default(),
+        admit: admit(options),
+        tls,
+        behind_proxy: options.behind_proxy,
+        more: axum::Router::new(),
+    })
+}
+
+fn admit(options: &cli::Serve) -> Admit {
+    let policy = OriginPolicy {
+        // Through a proxy the server is reached by that one's name.
+        on_loopback: options.listen.ip().is_loopback() && options.behind_proxy.is_none(),
+        hosts: options.host.clone(),
+        origins: options.allow_origin.clone(),
+    };
+    Arc::new(move |origin, host| {
+        let admitted = (SOUND.admit_origin)(&policy, origin, Host(host));
+        admitted.map(drop).map_err(|refusal| refusal.message)
+    })
+}
+
+fn refuse_exposed(options: &cli::Serve) -> Result<(), Failure> {
+    let protected = options.tls_cert.is_some() || options.behind_proxy.is_some();
+    if options.listen.ip().is_loopback() || protected {
+        return Ok(());
+    }
+    let message = "beyond this machine a server listens only with --tls-cert and --tls-key, or \
+                   with --behind-proxy";
+    Err(Failure::new(Exit::Usage, message))
+}
+
+/// Says where it listens, for people and for whoever has started it.
+fn announce(address: SocketAddr, folder: &Path) -> io::Result<()> {
+    tracing::info!(%address, data = %folder.display(), "listening");
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on {address}")?;
+    out.flush()
+}
+
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without such a signal the server runs on.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+/// The log goes to standard error; `RUST_LOG` says how much of it.
+fn log(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // There is a log already only if this is called twice.
+    let _ = if json { log.json().try_init() } else { log.with_ansi(false).try_init() };
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("can't listen on {address}: {error}"))
+}
+
+fn failed(error: &io::Error) -> Failure {
+    Failure::new(Exit::Failed, error.to_string())
+}
