@@ -4,11 +4,11 @@ use crate::event::JobId;
 use crate::show::Show;
 use portcullis_crypto::Job;
 use portcullis_proto::{AccountId, ConversationId, DeviceId};
+use std::fmt;
 use zeroize::Zeroizing;
 
 /// One thing to do. A shell does them in the order in which they come, and completes a `Persist`
 /// before the next.
-#[derive(Debug)]
 #[must_use]
 pub enum Effect {
     /// Make these writes durable, all or none. At most one an event, and always the first effect.
@@ -26,13 +26,35 @@ pub enum Effect {
 /// All that an event leads to, in order.
 pub type Effects = Vec<Effect>;
 
+impl fmt::Debug for Effect {
+    /// Frames carry tokens and invitation codes, so only their length is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Persist(writes) => f.debug_tuple("Persist").field(writes).finish(),
+            Self::Send(frame) => write!(f, "Send({} bytes)", frame.len()),
+            Self::Work(id, job) => f.debug_tuple("Work").field(id).field(job).finish(),
+            Self::Show(show) => f.debug_tuple("Show").field(show).finish(),
+            Self::Disconnect => f.write_str("Disconnect"),
+        }
+    }
+}
+
 /// A change of the local store.
-#[derive(Debug)]
 pub struct Write {
     /// Which record.
     pub key: Key,
     /// Its new value, to be sealed; none to remove it.
     pub value: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl fmt::Debug for Write {
+    /// A record may hold the device's key and its token, so only its length is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "Write({:?}, {} bytes)", self.key, value.len()),
+            None => write!(f, "Write({:?}, removed)", self.key),
+        }
+    }
 }
 
 /// Which record of the local store. A client is restored from them in this order.
@@ -53,7 +75,7 @@ pub enum Key {
 }
 
 /// What an event has led to so far.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Gathered {
     pub(crate) messages: Vec<Write>,
     pub(crate) sends: Vec<String>,

@@ -2,13 +2,13 @@
 
 use portcullis_crypto::{Outcome, Password};
 use portcullis_proto::{Access, ChannelName, ConversationId, DeviceId, UserName};
+use std::fmt;
 
 /// The number of a piece of slow work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub u64);
 
 /// Something that happened.
-#[derive(Debug)]
 pub enum Event {
     /// A connection to the server stands.
     Connected,
@@ -24,8 +24,21 @@ pub enum Event {
     Tick,
 }
 
+impl fmt::Debug for Event {
+    /// Frames carry tokens, so only their length is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected => f.write_str("Connected"),
+            Self::Disconnected => f.write_str("Disconnected"),
+            Self::Frame(frame) => write!(f, "Frame({} bytes)", frame.len()),
+            Self::Worked(id, outcome) => f.debug_tuple("Worked").field(id).field(outcome).finish(),
+            Self::Command(command) => f.debug_tuple("Command").field(command).finish(),
+            Self::Tick => f.write_str("Tick"),
+        }
+    }
+}
+
 /// What a person can want.
-#[derive(Debug)]
 pub enum Command {
     /// Make an account, with this device as its first.
     Register {
@@ -83,4 +96,31 @@ pub enum Command {
     MarkRead(ConversationId),
     /// End the session and its token.
     SignOut,
+}
+
+impl fmt::Debug for Command {
+    /// Leaves out passwords, invitation codes and what is said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Register { name, .. } => write!(f, "Register({name}, ..)"),
+            Self::LogIn { name, .. } => write!(f, "LogIn({name}, ..)"),
+            Self::Say { conversation, text } => {
+                write!(f, "Say({conversation}, {} bytes)", text.len())
+            }
+            Self::Join(name) => write!(f, "Join({name})"),
+            Self::Create(name, access) => write!(f, "Create({name}, {access:?})"),
+            Self::Leave(id) => write!(f, "Leave({id})"),
+            Self::Invite(id, name) => write!(f, "Invite({id}, {name})"),
+            Self::ListChannels => f.write_str("ListChannels"),
+            Self::ListUsers => f.write_str("ListUsers"),
+            Self::ShowSafetyNumber(name) => write!(f, "ShowSafetyNumber({name})"),
+            Self::MarkVerified(name) => write!(f, "MarkVerified({name})"),
+            Self::AcceptIdentity(name) => write!(f, "AcceptIdentity({name})"),
+            Self::ListDevices => f.write_str("ListDevices"),
+            Self::RevokeDevice(device, _) => write!(f, "RevokeDevice({device}, ..)"),
+            Self::ChangePassword { .. } => f.write_str("ChangePassword(..)"),
+            Self::MarkRead(id) => write!(f, "MarkRead({id})"),
+            Self::SignOut => f.write_str("SignOut"),
+        }
+    }
 }

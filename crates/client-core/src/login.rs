@@ -17,6 +17,7 @@ use portcullis_crypto::{
 use portcullis_proto::{
     AccountId, Bytes, Code, DeviceId, Refusal, Reply, Request, Stretching, UserName,
 };
+use std::fmt;
 
 /// How far the connection has come.
 #[derive(Debug)]
@@ -40,7 +41,6 @@ pub(crate) struct Attempt {
 }
 
 /// What a password is asked for.
-#[derive(Debug)]
 pub(crate) enum Goal {
     /// A new account.
     Register { name: UserName, password: Password, invite: Option<String> },
@@ -50,6 +50,18 @@ pub(crate) enum Goal {
     Revoke { device: DeviceId, password: Password },
     /// To change the password.
     Change { old: Password, new: Password },
+}
+
+impl fmt::Debug for Goal {
+    /// Leaves out passwords and invitation codes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Register { .. } => "Register(..)",
+            Self::LogIn { .. } => "LogIn(..)",
+            Self::Revoke { .. } => "Revoke(..)",
+            Self::Change { .. } => "Change(..)",
+        })
+    }
 }
 
 /// How far an attempt has come.

@@ -48,9 +48,16 @@ pub(crate) struct Own {
 }
 
 /// What it takes to register again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Registering {
     pub(crate) invite: Option<String>,
+}
+
+impl fmt::Debug for Registering {
+    /// An invitation code is a secret until it is used.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Registering(..)")
+    }
 }
 
 impl Own {
@@ -341,4 +348,46 @@ fn to_bytes(record: impl Serialize) -> Vec<u8> {
 fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let record: Versioned<T> = serde_json::from_slice(bytes).ok()?;
     (record.v == VERSION).then_some(record.r)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::login::Goal;
+    use portcullis_crypto::{IdentityKey, Password};
+
+    fn check(value: &dyn fmt::Debug, expected: &str) {
+        assert_eq!(format!("{value:?}"), expected);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let code = || Some("hunter2".to_owned());
+        let password = || Password::new("hunter2".to_owned());
+        let name = UserName::parse("mira").unwrap();
+        let registering = Registering { invite: code() };
+        check(&registering, "Registering(..)");
+        let identity = IdentityKey::from_secret(&Secret::from_bytes([8; 32])).public();
+        let device = DeviceId::from_bytes([1; 16]);
+        let own = Own {
+            account: AccountId::from_bytes([1; 16]),
+            name: name.clone(),
+            identity,
+            device: Some((device, AuthKey::from_secret(&Secret::from_bytes([7; 32])))),
+            retired: None,
+            list: None,
+            token: Some(vec![7; 32]),
+            acknowledged: 0,
+            registering: Some(registering),
+        };
+        check(&own, "Own(mira, ..)");
+        check(&Goal::Register { name, password: password(), invite: code() }, "Register(..)");
+        check(&Goal::Revoke { device, password: password() }, "Revoke(..)");
+        check(&Goal::Change { old: password(), new: password() }, "Change(..)");
+        let id = Reference::from_bytes([2; 16]);
+        let text = "hunter2".to_owned();
+        let outgoing = Outgoing { id, text, at: Timestamp(1), body: b"hunter2".to_vec() };
+        check(&outgoing, "Outgoing(02020202020202020202020202020202, 7 bytes)");
+    }
 }

@@ -4,6 +4,7 @@ use crate::bytes::fixed;
 use crate::{
     Access, AccountId, Bytes, ChannelName, ConversationId, DeviceId, Draft, SignedList, UserName,
 };
+use core::fmt;
 use portcullis_crypto::{Hash, IdentityPublic, Signature};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ macro_rules! requests {
         $( $(#[$field_about:meta])* $field:ident : $type:ty ),* $(,)?
     } )*) => {
         /// A request from a client.
-        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[derive(Clone, PartialEq, Serialize)]
         #[serde(tag = "request", content = "data")]
         pub enum Request {
             $( $(#[$about])* #[serde(rename = $name)] $variant {
@@ -57,6 +58,17 @@ macro_rules! requests {
                         let Data { $( $field ),* } = serde_json::from_str(data)?;
                         Ok(Request::$variant { $( $field ),* })
                     } ),*
+                }
+            }
+        }
+
+        impl fmt::Debug for Request {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $( Self::$variant { $( $field ),* } => f
+                        .debug_struct(stringify!($variant))
+                        $( .field(stringify!($field), shown(stringify!($field), $field)) )*
+                        .finish(), )*
                 }
             }
         }
@@ -219,6 +231,12 @@ requests! {
     }
     /// Ends the session and its token.
     SignOut = "sign_out" {}
+}
+
+/// What `Debug` shows of a field: an invitation code is a secret until it is used. Tokens and OPAQUE's
+/// messages are [`Bytes`], which show their length alone.
+fn shown<'a>(name: &str, value: &'a dyn fmt::Debug) -> &'a dyn fmt::Debug {
+    if name == "invite" { &".." } else { value }
 }
 
 /// What a device signs to open a session: this connection's nonce, bound to account and device.

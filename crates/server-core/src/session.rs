@@ -33,11 +33,17 @@ pub(crate) enum State {
     Open(Box<Open>),
 }
 
-#[derive(Debug)]
 pub(crate) struct Registering {
     pub(crate) account: AccountId,
     pub(crate) name: UserName,
     pub(crate) invite: Option<String>,
+}
+
+impl core::fmt::Debug for Registering {
+    /// An invitation code is a secret until it is used.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Registering({}, ..)", self.name)
+    }
 }
 
 #[derive(Debug)]
@@ -152,5 +158,21 @@ mod tests {
         check("::ffff:192.0.2.7", "192.0.2.7");
         check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::");
         check("::1", "::1");
+    }
+
+    #[test]
+    fn debug_shows_no_invitation_code() {
+        let registering = Registering {
+            account: AccountId::from_bytes([1; 16]),
+            name: UserName::parse("mira").unwrap(),
+            invite: Some("hunter2".to_owned()),
+        };
+        let session = Session {
+            peer: Peer::loopback(),
+            nonce: Hash::from_bytes([1; 32]),
+            state: State::Registering(Box::new(registering)),
+        };
+        let text = format!("{session:?}");
+        assert!(text.contains("Registering(mira, ..)") && !text.contains("hunter2"), "{text}");
     }
 }

@@ -4,4 +4,5 @@
 mod accounts;
 mod corpus;
 mod lies;
+mod secrets;
 mod seeds;
