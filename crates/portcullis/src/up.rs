@@ -57,10 +57,8 @@ pub(crate) fn up(options: cli::Up) -> Result<(), Failure> {
     }
     let ended = chat::run(server, TlsRoots::System, options.identity);
     if let Some(pid) = running(&options.data) {
-        note(&format!(
-            "The server goes on in the background (process {pid}), for others to talk.\n\
-             `portcullis down` stops it; `portcullis up` brings you back."
-        ));
+        note(&format!("The server goes on in the background (process {pid}), for others to talk."));
+        note("`portcullis down` stops it; `portcullis up` brings you back.");
     }
     ended
 }

@@ -158,7 +158,8 @@ impl Ui {
         match (&mut self.overlay, &mut self.form) {
             _ if view.dialog.is_some() || is_busy => {}
             (Overlay::Help(_), _) => {}
-            (Overlay::Password(form), _) | (Overlay::None, Some(form)) => form.insert(text),
+            (Overlay::Password(form), _) => form.insert(text),
+            (Overlay::None, Some(form)) => form.insert(text),
             (Overlay::None, None) => {
                 self.insert(text);
                 let lines = with_newlines(text).lines().count();

@@ -12,13 +12,18 @@ use crate::ui::view::{
 use people::People;
 use portcullis_client_core::{ConversationView, IdentityState, Message, Need, Show, Warning};
 use portcullis_proto::{
-    Code, ConversationId, DeviceId, DeviceName, Reference, Refusal, Timestamp, UserName,
+    Code, ConversationId, DeviceId, DeviceName, Reference, Refusal, Role, Timestamp, UserName,
 };
 use room::Room;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The suite of a channel, in words.
 const CHANNEL_SUITE: &str = "signed, not encrypted";
+
+/// What the form says where the home opens, and the server refuses its account.
+const REFUSED_HOME: &str = "the server refuses this password, though it opens your home: either it \
+     was changed on another device (type the new one), or this is another server than the one \
+     where you have registered (F2: another account)";
 
 /// Everything that was shown.
 #[derive(Debug, Default)]
@@ -299,6 +304,11 @@ impl Model {
     }
 
     fn learn(&mut self, view: &ConversationView) {
+        let before = self.rooms.get(&view.id).map(|room| room.role);
+        if view.role == Role::Invited && before != Some(Role::Invited) {
+            let name = &view.name;
+            self.say(format!("You are invited into {name}: /join {name}"), Level::Info);
+        }
         let room = self.rooms.entry(view.id).or_insert_with(|| Room::new(view));
         room.name = view.name.clone();
         room.access = view.access;
@@ -380,7 +390,11 @@ impl Model {
             form.registration = Registration::Invite;
         }
         form.busy = None;
-        form.error = Some(refusal.message.clone());
+        form.error = Some(match (refusal.code, &form.account) {
+            // The password has opened the home, so it was right once.
+            (Code::LoginFailed, Some(_)) => REFUSED_HOME.to_owned(),
+            _ => refusal.message.clone(),
+        });
     }
 
     fn warn(&mut self, conversation: Option<ConversationId>, warning: &Warning) {
@@ -422,7 +436,10 @@ fn row(id: ConversationId, room: &Room) -> Conversation {
         key: key_of(id),
         name: room.name.as_str().to_owned(),
         kind: ConversationKind::Channel,
-        suite: CHANNEL_SUITE.to_owned(),
+        suite: match room.role {
+            Role::Invited => format!("you are invited: /join {}", room.name),
+            _ => CHANNEL_SUITE.to_owned(),
+        },
         unread: u32::try_from(room.unread).unwrap_or(u32::MAX),
         mention: room.mention,
         muted: false,

@@ -3,7 +3,7 @@
 use crate::ui::view::{Dialog, Level};
 use portcullis_client_core::{ConversationView, DeviceView, IdentityState, Warning};
 use portcullis_crypto::SafetyNumber;
-use portcullis_proto::{Access, Role, UserName};
+use portcullis_proto::{Role, UserName};
 
 /// How much a warning matters: an alarm where somebody may be lying, a warning where something is
 /// missing or is one's own to look after, and a plain notice for what people do every day.
@@ -35,27 +35,23 @@ pub(super) fn level(warning: &Warning, own: &str) -> Level {
 pub(super) fn channels(channels: &[ConversationView]) -> String {
     let row = |channel: &ConversationView| {
         let members = match channel.members {
-            Some(1) => ", 1 member".to_owned(),
-            Some(count) => format!(", {count} members"),
+            Some(1) => " · 1 member".to_owned(),
+            Some(count) => format!(" · {count} members"),
             None => String::new(),
         };
-        let access = match channel.access {
-            Access::Open => "open",
-            Access::Invitation => "by invitation",
-        };
         let role = match channel.role {
-            Role::Owner => ", yours",
-            Role::Member => ", you are in it",
-            Role::Invited => ", you are invited",
+            Role::Owner => " · yours",
+            Role::Member => " · joined",
+            Role::Invited => " · you are invited",
             Role::Outside => "",
         };
-        format!("  {} ({access}{members}{role})", channel.name)
+        format!("  {}{members}{role}", channel.name)
     };
     match channels {
-        [] => "No channels; /create #NAME makes one.".to_owned(),
+        [] => "No open channels; /create #NAME makes one.".to_owned(),
         some => {
             let rows: Vec<String> = some.iter().map(row).collect();
-            format!("Channels, /join #NAME enters one:\n{}", rows.join("\n"))
+            format!("Open channels:\n{}", rows.join("\n"))
         }
     }
 }
@@ -65,14 +61,14 @@ pub(super) fn devices(devices: &[DeviceView], utc_offset_seconds: i32) -> String
     let row = |device: &DeviceView| {
         let added = crate::ui::date_and_time(device.added_at.0, utc_offset_seconds);
         let this = if device.this { " (this one)" } else { "" };
-        format!("  {}{this}, added {added}", device.name)
+        format!("  {}{this} · since {added}", device.name)
     };
     match devices {
         [] => "No devices are known before the first login.".to_owned(),
         some => {
             let rows: Vec<String> = some.iter().map(row).collect();
             let rows = rows.join("\n");
-            format!("Your devices; /devices revoke NAME takes one off the list:\n{rows}")
+            format!("Your devices:\n{rows}")
         }
     }
 }

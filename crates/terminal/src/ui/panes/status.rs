@@ -18,7 +18,7 @@ pub(in crate::ui) fn title(view: &View, theme: Theme, width: usize) -> Row {
     let online = view.people.iter().filter(|person| person.online).count();
     let right = match conversation.kind {
         ConversationKind::Direct => direct_trust(view).to_owned(),
-        _ => format!("{online} of {} here ", view.people.len()),
+        _ => format!("{online} online "),
     };
     let kind = match conversation.kind {
         ConversationKind::Channel => "channel",
