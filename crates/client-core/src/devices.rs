@@ -29,7 +29,7 @@ pub(crate) fn next_list(
     now: Timestamp,
 ) -> DeviceList {
     let mut list = before.list().clone();
-    list.version += 1;
+    list.version = list.version.saturating_add(1);
     list.previous = before.hash();
     let gone = list.devices.iter().position(|entry| Some(entry.device) == removed);
     if let Some(at) = gone {

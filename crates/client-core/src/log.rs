@@ -206,13 +206,13 @@ impl Client {
         if busy || self.config.history == History::None {
             return;
         }
-        let expected = conversation.seen().seq + 1;
-        if envelope.seq == expected {
+        let seen = conversation.seen().seq;
+        if Some(envelope.seq) == seen.checked_add(1) {
             self.touch(Key::Conversation(id));
             if matches!(self.take(step, &envelope), Taken::Read) {
                 step.show(Show::CaughtUp(id, envelope.seq));
             }
-        } else if envelope.seq > expected {
+        } else if envelope.seq > seen {
             self.catch_up(step, id, envelope.seq);
         } else {
             self.check_repeated(step, &envelope);
@@ -317,7 +317,7 @@ impl Client {
         let value = Zeroizing::new(records::write_message(&message));
         step.out.messages.push(Write { key: Key::Message(id, envelope.seq), value: Some(value) });
         if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.unread += u64::from(unread);
+            conversation.unread = conversation.unread.saturating_add(u64::from(unread));
         }
         step.show(Show::Message(message));
     }

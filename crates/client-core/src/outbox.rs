@@ -29,7 +29,8 @@ impl Client {
         if let Err(reason) = may_say(conversation, &text) {
             return fail(step, id, id_of_message, reason);
         }
-        let n = conversation.own_number + conversation.outbox.len() as u64 + 1;
+        let waiting = conversation.outbox.len() as u64;
+        let n = conversation.own_number.saturating_add(waiting + 1);
         let content = Content {
             id: id_of_message,
             kind: Kind::Text(text.clone()),
@@ -103,8 +104,8 @@ impl Client {
         if let Some(conversation) = self.conversations.get_mut(&id) {
             conversation.in_flight = false;
         }
-        for (seq, reference) in (first..).zip(sent) {
-            self.acknowledged(step, id, *reference, seq);
+        for (place, reference) in (0..).zip(sent) {
+            self.acknowledged(step, id, *reference, first.saturating_add(place));
         }
         self.flush(step, id);
     }
@@ -131,10 +132,10 @@ impl Client {
             return;
         };
         state.outbox.remove(at);
-        state.own_number += 1;
+        state.own_number = state.own_number.saturating_add(1);
         state.careful = state.careful.saturating_sub(1);
         if let Some(own) = &mut self.own {
-            own.acknowledged += 1;
+            own.acknowledged = own.acknowledged.saturating_add(1);
         }
         self.touch(Key::Account);
         self.touch(Key::Outbox(conversation));

@@ -53,10 +53,14 @@ pub fn accept_page(
     if base.seq == 0 && base.chain != Envelope::chain_start(id) {
         return Err(Warning::BrokenChain { at: 0 });
     }
-    for (expected, envelope) in (base.seq + 1..).zip(&page.envelopes) {
-        if envelope.seq != expected || envelope.conversation != id {
+    let mut last = base.seq;
+    for envelope in &page.envelopes {
+        // After the largest number there is none: then nothing is in order.
+        if Some(envelope.seq) != last.checked_add(1) || envelope.conversation != id {
+            let expected = last.saturating_add(1);
             return Err(Warning::OutOfOrder { expected, got: envelope.seq });
         }
+        last = envelope.seq;
     }
     if page.envelopes.is_empty() && page.head > base.seq {
         return Err(Warning::Withheld { at: base.seq, head: page.head });
@@ -108,6 +112,8 @@ mod tests {
         check(Some(seen(7, 1)), &page(seen(7, 1), &[8, 9], 9), Ok(seen(7, 1)));
         check(Some(seen(7, 1)), &page(seen(7, 1), &[], 7), Ok(seen(7, 1)));
         check(Some(seen(7, 1)), &page(seen(9, 2), &[10], 10), Ok(seen(9, 2)));
+        let end = u64::MAX;
+        check(None, &page(seen(end - 1, 1), &[end], end), Ok(seen(end - 1, 1)));
     }
 
     #[test]
@@ -126,5 +132,9 @@ mod tests {
         check(Some(seen(7, 1)), &page(seen(7, 1), &[], 9), withheld);
         let elsewhere = Fetched { conversation: ELSEWHERE, ..page(start(), &[1], 1) };
         check(None, &elsewhere, Err(Warning::Nonsense));
+        // After the last number there is none.
+        let end = u64::MAX;
+        check(None, &page(seen(end, 1), &[end], end), order(end, end));
+        check(None, &page(seen(end, 1), &[0], end), order(end, 0));
     }
 }

@@ -29,6 +29,7 @@ const FRAMES: &[&str] = &[
     r#"{"id":ID,"reply":"conversations","data":{"conversations":[],"more":true}}"#,
     r#"{"id":ID,"reply":"users","data":{"users":[{"account":"00000000000000000000000000000001","name":"nina","online":true}],"more":true}}"#,
     r#"{"id":ID,"reply":"fetched","data":{"conversation":"236c6f62627900000000000000000000","base":{"seq":0,"chain":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},"envelopes":[],"head":0}}"#,
+    r#"{"id":ID,"reply":"fetched","data":{"conversation":"236c6f62627900000000000000000000","base":{"seq":18446744073709551615,"chain":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},"envelopes":[],"head":18446744073709551615}}"#,
     r#"{"id":ID,"refusal":"unavailable","message":"m"}"#,
     r#"{"id":ID,"refusal":"login_failed","message":"m"}"#,
     r#"{"id":ID,"refusal":"list_refused","message":"m"}"#,
@@ -41,6 +42,7 @@ pub(super) fn client(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let Some(mut stage) = Stage::open() else { return };
     let _ = play(&mut stage, &mut input);
+    stage.homes.iter().for_each(Home::check_records);
     stage.check_logs(&[ConversationId::LOBBY]);
 }
 
@@ -124,7 +126,10 @@ fn shuffle(stage: &mut Stage, input: &mut Input<'_>) -> Option<()> {
 }
 
 fn invented(stage: &mut Stage, input: &mut Input<'_>) -> Option<()> {
-    let id = input.byte()?.to_string();
+    let id = input.byte()?;
+    // Most of the time it is an answer to what was just asked.
+    let last = stage.homes.first().map_or(0, |home| home.asked);
+    let id = if id % 4 == 0 { u64::from(id) } else { last }.to_string();
     let frame = input.pick(FRAMES)?.replace("ID", &id);
     let frame = if input.byte()? % 2 == 0 { frame } else { mutate(&frame, input)? };
     stage.event(0, Event::Frame(frame));
