@@ -52,6 +52,7 @@ impl Client {
         for id in known.into_iter().filter(|id| !listed.contains(id)) {
             self.left(step, id);
         }
+        step.show(Show::Listed);
     }
 
     /// A conversation is there, or has changed.
