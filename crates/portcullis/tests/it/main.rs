@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod kill;
+mod chat;
 mod operator;
 mod program;
+mod pty;
 mod restart;
+mod up;
 mod verbs;

@@ -51,6 +51,11 @@ impl World {
         server
     }
 
+    /// The server's URL.
+    pub(crate) fn server(&self) -> String {
+        format!("ws://{}", self.address.as_deref().unwrap_or("127.0.0.1:1"))
+    }
+
     /// `portcullis admin …` on this server's data.
     pub(crate) fn admin(&self, words: &[&str]) -> Output {
         program().arg("admin").args(words).arg("--data").arg(self.path("data")).output().unwrap()
@@ -62,7 +67,7 @@ impl World {
         if !password.exists() {
             write_private(&password, "correct horse\n");
         }
-        let server = format!("ws://{}", self.address.as_deref().unwrap_or("127.0.0.1:1"));
+        let server = self.server();
         let (verb, rest) = words.split_first().unwrap();
         let mut command = program();
         command.args([verb, "--server", &server, "--user", user, "--password-file"]);
