@@ -11,8 +11,11 @@ mod requests;
 mod stage;
 mod wire;
 
+/// What a target does with the fuzzer's bytes.
+pub type Body = fn(&[u8]);
+
 /// Every target: its name, which is also its folder's under `fuzz/corpus`, and its body.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Body)] = &[
     ("client", client::client),
     ("client_frame", wire::client_frame),
     ("content", wire::content),

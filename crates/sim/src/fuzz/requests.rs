@@ -294,12 +294,10 @@ mod tests {
     #[test]
     fn everyone_has_a_session_and_is_heard() {
         let submit = [0, 7, 1, 0, 0, 0, 0, 15, 0, 1, 1, 3, 1, 65, 0, 0];
-        let mut play = Play::new(&submit).into_iter().next();
-        let play = play.as_mut().map(|play| {
+        let said = Play::new(&submit).map(|mut play| {
             while play.step().is_some() {}
-            play
+            play.acknowledged
         });
-        let said = play.map(|play| play.acknowledged.clone());
         let reference = Reference::from_bytes([3; 16]);
         assert_eq!(said, Some(vec![(ConversationId::LOBBY, 4, reference)]));
     }

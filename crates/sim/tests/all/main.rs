@@ -6,3 +6,4 @@ mod corpus;
 mod lies;
 mod secrets;
 mod seeds;
+mod stored;

@@ -1,0 +1,79 @@
+//! What a client stores must not drift: every later version reads what this one wrote. The order of the
+//! keys and the form of each kind of record, with ids, keys and hashes by their size alone.
+
+use portcullis_client_core::{Command, Key};
+use portcullis_crypto::Stretch;
+use portcullis_proto::{Bytes, ConversationId, UserName};
+use portcullis_sim::{DeviceIndex, World};
+use serde_json::Value;
+
+const EXPECTED: &str = r##"
+Account {"r":{"account":ID,"acknowledged":1,"device":[ID,32 bytes],"identity":32 bytes,"list":{"list":BYTES,"signature":64 bytes},"name":"mira","registering":null,"retired":null,"token":32 bytes},"v":1}
+Person {"r":{"changed":null,"identity":32 bytes,"list":{"list":BYTES,"signature":64 bytes},"name":"oleg","verified":false},"v":1}
+Conversation {"r":{"base":0,"chains":[{"chain":32 bytes,"seq":0},{"chain":32 bytes,"seq":1},{"chain":32 bytes,"seq":2}],"own_number":1,"read":{"chain":32 bytes,"seq":2},"summary":{"access":"open","conversation":ID,"epoch":0,"head":2,"kind":"channel","name":"#lobby","role":"member"},"unread":1},"v":1}
+Number {"r":1,"v":1}
+Outbox {"r":[{"at":TIME,"body":BYTES,"id":ID,"text":"later"}],"v":1}
+Message {"r":{"account":ID,"conversation":ID,"device":ID,"id":ID,"identity":"own","own":true,"sender":"mira","sent_at":TIME,"seq":1,"text":"hello","unknown_kind":null},"v":1}
+"##;
+
+#[test]
+fn records_have_the_form_that_they_always_had() {
+    let mut world = World::new(5, Stretch::LIGHT).unwrap();
+    let [mira, oleg] = ["mira", "oleg"].map(|name| {
+        let index = world.add_device(&UserName::parse(name).unwrap());
+        world.settle().unwrap();
+        index
+    });
+    say(&mut world, mira, "hello");
+    world.settle().unwrap();
+    say(&mut world, oleg, "hello, mira");
+    world.settle().unwrap();
+    world.cut(world.link_of(mira).unwrap());
+    say(&mut world, mira, "later");
+    let mut text = "\n".to_owned();
+    let mut last = "";
+    for (key, value) in world.devices[mira.0].copy_of_home() {
+        let name = name(key);
+        if name != last {
+            let value = serde_json::from_slice(&value).unwrap();
+            text += &format!("{name} {}\n", form(&value));
+        }
+        last = name;
+    }
+    assert_eq!(text, EXPECTED, "\n{text}");
+}
+
+fn say(world: &mut World, index: DeviceIndex, text: &str) {
+    let (conversation, text) = (ConversationId::LOBBY, text.to_owned());
+    world.command(index, Command::Say { conversation, text });
+}
+
+fn name(key: Key) -> &'static str {
+    match key {
+        Key::Account => "Account",
+        Key::Person(_) => "Person",
+        Key::Conversation(_) => "Conversation",
+        Key::Number(..) => "Number",
+        Key::Outbox(_) => "Outbox",
+        Key::Message(..) => "Message",
+    }
+}
+
+/// A record with what differs from run to run named by its kind.
+fn form(value: &Value) -> String {
+    let list = |parts: Vec<String>| parts.join(",");
+    match value {
+        Value::Array(items) => format!("[{}]", list(items.iter().map(form).collect())),
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| format!("\"{name}\":{}", form(value));
+            format!("{{{}}}", list(fields.iter().map(field).collect()))
+        }
+        Value::String(text) if text.len() == 32 => "ID".to_owned(),
+        Value::String(text) if text.len() > 40 => match serde_json::from_value(value.clone()) {
+            Ok(Bytes(bytes)) if bytes.len() <= 64 => format!("{} bytes", bytes.len()),
+            _ => "BYTES".to_owned(),
+        },
+        Value::Number(number) if number.as_u64() > Some(1 << 40) => "TIME".to_owned(),
+        other => other.to_string(),
+    }
+}
