@@ -102,13 +102,9 @@ fn admit(options: &cli::Serve) -> Admit {
 }
 
 fn refuse_exposed(options: &cli::Serve) -> Result<(), Failure> {
-    let protected = options.tls_cert.is_some() || options.behind_proxy.is_some();
-    if options.listen.ip().is_loopback() || protected {
-        return Ok(());
-    }
-    let message = "beyond this machine a server listens only with --tls-cert and --tls-key, or \
-                   with --behind-proxy";
-    Err(Failure::new(Exit::Usage, message))
+    let (tls, proxy) = (options.tls_cert.is_some(), options.behind_proxy.is_some());
+    let admitted = (SOUND.may_listen)(options.listen.ip(), tls, proxy);
+    admitted.map(drop).map_err(|refusal| Failure::new(Exit::Usage, refusal.message))
 }
 
 /// Says where it listens, for people and for whoever has started it.

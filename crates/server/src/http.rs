@@ -12,6 +12,8 @@ use axum::routing::{any, get};
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
+use portcullis_server_core::defences::SOUND;
+
 use crate::socket::Sockets;
 use crate::socket::listen::{self, Peer};
 
@@ -99,12 +101,10 @@ fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
 /// added none.
 fn peer(request: &Request<Body>, behind_proxy: Option<IpAddr>) -> Option<SocketAddr> {
     let Peer(direct) = *request.extensions().get::<Peer>()?;
-    if behind_proxy != Some(direct.ip()) {
-        return Some(direct);
-    }
-    let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back()?;
-    let nearest = forwarded.to_str().ok()?.rsplit(',').next()?.trim();
-    Some(SocketAddr::new(nearest.parse().ok()?, direct.port()))
+    let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back();
+    let forwarded = forwarded.and_then(|value| value.to_str().ok());
+    let address = (SOUND.trace_peer)(direct.ip(), behind_proxy, forwarded)?;
+    Some(SocketAddr::new(address, direct.port()))
 }
 
 fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {

@@ -3,10 +3,7 @@
 //! Only the standard library is used, so that this builds in seconds on a fresh machine. What the
 //! verbs check lives in [`tidy`]; what they run lives in [`suite`] and [`tasks`]. Leaves out
 //! anything that a person could not also type: every verb is a list of ordinary commands.
-#![allow(
-    clippy::print_stdout,
-    reason = "a command line tool talks on standard output"
-)]
+#![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
 mod run;
 mod suite;
@@ -16,44 +13,14 @@ mod tidy;
 use std::process::ExitCode;
 
 /// A verb: its name, its arguments, what it does in a line, and the function that does it.
-type Verb = (
-    &'static str,
-    &'static str,
-    &'static str,
-    fn(&[String]) -> Result<(), String>,
-);
+type Verb = (&'static str, &'static str, &'static str, fn(&[String]) -> Result<(), String>);
 
 const VERBS: &[Verb] = &[
-    (
-        "test",
-        "",
-        "the whole test suite, with its own set-up",
-        suite::test,
-    ),
-    (
-        "ci",
-        "",
-        "`test`, without colours and incremental builds",
-        suite::ci,
-    ),
-    (
-        "tidy",
-        "",
-        "the rules about the source that no compiler checks",
-        tidy::tidy,
-    ),
-    (
-        "sim",
-        "--seeds N [--from K]",
-        "simulated runs of both cores",
-        tasks::sim,
-    ),
-    (
-        "bench",
-        "[ARGS]",
-        "the table of speeds, in release mode",
-        tasks::bench,
-    ),
+    ("test", "", "the whole test suite, with its own set-up", suite::test),
+    ("ci", "", "`test`, without colours and incremental builds", suite::ci),
+    ("tidy", "", "the rules about the source that no compiler checks", tidy::tidy),
+    ("sim", "--seeds N [--from K]", "simulated runs of both cores", tasks::sim),
+    ("bench", "[ARGS]", "the table of speeds, in release mode", tasks::bench),
     (
         "fuzz",
         "TARGET [SECONDS]",
@@ -71,9 +38,7 @@ fn main() -> ExitCode {
     };
     let outcome = match VERBS.iter().find(|verb| verb.0 == name) {
         Some(verb) => verb.3(rest),
-        None => Err(format!(
-            "`{name}` is not a task; `cargo xtask help` lists them"
-        )),
+        None => Err(format!("`{name}` is not a task; `cargo xtask help` lists them")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,10 +51,7 @@ fn main() -> ExitCode {
 
 fn help(_arguments: &[String]) -> Result<(), String> {
     for (name, arguments, purpose, _) in VERBS {
-        println!(
-            "cargo xtask {:<28} {purpose}",
-            format!("{name} {arguments}")
-        );
+        println!("cargo xtask {:<28} {purpose}", format!("{name} {arguments}"));
     }
     Ok(())
 }

@@ -39,11 +39,7 @@ pub(crate) fn run_with(
         .current_dir(root()?)
         .status()
         .map_err(|error| format!("`{line}` could not be started: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("`{line}` failed ({status})"))
-    }
+    if status.success() { Ok(()) } else { Err(format!("`{line}` failed ({status})")) }
 }
 
 /// What a program printed, trimmed, or nothing if it is missing or failed.
@@ -71,16 +67,8 @@ mod tests {
     #[test]
     fn programs_answer_or_say_why_not() {
         assert!(run("cargo", &["--version"]).is_ok());
-        assert!(
-            run("cargo", &["no-such-subcommand"])
-                .unwrap_err()
-                .contains("no-such-subcommand")
-        );
-        assert!(
-            run("no-such-program", &[])
-                .unwrap_err()
-                .contains("could not be started")
-        );
+        assert!(run("cargo", &["no-such-subcommand"]).unwrap_err().contains("no-such-subcommand"));
+        assert!(run("no-such-program", &[]).unwrap_err().contains("could not be started"));
         assert!(ask("cargo", &["--version"]).unwrap().starts_with("cargo "));
         assert_eq!(ask("no-such-program", &[]), None);
     }

@@ -23,15 +23,11 @@ enum Outcome {
 type Step = (&'static str, fn() -> Result<Outcome, String>);
 
 const STEPS: &[Step] = &[
-    ("format", || {
-        passed(run("cargo", &["fmt", "--all", "--check"]))
-    }),
+    ("format", || passed(run("cargo", &["fmt", "--all", "--check"]))),
     ("tidy", || passed(tidy::tidy(&[]))),
     ("clippy", clippy),
     ("tests", tests),
-    ("doc tests", || {
-        passed(run("cargo", &["test", "--quiet", "--doc", "--workspace"]))
-    }),
+    ("doc tests", || passed(run("cargo", &["test", "--quiet", "--doc", "--workspace"]))),
     ("wasm", wasm),
     ("deny", deny),
 ];
@@ -39,9 +35,7 @@ const STEPS: &[Step] = &[
 /// `cargo xtask test`: all steps.
 pub(crate) fn test(arguments: &[String]) -> Result<(), String> {
     if let Some(stranger) = arguments.first() {
-        return Err(format!(
-            "`test` runs everything and takes no argument, such as `{stranger}`"
-        ));
+        return Err(format!("`test` runs everything and takes no argument, such as `{stranger}`"));
     }
     run_all(STEPS)
 }
@@ -49,9 +43,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), String> {
 /// `cargo xtask ci`: the same steps, with output for a log and nothing kept for a next build.
 pub(crate) fn ci(arguments: &[String]) -> Result<(), String> {
     if let Some(stranger) = arguments.first() {
-        return Err(format!(
-            "`ci` runs everything and takes no argument, such as `{stranger}`"
-        ));
+        return Err(format!("`ci` runs everything and takes no argument, such as `{stranger}`"));
     }
     let settings = [("CARGO_TERM_COLOR", "never"), ("CARGO_INCREMENTAL", "0")];
     run_with("cargo", &["xtask", "test"], &settings)
@@ -95,15 +87,7 @@ fn passed(result: Result<(), String>) -> Result<Outcome, String> {
 fn clippy() -> Result<Outcome, String> {
     passed(run(
         "cargo",
-        &[
-            "clippy",
-            "--quiet",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ],
+        &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"],
     ))
 }
 
@@ -113,10 +97,7 @@ fn tests() -> Result<Outcome, String> {
         return passed(run("cargo", &["nextest", "run", "--workspace"]));
     }
     println!("cargo-nextest is not installed; cargo test does the same, more slowly");
-    passed(run(
-        "cargo",
-        &["test", "--workspace", "--lib", "--bins", "--tests"],
-    ))
+    passed(run("cargo", &["test", "--workspace", "--lib", "--bins", "--tests"]))
 }
 
 /// The client's core compiles for the browser.
@@ -124,17 +105,7 @@ fn wasm() -> Result<Outcome, String> {
     if !has_target(WASM) {
         run("rustup", &["target", "add", WASM])?;
     }
-    passed(run(
-        "cargo",
-        &[
-            "check",
-            "--quiet",
-            "-p",
-            "portcullis-client-core",
-            "--target",
-            WASM,
-        ],
-    ))
+    passed(run("cargo", &["check", "--quiet", "-p", "portcullis-client-core", "--target", WASM]))
 }
 
 /// True if the compiler in use has the standard library of a target; asks the compiler, not rustup,
@@ -148,10 +119,7 @@ fn deny() -> Result<Outcome, String> {
     if ask("cargo", &["deny", "--version"]).is_none() {
         return Ok(Outcome::Skipped("cargo-deny is not installed"));
     }
-    passed(run(
-        "cargo",
-        &["deny", "check", "bans", "licenses", "sources"],
-    ))
+    passed(run("cargo", &["deny", "check", "bans", "licenses", "sources"]))
 }
 
 #[cfg(test)]

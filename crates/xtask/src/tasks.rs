@@ -11,30 +11,15 @@ const FUZZ_SECONDS: &str = "60";
 
 /// `cargo xtask sim --seeds N [--from K]`: simulated runs, in release mode.
 pub(crate) fn sim(arguments: &[String]) -> Result<(), String> {
-    let program = [
-        "run",
-        "--release",
-        "-p",
-        "portcullis-sim",
-        "--bin",
-        "portcullis-sim",
-        "--",
-    ];
+    let program = ["run", "--release", "-p", "portcullis-sim", "--bin", "portcullis-sim", "--"];
     hand_over(&program, arguments)
 }
 
 /// `cargo xtask bench [ARGS]`: builds the binary that is measured, then measures it.
 pub(crate) fn bench(arguments: &[String]) -> Result<(), String> {
     run("cargo", &["build", "--release", "-p", "portcullis"])?;
-    let program = [
-        "run",
-        "--release",
-        "-p",
-        "portcullis-server",
-        "--bin",
-        "portcullis-bench",
-        "--",
-    ];
+    let program =
+        ["run", "--release", "-p", "portcullis-server", "--bin", "portcullis-bench", "--"];
     hand_over(&program, arguments)
 }
 
@@ -47,27 +32,12 @@ pub(crate) fn fuzz(arguments: &[String]) -> Result<(), String> {
             .to_owned());
     }
     let limit = format!("-max_total_time={seconds}");
-    run(
-        "cargo",
-        &[
-            "+nightly",
-            "fuzz",
-            "run",
-            "--fuzz-dir",
-            "fuzz",
-            target,
-            "--",
-            &limit,
-        ],
-    )
+    run("cargo", &["+nightly", "fuzz", "run", "--fuzz-dir", "fuzz", target, "--", &limit])
 }
 
 fn hand_over(program: &[&str], arguments: &[String]) -> Result<(), String> {
-    let line: Vec<&str> = program
-        .iter()
-        .copied()
-        .chain(arguments.iter().map(String::as_str))
-        .collect();
+    let line: Vec<&str> =
+        program.iter().copied().chain(arguments.iter().map(String::as_str)).collect();
     run("cargo", &line)
 }
 
@@ -79,17 +49,11 @@ fn fuzz_arguments<'a>(
         [target] => (target, FUZZ_SECONDS),
         [target, seconds] => (target, seconds.as_str()),
         _ => {
-            return Err(format!(
-                "`fuzz TARGET [SECONDS]`; targets: {}",
-                list(targets)
-            ));
+            return Err(format!("`fuzz TARGET [SECONDS]`; targets: {}", list(targets)));
         }
     };
     if !targets.contains(target) {
-        return Err(format!(
-            "`{target}` is not a fuzz target; targets: {}",
-            list(targets)
-        ));
+        return Err(format!("`{target}` is not a fuzz target; targets: {}", list(targets)));
     }
     if seconds.parse::<u32>().is_err() {
         return Err(format!("`{seconds}` is not a number of seconds"));
@@ -98,11 +62,7 @@ fn fuzz_arguments<'a>(
 }
 
 fn list(targets: &[String]) -> String {
-    if targets.is_empty() {
-        "none yet".to_owned()
-    } else {
-        targets.join(", ")
-    }
+    if targets.is_empty() { "none yet".to_owned() } else { targets.join(", ") }
 }
 
 /// The names of the fuzz targets: one file each.
@@ -112,12 +72,7 @@ fn fuzz_targets(root: &Path) -> Vec<String> {
     };
     let mut names: Vec<String> = entries
         .filter_map(|entry| {
-            entry
-                .ok()?
-                .file_name()
-                .to_str()?
-                .strip_suffix(".rs")
-                .map(str::to_owned)
+            entry.ok()?.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned)
         })
         .collect();
     names.sort();
@@ -139,14 +94,8 @@ mod tests {
     fn fuzz_takes_a_known_target_and_seconds() {
         check(&["frame"], Ok(("frame", "60")));
         check(&["requests", "5"], Ok(("requests", "5")));
-        check(
-            &[],
-            Err("`fuzz TARGET [SECONDS]`; targets: frame, requests"),
-        );
-        check(
-            &["frames"],
-            Err("`frames` is not a fuzz target; targets: frame, requests"),
-        );
+        check(&[], Err("`fuzz TARGET [SECONDS]`; targets: frame, requests"));
+        check(&["frames"], Err("`frames` is not a fuzz target; targets: frame, requests"));
         check(&["frame", "-5"], Err("`-5` is not a number of seconds"));
     }
 

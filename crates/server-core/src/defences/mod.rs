@@ -14,10 +14,12 @@ mod confirm_password;
 mod find_login;
 mod may_invite;
 mod may_join;
+mod may_listen;
 pub(crate) mod may_read;
 mod may_write;
 mod prove_device;
 mod stamp_sender;
+mod trace_peer;
 
 pub use accept_list::{ListAccepted, accept_list};
 pub use accept_token::{TokenAccepted, accept_token, token_hash};
@@ -28,16 +30,19 @@ pub use confirm_password::{PasswordConfirmed, confirm_password};
 pub use find_login::{LoginTarget, find_login};
 pub use may_invite::{MayInvite, may_invite};
 pub use may_join::{MayJoin, may_join};
+pub use may_listen::{MayListen, may_listen};
 pub use may_read::{MayRead, may_read};
 pub use may_write::{MayWrite, may_write};
 pub use prove_device::{Claim, DeviceProven, prove_device};
 pub use stamp_sender::{Claimed, Sender, stamp_sender};
+pub use trace_peer::trace_peer;
 
 use crate::store::Account;
 use crate::{Context, Rate, RateKey, Session};
 use portcullis_proto::{
     AccountId, Bytes, ChannelName, ConversationId, Refusal, SignedList, UserName,
 };
+use std::net::IpAddr;
 
 /// Every security decision the server makes, each replaceable, all sound in production.
 #[derive(Debug, Clone, Copy)]
@@ -54,10 +59,12 @@ pub struct Defences {
     pub find_login: fn(&Context<'_>, &UserName) -> Result<LoginTarget, Refusal>,
     pub may_invite: fn(&Context<'_>, AccountId, ConversationId) -> Result<MayInvite, Refusal>,
     pub may_join: fn(&Context<'_>, AccountId, &ChannelName) -> Result<MayJoin, Refusal>,
+    pub may_listen: fn(IpAddr, bool, bool) -> Result<MayListen, Refusal>,
     pub may_read: fn(&Context<'_>, AccountId, ConversationId) -> Result<MayRead, Refusal>,
     pub may_write: fn(&Context<'_>, Sender, ConversationId) -> Result<MayWrite, Refusal>,
     pub prove_device: fn(&Session, &Claim<'_>) -> Result<DeviceProven, Refusal>,
     pub stamp_sender: fn(&Context<'_>, &Session, Claimed) -> Result<Sender, Refusal>,
+    pub trace_peer: fn(IpAddr, Option<IpAddr>, Option<&str>) -> Option<IpAddr>,
 }
 
 /// The sound ones: the only value that the shipped server is built from.
@@ -71,8 +78,10 @@ pub const SOUND: Defences = Defences {
     find_login,
     may_invite,
     may_join,
+    may_listen,
     may_read,
     may_write,
     prove_device,
     stamp_sender,
+    trace_peer,
 };

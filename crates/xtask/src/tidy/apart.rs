@@ -9,14 +9,10 @@ use super::{Finding, scan};
 const INCLUDES: &[&str] = &["include!", "include_str!", "include_bytes!", "#[path"];
 
 pub(super) fn names_range(tree: &Tree) -> Vec<Finding> {
-    let sources = tree
-        .shipped_rust()
-        .flat_map(|file| in_code(file).into_iter().chain(in_includes(file)));
+    let sources =
+        tree.shipped_rust().flat_map(|file| in_code(file).into_iter().chain(in_includes(file)));
     let manifests = tree.manifests().flat_map(|(_, file)| in_manifest(file));
-    let workspace = tree
-        .file("Cargo.toml")
-        .into_iter()
-        .flat_map(in_dependencies);
+    let workspace = tree.file("Cargo.toml").into_iter().flat_map(in_dependencies);
     sources.chain(manifests).chain(workspace).collect()
 }
 
@@ -49,17 +45,12 @@ fn in_includes(file: &File) -> Vec<Finding> {
 }
 
 fn in_manifest(file: &File) -> Vec<Finding> {
-    lines_naming(file)
-        .map(|number| Finding::new(&file.path, number, "names the range"))
-        .collect()
+    lines_naming(file).map(|number| Finding::new(&file.path, number, "names the range")).collect()
 }
 
 /// The workspace's manifest may exclude the range, but not offer it as a dependency.
 fn in_dependencies(file: &File) -> Vec<Finding> {
-    let start = file
-        .text
-        .find("[workspace.dependencies]")
-        .unwrap_or(file.text.len());
+    let start = file.text.find("[workspace.dependencies]").unwrap_or(file.text.len());
     let first = file.line_of(start);
     lines_naming(file)
         .filter(|&number| number > first)
@@ -94,11 +85,7 @@ mod tests {
     #[test]
     fn paths_into_the_range_are_found() {
         let expected = ["crates/a/src/a.rs:1: names the range's crate"];
-        check_text(
-            "crates/a/src/a.rs",
-            "use portcullis_range::World;",
-            &expected,
-        );
+        check_text("crates/a/src/a.rs", "use portcullis_range::World;", &expected);
         check_text("crates/a/src/a.rs", "let a = range::world();", &expected);
         check_text("crates/a/src/a.rs", "extern crate range as r;", &expected);
         check_text("crates/a/src/a.rs", "use range;", &expected);
@@ -111,27 +98,15 @@ mod tests {
             "//! The range.\nuse std::range::Step; // portcullis_range",
             &[],
         );
-        check_text(
-            "crates/a/src/a.rs",
-            "for range in ranges { map.range(range); }",
-            &[],
-        );
+        check_text("crates/a/src/a.rs", "for range in ranges { map.range(range); }", &[]);
         check_text("range/src/a.rs", "use portcullis_range::World;", &[]);
     }
 
     #[test]
     fn included_files_are_found() {
         let expected = ["crates/a/src/a.rs:1: includes a file of the range"];
-        check_text(
-            "crates/a/src/a.rs",
-            "include!(\"../../../range/a.rs\");",
-            &expected,
-        );
-        check_text(
-            "crates/a/src/a.rs",
-            "#[path = \"../../../range/a.rs\"] mod a;",
-            &expected,
-        );
+        check_text("crates/a/src/a.rs", "include!(\"../../../range/a.rs\");", &expected);
+        check_text("crates/a/src/a.rs", "#[path = \"../../../range/a.rs\"] mod a;", &expected);
     }
 
     #[test]
@@ -145,27 +120,11 @@ mod tests {
             "[dev-dependencies.range]",
         ];
         for row in rows {
-            check_text(
-                "crates/a/Cargo.toml",
-                &format!("[dev-dependencies]\n{row}\n"),
-                &expected,
-            );
+            check_text("crates/a/Cargo.toml", &format!("[dev-dependencies]\n{row}\n"), &expected);
         }
-        check_text(
-            "crates/a/Cargo.toml",
-            "arrange = \"1\" # unlike the range",
-            &[],
-        );
-        check_text(
-            "Cargo.toml",
-            "exclude = [\"range\"]\n[workspace.dependencies]\n",
-            &[],
-        );
+        check_text("crates/a/Cargo.toml", "arrange = \"1\" # unlike the range", &[]);
+        check_text("Cargo.toml", "exclude = [\"range\"]\n[workspace.dependencies]\n", &[]);
         let offer = "[workspace.dependencies]\nportcullis-range = { path = \"range\" }";
-        check_text(
-            "Cargo.toml",
-            offer,
-            &["Cargo.toml:2: offers the range as a dependency"],
-        );
+        check_text("Cargo.toml", offer, &["Cargo.toml:2: offers the range as a dependency"]);
     }
 }

@@ -55,21 +55,9 @@ mod tests {
     #[test]
     fn leftovers_are_found() {
         let path = "crates/a/src/a.rs";
-        check_text(
-            path,
-            "fn a() { todo!() }",
-            &["crates/a/src/a.rs:1: `todo!` is used"],
-        );
-        check_text(
-            path,
-            "\nlet a = dbg!(b);",
-            &["crates/a/src/a.rs:2: `dbg!` is used"],
-        );
-        check_text(
-            path,
-            "unimplemented!()",
-            &["crates/a/src/a.rs:1: `unimplemented!` is used"],
-        );
+        check_text(path, "fn a() { todo!() }", &["crates/a/src/a.rs:1: `todo!` is used"]);
+        check_text(path, "\nlet a = dbg!(b);", &["crates/a/src/a.rs:2: `dbg!` is used"]);
+        check_text(path, "unimplemented!()", &["crates/a/src/a.rs:1: `unimplemented!` is used"]);
         check_text(path, "if todo != 1 { todo } // todo! \"dbg!\"", &[]);
         check_text(path, "if todo!=1 {}", &[]);
     }
@@ -77,16 +65,8 @@ mod tests {
     #[test]
     fn ignored_tests_are_found() {
         let expected = ["crates/a/src/a.rs:2: a test is ignored"];
-        check_text(
-            "crates/a/src/a.rs",
-            "#[test]\n#[ignore]\nfn a() {}",
-            &expected,
-        );
-        check_text(
-            "crates/a/src/a.rs",
-            "\n  #[cfg_attr(unix, ignore = \"slow\")]",
-            &expected,
-        );
+        check_text("crates/a/src/a.rs", "#[test]\n#[ignore]\nfn a() {}", &expected);
+        check_text("crates/a/src/a.rs", "\n  #[cfg_attr(unix, ignore = \"slow\")]", &expected);
         check_text("crates/a/src/a.rs", "let ignore = 1;", &[]);
     }
 
@@ -94,16 +74,8 @@ mod tests {
     fn sleeping_tests_are_found() {
         let sleep = "std::thread::sleep(a)";
         check_text("crates/a/src/a.rs", sleep, &[]);
-        check_text(
-            "crates/a/tests/a.rs",
-            sleep,
-            &["crates/a/tests/a.rs:1: a test sleeps"],
-        );
+        check_text("crates/a/tests/a.rs", sleep, &["crates/a/tests/a.rs:1: a test sleeps"]);
         let mixed = format!("{sleep}\n#[cfg(test)]\nmod tests {{ {sleep} }}");
-        check_text(
-            "crates/a/src/a.rs",
-            &mixed,
-            &["crates/a/src/a.rs:3: a test sleeps"],
-        );
+        check_text("crates/a/src/a.rs", &mixed, &["crates/a/src/a.rs:3: a test sleeps"]);
     }
 }

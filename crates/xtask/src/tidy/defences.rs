@@ -6,19 +6,13 @@ use super::Finding;
 use super::tree::{File, Tree};
 
 /// Folders with one file a defence; their `mod.rs` only lists them.
-const FOLDERS: &[&str] = &[
-    "crates/server-core/src/defences/",
-    "crates/client-core/src/defences/",
-];
+const FOLDERS: &[&str] = &["crates/server-core/src/defences/", "crates/client-core/src/defences/"];
 
 /// What the `//!` head of a defence contains.
 const HEAD: &[&str] = &["Attack:", "CWE-", "Precedent:"];
 
 pub(super) fn unexplained(tree: &Tree) -> Vec<Finding> {
-    tree.rust()
-        .filter(|file| is_defence(&file.path))
-        .flat_map(missing)
-        .collect()
+    tree.rust().filter(|file| is_defence(&file.path)).flat_map(missing).collect()
 }
 
 fn is_defence(path: &str) -> bool {
@@ -26,11 +20,7 @@ fn is_defence(path: &str) -> bool {
 }
 
 fn missing(file: &File) -> Vec<Finding> {
-    let head: Vec<&str> = file
-        .text
-        .lines()
-        .take_while(|line| line.starts_with("//!"))
-        .collect();
+    let head: Vec<&str> = file.text.lines().take_while(|line| line.starts_with("//!")).collect();
     let mut findings: Vec<Finding> = HEAD
         .iter()
         .filter(|wanted| !head.iter().any(|line| line.contains(**wanted)))

@@ -24,12 +24,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 const STD_ONLY: &[&str] = &["xtask"];
 
 pub(super) fn forbidden(tree: &Tree) -> Vec<Finding> {
-    let crates = tree
-        .manifests()
-        .flat_map(|(folder, file)| in_crate(folder, file));
-    crates
-        .chain(tree.file("Cargo.toml").into_iter().flat_map(renamed))
-        .collect()
+    let crates = tree.manifests().flat_map(|(folder, file)| in_crate(folder, file));
+    crates.chain(tree.file("Cargo.toml").into_iter().flat_map(renamed)).collect()
 }
 
 fn in_crate(folder: &str, file: &File) -> Vec<Finding> {
@@ -88,21 +84,13 @@ fn dependencies(file: &File) -> Vec<Dependency<'_>> {
             if let Some((above, name)) = section.rsplit_once('.')
                 && is_dependencies(above)
             {
-                found.push(Dependency {
-                    name: unquote(name),
-                    line,
-                    for_tests: for_tests(above),
-                });
+                found.push(Dependency { name: unquote(name), line, for_tests: for_tests(above) });
             }
         } else if is_dependencies(section)
             && !text.starts_with('#')
             && let Some((key, _)) = text.split_once(['=', '.'])
         {
-            found.push(Dependency {
-                name: unquote(key),
-                line,
-                for_tests: for_tests(section),
-            });
+            found.push(Dependency { name: unquote(key), line, for_tests: for_tests(section) });
         }
     }
     found

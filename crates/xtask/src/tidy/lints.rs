@@ -26,10 +26,7 @@ pub(super) fn not_taken(tree: &Tree) -> Vec<Finding> {
         .map(|(_, file)| Finding::new(&file.path, 1, "lacks `[lints] workspace = true`"))
         .collect();
     if let Some(file) = tree.file("Cargo.toml")
-        && !file
-            .text
-            .lines()
-            .any(|line| line.trim() == "unsafe_code = \"forbid\"")
+        && !file.text.lines().any(|line| line.trim() == "unsafe_code = \"forbid\"")
     {
         findings.push(Finding::new(&file.path, 1, "does not forbid unsafe code"));
     }
@@ -38,10 +35,7 @@ pub(super) fn not_taken(tree: &Tree) -> Vec<Finding> {
 
 pub(super) fn impure_core(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (folder, _) in tree
-        .manifests()
-        .filter(|(folder, _)| CORES.contains(folder))
-    {
+    for (folder, _) in tree.manifests().filter(|(folder, _)| CORES.contains(folder)) {
         let path = format!("crates/{folder}/clippy.toml");
         match tree.file(&path) {
             None => findings.push(Finding::new(&path, 1, "is missing")),
@@ -78,10 +72,7 @@ mod tests {
     #[test]
     fn crates_without_the_lints_are_found() {
         let files = [
-            (
-                "Cargo.toml",
-                "[workspace.lints.rust]\nunsafe_code = \"forbid\"\n",
-            ),
+            ("Cargo.toml", "[workspace.lints.rust]\nunsafe_code = \"forbid\"\n"),
             ("crates/a/Cargo.toml", "[lints]\nworkspace = true\n"),
             ("crates/b/Cargo.toml", "lints.workspace = true\n"),
             ("crates/c/Cargo.toml", "[lints]\nworkspace = false\n"),
@@ -96,15 +87,8 @@ mod tests {
 
     #[test]
     fn a_workspace_that_allows_unsafe_code_is_found() {
-        let files = [(
-            "Cargo.toml",
-            "[workspace.lints.rust]\nunsafe_code = \"warn\"\n",
-        )];
-        check(
-            not_taken,
-            &files,
-            &["Cargo.toml:1: does not forbid unsafe code"],
-        );
+        let files = [("Cargo.toml", "[workspace.lints.rust]\nunsafe_code = \"warn\"\n")];
+        check(not_taken, &files, &["Cargo.toml:1: does not forbid unsafe code"]);
     }
 
     #[test]

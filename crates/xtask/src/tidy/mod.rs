@@ -30,11 +30,7 @@ struct Finding {
 
 impl Finding {
     fn new(path: &str, line: usize, what: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            what: what.into(),
-        }
+        Self { path: path.to_owned(), line, what: what.into() }
     }
 }
 
@@ -52,20 +48,11 @@ const RULES: &[Rule] = &[
     ("files and functions are short", size::too_long),
     ("crates depend on whom they may", depends::forbidden),
     ("nothing that ships names the range", apart::names_range),
-    (
-        "proof tokens are minted where they are listed",
-        tokens::minted_elsewhere,
-    ),
+    ("proof tokens are minted where they are listed", tokens::minted_elsewhere),
     ("every crate takes the workspace's lints", lints::not_taken),
-    (
-        "cores are handed the time and randomness",
-        lints::impure_core,
-    ),
+    ("cores are handed the time and randomness", lints::impure_core),
     ("nothing is ignored, postponed or left behind", banned::used),
-    (
-        "every defence names its attack and has tests",
-        defences::unexplained,
-    ),
+    ("every defence names its attack and has tests", defences::unexplained),
 ];
 
 /// `cargo xtask tidy`: checks every rule, prints all findings, and fails if there is one.
@@ -81,20 +68,13 @@ pub(crate) fn tidy(arguments: &[String]) -> Result<(), String> {
     for (promise, rule) in RULES {
         let mut findings = rule(&tree);
         findings.sort();
-        println!(
-            "{} {promise}",
-            if findings.is_empty() { "ok  " } else { "FAIL" }
-        );
+        println!("{} {promise}", if findings.is_empty() { "ok  " } else { "FAIL" });
         for finding in &findings {
             println!("       {finding}");
         }
         count += findings.len();
     }
-    if count == 0 {
-        Ok(())
-    } else {
-        Err(format!("tidy found {count} violations"))
-    }
+    if count == 0 { Ok(()) } else { Err(format!("tidy found {count} violations")) }
 }
 
 /// Runs a rule on a made-up tree and compares what it found, written as `path:line: what`.

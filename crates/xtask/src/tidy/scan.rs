@@ -16,10 +16,9 @@ pub(super) fn code_only(text: &str) -> String {
         let (this, after) = rest.split_at(length.min(rest.len()));
         match kind {
             Kind::Code => code.extend_from_slice(this),
-            Kind::Blank => code.extend(
-                this.iter()
-                    .map(|&byte| if byte == b'\n' { byte } else { b' ' }),
-            ),
+            Kind::Blank => {
+                code.extend(this.iter().map(|&byte| if byte == b'\n' { byte } else { b' ' }))
+            }
         }
         rest = after;
     }
@@ -52,21 +51,12 @@ pub(super) fn functions(code: &str) -> Vec<Range<usize>> {
 
 /// The line, counted from 1, that a byte offset lies in.
 pub(super) fn line_of(code: &str, offset: usize) -> usize {
-    1 + code
-        .as_bytes()
-        .iter()
-        .take(offset)
-        .filter(|&&byte| byte == b'\n')
-        .count()
+    1 + code.as_bytes().iter().take(offset).filter(|&&byte| byte == b'\n').count()
 }
 
 /// True after the `fn` of a function, which has a name or `$name`, unlike a pointer's or `$fn:ident`.
 fn has_name(after: &str) -> bool {
-    after
-        .trim_start()
-        .bytes()
-        .next()
-        .is_some_and(|byte| is_word(byte) || byte == b'$')
+    after.trim_start().bytes().next().is_some_and(|byte| is_word(byte) || byte == b'$')
 }
 
 /// The end of the function that starts at `start`; none if it has no body.
@@ -106,10 +96,7 @@ fn piece(rest: &[u8]) -> (Kind, usize) {
 
 /// A word, or the literal that it is the prefix of, such as `br"…"`.
 fn word(rest: &[u8]) -> (Kind, usize) {
-    let length = rest
-        .iter()
-        .position(|&byte| !is_word(byte))
-        .unwrap_or(rest.len());
+    let length = rest.iter().position(|&byte| !is_word(byte)).unwrap_or(rest.len());
     let (word, after) = rest.split_at(length);
     let literal = match (word, after.first()) {
         (b"r" | b"br" | b"cr", Some(b'"' | b'#')) => raw_string(after),
@@ -165,10 +152,7 @@ fn raw_string(rest: &[u8]) -> Option<usize> {
     let mut end = vec![b'#'; hashes + 1];
     end[0] = b'"';
     let body = &rest[hashes + 1..];
-    let length = body
-        .windows(end.len())
-        .position(|window| window == end)
-        .unwrap_or(body.len());
+    let length = body.windows(end.len()).position(|window| window == end).unwrap_or(body.len());
     Some(hashes + 1 + length + end.len())
 }
 
@@ -204,11 +188,7 @@ mod tests {
     fn check(text: &str, expected: &str) {
         let code = code_only(text);
         assert_eq!(code.len(), text.len(), "{text}");
-        assert_eq!(
-            code.split_whitespace().collect::<Vec<_>>().join(" "),
-            expected,
-            "{text}"
-        );
+        assert_eq!(code.split_whitespace().collect::<Vec<_>>().join(" "), expected, "{text}");
     }
 
     #[test]
@@ -240,41 +220,23 @@ mod tests {
     fn functions_are_found_whole() {
         let rows: &[(&str, &[&str])] = &[
             ("fn a() {}", &["fn a() {}"]),
-            (
-                "x fn a() -> [u8; 3] { { } } y",
-                &["fn a() -> [u8; 3] { { } }"],
-            ),
-            (
-                "fn a(); fn b() { f(|x| { x; }) }",
-                &["fn b() { f(|x| { x; }) }"],
-            ),
+            ("x fn a() -> [u8; 3] { { } } y", &["fn a() -> [u8; 3] { { } }"]),
+            ("fn a(); fn b() { f(|x| { x; }) }", &["fn b() { f(|x| { x; }) }"]),
             ("type F = fn(u8); fn a() { }", &["fn a() { }"]),
-            (
-                "fn a() { fn b() { } }",
-                &["fn a() { fn b() { } }", "fn b() { }"],
-            ),
-            (
-                "fn a(x: [u8; { 1 + 1 }]) {}",
-                &["fn a(x: [u8; { 1 + 1 }]) {}"],
-            ),
+            ("fn a() { fn b() { } }", &["fn a() { fn b() { } }", "fn b() { }"]),
+            ("fn a(x: [u8; { 1 + 1 }]) {}", &["fn a(x: [u8; { 1 + 1 }]) {}"]),
             ("fn $name() { }", &["fn $name() { }"]),
             ("($fn:ident) => { $fn(); }", &[]),
             ("fn a() {", &[]),
         ];
         for (code, expected) in rows {
-            let found: Vec<&str> = functions(code)
-                .into_iter()
-                .map(|range| &code[range])
-                .collect();
+            let found: Vec<&str> = functions(code).into_iter().map(|range| &code[range]).collect();
             assert_eq!(found, *expected, "{code}");
         }
     }
 
     #[test]
     fn lines_count_from_one() {
-        assert_eq!(
-            [line_of("a\nb", 0), line_of("a\nb", 1), line_of("a\nb", 2)],
-            [1, 1, 2]
-        );
+        assert_eq!([line_of("a\nb", 0), line_of("a\nb", 1), line_of("a\nb", 2)], [1, 1, 2]);
     }
 }

@@ -10,9 +10,7 @@ const FILE_LINES: usize = 600;
 const FUNCTION_LINES: usize = 70;
 
 pub(super) fn too_long(tree: &Tree) -> Vec<Finding> {
-    tree.rust()
-        .flat_map(|file| long_file(file).into_iter().chain(long_functions(file)))
-        .collect()
+    tree.rust().flat_map(|file| long_file(file).into_iter().chain(long_functions(file))).collect()
 }
 
 fn long_file(file: &File) -> Option<Finding> {

@@ -9,55 +9,23 @@ use super::{Finding, scan};
 
 /// A proof token's type, and the file that may mint it; a type with several files has several rows.
 const PROOF_TOKENS: &[(&str, &str)] = &[
-    (
-        "DeviceProven",
-        "crates/server-core/src/defences/prove_device.rs",
-    ),
-    (
-        "ListAccepted",
-        "crates/server-core/src/defences/accept_list.rs",
-    ),
-    (
-        "LoginTarget",
-        "crates/server-core/src/defences/find_login.rs",
-    ),
-    (
-        "Received",
-        "crates/client-core/src/defences/open_channel.rs",
-    ),
-    (
-        "ListTaken",
-        "crates/client-core/src/defences/accept_list.rs",
-    ),
-    (
-        "PageAccepted",
-        "crates/client-core/src/defences/accept_page.rs",
-    ),
+    ("DeviceProven", "crates/server-core/src/defences/prove_device.rs"),
+    ("ListAccepted", "crates/server-core/src/defences/accept_list.rs"),
+    ("LoginTarget", "crates/server-core/src/defences/find_login.rs"),
+    ("Received", "crates/client-core/src/defences/open_channel.rs"),
+    ("ListTaken", "crates/client-core/src/defences/accept_list.rs"),
+    ("PageAccepted", "crates/client-core/src/defences/accept_page.rs"),
     ("MayInvite", "crates/server-core/src/defences/may_invite.rs"),
     ("MayJoin", "crates/server-core/src/defences/may_join.rs"),
+    ("MayListen", "crates/server-core/src/defences/may_listen.rs"),
     ("MayRead", "crates/server-core/src/defences/may_read.rs"),
     ("MayWrite", "crates/server-core/src/defences/may_write.rs"),
-    (
-        "OriginAdmitted",
-        "crates/server-core/src/defences/admit_origin.rs",
-    ),
-    (
-        "PasswordConfirmed",
-        "crates/server-core/src/defences/confirm_password.rs",
-    ),
-    (
-        "RateAdmitted",
-        "crates/server-core/src/defences/admit_rate.rs",
-    ),
-    (
-        "RegistrationAdmitted",
-        "crates/server-core/src/defences/admit_registration.rs",
-    ),
+    ("OriginAdmitted", "crates/server-core/src/defences/admit_origin.rs"),
+    ("PasswordConfirmed", "crates/server-core/src/defences/confirm_password.rs"),
+    ("RateAdmitted", "crates/server-core/src/defences/admit_rate.rs"),
+    ("RegistrationAdmitted", "crates/server-core/src/defences/admit_registration.rs"),
     ("Sender", "crates/server-core/src/defences/stamp_sender.rs"),
-    (
-        "TokenAccepted",
-        "crates/server-core/src/defences/accept_token.rs",
-    ),
+    ("TokenAccepted", "crates/server-core/src/defences/accept_token.rs"),
 ];
 
 /// The names of the constructors that make a token without the check that it proves.
@@ -66,10 +34,7 @@ const MINTS: &[&str] = &["mint", "unproven"];
 pub(super) fn minted_elsewhere(tree: &Tree) -> Vec<Finding> {
     let mints = tree.shipped_rust().flat_map(in_file);
     let stale = PROOF_TOKENS.iter().filter_map(|row| stale(tree, row));
-    mints
-        .chain(stale)
-        .chain(tree.shipped_rust().filter_map(unlisted))
-        .collect()
+    mints.chain(stale).chain(tree.shipped_rust().filter_map(unlisted)).collect()
 }
 
 fn in_file(file: &File) -> Vec<Finding> {
@@ -132,10 +97,7 @@ fn opens_literal(after: &str) -> bool {
 /// True if a type's name followed by fields is a literal here, and no definition, block or pattern.
 fn is_expression(before: &str) -> bool {
     let before = without_reference(without_path(before.trim_end()));
-    let last = before
-        .rsplit(|letter| !is_part_of_word(letter))
-        .next()
-        .unwrap_or_default();
+    let last = before.rsplit(|letter| !is_part_of_word(letter)).next().unwrap_or_default();
     !before.ends_with("->") && !["struct", "impl", "for", "let", "mod", "dyn"].contains(&last)
 }
 
@@ -150,10 +112,7 @@ fn without_path(mut before: &str) -> &str {
 /// Takes off the reference in front of a type: `&'a mut`.
 fn without_reference(before: &str) -> &str {
     let before = before.strip_suffix("mut").unwrap_or(before).trim_end();
-    let before = before
-        .trim_end_matches(is_part_of_word)
-        .strip_suffix('\'')
-        .unwrap_or(before);
+    let before = before.trim_end_matches(is_part_of_word).strip_suffix('\'').unwrap_or(before);
     before.trim_end_matches('&').trim_end()
 }
 
@@ -181,10 +140,7 @@ mod tests {
             ["crates/server-core/src/read.rs:1: mints `MayRead`, which only its defence may"];
         check_text("let token = MayRead { account };", &expected);
         check_text("Ok(MayRead{ account })", &expected);
-        check_text(
-            "let token = crate::defences::MayRead { account };",
-            &expected,
-        );
+        check_text("let token = crate::defences::MayRead { account };", &expected);
         check_text("f(&MayRead { account })", &expected);
         check_text("let token = MayRead(account);", &expected);
         check_text("let token = MayRead::unproven(account);", &expected);
@@ -208,11 +164,7 @@ mod tests {
     #[test]
     fn the_defence_itself_mints() {
         let text = "pub struct MayRead { a: u8 } fn may_read() -> MayRead { MayRead { a: 1 } }";
-        check(
-            mints,
-            &[("crates/server-core/src/defences/may_read.rs", text)],
-            &[],
-        );
+        check(mints, &[("crates/server-core/src/defences/may_read.rs", text)], &[]);
         check(mints, &[("range/src/flaws.rs", "MayRead::mint()")], &[]);
     }
 
@@ -222,15 +174,11 @@ mod tests {
             .iter()
             .map(|(name, path)| (*path, format!("pub struct {name} {{ }}")))
             .collect();
-        let place = PROOF_TOKENS
-            .iter()
-            .position(|(name, _)| *name == "MayRead")
-            .unwrap_or_default();
+        let place =
+            PROOF_TOKENS.iter().position(|(name, _)| *name == "MayRead").unwrap_or_default();
         let (path, text) = files.swap_remove(place);
-        let mut rows: Vec<(&str, &str)> = files
-            .iter()
-            .map(|(path, text)| (*path, text.as_str()))
-            .collect();
+        let mut rows: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (*path, text.as_str())).collect();
         let what =
             format!("{path}:1: the table of proof tokens says that `MayRead` is defined here");
         check(minted_elsewhere, &rows, &[&what]);

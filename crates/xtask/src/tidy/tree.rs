@@ -28,10 +28,7 @@ pub(super) struct File {
 impl File {
     /// Every line of the text with its number, counted from 1.
     pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line))
+        self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 
     /// The line, counted from 1, that a byte offset lies in.
@@ -86,20 +83,13 @@ impl Tree {
     /// The manifest of every crate under `crates/`, with the name of its folder.
     pub(super) fn manifests(&self) -> impl Iterator<Item = (&str, &File)> {
         self.0.values().filter_map(|file| {
-            let folder = file
-                .path
-                .strip_prefix("crates/")?
-                .strip_suffix("/Cargo.toml")?;
+            let folder = file.path.strip_prefix("crates/")?.strip_suffix("/Cargo.toml")?;
             (!folder.contains('/')).then_some((folder, file))
         })
     }
 
     fn add(&mut self, path: String, text: String) {
-        let code = if path.ends_with(".rs") {
-            scan::code_only(&text)
-        } else {
-            text.clone()
-        };
+        let code = if path.ends_with(".rs") { scan::code_only(&text) } else { text.clone() };
         self.0.insert(path.clone(), File { path, text, code });
     }
 
