@@ -1,8 +1,8 @@
 //! The program that people install, run as they run it: real processes, real sockets, real files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-mod kill;
 mod chat;
+mod kill;
 mod operator;
 mod program;
 mod pty;

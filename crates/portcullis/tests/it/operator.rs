@@ -36,10 +36,10 @@ fn a_disabled_account_is_out_until_it_is_enabled() {
     assert_eq!(tail.json()["text"], "hello");
     assert_eq!(world.admin(&["disable", "mira"]).status.code(), Some(0));
     let (code, errors) = tail.ending();
-    assert_eq!(code, Some(4), "{errors}");
+    assert_eq!(code, Some(5), "{errors}");
     assert!(errors.contains("the server has ended the session"), "{errors}");
     assert_eq!(text(&world.admin(&["accounts"]).stdout), "mira\tdisabled\n");
-    assert_eq!(world.run("mira", "second", &["users"]).status.code(), Some(4));
+    assert_eq!(world.run("mira", "second", &["users"]).status.code(), Some(5));
     assert_eq!(world.admin(&["enable", "mira"]).status.code(), Some(0));
     assert_eq!(world.run("mira", "second", &["users"]).status.code(), Some(0));
     assert_eq!(world.admin(&["disable", "nobody"]).status.code(), Some(1));

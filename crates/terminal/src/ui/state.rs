@@ -181,7 +181,12 @@ impl Ui {
     /// Takes over what changed in the view by itself.
     pub(super) fn follow(&mut self, view: &View) {
         if self.open != view.open {
+            // What was typed before any conversation was open is for the first one.
+            let typed = self.open.is_none().then(|| self.nowhere.input.take());
             self.open = view.open;
+            if let Some(typed) = typed.filter(|typed| !typed.is_empty()) {
+                self.place().input.insert(&typed);
+            }
             self.completion = None;
             self.history.leave();
         }

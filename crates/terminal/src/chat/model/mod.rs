@@ -114,7 +114,8 @@ impl Model {
             }
             Show::Conversation(view) => self.learn(&view),
             Show::Left(id) => self.leave(id),
-            Show::CaughtUp(..) | Show::Listed => {}
+            Show::Listed => self.view.form = None,
+            Show::CaughtUp(..) => {}
             Show::Message(message) => self.message(&message),
             Show::Pending { conversation, id, text, at } => {
                 self.pending(conversation, id, text, at)
@@ -284,8 +285,12 @@ impl Model {
 
     fn online(&mut self, name: &UserName, _device: DeviceId) {
         self.set_identity(name);
-        self.view.form = None;
         self.view.status.connection = Connection::Online;
+        if self.view.open.is_some() {
+            self.view.form = None;
+        } else {
+            self.progress("fetching your conversations");
+        }
     }
 
     /// The account whose home this is.
@@ -307,7 +312,7 @@ impl Model {
         let before = self.rooms.get(&view.id).map(|room| room.role);
         if view.role == Role::Invited && before != Some(Role::Invited) {
             let name = &view.name;
-            self.say(format!("You are invited into {name}: /join {name}"), Level::Info);
+            self.say(format!("You are invited: /join {name}"), Level::Info);
         }
         let room = self.rooms.entry(view.id).or_insert_with(|| Room::new(view));
         room.name = view.name.clone();
