@@ -3,6 +3,7 @@
 //! change of the wire: `cargo run -p portcullis-sim --example fuzz-seeds`.
 
 use portcullis_sim::fuzz;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -97,8 +98,14 @@ fn main() -> io::Result<()> {
             write(target, &format!("example-{number:02}"), text.as_bytes())?;
         }
     }
-    for (number, frame) in fuzz::sample_frames().iter().enumerate() {
-        write("server_frame", &format!("played-{number:02}"), frame.as_bytes())?;
+    let mut kinds = BTreeSet::new();
+    for frame in fuzz::sample_frames() {
+        // One of each kind: what stands before the data, without the request's id.
+        let head = frame.split("\"data\"").next().unwrap_or_default();
+        let kind: String = head.chars().filter(|letter| letter.is_ascii_lowercase()).collect();
+        if kinds.insert(kind.clone()) {
+            write("server_frame", &format!("played-{kind}"), frame.as_bytes())?;
+        }
     }
     for (number, list) in fuzz::sample_lists().iter().enumerate() {
         write("device_list", &format!("own-{number}"), list)?;
