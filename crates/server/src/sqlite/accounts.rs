@@ -149,6 +149,7 @@ pub(super) fn device(store: &SqliteStore, id: DeviceId) -> Result<Option<Device>
     let Some(known) = store.device_key(id)? else {
         return Ok(None);
     };
+    store.settle()?;
     let sql = "SELECT auth, revoked, submitted FROM devices WHERE key = ?";
     store.one(sql, [known.key], |row| {
         Ok(Device {

@@ -40,17 +40,26 @@ pub(super) fn by_id(
     store: &SqliteStore,
     id: ConversationId,
 ) -> Result<Option<Conversation>, StoreError> {
+    if let Some(conversation) = store.recent.borrow().conversation(id) {
+        return Ok(Some(conversation.clone()));
+    }
     let Some(key) = store.conversation_key(id)? else {
         return Ok(None);
     };
+    store.settle()?;
     let sql = select_conversation!("WHERE key = ?");
-    store.one(sql, [key], read_conversation)
+    let found = store.one(sql, [key], read_conversation)?;
+    if let Some(conversation) = &found {
+        store.recent.borrow_mut().keep_conversation(conversation.clone());
+    }
+    Ok(found)
 }
 
 pub(super) fn by_name(
     store: &SqliteStore,
     name: &ChannelName,
 ) -> Result<Option<Conversation>, StoreError> {
+    store.settle()?;
     let sql = select_conversation!("WHERE name = ?");
     store.one(sql, [name.as_str()], read_conversation)
 }
@@ -60,6 +69,7 @@ pub(super) fn open_channels(
     after: Option<&ChannelName>,
     limit: u32,
 ) -> Result<Vec<Conversation>, StoreError> {
+    store.settle()?;
     // The same numbers as in the index, in figures, so that it is used.
     let sql =
         select_conversation!("WHERE kind = 1 AND access = 1 AND name > ? ORDER BY name LIMIT ?");
@@ -72,12 +82,20 @@ pub(super) fn membership(
     account: AccountId,
     conversation: ConversationId,
 ) -> Result<Option<Membership>, StoreError> {
+    let who = (account, conversation);
+    if let Some(membership) = store.recent.borrow().membership(who) {
+        return Ok(Some(membership.clone()));
+    }
     let keys = (store.account_key(account)?, store.conversation_key(conversation)?);
     let (Some(account), Some(conversation)) = keys else {
         return Ok(None);
     };
     let sql = "SELECT role, spans FROM memberships WHERE account = ? AND conversation = ?";
-    store.one(sql, [account, conversation], |row| read_membership(row, 0))
+    let found = store.one(sql, [account, conversation], |row| read_membership(row, 0))?;
+    if let Some(membership) = &found {
+        store.recent.borrow_mut().keep_membership(who, membership.clone());
+    }
+    Ok(found)
 }
 
 /// Writes the membership, and keeps the conversation's count in step with it.
@@ -91,6 +109,7 @@ pub(super) fn put_membership(
     let sql = "SELECT role FROM memberships WHERE account = ? AND conversation = ?";
     let before = store.one(sql, keys, |row| get(row, 0).and_then(role))?;
     let change = counted(membership.role) - before.map_or(0, counted);
+    store.recent.borrow_mut().forget_membership((account, conversation));
     let [account, conversation] = keys;
     let sql = "INSERT INTO memberships (account, conversation, role, spans) VALUES (?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET role = excluded.role, spans = excluded.spans";
@@ -113,6 +132,7 @@ pub(super) fn memberships(
     let Some(account) = store.account_key(account)? else {
         return Ok(Vec::new());
     };
+    store.settle()?;
     let sql =
         "SELECT c.id, c.kind, c.name, c.access, c.epoch, c.end_seq, c.end_chain, m.role, m.spans
              FROM memberships m JOIN conversations c ON c.key = m.conversation

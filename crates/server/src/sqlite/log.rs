@@ -24,14 +24,21 @@ pub(super) fn append(
     store.appending(appended, || {
         insert_all(store, key, appended, envelopes)?;
         let end = Seen { seq: last.envelope.seq, chain: last.chain };
-        if !move_end(store, key, appended.first, end)? {
+        let alone = store.appends_alone();
+        let later =
+            alone && store.recent.borrow_mut().move_end(conversation, key, appended.first, end);
+        if !later && !move_end(store, conversation, key, appended.first, end)? {
             remove(store, key, appended.first, appended.count)?;
             return Err(MISUSE.into());
         }
         for run in envelopes.chunk_by(|one, next| one.envelope.device == next.envelope.device) {
             let Some(one) = run.first() else { continue };
             let device = store.known_device(one.envelope.device)?.key;
-            add_submitted(store, device, run.len() as i64)?;
+            if alone {
+                store.recent.borrow_mut().add_submitted(device, run.len() as i64);
+            } else {
+                add_submitted(store, device, run.len() as i64)?;
+            }
         }
         Ok(())
     })
@@ -40,6 +47,7 @@ pub(super) fn append(
 /// Undoes an append that succeeded, and was the last.
 pub(super) fn take_back(store: &SqliteStore, appended: Appended) -> Result<(), StoreError> {
     let Appended { conversation, first, count: rows } = appended;
+    store.settle()?;
     let key = store.known_conversation(conversation)?;
     let sql = "SELECT device, count(*) FROM envelopes WHERE conversation = ? AND seq >= ? GROUP BY device";
     let read = |row: &Row<'_>| Ok((get(row, 0)?, get::<i64>(row, 1)?));
@@ -131,7 +139,15 @@ fn insert_all(
 }
 
 /// Moves a conversation's end from just before `first`; false if it wasn't there.
-fn move_end(store: &SqliteStore, key: i64, first: u64, end: Seen) -> Result<bool, StoreError> {
+fn move_end(
+    store: &SqliteStore,
+    conversation: ConversationId,
+    key: i64,
+    first: u64,
+    end: Seen,
+) -> Result<bool, StoreError> {
+    store.settle()?;
+    store.recent.borrow_mut().forget_conversation(conversation);
     let sql = "UPDATE conversations SET end_seq = ?, end_chain = ? WHERE key = ? AND end_seq = ?";
     let seq = count(end.seq)?;
     let row = params![seq, end.chain.as_bytes(), key, count(first)? - 1];
@@ -217,6 +233,7 @@ fn base(
 }
 
 fn end(store: &SqliteStore, key: i64) -> Result<Seen, StoreError> {
+    store.settle()?;
     let sql = "SELECT end_seq, end_chain FROM conversations WHERE key = ?";
     let end = store
         .one(sql, [key], |row| Ok(Seen { seq: get_count(row, 0)?, chain: get_hash(row, 1)? }))?;

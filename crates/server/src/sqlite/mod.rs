@@ -18,6 +18,7 @@ mod files;
 mod keys;
 mod log;
 mod open;
+mod recent;
 mod rows;
 mod schema;
 mod setup;
@@ -45,8 +46,12 @@ pub struct SqliteStore {
     connection: Connection,
     /// Integer keys by id. Filled by reads alone, and emptied where what was read may be undone.
     keys: RefCell<keys::Keys>,
+    /// Rows that submits ask for, and moves that wait to be written.
+    recent: RefCell<recent::Recent>,
     /// This transaction has made a row that has a key.
     made_keys: Cell<bool>,
+    /// This transaction has written something.
+    written: Cell<bool>,
     /// How far the request that runs has come.
     progress: Cell<transaction::Progress>,
     /// The transaction holds what can't be undone by itself, so it can't be committed.

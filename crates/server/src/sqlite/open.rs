@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::blame;
 use super::schema::State;
 use super::transaction::Progress;
-use super::{OpenError, SqliteStore, files, keys, schema};
+use super::{OpenError, SqliteStore, files, keys, recent, schema};
 
 /// How long a call waits while another process writes: an operator's command takes milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
@@ -63,7 +63,11 @@ impl SqliteStore {
     /// [`StoreError`].
     pub fn changed_by_others(&self) -> Result<bool, StoreError> {
         let version = self.data_version()?;
-        Ok(self.seen_version.replace(version) != version)
+        let changed = self.seen_version.replace(version) != version;
+        if changed {
+            self.recent.borrow_mut().clear();
+        }
+        Ok(changed)
     }
 
     fn connect(folder: &Path, lock: Option<File>) -> Result<Self, OpenError> {
@@ -87,7 +91,9 @@ impl SqliteStore {
         let store = Self {
             connection,
             keys: RefCell::new(keys::Keys::default()),
+            recent: RefCell::new(recent::Recent::default()),
             made_keys: Cell::new(false),
+            written: Cell::new(false),
             progress: Cell::new(Progress::NoRequest),
             broken: Cell::new(false),
             seen_version: Cell::new(0),

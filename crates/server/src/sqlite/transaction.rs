@@ -48,7 +48,9 @@ impl SqliteStore {
         if self.broken.get() {
             return Err(StoreError::Io);
         }
+        self.settle()?;
         self.run("COMMIT")?;
+        self.written.set(false);
         self.made_keys.set(false);
         self.progress.set(Progress::NoRequest);
         Ok(())
@@ -78,6 +80,11 @@ impl SqliteStore {
     pub(super) fn forget_request(&self) -> Result<(), StoreError> {
         let progress = self.end_request()?;
         self.forget_keys();
+        if let Progress::Appended(_) | Progress::Saved(_) = progress {
+            // Moves of earlier requests must not be forgotten with the rest.
+            self.settle()?;
+            self.recent.borrow_mut().clear();
+        }
         if let Progress::Saved(_) = progress {
             self.run("ROLLBACK TO request")?;
             self.run("RELEASE request")?;
@@ -97,8 +104,15 @@ impl SqliteStore {
         let before = match self.progress.get() {
             Progress::Begun => None,
             Progress::Appended(appended) => Some(appended),
-            Progress::NoRequest | Progress::Appending | Progress::Saved(_) => return Ok(()),
+            Progress::NoRequest => {
+                self.written.set(true);
+                return self.settle();
+            }
+            Progress::Appending | Progress::Saved(_) => return Ok(()),
         };
+        self.written.set(true);
+        // What rolling back to the savepoint undoes must not have waited in memory.
+        self.settle()?;
         self.run("SAVEPOINT request")?;
         self.progress.set(Progress::Saved(before));
         Ok(())
@@ -115,6 +129,7 @@ impl SqliteStore {
             return append();
         }
         self.progress.set(Progress::Appending);
+        self.written.set(true);
         let result = append();
         let next = match result {
             Ok(()) => Progress::Appended(appended),
@@ -126,6 +141,11 @@ impl SqliteStore {
             self.broken.set(true);
         }
         result
+    }
+
+    /// Whether an append runs that is its request's first write, so that what it moves may wait.
+    pub(super) fn appends_alone(&self) -> bool {
+        self.progress.get() == Progress::Appending
     }
 
     fn in_batch(&self) -> Result<(), StoreError> {
@@ -146,6 +166,9 @@ impl SqliteStore {
     fn forget(&self) {
         self.forget_keys();
         self.made_keys.set(false);
+        if self.written.replace(false) {
+            self.recent.borrow_mut().clear();
+        }
         self.broken.set(false);
         self.progress.set(Progress::NoRequest);
     }

@@ -48,10 +48,40 @@ pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn handshake(address: SocketAddr) -> anyhow::Result<TcpStream> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    stream.write_all(HANDSHAKE)?;
+pub(crate) fn handshake(address: SocketAddr) -> anyhow::Result<TcpStream> {
+    Opening::begin(address)?.finish()
+}
+
+/// A connection whose handshake is not answered yet.
+pub(crate) struct Opening(TcpStream);
+
+impl Opening {
+    /// Connects and asks.
+    pub(crate) fn begin(address: SocketAddr) -> anyhow::Result<Self> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.write_all(HANDSHAKE)?;
+        Ok(Opening(stream))
+    }
+
+    /// Sends, once greeted, what resumes person `number`'s session, and a request behind it.
+    pub(crate) fn resume_and_ask(self, number: u32, request: &str) -> anyhow::Result<TcpStream> {
+        let mut stream = self.finish()?;
+        let greeting = text(&mut stream)?;
+        let mut frames = frame(world::resume(number, &greeting)?.as_bytes());
+        frames.extend(frame(request.as_bytes()));
+        stream.write_all(&frames)?;
+        Ok(stream)
+    }
+
+    fn finish(self) -> anyhow::Result<TcpStream> {
+        let mut stream = self.0;
+        read_head(&mut stream)?;
+        Ok(stream)
+    }
+}
+
+fn read_head(stream: &mut TcpStream) -> anyhow::Result<()> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -59,19 +89,23 @@ fn handshake(address: SocketAddr) -> anyhow::Result<TcpStream> {
         head.extend_from_slice(&byte);
     }
     ensure!(head.starts_with(b"HTTP/1.1 101 "), "refused: {}", String::from_utf8_lossy(&head));
-    Ok(stream)
+    Ok(())
 }
 
-/// The next frame, which must be a text of less than 64 KiB.
-fn text(stream: &mut TcpStream) -> anyhow::Result<String> {
+/// The next frame, which must be a text.
+pub(crate) fn text(stream: &mut TcpStream) -> anyhow::Result<String> {
     let mut head = [0; 2];
     stream.read_exact(&mut head)?;
-    ensure!(head[0] == 0x81 && head[1] != 127, "not a short text frame: {head:?}");
+    ensure!(head[0] == 0x81, "not a text frame: {head:?}");
     let mut length = usize::from(head[1]);
     if length == 126 {
         let mut longer = [0; 2];
         stream.read_exact(&mut longer)?;
         length = u16::from_be_bytes(longer).into();
+    } else if length == 127 {
+        let mut longer = [0; 8];
+        stream.read_exact(&mut longer)?;
+        length = usize::try_from(u64::from_be_bytes(longer))?;
     }
     let mut payload = vec![0; length];
     stream.read_exact(&mut payload)?;

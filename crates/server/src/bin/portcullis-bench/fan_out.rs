@@ -8,16 +8,25 @@ use crate::connect;
 use crate::load::{Counted, Latency, Load, Plan};
 use crate::process::{Folder, Server};
 use crate::table::{Table, percentile};
+use crate::world::Speech;
 use crate::{Options, world};
 
 /// The floor, the transport, and the whole server, with frames of the same size.
 pub(crate) fn rows(options: &Options) -> anyhow::Result<Table> {
-    let whole = whole(options)?;
-    // The floor copies frames of the size that the whole server makes of the same text.
-    let frame = whole.frame();
-    let floor = floor(options, frame)?;
-    let transport = transport(options, frame)?;
-    let rows = [("floor", &floor), ("transport, no store", &transport), ("the server", &whole)];
+    let mut rows = Vec::new();
+    for (what, body) in [("frames of 512 bytes", options.body), ("texts of 512 bytes", TEXT_BODY)] {
+        let whole = whole(options, body)?;
+        // The floor copies frames of the size that the whole server makes of the same body.
+        let frame = whole.frame();
+        let floor = floor(options, frame)?;
+        rows.push(floor.row(&format!("{what}: floor"), &floor));
+        if body == options.body {
+            rows.push(
+                transport(options, frame)?.row(&format!("{what}: transport, no store"), &floor),
+            );
+        }
+        rows.push(whole.row(&format!("{what}: the server"), &floor));
+    }
     Ok(Table {
         head: vec![
             "fan-out",
@@ -29,9 +38,13 @@ pub(crate) fn rows(options: &Options) -> anyhow::Result<Table> {
             "B/frame",
             "times the floor",
         ],
-        rows: rows.into_iter().map(|(name, measured)| measured.row(name, &floor)).collect(),
+        rows,
     })
 }
+
+/// Bytes of the envelope's body that a text of 512 bytes in a channel becomes: its content, padded to
+/// 1,024, after the 64 of the signature.
+const TEXT_BODY: usize = 1_024 + 64;
 
 struct Measured {
     counted: Counted,
@@ -87,14 +100,13 @@ fn transport(options: &Options, frame: usize) -> anyhow::Result<Measured> {
     measure(options, &server, Load::new(plan, streams, None)?)
 }
 
-fn whole(options: &Options) -> anyhow::Result<Measured> {
+fn whole(options: &Options, body: usize) -> anyhow::Result<Measured> {
     let folder = Folder::make()?;
     let people = u32::try_from(options.receivers).context("too many receivers")?;
     world::populate(folder.path(), people, 1)?;
     let server = Server::start(&["serve-whole"], Some(folder.path()))?;
-    let body = options.body;
-    let compose =
-        move |number, count| connect::frame(world::submit(number, 1, count, body).as_bytes());
+    let mut speech = Speech::new(1, body);
+    let compose = move |number, count| connect::frame(speech.submit(number, count).as_bytes());
     let plan = plan(options, true, Box::new(compose));
     let streams = (0..people)
         .map(|number| connect::resume(server.address, number))

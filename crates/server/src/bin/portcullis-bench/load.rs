@@ -12,7 +12,7 @@ use mio::{Events, Interest, Poll, Token};
 use crate::frames::Counter;
 
 /// Makes the n-th message of a sender, as it goes onto the wire.
-pub(crate) type Compose = Box<dyn Fn(u32, u64) -> Vec<u8>>;
+pub(crate) type Compose = Box<dyn FnMut(u32, u64) -> Vec<u8>>;
 
 /// How latency is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

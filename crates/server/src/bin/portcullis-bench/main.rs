@@ -1,7 +1,7 @@
 //! How fast the server is, beside its floor, on this machine, in this run.
 //!
-//! `portcullis-bench [all|fan-out|submits|idle] [--seconds N] [--receivers N] [--outstanding N]
-//! [--body N] [--connections N]`. Each row starts its server as a process of its own (this same
+//! `portcullis-bench [all|fan-out|submits|idle|storm|start] [--seconds N] [--receivers N] [--outstanding N]
+//! [--body N] [--connections N] [--messages N]`. Each row starts its server as a process of its own (this same
 //! binary) and drives it from here, so that the server's processor time and memory can be read from
 //! `/proc`.
 #![allow(clippy::print_stdout, reason = "the table is what this program is for")]
@@ -14,6 +14,8 @@ mod frames;
 mod idle;
 mod load;
 mod process;
+mod start;
+mod storm;
 mod submits;
 mod table;
 mod whole;
@@ -34,8 +36,10 @@ struct Options {
     body: usize,
     /// Bytes of a frame, for the floor.
     frame: usize,
-    /// Idle connections.
+    /// Idle connections, and those of a storm.
     connections: usize,
+    /// Stored messages, for a start.
+    messages: usize,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -50,10 +54,14 @@ fn main() -> anyhow::Result<()> {
         "fan-out" => table::print(&fan_out::rows(&options)?),
         "submits" => table::print(&submits::rows(&options)?),
         "idle" => table::print(&idle::rows(&options)?),
+        "storm" => table::print(&storm::rows(&options)?),
+        "start" => table::print(&start::rows(&options)?),
         "all" => {
             table::print(&fan_out::rows(&options)?)?;
             table::print(&submits::rows(&options)?)?;
-            table::print(&idle::rows(&options)?)
+            table::print(&idle::rows(&options)?)?;
+            table::print(&storm::rows(&options)?)?;
+            table::print(&start::rows(&options)?)
         }
         other => bail!("there is no row named {other}"),
     }
@@ -67,6 +75,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option
         body: 175,
         frame: 512,
         connections: 5_000,
+        messages: 1_000_000,
     };
     while let Some(name) = arguments.next() {
         let value = arguments.next().with_context(|| format!("{name} wants a number"))?;
@@ -78,6 +87,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option
             "--body" => options.body = value,
             "--frame" => options.frame = value,
             "--connections" => options.connections = value,
+            "--messages" => options.messages = value,
             other => bail!("there is no option named {other}"),
         }
     }

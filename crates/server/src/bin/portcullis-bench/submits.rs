@@ -8,6 +8,7 @@ use crate::connect;
 use crate::load::{Latency, Load, Plan};
 use crate::process::{Folder, Server};
 use crate::table::{Table, percentile};
+use crate::world::Speech;
 use crate::{Options, world};
 
 /// People who send.
@@ -32,10 +33,8 @@ fn whole(options: &Options, outstanding: u64) -> anyhow::Result<Vec<String>> {
     let folder = Folder::make()?;
     world::populate(folder.path(), SENDERS, CONVERSATIONS)?;
     let server = Server::start(&["serve-whole"], Some(folder.path()))?;
-    let body = options.body;
-    let compose = move |number, count| {
-        connect::frame(world::submit(number, CONVERSATIONS, count, body).as_bytes())
-    };
+    let mut speech = Speech::new(CONVERSATIONS, options.body);
+    let compose = move |number, count| connect::frame(speech.submit(number, count).as_bytes());
     let plan = Plan {
         senders: SENDERS as usize,
         outstanding,

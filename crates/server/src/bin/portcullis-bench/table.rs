@@ -22,5 +22,10 @@ pub(crate) fn print(table: &Table) -> anyhow::Result<()> {
 /// The latency that so many hundredths stay below, in milliseconds. They must be sorted.
 pub(crate) fn percentile(latencies: &[Duration], hundredths: usize) -> String {
     let latency = latencies.get(latencies.len() * hundredths / 100).copied().unwrap_or_default();
-    format!("{:.2}", latency.as_secs_f64() * 1e3)
+    milliseconds(latency)
+}
+
+/// A time, in milliseconds.
+pub(crate) fn milliseconds(time: Duration) -> String {
+    format!("{:.2}", time.as_secs_f64() * 1e3)
 }

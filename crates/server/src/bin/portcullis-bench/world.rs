@@ -3,19 +3,22 @@
 //! follows from a number.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use portcullis_crypto::{AuthKey, Hash, IdentityKey, Purpose, Secret, Stretch};
 use portcullis_proto::{
     Access, AccountId, Bytes, ChannelName, ClientFrame, ConversationId, ConversationKind, DeviceId,
     Draft, Envelope, Event, Reference, Request, Role, Seen, ServerFrame, Timestamp, UserName,
-    session_proof,
+    limits, session_proof,
 };
 use portcullis_server::sqlite::SqliteStore;
 use portcullis_server_core::defences::token_hash;
 use portcullis_server_core::store::{
     Account, Conversation, Device, InsertError, Login, Membership, Span, Store as _, Token,
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 /// Puts `people` accounts into a new store, and person n into conversation n modulo
 /// `conversations`.
@@ -54,24 +57,49 @@ pub(crate) fn resume(number: u32, greeting: &str) -> anyhow::Result<String> {
     Ok(ClientFrame { id: 1, request }.encode())
 }
 
-/// A request that says `body` bytes. `count` is never used twice by the same person.
-pub(crate) fn submit(number: u32, conversations: u32, count: u64, body: usize) -> String {
-    // Scattered over the index, as random ones are.
-    let scattered = count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut reference = [0; 16];
-    for (slot, byte) in reference.iter_mut().zip(scattered.to_le_bytes()) {
-        *slot = byte;
+/// What people say.
+pub(crate) struct Speech {
+    conversations: u32,
+    /// Bytes of an envelope's body.
+    body: usize,
+    random: ChaCha20Rng,
+}
+
+impl Speech {
+    /// Of people in so many conversations.
+    pub(crate) fn new(conversations: u32, body: usize) -> Self {
+        Speech { conversations, body, random: ChaCha20Rng::seed_from_u64(2) }
     }
-    let request = Request::Submit {
-        conversation: conversation_id(number % conversations),
-        epoch: 0,
-        device: device_id(number),
-        envelopes: vec![Draft {
-            reference: Reference::from_bytes(reference),
-            body: Bytes(vec![b'x'; body]),
-        }],
-    };
-    ClientFrame { id: count + 2, request }.encode()
+
+    /// Of one person alone: no other's references are the same.
+    pub(crate) fn alone(number: u32, conversations: u32, body: usize) -> Self {
+        let random = ChaCha20Rng::seed_from_u64(u64::from(number) << 32);
+        Speech { conversations, body, random }
+    }
+
+    /// A request that says something new, whose id is `count` and two.
+    pub(crate) fn submit(&mut self, number: u32, count: u64) -> String {
+        let reference = Reference::fresh(now(), &mut self.random);
+        let request = Request::Submit {
+            conversation: conversation_id(number % self.conversations),
+            epoch: 0,
+            device: device_id(number),
+            envelopes: vec![Draft { reference, body: Bytes(vec![b'x'; self.body]) }],
+        };
+        ClientFrame { id: count + 2, request }.encode()
+    }
+}
+
+/// A request for what was said in person `number`'s conversation from its beginning on.
+pub(crate) fn fetch(number: u32, conversations: u32) -> String {
+    let conversation = conversation_id(number % conversations);
+    let request = Request::Fetch { conversation, after: 0, limit: limits::FETCH_ENVELOPES };
+    ClientFrame { id: 2, request }.encode()
+}
+
+fn now() -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn conversation(number: u32) -> anyhow::Result<Conversation> {
