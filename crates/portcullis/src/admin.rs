@@ -86,7 +86,6 @@ fn print(line: &str) -> Result<(), Failure> {
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn failed(error: StoreError) -> Failure {
     Failure::new(Exit::Unusable, error.to_string())
 }

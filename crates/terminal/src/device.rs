@@ -244,7 +244,9 @@ impl Device {
     fn work(&self, id: JobId, job: Box<Job>) {
         let performer = self.performer.clone();
         // When the device is gone, nobody waits for the outcome.
-        tokio::task::spawn_blocking(move || performer.send((id, perform(*job))));
+        tokio::task::spawn_blocking(move || {
+            let _ = performer.send((id, perform(*job)));
+        });
     }
 }
 

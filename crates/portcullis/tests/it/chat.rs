@@ -77,7 +77,7 @@ fn a_home_is_unlocked_by_its_password_alone() {
     let mut locked = Pty::start(&folder, &again, &[]);
     locked.wait_for("Welcome back");
     locked.keys(&format!("{PASSWORD}\r"));
-    locked.wait_for("this home is in use by process");
+    locked.wait_for("your home is in use by process");
 
     mira.keys("/quit\r");
     assert_eq!(mira.end(), 0);

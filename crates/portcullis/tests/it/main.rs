@@ -7,5 +7,6 @@ mod operator;
 mod program;
 mod pty;
 mod restart;
+mod tls;
 mod up;
 mod verbs;

@@ -34,6 +34,11 @@ impl World {
         Self { folder: TempDir::new().unwrap(), address: None, options }
     }
 
+    /// Somebody else's server.
+    pub(crate) fn at(address: impl ToString) -> Self {
+        Self { address: Some(address.to_string()), ..Self::new(&[]) }
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -53,7 +58,9 @@ impl World {
 
     /// The server's URL.
     pub(crate) fn server(&self) -> String {
-        format!("ws://{}", self.address.as_deref().unwrap_or("127.0.0.1:1"))
+        let tls = self.options.iter().any(|option| option == "--tls-cert");
+        let scheme = if tls { "wss" } else { "ws" };
+        format!("{scheme}://{}", self.address.as_deref().unwrap_or("127.0.0.1:1"))
     }
 
     /// `portcullis admin …` on this server's data.
@@ -154,7 +161,7 @@ impl Process {
         self.stdin = None;
     }
 
-    /// Nobody reads its standard output any more.
+    /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

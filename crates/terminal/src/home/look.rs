@@ -13,11 +13,12 @@ impl Home {
         header::exists(folder).unwrap_or(false)
     }
 
-    /// Whether a process holds the home now.
+    /// That another process holds the home now, if one does.
     #[must_use]
-    pub fn is_in_use(folder: &Path) -> bool {
-        let file = OpenOptions::new().read(true).open(folder.join(lock::FILE));
-        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    pub fn in_use(folder: &Path) -> Option<HomeError> {
+        let mut file = OpenOptions::new().read(true).open(folder.join(lock::FILE)).ok()?;
+        let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        is_held.then(|| HomeError::InUse(folder.to_owned(), lock::holder(&mut file)))
     }
 
     /// Removes what this home has: for one that was made for an account that there is not. The

@@ -28,6 +28,9 @@ use key::Row;
 use lock::Lock;
 use store::Store;
 
+/// A record that a client is restored from.
+pub type Record = (Key, Zeroizing<Vec<u8>>);
+
 /// An open home. It is let go when this is dropped.
 #[derive(Debug)]
 pub struct Home {
@@ -75,7 +78,7 @@ impl Home {
     ///
     /// # Errors
     /// [`HomeError::Damaged`] where a record doesn't open.
-    pub fn load_state(&self) -> Result<Vec<(Key, Zeroizing<Vec<u8>>)>, HomeError> {
+    pub fn load_state(&self) -> Result<Vec<Record>, HomeError> {
         self.store.state()
     }
 

@@ -13,12 +13,15 @@ use portcullis_proto::ConversationId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use zeroize::Zeroizing;
 
-use super::HomeError;
 use super::header::{self, FORMAT};
 use super::key::{MESSAGE, Row};
 use super::lock::private_file;
+use super::{HomeError, Record};
 
 const FILE: &str = "home.db";
+
+/// A row as it lies in the table: its key, and its sealed value.
+type SealedRow = (Vec<u8>, Vec<u8>);
 
 /// The records of a home, sealed.
 #[derive(Debug)]
@@ -60,10 +63,10 @@ impl Store {
         HomeError::Damaged(self.path.clone())
     }
 
-    pub(super) fn state(&self) -> Result<Vec<(Key, Zeroizing<Vec<u8>>)>, HomeError> {
+    pub(super) fn state(&self) -> Result<Vec<Record>, HomeError> {
         let sql = "SELECT key, value FROM records WHERE key < ?1 ORDER BY key";
         let rows = self.rows(sql, params![[MESSAGE].as_slice()])?;
-        let open = |(key, value): (Vec<u8>, Vec<u8>)| {
+        let open = |(key, value): SealedRow| {
             let record = Row::decode(&key).ok_or_else(|| self.damaged())?;
             Ok((record, self.unseal(&key, &value)?))
         };
@@ -144,11 +147,7 @@ impl Store {
         written.map_err(|error| self.blame(&error))
     }
 
-    fn rows(
-        &self,
-        sql: &str,
-        params: impl rusqlite::Params,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, HomeError> {
+    fn rows(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<SealedRow>, HomeError> {
         let read = self.connection.prepare_cached(sql).and_then(|mut statement| {
             statement.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         });

@@ -1,7 +1,7 @@
 //! `send`: says something and waits until the server has made it durable. Lost connections, restarts of
 //! the server and crashes of this program cost time, never a message and never a second copy.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, Read as _};
 
 use portcullis_client_core::{Command, History, Show};
@@ -47,7 +47,7 @@ async fn run(common: &Common, to: &ChannelName, source: Source) -> Result<(), Fa
     if session.device().client().has_unsent() {
         output::note("what an earlier command has left unsent goes first");
     }
-    let mut sending = Sending { to, id, under_way: BTreeMap::new(), failed: None };
+    let mut sending = Sending { to, id, under_way: BTreeSet::new(), failed: None };
     let mut texts = read(source);
     let mut more = true;
     while more || !sending.under_way.is_empty() || session.device().client().has_unsent() {
@@ -67,7 +67,7 @@ async fn run(common: &Common, to: &ChannelName, source: Source) -> Result<(), Fa
 struct Sending<'a> {
     to: &'a ChannelName,
     id: ConversationId,
-    under_way: BTreeMap<Reference, ()>,
+    under_way: BTreeSet<Reference>,
     failed: Option<Failure>,
 }
 
@@ -100,13 +100,11 @@ impl Sending<'_> {
         for show in shows {
             match show {
                 Show::Pending { id, .. } => {
-                    self.under_way.insert(*id, ());
+                    self.under_way.insert(*id);
                 }
-                Show::Sent { id, seq, .. } => {
-                    // Others are from an earlier command, whose caller has gone.
-                    if self.under_way.remove(id).is_some() {
-                        output::line(&Line { conversation: self.to, seq: *seq, id: *id })?;
-                    }
+                // Others are from an earlier command, whose caller has gone.
+                Show::Sent { id, seq, .. } if self.under_way.remove(id) => {
+                    output::line(&Line { conversation: self.to, seq: *seq, id: *id })?;
                 }
                 Show::Failed { id, reason, .. } => {
                     self.under_way.remove(id);
