@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use portcullis_proto::Role;
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng as _;
 use tempfile::TempDir;
@@ -299,4 +300,64 @@ fn an_operator_is_told_what_to_do() {
     check(OpenError::Store(StoreError::Full), "the disk is full");
     let not_found = std::io::Error::from(std::io::ErrorKind::NotADirectory);
     check(not_found.into(), "can't be used: not a directory");
+}
+
+#[test]
+fn what_is_remembered_is_what_is_stored() {
+    fn look(store: &SqliteStore) -> Vec<String> {
+        let (account, id) = (bench::account_id(0), bench::conversation_id(0));
+        vec![
+            format!("{:?}", store.conversation(id)),
+            format!("{:?}", store.membership(account, id)),
+            format!("{:?}", store.device(bench::device_id(0)).unwrap().unwrap().submitted),
+        ]
+    }
+    fn check(store: &SqliteStore, step: &str) {
+        let remembered = look(store);
+        store.settle().unwrap();
+        store.recent.borrow_mut().clear();
+        assert_eq!(remembered, look(store), "{step}");
+    }
+    type Step<'a> = (&'a str, &'a dyn Fn(&SqliteStore));
+    let (store, folder) = populated();
+    let submit: Step<'_> = ("submit", &|store| bench::submit(store, 64).unwrap());
+    let other: Step<'_> = ("submit of another", &|store| bench::submit(store, 96).unwrap());
+    let refused: Step<'_> = ("refused", &|store| {
+        store.savepoint().unwrap();
+        let (account, id) = (bench::account_id(0), bench::conversation_id(0));
+        store
+            .put_membership(account, id, &Membership { role: Role::Outside, spans: vec![] })
+            .unwrap();
+        look(store);
+        store.rollback_to_savepoint().unwrap();
+    });
+    let left: Step<'_> = ("left", &|store| {
+        store.savepoint().unwrap();
+        let (account, id) = (bench::account_id(32), bench::conversation_id(0));
+        store
+            .put_membership(account, id, &Membership { role: Role::Outside, spans: vec![] })
+            .unwrap();
+        store.release().unwrap();
+    });
+    let before = look(&store);
+    for kept in [false, true] {
+        store.begin().unwrap();
+        for (step, take) in [submit, refused, other, left, refused] {
+            take(&store);
+            check(&store, step);
+        }
+        // And without a look in between.
+        refused.1(&store);
+        assert_ne!(look(&store), before);
+        if kept {
+            store.commit().unwrap();
+        } else {
+            store.rollback().unwrap();
+            assert_eq!(look(&store), before);
+        }
+        check(&store, "the end of the batch");
+    }
+    let after = look(&store);
+    drop(store);
+    assert_eq!(look(&SqliteStore::open(folder.path()).unwrap()), after);
 }
