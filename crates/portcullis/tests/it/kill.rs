@@ -11,20 +11,20 @@ use crate::program::{DEADLINE, Process, World, json};
 
 const ROUNDS: u32 = 25;
 const SEED: u64 = 0x5eed_0001;
-/// Lines that each sender has been given and has not printed.
+/// Lines that each speaker has been given and has not printed.
 const AHEAD: usize = 150;
 /// A round's kill comes after at most so many acknowledgements.
 const MOST_ACKNOWLEDGED: u64 = 120;
 
-/// A sender, the lines that it was given, and those that it has printed.
-struct Sender {
+/// A speaker, the lines that it was given, and those that it has printed.
+struct Speaker {
     name: &'static str,
     process: Process,
     given: usize,
     printed: Vec<(u64, String)>,
 }
 
-impl Sender {
+impl Speaker {
     fn feed(&mut self) {
         while self.given < self.printed.len() + AHEAD {
             let line = text(self.name, self.given);
@@ -64,56 +64,57 @@ fn nothing_acknowledged_is_lost() {
         let home = format!("{user}.tail");
         world.start(user, &home, &["tail", "--in", "#lobby"])
     });
-    let mut senders = names.map(|name| {
+    let mut speakers = names.map(|name| {
         let process = world.start(name, name, &["send", "--to", "#lobby", "-"]);
-        Sender { name, process, given: 0, printed: Vec::new() }
+        Speaker { name, process, given: 0, printed: Vec::new() }
     });
 
     let mut random = Random(SEED);
     for round in 0..ROUNDS {
-        hear_until(&mut senders, 1 + random.below(MOST_ACKNOWLEDGED), round);
+        hear_until(&mut speakers, 1 + random.below(MOST_ACKNOWLEDGED), round);
         // A moment that no acknowledgement marks.
-        senders[0].hear(Duration::from_micros(random.below(20_000)));
+        speakers[0].hear(Duration::from_micros(random.below(20_000)));
         server.kill();
         server = world.serve();
     }
 
-    for sender in &mut senders {
-        sender.process.end_input();
+    for speaker in &mut speakers {
+        speaker.process.end_input();
     }
-    for sender in &mut senders {
-        while sender.printed.len() < sender.given {
-            assert!(sender.hear(DEADLINE), "{} prints what is left", sender.name);
+    for speaker in &mut speakers {
+        while speaker.printed.len() < speaker.given {
+            assert!(speaker.hear(DEADLINE), "{} prints what is left", speaker.name);
         }
     }
-    let total = senders.iter().map(|sender| sender.given).sum();
+    let total = speakers.iter().map(|speaker| speaker.given).sum();
     let logs = tails.map(|tail| (0..total).map(|_| tail.json()).collect::<Vec<_>>());
     let count = total.to_string();
     let late = world.lines("otto", "otto.tail", &["tail", "--from", "1", "--count", &count]);
-    check(&senders, &logs, &late);
-    for sender in senders {
-        assert_eq!(sender.process.end(), Some(0));
+    check(&speakers, &logs, &late);
+    for speaker in speakers {
+        assert_eq!(speaker.process.end(), Some(0));
     }
     assert_eq!(server.terminate(), Some(0));
 }
 
-/// Feeds the senders until they have printed so many lines together, each of them taking its turn.
-fn hear_until(senders: &mut [Sender], lines: u64, round: u32) {
+/// Feeds the speakers until they have printed so many lines together, each of them taking its turn.
+fn hear_until(speakers: &mut [Speaker], lines: u64, round: u32) {
     let until = Instant::now() + DEADLINE;
     let mut heard = 0;
     while heard < lines {
-        for sender in &mut *senders {
-            sender.feed();
-            while sender.hear(Duration::ZERO) {
+        for speaker in &mut *speakers {
+            speaker.feed();
+            while speaker.hear(Duration::ZERO) {
                 heard += 1;
             }
         }
-        heard += u64::from(senders[heard as usize % senders.len()].hear(Duration::from_millis(2)));
+        heard +=
+            u64::from(speakers[heard as usize % speakers.len()].hear(Duration::from_millis(2)));
         assert!(Instant::now() < until, "round {round}, seed {SEED:#x}: {heard} of {lines}");
     }
 }
 
-fn check(senders: &[Sender], logs: &[Vec<Value>], late: &[Value]) {
+fn check(speakers: &[Speaker], logs: &[Vec<Value>], late: &[Value]) {
     let numbers: Vec<u64> = late.iter().map(number).collect();
     let contiguous: Vec<u64> = (1..=late.len() as u64).collect();
     assert_eq!(numbers, contiguous, "no gaps, nothing twice");
@@ -131,11 +132,11 @@ fn check(senders: &[Sender], logs: &[Vec<Value>], late: &[Value]) {
         .iter()
         .map(|line| ((number(line), id(line)), line["text"].as_str().unwrap()))
         .collect();
-    for sender in senders {
-        assert_eq!(sender.printed.len(), sender.given);
-        assert!(sender.printed.is_sorted(), "{} has its lines in order", sender.name);
-        for (at, printed) in sender.printed.iter().enumerate() {
-            let expected = text(sender.name, at);
+    for speaker in speakers {
+        assert_eq!(speaker.printed.len(), speaker.given);
+        assert!(speaker.printed.is_sorted(), "{} has its lines in order", speaker.name);
+        for (at, printed) in speaker.printed.iter().enumerate() {
+            let expected = text(speaker.name, at);
             assert_eq!(texts.get(printed), Some(&expected.as_str()), "{printed:?}");
         }
     }

@@ -125,11 +125,10 @@ impl Shell {
 
     fn enter(&mut self, folder: PathBuf, password: Password, then: Then) {
         self.device = None;
-        self.model.set_busy(if Home::is_in_use(&folder) {
-            "another process has this home open; waiting for it"
-        } else {
-            "opening your home"
-        });
+        if let Some(error) = Home::in_use(&folder) {
+            return self.model.set_error(words(&error));
+        }
+        self.model.set_busy("opening your home");
         let (finished, key) = (self.finished.clone(), password.clone());
         tokio::spawn(async move {
             let opened = Home::open(&folder, &key, Stretch::STANDARD).await;
@@ -177,6 +176,9 @@ fn words(error: &HomeError) -> String {
             "this password does not open your home; if you changed it on another device, \
              type the one from before"
                 .to_owned()
+        }
+        HomeError::InUse(_, Some(holder)) => {
+            format!("your home is in use by process {holder}; end that one first")
         }
         error => error.to_string(),
     }

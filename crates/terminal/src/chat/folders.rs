@@ -50,7 +50,7 @@ impl Folders {
             (Self::Below(parent), None) => {
                 let folders = std::fs::read_dir(parent).ok()?.flatten().map(|entry| entry.path());
                 let free =
-                    folders.filter(|folder| Home::exists(folder) && !Home::is_in_use(folder));
+                    folders.filter(|folder| Home::exists(folder) && Home::in_use(folder).is_none());
                 let last = free.max_by_key(|folder| used_at(folder))?;
                 let name = last_part(&last)?;
                 Some((last, name))

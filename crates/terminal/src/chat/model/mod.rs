@@ -387,6 +387,9 @@ impl Model {
     }
 
     fn refused(&mut self, what: &str, refusal: &Refusal) {
+        if self.view.status.connection == Connection::Online {
+            self.view.form = None;
+        }
         let Some(form) = &mut self.view.form else {
             let words = format!("Could not {what}: {}.", refusal.message);
             return self.say(words, Level::Warning);
