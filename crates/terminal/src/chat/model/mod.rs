@@ -3,6 +3,9 @@
 
 mod people;
 mod room;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod tests;
 mod words;
 
 use crate::ui::view::{
