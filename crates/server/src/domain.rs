@@ -4,16 +4,19 @@
 //! [`Domain`] is what decides; [`CoreDomain`] is the real one, around the server core.
 
 mod core;
+mod inbox;
 
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
+use std::sync::mpsc::{Sender, SyncSender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 pub use core::{CoreDomain, Room, ServerStore};
+
+use inbox::Inbox;
 
 use crate::hub::Batch;
 use crate::metrics::Metrics;
@@ -48,6 +51,12 @@ pub trait Domain: Send + 'static {
     /// do.
     fn read(message: &Incoming) -> Self::Request;
 
+    /// What a request costs, compared with others. Where much that weighs something waits, what
+    /// weighs nothing passes it.
+    fn weight(_: &Self::Request) -> usize {
+        0
+    }
+
     /// Carries out `arrivals`, in order, and commits; says in `batch` what follows from them. When
     /// it returns, all that `batch` says is true and durable.
     fn carry_out(&mut self, arrivals: Vec<Arrival<Self::Request>>, batch: &mut Batch<Self::Room>);
@@ -78,7 +87,7 @@ pub fn start<D: Domain>(
     let (sender, messages) = channel();
     let (living, alive) = oneshot::channel();
     let thread = std::thread::Builder::new().name("domain".to_owned()).spawn(move || {
-        run(domain, &messages, &hub, &metrics);
+        run(domain, Inbox::new(messages), &hub, &metrics);
         // Held until here, so that a panic drops it as well.
         drop(living);
     })?;
@@ -127,26 +136,27 @@ enum Message<R> {
     Stop,
 }
 
-/// What waits, taken apart.
-struct Waiting<R> {
-    arrivals: Vec<Arrival<R>>,
-    /// Kept until the batch is published: until then these requests count as unanswered.
-    tickets: Vec<Ticket>,
-    opened: Vec<Arc<Connection>>,
-    closed: Vec<ConnectionId>,
-    /// There will be no more.
-    stop: bool,
+impl<R> Message<R> {
+    /// Whose it is.
+    fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Message::Opened(connection) => Some(connection.id()),
+            Message::Request(_, ticket) => Some(ticket.connection().id()),
+            Message::Closed(connection) => Some(*connection),
+            Message::Stop => None,
+        }
+    }
 }
 
 fn run<D: Domain>(
     mut domain: D,
-    messages: &Receiver<Message<D::Request>>,
+    mut inbox: Inbox<D>,
     hub: &SyncSender<Batch<D::Room>>,
     metrics: &Metrics,
 ) {
     let mut ticked = Instant::now();
     loop {
-        let waiting = receive(messages, TICK.saturating_sub(ticked.elapsed()));
+        let waiting = inbox.receive(TICK.saturating_sub(ticked.elapsed()));
         let mut batch = Batch::new();
         for connection in waiting.opened {
             batch.open(connection);
@@ -166,46 +176,6 @@ fn run<D: Domain>(
         drop(waiting.tickets);
         if waiting.stop || gone {
             return;
-        }
-    }
-}
-
-/// Waits for a message, and takes all that wait behind it.
-fn receive<R>(messages: &Receiver<Message<R>>, patience: Duration) -> Waiting<R> {
-    let mut waiting = Waiting {
-        arrivals: Vec::new(),
-        tickets: Vec::new(),
-        opened: Vec::new(),
-        closed: Vec::new(),
-        stop: false,
-    };
-    match messages.recv_timeout(patience) {
-        Ok(first) => {
-            let rest = messages.try_iter().take(BATCH - 1);
-            std::iter::once(first).chain(rest).for_each(|message| waiting.add(message));
-        }
-        Err(RecvTimeoutError::Timeout) => {}
-        Err(RecvTimeoutError::Disconnected) => waiting.stop = true,
-    }
-    waiting
-}
-
-impl<R> Waiting<R> {
-    fn add(&mut self, message: Message<R>) {
-        match message {
-            Message::Opened(connection) => {
-                self.opened.push(Arc::clone(&connection));
-                self.arrivals.push(Arrival::Opened(connection));
-            }
-            Message::Request(request, ticket) => {
-                self.arrivals.push(Arrival::Request(ticket.connection().id(), request));
-                self.tickets.push(ticket);
-            }
-            Message::Closed(connection) => {
-                self.closed.push(connection);
-                self.arrivals.push(Arrival::Closed(connection));
-            }
-            Message::Stop => self.stop = true,
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn rows(options: &Options) -> anyhow::Result<Table> {
             format!("{:.2}", storm.elapsed.as_secs_f64()),
             format!("{megabytes:.0}"),
             storm.processor.map_or_else(String::new, |time| format!("{:.2}", time.as_secs_f64())),
-            milliseconds(storm.calm),
+            storm.latencies.last().map_or_else(String::new, |_| milliseconds(storm.calm)),
             percentile(&storm.latencies, 50),
             percentile(&storm.latencies, 99),
             storm.latencies.last().copied().map_or_else(String::new, milliseconds),
@@ -202,9 +202,10 @@ fn floor(people: u32, bytes: usize) -> anyhow::Result<Storm> {
     let writer = std::thread::spawn(move || -> std::io::Result<()> {
         let mut streams = Vec::new();
         for _ in 0..people {
-            let (mut stream, _) = listener.accept()?;
+            streams.push(listener.accept()?.0);
+        }
+        for stream in &mut streams {
             stream.write_all(&page)?;
-            streams.push(stream);
         }
         Ok(())
     });

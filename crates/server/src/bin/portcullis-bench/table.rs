@@ -21,8 +21,8 @@ pub(crate) fn print(table: &Table) -> anyhow::Result<()> {
 
 /// The latency that so many hundredths stay below, in milliseconds. They must be sorted.
 pub(crate) fn percentile(latencies: &[Duration], hundredths: usize) -> String {
-    let latency = latencies.get(latencies.len() * hundredths / 100).copied().unwrap_or_default();
-    milliseconds(latency)
+    let latency = latencies.get(latencies.len() * hundredths / 100).copied();
+    latency.map_or_else(String::new, milliseconds)
 }
 
 /// A time, in milliseconds.
