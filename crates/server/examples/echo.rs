@@ -18,9 +18,7 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let address = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "127.0.0.1:9001".to_owned());
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
     let listener = TcpListener::bind(&address).await?;
     // Conformance suites send messages of 16 MiB and read the answers at their leisure.
     let settings = Settings {
@@ -31,9 +29,7 @@ async fn main() -> anyhow::Result<()> {
         ..Settings::default()
     };
     let sockets = Sockets::new(settings, Arc::new(Metrics::default()), Arc::new(Echo));
-    let router = Router::new()
-        .fallback(upgrade)
-        .with_state(Arc::clone(&sockets));
+    let router = Router::new().fallback(upgrade).with_state(Arc::clone(&sockets));
     tokio::spawn(Arc::clone(&sockets).sweep());
     eprintln!("echo listens on {}", listener.local_addr()?);
     listen::listen(listener, None, router, sockets).await;

@@ -1,12 +1,12 @@
 //! What a person asks for, as commands of the core.
 
-use super::model::id_of;
+use super::model::{id_of, words::short};
 use super::{ChatError, Shell};
 use crate::device::News;
 use crate::ui::command::{self, Command as Typed};
 use crate::ui::view::Level;
 use crate::ui::{Action, Password as TypedPassword};
-use portcullis_client_core::{Command, Show};
+use portcullis_client_core::{Command, DeviceView, Show};
 use portcullis_crypto::Password;
 use portcullis_proto::{Access, ConversationId, DeviceName, UserName};
 
@@ -114,11 +114,15 @@ impl Shell {
             News::Show(Show::Devices(devices)) => Some(devices),
             _ => None,
         });
-        let mut named = devices.into_iter().flatten().filter(|device| device.name == *name);
-        match (named.next(), named.next()) {
+        let is_meant =
+            |device: &DeviceView| device.name == *name || short(device.id) == name.as_str();
+        let mut meant = devices.into_iter().flatten().filter(is_meant);
+        match (meant.next(), meant.next()) {
             (Some(device), None) => self.command(Command::RevokeDevice(device.id, password))?,
             (None, _) => self.hint(format!("no device of yours is called {name}: /devices")),
-            (Some(_), Some(_)) => self.hint(format!("several devices are called {name}")),
+            (Some(_), Some(_)) => {
+                self.hint(format!("several are called {name}; take the number in /devices"));
+            }
         }
         Ok(())
     }

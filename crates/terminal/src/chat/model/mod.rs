@@ -6,7 +6,7 @@ mod room;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests;
-mod words;
+pub(super) mod words;
 
 use crate::ui::view::{
     Connection, Conversation, ConversationKey, ConversationKind, FormView, Level, LineKey,

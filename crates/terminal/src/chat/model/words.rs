@@ -3,7 +3,7 @@
 use crate::ui::view::{Dialog, Level};
 use portcullis_client_core::{ConversationView, DeviceView, IdentityState, Warning};
 use portcullis_crypto::SafetyNumber;
-use portcullis_proto::{Role, UserName};
+use portcullis_proto::{DeviceId, Role, UserName};
 
 /// How much a warning matters: an alarm where somebody may be lying, a warning where something is
 /// missing or is one's own to look after, and a plain notice for what people do every day.
@@ -61,7 +61,7 @@ pub(super) fn devices(devices: &[DeviceView], utc_offset_seconds: i32) -> String
     let row = |device: &DeviceView| {
         let added = crate::ui::date_and_time(device.added_at.0, utc_offset_seconds);
         let this = if device.this { " (this one)" } else { "" };
-        format!("  {}{this} · since {added}", device.name)
+        format!("  {}{this} · {} · since {added}", device.name, short(device.id))
     };
     match devices {
         [] => "No devices are known before the first login.".to_owned(),
@@ -71,6 +71,11 @@ pub(super) fn devices(devices: &[DeviceView], utc_offset_seconds: i32) -> String
             format!("Your devices:\n{rows}")
         }
     }
+}
+
+/// The beginning of a device's id: enough to tell devices of one name apart.
+pub(in crate::chat) fn short(id: DeviceId) -> String {
+    id.to_string().chars().take(8).collect()
 }
 
 /// The question whether two safety numbers are the same.
