@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
+use socket2::{Domain, Socket, Type};
 
 use crate::connect::{self, Opening};
 use crate::process::{Folder, Server};
@@ -196,7 +197,11 @@ fn person(index: u32) -> u32 {
 
 /// The same bytes from one thread that does nothing else, to the same drivers.
 fn floor(people: u32, bytes: usize) -> anyhow::Result<Storm> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    // As long a queue as the server's; a shorter one makes clients wait a second.
+    listener.listen(1_024)?;
+    let listener = TcpListener::from(listener);
     let address = listener.local_addr()?;
     let page = vec![b'x'; bytes];
     let writer = std::thread::spawn(move || -> std::io::Result<()> {
