@@ -167,7 +167,27 @@ impl Client {
             own.retire();
         }
         self.touch(Key::Account);
-        self.forget_outboxes(step);
+        let reason = "this home was restored; it may have been sent before";
+        self.forget_outboxes(step, reason);
+        step.out.disconnect = true;
+    }
+
+    /// This device was taken off the list. It must not come back by itself, by a password that it still
+    /// remembers: whoever took it off may have lost it to somebody else. A person has to log in.
+    pub(crate) fn removed(&mut self, step: &mut Step<'_>) {
+        self.attempt = None;
+        self.password = None;
+        if let Some(own) = &mut self.own {
+            own.retire();
+            // It is off the list already.
+            own.retired = None;
+        }
+        self.touch(Key::Account);
+        self.forget_outboxes(step, "this device was removed from the account");
+        let message = "this device was removed from the account; log in to add it as a new one";
+        let refusal = Refusal::new(portcullis_proto::Code::Forbidden, message);
+        step.show(Show::Refused { what: "log in", refusal });
+        step.show(Show::Need(self.need()));
         step.out.disconnect = true;
     }
 

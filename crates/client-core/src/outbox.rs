@@ -168,14 +168,14 @@ impl Client {
     }
 
     /// Gives up all that waits, since this device's keys may not be used any more.
-    pub(crate) fn forget_outboxes(&mut self, step: &mut Step<'_>) {
+    pub(crate) fn forget_outboxes(&mut self, step: &mut Step<'_>, reason: &str) {
         let mut touched = Vec::new();
         for conversation in self.conversations.values_mut() {
             let id = conversation.id();
             conversation.own_number = 0;
             touched.extend([Key::Conversation(id), Key::Outbox(id)]);
             for outgoing in std::mem::take(&mut conversation.outbox) {
-                fail(step, id, outgoing.id, "this home was restored; it may have been sent before");
+                fail(step, id, outgoing.id, reason);
             }
         }
         touched.into_iter().for_each(|key| self.touch(key));

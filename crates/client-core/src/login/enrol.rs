@@ -122,6 +122,10 @@ impl Client {
             return;
         };
         let known = self.own.as_ref().and_then(|own| own.device.as_ref());
+        let gone = |device| list.list().revoked.iter().any(|entry| entry.device == device);
+        if known.is_some_and(|(device, _)| gone(*device)) {
+            return self.removed(step);
+        }
         let known = known.filter(|(device, _)| list.list().in_use(*device).is_some());
         let (device, key, next) = match known {
             Some((device, key)) => (*device, key.clone(), None),

@@ -83,6 +83,10 @@ fn a_removed_device_is_out_at_once_and_comes_back_only_as_another() {
     let phone = listed.unwrap().into_iter().find(|device| !device.this).unwrap();
     let password = Password::new("password of alice".into());
     does(&mut world, ALICE, Command::RevokeDevice(phone.id, password));
+    assert_eq!(refusals(&world, second).last(), Some(&Code::Forbidden));
+    say(&mut world, second, LOBBY, "by itself");
+    let password = Password::new("password of alice".into());
+    does(&mut world, second, Command::LogIn { name: name("alice"), password });
     say(&mut world, second, LOBBY, "still me");
     let log = world.log().fetch(LOBBY, 0, 9, 9, usize::MAX).unwrap().envelopes;
     assert_eq!(log.len(), 1);
