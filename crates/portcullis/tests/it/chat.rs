@@ -60,6 +60,36 @@ fn safety_numbers_are_compared() {
 }
 
 #[test]
+fn a_removed_device_asks_for_the_password() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    let (folder, server) = (world.path(""), world.server());
+    let mut first = Pty::register(&folder, &server, "mira");
+    let mut second = Pty::start(&folder, &["chat", "--server", &server, "--home", "second"], &[]);
+    second.wait_for("Make a new account");
+    // F2: I have an account.
+    second.keys("\u{1b}OQ");
+    second.wait_for("Log in on this new device");
+    second.keys(&format!("mira\r{PASSWORD}\r"));
+    second.wait_for("● online");
+    first.wait_for("mira has added a device");
+    first.keys("/devices\r");
+    first.wait_for("Your devices:");
+    let screen = first.screen();
+    let is_number = |word: &&str| word.len() == 8 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let words = || screen.split_whitespace().filter(is_number);
+    let other = screen.lines().filter(|line| !line.contains("(this one)"));
+    let other = other.flat_map(str::split_whitespace).find(is_number);
+    assert_eq!(words().count(), 2, "{screen}");
+    first.keys(&format!("/devices revoke {}\r", other.unwrap()));
+    first.wait_for("Take a device off the list");
+    first.keys(&format!("{PASSWORD}\r"));
+    first.wait_for("The device was removed.");
+    second.wait_for("Welcome back");
+    second.wait_for("this device was removed from the account");
+}
+
+#[test]
 fn a_home_is_unlocked_by_its_password_alone() {
     let mut world = World::new(&[]);
     let _server = world.serve();

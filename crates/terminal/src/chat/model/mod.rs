@@ -43,6 +43,8 @@ pub(crate) struct Model {
     said: Option<String>,
     server: String,
     device_name: String,
+    /// What was refused last while the chat was open, for a form that takes its place.
+    trouble: Option<String>,
     next_key: u64,
     now: Timestamp,
     /// Whether the lines of the view are those of the rooms.
@@ -272,7 +274,9 @@ impl Model {
     fn need(&mut self, need: Need) {
         let own_name = self.view.status.own_name.clone();
         let server = self.server.clone();
-        let form = self.view.form.get_or_insert_with(|| FormView { server, ..FormView::default() });
+        let error = self.trouble.take();
+        let new = || FormView { server, error, ..FormView::default() };
+        let form = self.view.form.get_or_insert_with(new);
         if need == Need::Password && form.account.is_none() && !own_name.is_empty() {
             form.account = Some(own_name);
         }
@@ -288,6 +292,7 @@ impl Model {
 
     fn online(&mut self, name: &UserName, _device: DeviceId) {
         self.set_identity(name);
+        self.trouble = None;
         self.view.status.connection = Connection::Online;
         if self.view.open.is_some() {
             self.view.form = None;
@@ -394,6 +399,7 @@ impl Model {
             self.view.form = None;
         }
         let Some(form) = &mut self.view.form else {
+            self.trouble = Some(refusal.message.clone());
             let words = format!("Could not {what}: {}.", refusal.message);
             return self.say(words, Level::Warning);
         };
