@@ -29,6 +29,11 @@ use crate::metrics::Metrics;
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
+/// Connections that may wait to be accepted. Past it the kernel drops a client's first packet, and the
+/// client waits a second before the next: when everybody comes back at once, that is most of the time.
+/// The system may allow fewer.
+const BACKLOG: i32 = 16_384;
+
 /// Accepts connections and serves `router` on them until it is dropped.
 pub async fn listen(
     listener: TcpListener,
@@ -36,6 +41,8 @@ pub async fn listen(
     router: Router,
     sockets: Arc<Sockets>,
 ) {
+    // Asking again makes the queue longer. Where that is refused, the one it has will do.
+    let _ = socket2::SockRef::from(&listener).listen(BACKLOG);
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
