@@ -1,6 +1,7 @@
 //! What the client core has shown, gathered into what the screen draws. It leaves out what the
 //! person is in the middle of (`Ui`), and every effect but `Show`.
 
+mod code;
 mod people;
 mod room;
 #[cfg(test)]

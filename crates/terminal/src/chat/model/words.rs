@@ -1,5 +1,6 @@
 //! What the program says in the message pane: which warning alarms, and lists in words.
 
+use super::code;
 use crate::ui::view::{Dialog, Level};
 use portcullis_client_core::{ConversationView, DeviceView, IdentityState, Warning};
 use portcullis_crypto::SafetyNumber;
@@ -78,6 +79,16 @@ pub(in crate::chat) fn short(id: DeviceId) -> String {
     id.to_string().chars().take(8).collect()
 }
 
+/// The lines of a text beside the middle rows of a code.
+fn beside(code: &[String], text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let first = code.len().saturating_sub(lines.len()) / 2;
+    let line = |row: usize| row.checked_sub(first).and_then(|at| lines.get(at)).copied();
+    let rows = code.len().max(lines.len());
+    let code = |row| code.get(row).map_or("", String::as_str);
+    (0..rows).map(|row| format!("{}   {}", code(row), line(row).unwrap_or_default())).collect()
+}
+
 /// The question whether two safety numbers are the same.
 pub(super) fn safety_number(
     name: &UserName,
@@ -97,8 +108,8 @@ pub(super) fn safety_number(
         ),
         String::new(),
     ];
-    body.extend(number.to_string().lines().map(|line| format!("    {line}")));
-    body.extend([String::new(), verified.to_owned()]);
+    body.extend(beside(&code::rows(number.digits()), &number.to_string()));
+    body.push(verified.to_owned());
     let asks = state != IdentityState::Changed;
     if asks {
         body.push("Do they match?".to_owned());
