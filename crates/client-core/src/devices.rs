@@ -146,16 +146,29 @@ impl Client {
         list: &DeviceList,
     ) {
         let Some(before) = before else { return };
-        let this = self.own.as_ref().and_then(|own| own.device.as_ref()).map(|(id, _)| *id);
+        let own = self.own.as_ref().filter(|own| own.account == list.account);
+        let this = own.and_then(|own| own.device.as_ref()).map(|(id, _)| *id);
         for entry in &list.devices {
             if before.key_of(entry.device).is_none() && Some(entry.device) != this {
                 let device = entry.name.clone();
-                step.warn(None, Warning::DeviceAdded { name: name.clone(), device });
+                step.warn(
+                    None,
+                    match own {
+                        Some(_) => Warning::OwnDeviceAdded { device },
+                        None => Warning::DeviceAdded { name: name.clone(), device },
+                    },
+                );
             }
         }
         let gone = |entry: &&RevokedEntry| before.in_use(entry.device).is_some();
         for _ in list.revoked.iter().filter(gone) {
-            step.warn(None, Warning::DeviceRevoked { name: name.clone() });
+            step.warn(
+                None,
+                match own {
+                    Some(_) => Warning::OwnDeviceRevoked,
+                    None => Warning::DeviceRevoked { name: name.clone() },
+                },
+            );
         }
     }
 

@@ -312,6 +312,13 @@ pub enum Warning {
         /// Which.
         name: UserName,
     },
+    /// This account has a new device.
+    OwnDeviceAdded {
+        /// What it is called.
+        device: DeviceName,
+    },
+    /// A device of this account was removed.
+    OwnDeviceRevoked,
     /// The server asks for a cheaper password stretching than this client allows.
     WeakStretching,
     /// This home was restored from an older copy.
@@ -380,6 +387,11 @@ impl fmt::Display for Warning {
                 write!(f, "{name} has added a device: {device}.")
             }
             Self::DeviceRevoked { name } => write!(f, "{name} has removed a device."),
+            Self::OwnDeviceAdded { device } => write!(
+                f,
+                "A device was added to your account: {device}. If that was not you, remove it (/devices revoke) and change your password (/password)."
+            ),
+            Self::OwnDeviceRevoked => f.write_str("A device was removed from your account."),
             Self::WeakStretching => f.write_str(
                 "The server asks for a weaker protection of your password than this program allows; the login was stopped.",
             ),

@@ -50,7 +50,13 @@ pub(crate) fn check(world: &World) -> Result<usize, Violation> {
 
 /// What an honest server and honest people may lead to.
 fn is_honest(warning: &Warning) -> bool {
-    matches!(warning, Warning::DeviceAdded { .. } | Warning::DeviceRevoked { .. })
+    matches!(
+        warning,
+        Warning::DeviceAdded { .. }
+            | Warning::DeviceRevoked { .. }
+            | Warning::OwnDeviceAdded { .. }
+            | Warning::OwnDeviceRevoked
+    )
 }
 
 /// A conversation's whole log, with the chain after each envelope.

@@ -68,6 +68,16 @@ fn a_second_device_reads_what_was_said_before_and_speaks() {
     for who in [ALICE, BOB, second] {
         assert_eq!(texts(&world, who, LOBBY), ["before", "from the phone"]);
     }
+    let words = |who: DeviceIndex| -> Vec<String> {
+        world.devices[who.0].warnings().map(ToString::to_string).collect()
+    };
+    assert_eq!(words(BOB), ["alice has added a device: device 2."]);
+    assert_eq!(
+        words(ALICE),
+        [
+            "A device was added to your account: device 2. If that was not you, remove it (/devices revoke) and change your password (/password)."
+        ]
+    );
 }
 
 #[test]

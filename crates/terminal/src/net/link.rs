@@ -1,6 +1,7 @@
 //! A connection that is kept up: one task connects, hands frames over in both directions, notices when
 //! the server is gone, and comes back.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,6 @@ use super::tls;
 use super::{Address, ConnectError, DEAD_AFTER, PING_AFTER, TlsError, TlsRoots, WAITING_FRAMES};
 
 /// What happens on a link.
-#[derive(Debug)]
 pub enum LinkEvent {
     /// A connection stands. What is sent goes this way; dropping it closes the connection.
     Connected(Outgoing),
@@ -39,14 +39,31 @@ pub enum LinkEvent {
 
 /// The way to the server, for as long as its connection stands. What is sent later goes nowhere, so
 /// that no frame reaches a connection that it was not meant for.
-#[derive(Debug)]
 pub struct Outgoing(UnboundedSender<ToServer>);
 
-#[derive(Debug)]
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Outgoing")
+    }
+}
+
 enum ToServer {
     Frame(String),
     /// The session is open.
     Settled,
+}
+
+/// Frames hold tokens and what people say, so only their length is shown.
+impl fmt::Debug for LinkEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected(_) => f.write_str("Connected"),
+            Self::Frame(text) => write!(f, "Frame({} bytes)", text.len()),
+            Self::Disconnected => f.write_str("Disconnected"),
+            Self::Waiting { delay, .. } => write!(f, "Waiting({delay:?})"),
+            Self::Failed(_) => f.write_str("Failed"),
+        }
+    }
 }
 
 impl Outgoing {

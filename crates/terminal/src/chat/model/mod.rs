@@ -416,7 +416,7 @@ impl Model {
     }
 
     fn warn(&mut self, conversation: Option<ConversationId>, warning: &Warning) {
-        let level = words::level(warning, &self.view.status.own_name);
+        let level = words::level(warning);
         if let Warning::IdentityChanged { name } = warning {
             self.people.distrust(name);
             if name.as_str() != self.view.status.own_name {

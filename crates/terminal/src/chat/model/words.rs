@@ -8,7 +8,7 @@ use portcullis_proto::{DeviceId, Role, UserName};
 
 /// How much a warning matters: an alarm where somebody may be lying, a warning where something is
 /// missing or is one's own to look after, and a plain notice for what people do every day.
-pub(super) fn level(warning: &Warning, own: &str) -> Level {
+pub(super) fn level(warning: &Warning) -> Level {
     match warning {
         Warning::Rewound { .. }
         | Warning::Forked { .. }
@@ -25,10 +25,10 @@ pub(super) fn level(warning: &Warning, own: &str) -> Level {
         Warning::Skipped { .. }
         | Warning::Missing { .. }
         | Warning::Restored
+        | Warning::OwnDeviceAdded { .. }
+        | Warning::OwnDeviceRevoked
         | Warning::Nonsense => Level::Warning,
-        Warning::DeviceAdded { name, .. } | Warning::DeviceRevoked { name } => {
-            if name.as_str() == own { Level::Warning } else { Level::Info }
-        }
+        Warning::DeviceAdded { .. } | Warning::DeviceRevoked { .. } => Level::Info,
     }
 }
 
