@@ -53,6 +53,11 @@ pub struct Client {
     pub(crate) pending: BTreeMap<u64, Pending>,
     /// The conversations in the pages of a list that came so far.
     pub(crate) listed: BTreeSet<ConversationId>,
+    /// This session has listed all of them.
+    pub(crate) all_listed: bool,
+    /// How many envelopes the server has of this device, while it is more than the device knows of and
+    /// the log has to tell whether they are its own.
+    pub(crate) unsettled: Option<u64>,
     next_request: u64,
     next_job: u64,
     dirty: BTreeSet<Key>,
@@ -113,6 +118,8 @@ impl Client {
             conversations: BTreeMap::new(),
             pending: BTreeMap::new(),
             listed: BTreeSet::new(),
+            all_listed: false,
+            unsettled: None,
             next_request: 1,
             next_job: 1,
             dirty: BTreeSet::new(),
@@ -145,13 +152,15 @@ impl Client {
     /// The conversation of this name, if the account is in it.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<ConversationId> {
-        let named = |(_, c): &(&ConversationId, &Conversation)| c.summary.name.as_str() == name;
+        let named = |(_, c): &(&ConversationId, &Conversation)| {
+            c.is_present() && c.summary.name.as_str() == name
+        };
         self.conversations.iter().find(named).map(|(id, _)| *id)
     }
 
     /// What is known of the conversations, for a first screen.
     pub fn conversations(&self) -> impl Iterator<Item = crate::ConversationView> + '_ {
-        self.conversations.values().map(Conversation::view)
+        self.conversations.values().filter(|c| c.is_present()).map(Conversation::view)
     }
 
     /// Up to where this device has read a conversation, and the hash chain there.
@@ -172,7 +181,10 @@ impl Client {
         match event {
             Event::Connected => self.link = Link::Connected,
             Event::Disconnected => self.disconnected(&mut step),
-            Event::Frame(text) => self.frame(&mut step, &text),
+            Event::Frame(text) => {
+                self.frame(&mut step, &text);
+                self.settle(&mut step);
+            }
             Event::Worked(id, outcome) => self.worked(&mut step, id, outcome),
             Event::Command(command) => self.command(&mut step, command),
             Event::Tick => self.flush_all(&mut step),
@@ -262,7 +274,7 @@ impl Client {
             Pending::Login => return self.login_refused(step, refusal),
             Pending::Submit(id, _) => return self.submit_refused(step, id, &refusal),
             Pending::Fetch(id) => return self.fetch_refused(step, id, refusal),
-            Pending::Account(id, _) => return self.account_refused(step, id),
+            Pending::Account(id, _) => return self.account_refused(step, id, &refusal),
             Pending::Conversations => "list conversations",
             Pending::SafetyNumber(..) => "look up this account",
             Pending::Users(_) => "list users",

@@ -7,7 +7,7 @@ use portcullis_proto::{
     AccountId, ConversationId, ConversationSummary, DeviceId, Envelope, Reference, Role, Seen,
     Timestamp,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// State of a conversation.
 #[derive(Debug, Clone)]
@@ -23,6 +23,10 @@ pub(crate) struct Conversation {
     pub(crate) numbers: BTreeMap<DeviceId, u64>,
     /// The last number of this device that was acknowledged here.
     pub(crate) own_number: u64,
+    /// The last place at which an own message was acknowledged.
+    pub(crate) acknowledged_at: u64,
+    /// Devices whose next number may leave a gap, since it was said that something was skipped.
+    pub(crate) excused: BTreeSet<DeviceId>,
     /// Messages that were not looked at.
     pub(crate) unread: u64,
     /// Own messages that are not acknowledged.
@@ -69,6 +73,8 @@ impl Conversation {
             chains: VecDeque::new(),
             numbers: BTreeMap::new(),
             own_number: 0,
+            acknowledged_at: 0,
+            excused: BTreeSet::new(),
             unread: 0,
             outbox: VecDeque::new(),
             in_flight: false,
@@ -83,6 +89,16 @@ impl Conversation {
 
     pub(crate) const fn id(&self) -> ConversationId {
         self.summary.conversation
+    }
+
+    /// A member, or invited to be one.
+    pub(crate) fn is_present(&self) -> bool {
+        self.summary.role != Role::Outside
+    }
+
+    /// Whether something is there that was not read.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.summary.head > self.read.map_or(self.acknowledged_at, |read| read.seq)
     }
 
     pub(crate) fn view(&self) -> ConversationView {

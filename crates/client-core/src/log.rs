@@ -13,7 +13,7 @@ use crate::records;
 use crate::show::{IdentityState, Message, Show, Warning};
 use portcullis_proto::{
     Code, Content, ConversationId, ConversationKind, ConversationSummary, Envelope, Fetched, Kind,
-    Refusal, Request, Seen,
+    Refusal, Request, Role, Seen,
 };
 use zeroize::Zeroizing;
 
@@ -52,6 +52,7 @@ impl Client {
         for id in known.into_iter().filter(|id| !listed.contains(id)) {
             self.left(step, id);
         }
+        self.all_listed = true;
         step.show(Show::Listed);
     }
 
@@ -76,24 +77,34 @@ impl Client {
         self.catch_up(step, id, head);
     }
 
+    /// The account is no longer in a conversation. What was read and numbered there is kept: whoever
+    /// comes back goes on from it, and a server that only says so can't make anyone forget.
     pub(crate) fn left(&mut self, step: &mut Step<'_>, id: ConversationId) {
-        if let Some(conversation) = self.conversations.remove(&id) {
-            for device in conversation.numbers.into_keys() {
-                self.touch(Key::Number(id, device));
-            }
-            self.touch(Key::Conversation(id));
-            self.touch(Key::Outbox(id));
-            step.show(Show::Left(id));
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        if id == ConversationId::LOBBY {
+            return step.warn(None, Warning::Nonsense);
         }
+        if conversation.summary.role == Role::Outside {
+            return;
+        }
+        conversation.summary.role = Role::Outside;
+        conversation.connection_lost();
+        self.touch(Key::Conversation(id));
+        self.forget_outbox(step, id, "you are no longer in this conversation");
+        step.show(Show::Left(id));
     }
 
     /// Fetches what follows what was read, if something does.
     fn catch_up(&mut self, step: &mut Step<'_>, id: ConversationId, head: u64) {
         let history = self.config.history;
+        let settling = self.unsettled.is_some();
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
-        if !conversation.is_member() || conversation.fetching || history == History::None {
+        let wanted = history != History::None || (settling && !conversation.outbox.is_empty());
+        if !conversation.is_member() || conversation.fetching || !wanted {
             return;
         }
         if conversation.read.is_some() && conversation.seen().seq >= head {
@@ -101,6 +112,7 @@ impl Client {
         }
         let first = match (conversation.read, history) {
             (None, History::Last(count)) => head.saturating_sub(count),
+            (None, History::None) => conversation.acknowledged_at,
             _ => 0,
         };
         let after = conversation.seen().seq.max(first);
@@ -141,12 +153,10 @@ impl Client {
             Some(read) if read == base => return,
             None => conversation.base = base.seq,
             Some(read) => {
-                // Numbers that were given in between can't be told from missing ones.
+                // What each device said in between is missing once, and that was said already.
                 conversation.base = base.seq;
-                let numbered: Vec<_> =
-                    std::mem::take(&mut conversation.numbers).into_keys().collect();
+                conversation.excused = conversation.numbers.keys().copied().collect();
                 conversation.move_to(base);
-                numbered.into_iter().for_each(|device| self.touch(Key::Number(id, device)));
                 let warning = Warning::Skipped { from: read.seq + 1, to: base.seq };
                 return step.warn(Some(id), warning);
             }
@@ -256,6 +266,22 @@ impl Client {
         }
     }
 
+    /// What is known of an account could not be asked for now: conversations that wait for it ask again.
+    pub(crate) fn put_off_conversations(
+        &mut self,
+        step: &Step<'_>,
+        account: portcullis_proto::AccountId,
+        refusal: &Refusal,
+    ) {
+        let at = step.now.plus_millis(refusal.retry_after.unwrap_or(limits::RETRY_MILLIS));
+        for conversation in self.conversations.values_mut() {
+            if conversation.waits_for == Some(account) {
+                conversation.waits_for = None;
+                conversation.retry_at = Some(at);
+            }
+        }
+    }
+
     /// Takes the next envelope: verified it is shown, otherwise a warning stands in its place.
     fn take(&mut self, step: &mut Step<'_>, envelope: &Envelope) -> Taken {
         let id = envelope.conversation;
@@ -301,11 +327,13 @@ impl Client {
         let last = conversation.last_number(envelope.device);
         match (self.defences.accept_number)(last, received.place().n) {
             Numbered::Next => {}
+            Numbered::Gap(_) if conversation.excused.contains(&envelope.device) => {}
             Numbered::Gap(count) => {
                 step.warn(Some(id), Warning::Missing { author: author.clone(), count });
             }
             Numbered::Replay => return step.warn(Some(id), Warning::Replayed { author }),
         }
+        conversation.excused.remove(&envelope.device);
         conversation.numbers.insert(envelope.device, received.place().n);
         let here = conversation.chain_at(content.after.seq);
         self.touch(Key::Number(id, envelope.device));

@@ -257,9 +257,20 @@ impl Client {
                 self.touch(Key::Account);
                 self.give_up(step, refusal);
             }
+            // A server that is busy is asked again over the next connection, by itself.
+            (_, code) if code.passes() && self.logs_in_by_itself() => {
+                step.show(Show::Progress("the server is busy; trying again"));
+                step.out.disconnect = true;
+            }
             _ if self.registers_again(step, &refusal) => {}
             _ => self.give_up(step, refusal),
         }
+    }
+
+    /// Whether this is a login of a home that has its account, so that nobody waits at a form for it.
+    fn logs_in_by_itself(&self) -> bool {
+        let login = matches!(&self.attempt, Some(Attempt { goal: Goal::LogIn { .. }, .. }));
+        login && self.own.as_ref().is_some_and(|own| own.registering.is_none())
     }
 
     /// A login failed for an account whose registration was cut off: it was not stored, or somebody

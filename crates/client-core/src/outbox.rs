@@ -59,7 +59,7 @@ impl Client {
 
     /// Sends what waits in a conversation, unless a submit is under way.
     pub(crate) fn flush(&mut self, step: &mut Step<'_>, id: ConversationId) {
-        if !self.is_open() {
+        if !self.is_open() || self.unsettled.is_some() {
             return;
         }
         let Some((device, _)) = self.own.as_ref().and_then(|own| own.device.as_ref()) else {
@@ -133,6 +133,7 @@ impl Client {
         };
         state.outbox.remove(at);
         state.own_number = state.own_number.saturating_add(1);
+        state.acknowledged_at = state.acknowledged_at.max(seq);
         state.careful = state.careful.saturating_sub(1);
         if let Some(own) = &mut self.own {
             own.acknowledged = own.acknowledged.saturating_add(1);
@@ -160,25 +161,54 @@ impl Client {
             return;
         }
         // What waits behind was numbered after it, so all of it fails, and the numbers are free again.
+        self.forget_outbox(step, id, &refusal.to_string());
+    }
+
+    /// Gives up what waits in a conversation.
+    pub(crate) fn forget_outbox(&mut self, step: &mut Step<'_>, id: ConversationId, reason: &str) {
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
         let failed = std::mem::take(&mut conversation.outbox);
         self.touch(Key::Outbox(id));
         for outgoing in failed {
-            fail(step, id, outgoing.id, &refusal.to_string());
+            fail(step, id, outgoing.id, reason);
         }
     }
 
     /// Gives up all that waits, since this device's keys may not be used any more.
     pub(crate) fn forget_outboxes(&mut self, step: &mut Step<'_>, reason: &str) {
-        let mut touched = Vec::new();
-        for conversation in self.conversations.values_mut() {
-            let id = conversation.id();
-            conversation.own_number = 0;
-            touched.extend([Key::Conversation(id), Key::Outbox(id)]);
-            for outgoing in std::mem::take(&mut conversation.outbox) {
-                fail(step, id, outgoing.id, reason);
+        let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
+        for id in ids {
+            if let Some(conversation) = self.conversations.get_mut(&id) {
+                conversation.own_number = 0;
             }
+            self.touch(Key::Conversation(id));
+            self.forget_outbox(step, id, reason);
         }
-        touched.into_iter().for_each(|key| self.touch(key));
+    }
+
+    /// The server has more envelopes of this device than it knows of. Before anything is sent, the log
+    /// tells whether they are those that wait here, whose answers were lost. If not, another copy of
+    /// this home has spoken.
+    pub(crate) fn settle(&mut self, step: &mut Step<'_>) {
+        let (Some(submitted), true) = (self.unsettled, self.is_open()) else {
+            return;
+        };
+        let acknowledged = self.own.as_ref().map_or(0, |own| own.acknowledged);
+        if acknowledged >= submitted {
+            self.unsettled = None;
+            return self.flush_all(step);
+        }
+        let waiting = self.conversations.values().filter(|c| !c.outbox.is_empty());
+        let behind: Vec<_> = waiting.filter(|c| c.is_behind()).map(Conversation::id).collect();
+        if behind.is_empty() && self.all_listed {
+            self.unsettled = None;
+            return self.retire(step);
+        }
+        for id in behind {
+            self.catch_up_if_behind(step, id);
+        }
     }
 }
 

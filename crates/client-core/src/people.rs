@@ -7,8 +7,8 @@ use crate::effect::Key;
 use crate::show::{IdentityState, PersonView, Show, Warning};
 use portcullis_crypto::{AuthPublic, IdentityPublic, SafetyNumber};
 use portcullis_proto::{
-    AccountCard, AccountId, BadList, DeviceId, ListRecord, Request, SignedList, UserCard, UserName,
-    limits as wire,
+    AccountCard, AccountId, BadList, DeviceId, ListRecord, Refusal, Request, SignedList, UserCard,
+    UserName, limits as wire,
 };
 
 /// What is known of an account.
@@ -146,10 +146,19 @@ impl Client {
         self.resume_conversations(step, card.account);
     }
 
-    /// The account could not be looked up: its messages can't be verified, and say so.
-    pub(crate) fn account_refused(&mut self, step: &mut Step<'_>, account: AccountId) {
+    /// The account could not be looked up: later, if that helps; otherwise its messages can't be
+    /// verified, and say so.
+    pub(crate) fn account_refused(
+        &mut self,
+        step: &mut Step<'_>,
+        account: AccountId,
+        refusal: &Refusal,
+    ) {
         if let Some(person) = self.people.get_mut(&account) {
             person.asked = false;
+        }
+        if refusal.code.passes() {
+            return self.put_off_conversations(step, account, refusal);
         }
         self.resume_conversations(step, account);
     }

@@ -104,6 +104,7 @@ struct ConversationRecord {
     read: Option<Seen>,
     chains: Vec<Seen>,
     own_number: u64,
+    acknowledged_at: u64,
     unread: u64,
 }
 
@@ -177,6 +178,7 @@ pub(crate) fn read(client: &mut Client, key: Key, value: &[u8]) -> Result<(), Ba
             conversation.read = record.read;
             conversation.chains = record.chains.into();
             conversation.own_number = record.own_number;
+            conversation.acknowledged_at = record.acknowledged_at;
             conversation.unread = record.unread;
         }
         Key::Number(id, device) => {
@@ -321,6 +323,7 @@ fn conversation_record(conversation: &Conversation) -> ConversationRecord {
         read: conversation.read,
         chains: conversation.chains.iter().skip(skip).copied().collect(),
         own_number: conversation.own_number,
+        acknowledged_at: conversation.acknowledged_at,
         unread: conversation.unread,
     }
 }

@@ -1,6 +1,6 @@
 //! What must be true after every run.
 
-use crate::World;
+use crate::{Device, World};
 use portcullis_client_core::{Message, Show, Warning};
 use portcullis_proto::{ConversationId, Envelope, Reference, Seen};
 use portcullis_server_core::store::{Store, StoreError};
@@ -25,27 +25,44 @@ impl From<StoreError> for Violation {
     }
 }
 
-/// Checks a world that has come to rest.
+/// Checks a world that has come to rest; gives the number of envelopes.
 pub(crate) fn check(world: &World) -> Result<usize, Violation> {
-    let log = read_log(world.log(), ConversationId::LOBBY)?;
-    check_log(&log)?;
-    for (number, device) in world.devices.iter().enumerate() {
-        let who = format!("device {number} ({device:?})");
-        if let Some(warning) = device.warnings().find(|warning| !is_honest(warning)) {
-            return Err(Violation(format!("{who} was warned without cause: {warning}")));
-        }
-        check_acknowledged(&who, &device.acknowledged, &log)?;
-        check_shown(&who, &device.shows)?;
-        check_stored(&who, &device.messages(), &log)?;
-        let end = log.last().map(|(_, seen)| *seen);
-        let read = device.client().and_then(|client| client.seen(ConversationId::LOBBY));
-        if end.is_some() && read != end {
-            return Err(Violation(format!(
-                "{who} has read up to {read:?}, the log ends at {end:?}"
-            )));
+    let channels = world.log().open_channels(None, 100)?;
+    let mut envelopes = 0;
+    for channel in channels {
+        let log = read_log(world.log(), channel.id)?;
+        check_log(&log)?;
+        envelopes += log.len();
+        for (number, device) in world.devices.iter().enumerate() {
+            let who = format!("device {number} ({device:?}) in {}", channel.name);
+            check_device(&who, device, channel.id, &log)?;
         }
     }
-    Ok(log.len())
+    Ok(envelopes)
+}
+
+fn check_device(
+    who: &str,
+    device: &Device,
+    id: ConversationId,
+    log: &[(Envelope, Seen)],
+) -> Result<(), Violation> {
+    if let Some(warning) = device.warnings().find(|warning| !is_honest(warning)) {
+        return Err(Violation(format!("{who} was warned without cause: {warning}")));
+    }
+    check_acknowledged(who, id, &device.acknowledged, log)?;
+    check_shown(who, &device.shows)?;
+    let client = device.client();
+    let present = client.is_some_and(|c| c.conversations().any(|c| c.id == id));
+    let end = log.last().map(|(_, seen)| *seen);
+    let read = client.and_then(|client| client.seen(id));
+    if present && end.is_some() && read != end {
+        return Err(Violation(format!("{who} has read up to {read:?}, the log ends at {end:?}")));
+    }
+    let read = read.map_or(0, |read| read.seq);
+    let (read, _) = log.split_at(log.len().min(usize::try_from(read).unwrap_or(usize::MAX)));
+    let stored = device.messages();
+    check_stored(who, stored.iter().filter(|message| message.conversation == id), read)
 }
 
 /// What an honest server and honest people may lead to.
@@ -95,11 +112,12 @@ fn check_log(log: &[(Envelope, Seen)]) -> Result<(), Violation> {
 /// What was acknowledged stands where it was acknowledged.
 fn check_acknowledged(
     who: &str,
+    id: ConversationId,
     acknowledged: &[(ConversationId, Reference, u64)],
     log: &[(Envelope, Seen)],
 ) -> Result<(), Violation> {
     let places: BTreeMap<Reference, u64> = log.iter().map(|(e, _)| (e.reference, e.seq)).collect();
-    for (_, reference, seq) in acknowledged {
+    for (_, reference, seq) in acknowledged.iter().filter(|(here, ..)| *here == id) {
         if places.get(reference) != Some(seq) {
             let found = places.get(reference);
             let what =
@@ -127,8 +145,12 @@ fn check_shown(who: &str, shows: &[Show]) -> Result<(), Violation> {
 }
 
 /// What a device has stored is the log, all of it, word for word.
-fn check_stored(who: &str, stored: &[Message], log: &[(Envelope, Seen)]) -> Result<(), Violation> {
-    let stored: BTreeMap<u64, &Message> = stored.iter().map(|m| (m.seq, m)).collect();
+fn check_stored<'a>(
+    who: &str,
+    stored: impl Iterator<Item = &'a Message>,
+    log: &[(Envelope, Seen)],
+) -> Result<(), Violation> {
+    let stored: BTreeMap<u64, &Message> = stored.map(|m| (m.seq, m)).collect();
     for (envelope, _) in log {
         let fits = stored.get(&envelope.seq).is_some_and(|message| {
             message.id == envelope.reference && message.account == envelope.account

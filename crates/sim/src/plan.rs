@@ -3,14 +3,14 @@
 use crate::{Chance, DeviceIndex, Violation, World, checker};
 use portcullis_client_core::{Command, Event};
 use portcullis_crypto::Stretch;
-use portcullis_proto::{ConversationId, UserName};
+use portcullis_proto::{Access, ChannelName, ConversationId, UserName};
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
     /// Devices that took part.
     pub devices: usize,
-    /// Envelopes in the lobby's log.
+    /// Envelopes in all logs.
     pub envelopes: usize,
     /// Server crashes, device crashes, and connections that broke.
     pub faults: usize,
@@ -59,7 +59,8 @@ fn one_step(world: &mut World) -> Result<bool, Violation> {
             world.run_batch(1 + chance.below(8), dies);
             return Ok(dies);
         }
-        (75..88, _) => say(world, index, &mut chance),
+        (75..86, _) => say(world, index, &mut chance),
+        (86 | 87, _) => come_and_go(world, index, &mut chance),
         (88..91, _) => world.tick(),
         (91, Some(link)) => return fault(|| world.cut(link)),
         (92, Some(link)) => return fault(|| world.half_open(link)),
@@ -85,8 +86,24 @@ fn fault(happens: impl FnOnce()) -> Result<bool, Violation> {
 fn say(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
     let text = format!("text {}", chance.below(1_000_000));
     let dies = chance.one_in(50).then(|| chance.below(3));
-    let say = Command::Say { conversation: ConversationId::LOBBY, text };
+    let client = world.devices.get(index.0).and_then(crate::Device::client);
+    let den = client.and_then(|client| client.find(DEN)).filter(|_| chance.one_in(3));
+    let say = Command::Say { conversation: den.unwrap_or(ConversationId::LOBBY), text };
     world.event(index, Event::Command(say), dies);
+}
+
+/// The channel that people make, join and leave as they like.
+const DEN: &str = "#den";
+
+fn come_and_go(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
+    let Ok(name) = ChannelName::parse(DEN) else { return };
+    let client = world.devices.get(index.0).and_then(crate::Device::client);
+    let command = match client.and_then(|client| client.find(DEN)) {
+        Some(den) if chance.one_in(3) => Command::Leave(den),
+        _ if chance.one_in(4) => Command::Create(name, Access::Open),
+        _ => Command::Join(name),
+    };
+    world.command(index, command);
 }
 
 /// Somebody whose account exists takes another device into use.

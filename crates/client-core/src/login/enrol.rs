@@ -175,6 +175,8 @@ impl Client {
         if (self.defences.is_restored)(opened.submitted, own.acknowledged, waiting) {
             return self.retire(step);
         }
+        self.unsettled = (opened.submitted > own.acknowledged).then_some(opened.submitted);
+        self.all_listed = false;
         own.retired = None;
         own.registering = None;
         let (name, device) = (own.name.clone(), opened.device);

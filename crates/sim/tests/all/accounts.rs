@@ -163,8 +163,12 @@ fn who_left_hears_nothing_and_may_come_back_to_an_open_channel() {
     assert_eq!(find(&world, BOB, "#tea"), None);
     does(&mut world, BOB, Command::Join(channel("#tea")));
     say(&mut world, BOB, tea, "three");
-    assert_eq!(texts(&world, BOB, tea), ["one", "two", "three"]);
-    assert_eq!(texts(&world, ALICE, tea), ["one", "two", "three"]);
+    does(&mut world, ALICE, Command::Leave(tea));
+    does(&mut world, ALICE, Command::Join(channel("#tea")));
+    say(&mut world, ALICE, tea, "four");
+    assert_eq!(texts(&world, BOB, tea), ["one", "two", "three", "four"]);
+    assert_eq!(world.devices[BOB.0].warnings().count(), 0);
+    assert_eq!(texts(&world, ALICE, tea), ["one", "two", "three", "four"]);
 }
 
 #[test]

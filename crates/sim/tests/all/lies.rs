@@ -4,8 +4,8 @@
 use portcullis_client_core::{Command, Show};
 use portcullis_crypto::{AuthKey, IdentityKey, Stretch};
 use portcullis_proto::{
-    ConversationId, DeviceEntry, DeviceId, DeviceName, Envelope, Event, Reply, ServerFrame,
-    Timestamp, UserName, encode_event, encode_refusal, encode_reply,
+    Access, ChannelName, ConversationId, DeviceEntry, DeviceId, DeviceName, Envelope, Event,
+    Refusal, Reply, ServerFrame, Timestamp, UserName, encode_event, encode_refusal, encode_reply,
 };
 use portcullis_sim::{Chance, DeviceIndex, World};
 use std::cell::RefCell;
@@ -407,6 +407,106 @@ fn a_cheap_stretching_stops_the_login() {
         &world,
         "The server asks for a weaker protection of your password than this program allows; the login was stopped.",
     );
+}
+
+#[test]
+fn nobody_forgets_because_the_server_says_that_they_left() {
+    let mut world = world();
+    let old = world.log().fetch(LOBBY, 0, 1, 1, usize::MAX).unwrap().envelopes.remove(0);
+    let mut told = false;
+    lie_to_bob(&mut world, move |frame| match frame {
+        ServerFrame::Event(Event::Envelope(_)) if !told => {
+            told = true;
+            let left = ServerFrame::Event(Event::Left { conversation: LOBBY });
+            let again = Envelope { seq: 5, ..old.clone() };
+            vec![left, ServerFrame::Event(Event::Envelope(again))]
+        }
+        frame => vec![frame],
+    });
+    say(&mut world, ALICE, "five");
+    assert_warned(&world, "The server sent something that can't be read.");
+    assert_warned(&world, "A message of alice came a second time; it is not shown again.");
+}
+
+#[test]
+fn a_conversation_that_is_not_listed_is_not_forgotten() {
+    let mut world = world();
+    world.command(ALICE, Command::Create(ChannelName::parse("#tea").unwrap(), Access::Open));
+    let _ = world.settle();
+    world.command(BOB, Command::Join(ChannelName::parse("#tea").unwrap()));
+    let _ = world.settle();
+    let tea = world.devices[BOB.0].client().unwrap().find("#tea").unwrap();
+    world.command(ALICE, Command::Say { conversation: tea, text: "pay 10".into() });
+    let _ = world.settle();
+    // Out of the list and back, with a log that begins again.
+    let mut lists = 0;
+    lie_to_bob(&mut world, move |frame| match frame {
+        ServerFrame::Reply(id, Reply::Conversations { mut conversations, more }) => {
+            lists += 1;
+            conversations.retain(|summary| lists > 1 || summary.conversation != tea);
+            vec![ServerFrame::Reply(id, Reply::Conversations { conversations, more })]
+        }
+        ServerFrame::Reply(id, Reply::Fetched(mut page)) if page.conversation == tea => {
+            page.base.seq = 0;
+            page.base.chain = Envelope::chain_start(tea);
+            vec![ServerFrame::Reply(id, Reply::Fetched(page))]
+        }
+        frame => vec![frame],
+    });
+    for _ in 0..2 {
+        let link = world.link_of(BOB).unwrap();
+        world.cut(link);
+        let _ = world.settle();
+    }
+    world.command(ALICE, Command::Say { conversation: tea, text: "more".into() });
+    let _ = world.settle();
+    assert_eq!(texts(&world).iter().filter(|text| *text == "pay 10").count(), 1);
+}
+
+#[test]
+fn a_copied_home_that_has_something_to_say_is_noticed_before_it_speaks() {
+    let mut world = world();
+    // Bob's copy has a message waiting when the original says as many.
+    let link = world.link_of(BOB).unwrap();
+    world.cut(link);
+    let copy_before = world.devices[BOB.0].copy_of_home();
+    world.command(BOB, Command::Say { conversation: LOBBY, text: "from the copy".into() });
+    let copy = world.devices[BOB.0].copy_of_home();
+    world.crash_device(BOB);
+    world.devices[BOB.0].restore_home(copy_before);
+    world.settle().unwrap();
+    say(&mut world, BOB, "from the original");
+    world.crash_device(BOB);
+    world.devices[BOB.0].restore_home(copy);
+    world.settle().unwrap();
+    assert_warned(
+        &world,
+        "This home was restored from an older copy. Its history stays; it goes on as a new device.",
+    );
+    let log = world.log().fetch(LOBBY, 0, 9, 9, usize::MAX).unwrap().envelopes;
+    assert_eq!(log.len(), 5, "nothing was signed with a number that was used before");
+    let failed = |show: &Show| matches!(show, Show::Failed { .. });
+    assert!(world.devices[BOB.0].shows.iter().any(failed));
+}
+
+#[test]
+fn a_busy_server_is_asked_again() {
+    let mut world = world();
+    let mut busy = 3;
+    lie_to_bob(&mut world, move |frame| match frame {
+        ServerFrame::Reply(id, Reply::Opened(_) | Reply::Account(_)) if busy > 0 => {
+            busy -= 1;
+            vec![ServerFrame::Refusal(id, Refusal::rate_limited(1_000))]
+        }
+        frame => vec![frame],
+    });
+    let link = world.link_of(BOB).unwrap();
+    world.cut(link);
+    world.add_device(&name("carol"));
+    world.settle().unwrap();
+    say(&mut world, DeviceIndex(2), "I am new");
+    assert_eq!(texts(&world).last().map(String::as_str), Some("I am new"));
+    assert_eq!(warned(&world), Vec::<String>::new());
 }
 
 #[test]

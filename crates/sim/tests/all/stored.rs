@@ -10,7 +10,7 @@ use serde_json::Value;
 const EXPECTED: &str = r##"
 Account {"r":{"account":ID,"acknowledged":1,"device":[ID,32 bytes],"identity":32 bytes,"list":{"list":BYTES,"signature":64 bytes},"name":"mira","registering":null,"retired":null,"token":32 bytes},"v":1}
 Person {"r":{"changed":null,"identity":32 bytes,"list":{"list":BYTES,"signature":64 bytes},"name":"oleg","verified":false},"v":1}
-Conversation {"r":{"base":0,"chains":[{"chain":32 bytes,"seq":0},{"chain":32 bytes,"seq":1},{"chain":32 bytes,"seq":2}],"own_number":1,"read":{"chain":32 bytes,"seq":2},"summary":{"access":"open","conversation":ID,"epoch":0,"head":2,"kind":"channel","name":"#lobby","role":"member"},"unread":1},"v":1}
+Conversation {"r":{"acknowledged_at":1,"base":0,"chains":[{"chain":32 bytes,"seq":0},{"chain":32 bytes,"seq":1},{"chain":32 bytes,"seq":2}],"own_number":1,"read":{"chain":32 bytes,"seq":2},"summary":{"access":"open","conversation":ID,"epoch":0,"head":2,"kind":"channel","name":"#lobby","role":"member"},"unread":1},"v":1}
 Number {"r":1,"v":1}
 Outbox {"r":[{"at":TIME,"body":BYTES,"id":ID,"text":"later"}],"v":1}
 Message {"r":{"account":ID,"conversation":ID,"device":ID,"id":ID,"identity":"own","own":true,"sender":"mira","sent_at":TIME,"seq":1,"text":"hello","unknown_kind":null},"v":1}
