@@ -18,8 +18,15 @@ pub const INVITE_MILLIS: u64 = 7 * 24 * 3600 * 1000;
 /// bucket and none are the same.
 pub const RATE_BUCKETS: usize = 100_000;
 
-/// Conversations that one account may be in, so that its list stays a few pages.
+/// Conversations that one account may be in, so that its list stays a few pages. Invitations, which
+/// are other people's doing, don't count.
 pub const MEMBERSHIPS: u32 = 1024;
+
+/// Invitations to conversations that wait for one account's answer: more than a person would read.
+pub const INVITATIONS: u32 = 64;
+
+/// Rows of an account's conversations that are read at once: most accounts' in one page.
+pub const MEMBERSHIPS_READ: u32 = 1024;
 
 /// Bytes of an OPAQUE message: the largest is 320, and a growing suite needs room.
 pub const OPAQUE_BYTES: usize = 4096;

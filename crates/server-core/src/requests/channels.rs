@@ -87,9 +87,7 @@ pub(crate) fn join(
         let summary = summary(conversation, Some(before), None);
         return Ok(Effects::reply(Reply::Conversation(summary)));
     }
-    if before.is_none() {
-        check_room(context, account)?;
-    }
+    check_room(context, account)?;
     // What was said in an open channel is public; by invitation one hears what is said from now on.
     let spans = match conversation.access {
         Access::Open => vec![Span { from: 1, to: None }],
@@ -112,8 +110,12 @@ pub(crate) fn leave(
     if id == ConversationId::LOBBY {
         return Err(Refusal::new(Code::Forbidden, "everyone is in #lobby"));
     }
-    let membership = context.tx.membership(account, id)?.ok_or_else(not_found)?;
     let conversation = context.tx.conversation(id)?.ok_or_else(not_found)?;
+    let Some(membership) = context.tx.membership(account, id)? else {
+        // Whoever has left an open channel already, perhaps unheard, may say so again.
+        let open = conversation.access == Access::Open;
+        return open.then(|| Effects::reply(Reply::Done)).ok_or_else(not_found);
+    };
     let mut spans = membership.spans;
     if let Some(span) = spans.last_mut() {
         span.to.get_or_insert(conversation.end.seq);
@@ -142,8 +144,11 @@ pub(crate) fn invite(
     if before.as_ref().is_some_and(|before| before.role != Role::Outside) {
         return Ok(Effects::reply(Reply::Done));
     }
-    if before.is_none() {
-        check_room(context, guest)?;
+    let invited = |(_, membership): &Row| membership.role == Role::Invited;
+    if count(context, guest, invited)? >= limits::INVITATIONS {
+        let message =
+            "this account has as many invitations as may wait; it has to answer some first";
+        return Err(Refusal::new(Code::TooLarge, message));
     }
     let spans = before.map(|before| before.spans).unwrap_or_default();
     let membership = Membership { role: Role::Invited, spans };
@@ -167,13 +172,59 @@ fn enter(
         .and(Effect::Deliver { to: Audience::Account(account), event }))
 }
 
+/// A conversation with what an account is in it.
+type Row = (Conversation, Membership);
+
+/// The conversations that an account hears: all of them, however many it was invited to or has left.
+pub(crate) fn heard(
+    context: &Context<'_>,
+    account: AccountId,
+) -> Result<Vec<ConversationId>, Refusal> {
+    let mut heard = Vec::new();
+    each_membership(context, account, |row| heard.extend(is_present(row).then_some(row.0.id)))?;
+    Ok(heard)
+}
+
+/// Only what an account is in takes room: nobody else decides about that.
 fn check_room(context: &Context<'_>, account: AccountId) -> Result<(), Refusal> {
-    let count = context.tx.memberships(account, None, limits::MEMBERSHIPS)?.len();
-    if count >= limits::MEMBERSHIPS as usize {
+    if count(context, account, is_present)? >= limits::MEMBERSHIPS {
         let message = "this account is in as many conversations as it may be";
         return Err(Refusal::new(Code::TooLarge, message));
     }
     Ok(())
+}
+
+fn is_present((_, membership): &Row) -> bool {
+    matches!(membership.role, Role::Owner | Role::Member)
+}
+
+fn count(
+    context: &Context<'_>,
+    account: AccountId,
+    counted: impl Fn(&Row) -> bool,
+) -> Result<u32, Refusal> {
+    let mut count = 0;
+    each_membership(context, account, |row| count += u32::from(counted(row)))?;
+    Ok(count)
+}
+
+/// Shows all rows of an account, a page at a time.
+fn each_membership(
+    context: &Context<'_>,
+    account: AccountId,
+    mut show: impl FnMut(&Row),
+) -> Result<(), Refusal> {
+    let mut after = None;
+    loop {
+        let rows = context.tx.memberships(account, after, limits::MEMBERSHIPS_READ)?;
+        rows.iter().for_each(&mut show);
+        match rows.last() {
+            Some((last, _)) if rows.len() >= limits::MEMBERSHIPS_READ as usize => {
+                after = Some(last.id);
+            }
+            _ => return Ok(()),
+        }
+    }
 }
 
 fn summary(
@@ -200,7 +251,7 @@ fn summary(
 mod tests {
     use super::*;
     use crate::Output;
-    use crate::store::Store as _;
+    use crate::store::{InsertError, Store as _};
     use crate::testing::{Person, World, channel};
     use portcullis_proto::Request;
 
@@ -301,22 +352,90 @@ mod tests {
         }
     }
 
-    /// Invitations must not fill the room of the invited until they hear no more of `#lobby`.
+    /// Makes a channel by invitation that `host` is in, and invites the guest.
+    fn invited(world: &mut World, host: &Person, guest: &Person, n: u32) -> Result<Reply, Refusal> {
+        let den = world.create(host, &format!("#den{n}"), Access::Invitation);
+        world.invite(host, den, guest)
+    }
+
+    /// Invitations must not fill the room of the invited, and are bounded by themselves.
     #[test]
-    fn nobody_is_invited_into_more_than_there_is_room_for() {
+    fn invitations_take_no_room_and_are_bounded_apart() {
         let mut world = World::new();
-        let (mira, nina, oleg) = (world.person("mira"), world.person("nina"), world.person("oleg"));
-        let room = limits::MEMBERSHIPS - 1; // one is #lobby
-        let mut last = Ok(Reply::Done);
-        for number in 0..=room {
-            let host = if number < room { &mira } else { &nina };
-            let den = world.create(host, &format!("#den{number}"), Access::Invitation);
-            last = world.invite(host, den, &oleg);
-            assert_eq!(last.is_ok(), number < room, "{number}");
+        let (mira, oleg) = (world.person("mira"), world.person("oleg"));
+        for n in 0..limits::INVITATIONS {
+            assert_eq!(invited(&mut world, &mira, &oleg, n), Ok(Reply::Done));
         }
-        assert_eq!(last.unwrap_err().code, Code::TooLarge);
-        assert!(world.join(&oleg, "#den0").is_ok(), "the invited still join");
-        let full = Request::CreateChannel { name: channel("#own"), access: Access::Open };
-        assert_eq!(world.attempt(oleg.connection, full), Err(Code::TooLarge));
+        let past = invited(&mut world, &mira, &oleg, limits::INVITATIONS).unwrap_err();
+        assert_eq!(past.code, Code::TooLarge);
+        let own = Request::CreateChannel { name: channel("#own"), access: Access::Open };
+        assert!(world.ask(oleg.connection, own).is_ok());
+
+        let first = world.store.inner.conversation_by_name(&channel("#den0")).unwrap().unwrap();
+        world.leave(&oleg, first.id).unwrap();
+        assert_eq!(world.store.inner.membership(oleg.account, first.id), Ok(None));
+        world.invite(&mira, first.id, &oleg).unwrap();
+        world.join(&oleg, "#den0").unwrap();
+        assert!(invited(&mut world, &mira, &oleg, 999).is_ok(), "joining frees its place too");
+    }
+
+    /// Gives an account `rows` conversations in which it has this role.
+    fn with_rows(world: &mut World, guest: &Person, role: Role, rows: u32) {
+        world.operate(|store| {
+            for n in 0..rows {
+                let mut id = [0; 16];
+                id[0..4].copy_from_slice(&n.to_be_bytes()); // before every other
+                let id = ConversationId::from_bytes(id);
+                let end = Seen { seq: 0, chain: Envelope::chain_start(id) };
+                let (kind, access) = (ConversationKind::Channel, Access::Invitation);
+                let name = channel(&format!("#row{n}"));
+                let row = Conversation { id, kind, name, access, epoch: 0, end };
+                let spans = vec![Span { from: 1, to: Some(1) }];
+                store.insert_conversation(&row)?;
+                store.put_membership(guest.account, id, &Membership { role, spans })?;
+            }
+            Ok::<_, InsertError>(())
+        });
+    }
+
+    #[test]
+    fn only_what_one_is_in_takes_room() {
+        fn check(role: Role, rows: u32, expected: Result<(), Code>) {
+            let mut world = World::new();
+            let oleg = world.person("oleg");
+            with_rows(&mut world, &oleg, role, rows);
+            let own = Request::CreateChannel { name: channel("#own"), access: Access::Open };
+            assert_eq!(world.attempt(oleg.connection, own).map(|_| ()), expected, "{role:?}");
+        }
+        let room = limits::MEMBERSHIPS - 1; // one is #lobby
+        check(Role::Invited, limits::MEMBERSHIPS + 1, Ok(()));
+        check(Role::Outside, limits::MEMBERSHIPS + 1, Ok(()));
+        check(Role::Member, room - 1, Ok(()));
+        check(Role::Member, room, Err(Code::TooLarge));
+        check(Role::Owner, room, Err(Code::TooLarge));
+    }
+
+    #[test]
+    fn none_that_is_heard_is_missed_however_many_rows_there_are() {
+        let mut world = World::new();
+        let oleg = world.person("oleg");
+        with_rows(&mut world, &oleg, Role::Outside, limits::MEMBERSHIPS_READ + 1);
+        let tea = world.create(&oleg, "#tea", Access::Open);
+        let connection = world.connect();
+        let finish = world.begin_login(connection, "oleg", &oleg.password).unwrap();
+        world.ask(connection, finish).unwrap();
+        let open = world.open(&oleg, connection);
+        world.ask(connection, open).unwrap();
+        let heard = world.effects().iter().find_map(|output| match output {
+            Output::Connection { effect: Effect::Opened { conversations, .. }, .. } => {
+                Some(conversations.clone())
+            }
+            _ => None,
+        });
+        let mut heard = heard.unwrap();
+        heard.sort();
+        let mut wanted = vec![tea, ConversationId::LOBBY];
+        wanted.sort();
+        assert_eq!(heard, wanted);
     }
 }

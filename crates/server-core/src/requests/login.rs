@@ -1,13 +1,13 @@
 //! Logging in: the password (RFC 9807 section 6), then the device; or a token and the device.
 
 use crate::defences::{Claim, DeviceProven, token_hash};
-use crate::requests::{devices, login_failed, login_refusal, stretching, within};
+use crate::requests::{channels, devices, login_failed, login_refusal, stretching, within};
 use crate::session::{self, LoggingIn, Open, Session, State, not_now};
 use crate::store::{Account, Token, TokenHash};
 use crate::{Context, Effect, Effects, Rate, RateKey, limits};
 use portcullis_crypto::{Randomness, Signature};
 use portcullis_proto::{
-    Bytes, Code, DeviceId, LoggedIn, Opened, Refusal, Reply, Role, SignedList, UserName,
+    Bytes, Code, DeviceId, LoggedIn, Opened, Refusal, Reply, SignedList, UserName,
 };
 
 /// First step: answers KE1 by KE2. In an open session it begins a confirmation of the password.
@@ -159,9 +159,7 @@ pub(crate) fn open_session(
     };
     let known = context.tx.device(device)?.ok_or(crate::store::StoreError::Corrupt)?;
     let version = context.tx.newest_list(account.id)?.map_or(0, |list| list.version);
-    let memberships = context.tx.memberships(account.id, None, limits::MEMBERSHIPS)?;
-    let heard = memberships.iter().filter(|(_, m)| matches!(m.role, Role::Owner | Role::Member));
-    let conversations = heard.map(|(conversation, _)| conversation.id).collect();
+    let conversations = channels::heard(context, account.id)?;
     session.state = State::Open(Box::new(Open {
         account: account.id,
         name: account.name.clone(),

@@ -280,7 +280,11 @@ impl Store for MemoryStore {
             let count = state.counts.get(&conversation).copied().unwrap_or(0);
             let after = (count + counted(membership.role)).saturating_sub(before);
             state.counts.put(conversation, after);
-            state.memberships.put(key, membership.clone());
+            if membership.is_none() {
+                state.memberships.remove(key);
+            } else {
+                state.memberships.put(key, membership.clone());
+            }
             Ok(())
         })
     }

@@ -108,7 +108,8 @@ pub trait Store {
         account: AccountId,
         conversation: ConversationId,
     ) -> Result<Option<Membership>, StoreError>;
-    /// Adds or replaces what an account is in a conversation.
+    /// Adds or replaces what an account is in a conversation, or removes it where that is nothing
+    /// ([`Membership::is_none`]).
     fn put_membership(
         &self,
         account: AccountId,

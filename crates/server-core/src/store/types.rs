@@ -179,6 +179,14 @@ pub struct Membership {
     pub spans: Vec<Span>,
 }
 
+impl Membership {
+    /// Outside, with nothing to read: the same as no membership, so no row is kept for it.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.role == Role::Outside && self.spans.is_empty()
+    }
+}
+
 /// An envelope in its place, with the chain after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEnvelope {

@@ -111,11 +111,16 @@ pub(super) fn put_membership(
     let change = counted(membership.role) - before.map_or(0, counted);
     store.recent.borrow_mut().forget_membership((account, conversation));
     let [account, conversation] = keys;
-    let sql = "INSERT INTO memberships (account, conversation, role, spans) VALUES (?, ?, ?, ?)
+    if !membership.is_none() {
+        let sql = "INSERT INTO memberships (account, conversation, role, spans) VALUES (?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET role = excluded.role, spans = excluded.spans";
-    let spans = write_spans(&membership.spans)?;
-    let row = params![account, conversation, role_code(membership.role), spans];
-    store.change_one(sql, row)?;
+        let spans = write_spans(&membership.spans)?;
+        let row = params![account, conversation, role_code(membership.role), spans];
+        store.change_one(sql, row)?;
+    } else if before.is_some() {
+        let sql = "DELETE FROM memberships WHERE account = ? AND conversation = ?";
+        store.change_one(sql, keys)?;
+    }
     if change != 0 {
         let sql = "UPDATE conversations SET members = members + ? WHERE key = ?";
         store.change_one(sql, [change, conversation])?;

@@ -67,6 +67,15 @@ pub fn memberships_keep_their_spans<S: Store>(store: &S) {
     }
     assert_eq!(store.membership(account, conversation_id(2)), Ok(None));
     assert_eq!(store.membership(account_id(2), conversation), Ok(None));
+    for _ in 0..2 {
+        committed(store, |store| {
+            let nothing = membership(Role::Outside, &[]);
+            store.put_membership(account, conversation, &nothing).unwrap();
+        });
+        assert_eq!(store.membership(account, conversation), Ok(None));
+        assert_eq!(store.memberships(account, None, 9), Ok(vec![]));
+        assert_eq!(store.member_count(conversation), Ok(0));
+    }
     committed(store, |store| {
         let row = membership(Role::Member, &[]);
         assert!(store.put_membership(account_id(9), conversation, &row).is_err());
