@@ -15,6 +15,8 @@ pub enum OpenError {
     InUse(Option<u32>),
     /// There is no database in it, and this was not the call to make one.
     Missing,
+    /// There is the OPAQUE set-up of a server, but its database is gone or empty.
+    DatabaseLost,
     /// Its database belongs to another program.
     NotOurs,
     /// A newer version of this program wrote it.
@@ -45,6 +47,11 @@ impl std::fmt::Display for OpenError {
                 f.write_str("; stop it first, or choose another folder with --data")
             }
             Self::Missing => f.write_str("no server has used this data folder yet"),
+            Self::DatabaseLost => f.write_str(
+                "this data folder has the file opaque-setup of a server, but its database portcullis.db is \
+                 missing or empty; restore the whole folder from a backup, or remove opaque-setup to begin \
+                 anew without any of the accounts",
+            ),
             Self::NotOurs => f.write_str(
                 "the database in this data folder belongs to another program; choose another folder with --data",
             ),

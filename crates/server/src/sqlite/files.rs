@@ -29,6 +29,20 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
     private().append(true).create(true).open(path).map(|_| ())
 }
 
+/// Refuses a folder with a set-up, but no database or an empty file in its place. To be asked before
+/// anything is made, so that the folder stays as it was found.
+pub(super) fn refuse_lost(folder: &Path) -> Result<(), OpenError> {
+    let bytes = match std::fs::metadata(folder.join(DATABASE)) {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(error.into()),
+    };
+    if bytes == 0 && folder.join(SETUP).try_exists()? {
+        return Err(OpenError::DatabaseLost);
+    }
+    Ok(())
+}
+
 /// Takes the folder's lock; the system lets it go when the file is closed or the process ends.
 pub(super) fn lock(folder: &Path) -> Result<File, OpenError> {
     let path = folder.join(LOCK);

@@ -36,10 +36,13 @@ impl SqliteStore {
     /// Opens a server's data folder, or makes it, and holds it until the store is dropped.
     ///
     /// # Errors
-    /// [`OpenError`], most often [`OpenError::InUse`].
+    /// [`OpenError`], most often [`OpenError::InUse`]. A folder that has its OPAQUE set-up but not its
+    /// tables is [`OpenError::DatabaseLost`]: the tables are always made first, so that only a loss
+    /// leaves the set-up alone, and an empty server in its place would hide that.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         files::create_folder(folder)?;
         let lock = files::lock(folder)?;
+        files::refuse_lost(folder)?;
         files::create_private(&folder.join(files::DATABASE))?;
         Self::connect(folder, Some(lock))
     }
@@ -50,6 +53,7 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`].
     pub fn open_beside(folder: &Path) -> Result<Self, OpenError> {
+        files::refuse_lost(folder)?;
         if !folder.join(files::DATABASE).try_exists()? {
             return Err(OpenError::Missing);
         }
@@ -79,6 +83,9 @@ impl SqliteStore {
         let state = schema::recognise(&connection)?;
         if connection.is_readonly("main").map_err(blame)? {
             return Err(StoreError::ReadOnly.into());
+        }
+        if state == State::Empty && folder.join(files::SETUP).try_exists()? {
+            return Err(OpenError::DatabaseLost);
         }
         match (state, &lock) {
             (State::Empty, None) => return Err(OpenError::Missing),

@@ -263,6 +263,47 @@ fn the_opaque_setup_is_made_once_for_a_new_folder() {
     assert_eq!(load(7), Ok(kept));
 }
 
+/// The database of a server is lost by `lose`, after `before`.
+fn check_lost(before: fn(&Path), lose: fn(&Path), expected: Result<(), OpenError>) {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let store = SqliteStore::open(folder.path())?;
+        // Before the set-up is made, so that being killed in between is no loss.
+        assert!(std::fs::metadata(folder.path().join(files::DATABASE)).unwrap().len() > 0);
+        store.load_or_create_setup(&mut ChaCha12Rng::seed_from_u64(1)).map(|_| ())
+    };
+    assert_eq!(open(), Ok(()));
+    before(folder.path());
+    lose(&folder.path().join(files::DATABASE));
+    for _ in 0..2 {
+        assert_eq!(open(), expected);
+        assert_eq!(SqliteStore::open_beside(folder.path()).map(|_| ()), expected);
+    }
+}
+
+#[test]
+fn a_lost_database_does_not_become_an_empty_server() {
+    let register = |folder: &Path| drop(bench::submits(folder, 1, 1).unwrap());
+    let remove = |database: &Path| std::fs::remove_file(database).unwrap();
+    let empty = |database: &Path| std::fs::write(database, b"").unwrap();
+    let no_tables = |database: &Path| {
+        std::fs::remove_file(database).unwrap();
+        Connection::open(database).unwrap().execute_batch("VACUUM").unwrap();
+        assert!(std::fs::metadata(database).unwrap().len() > 0);
+    };
+    for lose in [remove, empty, no_tables] {
+        check_lost(register, lose, Err(OpenError::DatabaseLost));
+        check_lost(|_| {}, lose, Err(OpenError::DatabaseLost));
+    }
+    check_lost(|_| {}, |_| {}, Ok(())); // stopped before anybody has registered
+    check_lost(register, |_| {}, Ok(()));
+    let anew = |database: &Path| {
+        std::fs::remove_file(database).unwrap();
+        std::fs::remove_file(database.with_file_name(files::SETUP)).unwrap();
+    };
+    check_lost(register, anew, Ok(()));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_data_folder_is_for_its_owner_alone() {
@@ -296,6 +337,10 @@ fn an_operator_is_told_what_to_do() {
     check(OpenError::InUse(Some(42)), "(process 42); stop it first");
     check(OpenError::InUse(None), "another server is using this data folder; stop it");
     check(OpenError::Newer { found: 3, known: 1 }, "install the newer version again");
+    check(
+        OpenError::DatabaseLost,
+        "restore the whole folder from a backup, or remove opaque-setup",
+    );
     check(OpenError::SetupMissing, "put the file back from a backup");
     check(OpenError::Store(StoreError::Full), "the disk is full");
     let not_found = std::io::Error::from(std::io::ErrorKind::NotADirectory);
