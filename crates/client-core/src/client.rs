@@ -172,7 +172,7 @@ impl Client {
     /// Whether anything waits to be acknowledged.
     #[must_use]
     pub fn has_unsent(&self) -> bool {
-        self.conversations.values().any(|conversation| !conversation.outbox.is_empty())
+        self.conversations.values().any(|c| c.is_member() && !c.outbox.is_empty())
     }
 
     /// Takes what happened in, and says what to do.

@@ -75,10 +75,12 @@ impl Client {
             return self.warn_once(step, id, Warning::Rewound { seen, head });
         }
         self.catch_up(step, id, head);
+        self.flush(step, id);
     }
 
-    /// The account is no longer in a conversation. What was read and numbered there is kept: whoever
-    /// comes back goes on from it, and a server that only says so can't make anyone forget.
+    /// The account is no longer in a conversation. What was read and numbered there is kept, and what
+    /// waits to be sent: whoever comes back goes on from it, and a server that only says so can't make
+    /// anyone forget.
     pub(crate) fn left(&mut self, step: &mut Step<'_>, id: ConversationId) {
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
@@ -91,8 +93,15 @@ impl Client {
         }
         conversation.summary.role = Role::Outside;
         conversation.connection_lost();
+        for outgoing in &conversation.outbox {
+            let reason = "you are no longer in this conversation; it is sent if you come back";
+            step.show(Show::Failed {
+                conversation: id,
+                id: outgoing.id,
+                reason: reason.to_owned(),
+            });
+        }
         self.touch(Key::Conversation(id));
-        self.forget_outbox(step, id, "you are no longer in this conversation");
         step.show(Show::Left(id));
     }
 

@@ -70,7 +70,8 @@ impl Client {
             return;
         };
         let early = conversation.retry_at.is_some_and(|at| at > step.now);
-        if conversation.in_flight || conversation.outbox.is_empty() || early {
+        let idle = conversation.outbox.is_empty() || !conversation.is_member();
+        if conversation.in_flight || idle || early {
             return;
         }
         conversation.retry_at = None;
@@ -160,6 +161,9 @@ impl Client {
             conversation.retry_at = Some(step.now.plus_millis(wait));
             return;
         }
+        if refusal.code == Code::NotFound {
+            return self.left(step, id);
+        }
         // What waits behind was numbered after it, so all of it fails, and the numbers are free again.
         self.forget_outbox(step, id, &refusal.to_string());
     }
@@ -195,12 +199,15 @@ impl Client {
         let (Some(submitted), true) = (self.unsettled, self.is_open()) else {
             return;
         };
+        // What waits in a conversation that was left can't be looked up; it may be there.
+        let kept = self.conversations.values().filter(|c| !c.is_member());
+        let kept: u64 = kept.map(|conversation| conversation.outbox.len() as u64).sum();
         let acknowledged = self.own.as_ref().map_or(0, |own| own.acknowledged);
-        if acknowledged >= submitted {
+        if acknowledged.saturating_add(kept) >= submitted && self.all_listed {
             self.unsettled = None;
             return self.flush_all(step);
         }
-        let waiting = self.conversations.values().filter(|c| !c.outbox.is_empty());
+        let waiting = self.conversations.values().filter(|c| !c.outbox.is_empty() && c.is_member());
         let behind: Vec<_> = waiting.filter(|c| c.is_behind()).map(Conversation::id).collect();
         if behind.is_empty() && self.all_listed {
             self.unsettled = None;
