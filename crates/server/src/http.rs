@@ -68,12 +68,26 @@ async fn connect(State(site): State<Site>, request: Request<Body>) -> Response<B
 }
 
 async fn metrics(State(site): State<Site>, request: Request<Body>) -> Response<Body> {
-    let local = peer(&request, site.behind_proxy).is_some_and(|peer| peer.ip().is_loopback());
-    if !local {
+    if !asks_directly(&request, site.behind_proxy) {
         return text(StatusCode::FORBIDDEN, "Metrics are for this machine only.\n");
     }
     text(StatusCode::OK, site.sockets.metrics().render())
 }
+
+/// Whether a request comes from this machine and through nobody. A proxy passes on what strangers ask,
+/// and one on this machine may not have been named to us, so whatever is marked as passed on is theirs.
+fn asks_directly(request: &Request<Body>, behind_proxy: Option<IpAddr>) -> bool {
+    let Some(Peer(direct)) = request.extensions().get::<Peer>() else {
+        return false;
+    };
+    let direct = direct.ip().to_canonical();
+    let proxied = behind_proxy.is_some_and(|proxy| proxy.to_canonical() == direct);
+    let passed_on = PASSED_ON.iter().any(|header| request.headers().contains_key(*header));
+    direct.is_loopback() && !proxied && !passed_on
+}
+
+/// Headers that a proxy adds (RFC 7239, RFC 9110 section 7.6.3, and the customary ones).
+const PASSED_ON: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
 
 /// Turns away whoever must not ask: see the defence `admit_origin`.
 async fn admit(State(site): State<Site>, request: Request<Body>, next: Next) -> Response<Body> {
@@ -120,15 +134,39 @@ fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
 mod tests {
     use super::*;
 
+    fn request_from(direct: &str, forwarded: &[&str]) -> Request<Body> {
+        let mut request = Request::new(Body::empty());
+        request.extensions_mut().insert(Peer(SocketAddr::new(direct.parse().unwrap(), 5)));
+        for line in forwarded {
+            let line = HeaderValue::from_str(line).unwrap();
+            request.headers_mut().append("x-forwarded-for", line);
+        }
+        request
+    }
+
+    #[test]
+    fn metrics_are_for_who_asks_directly() {
+        fn check(direct: &str, forwarded: &[&str], proxy: Option<&str>, expected: bool) {
+            let proxy = proxy.map(|proxy| proxy.parse().unwrap());
+            let direct_ask = asks_directly(&request_from(direct, forwarded), proxy);
+            assert_eq!(direct_ask, expected, "{direct} {forwarded:?} {proxy:?}");
+        }
+        check("127.0.0.1", &[], None, true);
+        check("::1", &[], Some("127.0.0.1"), true);
+        check("::ffff:127.0.0.1", &[], None, true);
+        check("127.0.0.1", &[], Some("10.0.0.1"), true);
+        check("10.0.0.1", &[], None, false);
+        check("127.0.0.1", &["127.0.0.1"], None, false);
+        check("127.0.0.1", &[], Some("127.0.0.1"), false);
+        check("::ffff:127.0.0.1", &[], Some("127.0.0.1"), false);
+        check("127.0.0.1", &["127.0.0.1"], Some("127.0.0.1"), false);
+        check("10.0.0.1", &["127.0.0.1"], Some("10.0.0.1"), false);
+    }
+
     #[test]
     fn only_the_proxy_is_believed() {
         fn check(direct: &str, forwarded: &[&str], expected: Option<&str>) {
-            let mut request = Request::new(Body::empty());
-            request.extensions_mut().insert(Peer(SocketAddr::new(direct.parse().unwrap(), 5)));
-            for line in forwarded {
-                let line = HeaderValue::from_str(line).unwrap();
-                request.headers_mut().append("x-forwarded-for", line);
-            }
+            let request = request_from(direct, forwarded);
             let expected = expected.map(|ip| SocketAddr::new(ip.parse().unwrap(), 5));
             let proxy = Some("10.0.0.1".parse().unwrap());
             assert_eq!(peer(&request, proxy), expected, "{direct} {forwarded:?}");

@@ -2,7 +2,7 @@
 //! told. Source: RFC 6455 section 4.2; RFC 9110 section 15.5.22 (426).
 
 use http::header::{
-    CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    CONNECTION, HOST, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -13,6 +13,8 @@ use tungstenite::handshake::derive_accept_key;
 pub enum Refused {
     /// It doesn't ask for it.
     NoUpgrade,
+    /// It has a header twice that may come once.
+    Repeated,
     /// It speaks another version of the protocol than 13.
     Version,
     /// Its key isn't 16 bytes in base64.
@@ -20,6 +22,10 @@ pub enum Refused {
     /// It doesn't offer the subprotocol that is spoken here.
     Subprotocol,
 }
+
+/// Headers of which a request has no more than one: RFC 6455 sections 11.3.1 and 11.3.5; RFC 9112
+/// section 3.2 for `Host`.
+const SINGLE: [HeaderName; 3] = [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, HOST];
 
 /// The answer to a handshake that asks for `subprotocol`; with `None` any will do, and none is
 /// named in return.
@@ -34,6 +40,9 @@ pub fn answer<B>(
         || !names(headers, &UPGRADE, "websocket")
     {
         return Err(Refused::NoUpgrade);
+    }
+    if SINGLE.iter().any(|header| headers.get_all(header).iter().nth(1).is_some()) {
+        return Err(Refused::Repeated);
     }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err(Refused::Version);
@@ -67,6 +76,11 @@ impl Refused {
             Refused::Version => (
                 StatusCode::UPGRADE_REQUIRED,
                 "This server speaks version 13 of the WebSocket protocol (RFC 6455).\n".to_owned(),
+            ),
+            Refused::Repeated => (
+                StatusCode::BAD_REQUEST,
+                "Host, Sec-WebSocket-Key and Sec-WebSocket-Version may come only once.\n"
+                    .to_owned(),
             ),
             Refused::Key => (
                 StatusCode::BAD_REQUEST,
@@ -112,6 +126,7 @@ mod tests {
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     const SOUND: &[(&str, &str)] = &[
+        ("host", "a"),
         ("connection", "keep-alive, Upgrade"),
         ("upgrade", "websocket"),
         ("sec-websocket-version", "13"),
@@ -153,6 +168,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_single_comes_once() {
+        fn check(header: &'static str, value: &str, expected: Result<StatusCode, Refused>) {
+            let mut request = request("", None);
+            request.headers_mut().append(header, HeaderValue::from_str(value).unwrap());
+            let answer = answer(&request, Some("portcullis.v1"));
+            assert_eq!(answer.map(|response| response.status()), expected, "{header}: {value}");
+        }
+        let sound = Ok(StatusCode::SWITCHING_PROTOCOLS);
+        check("host", "b", Err(Refused::Repeated));
+        check("sec-websocket-key", KEY, Err(Refused::Repeated));
+        check("sec-websocket-key", "x", Err(Refused::Repeated));
+        check("sec-websocket-version", "13", Err(Refused::Repeated));
+        check("sec-websocket-version", "8", Err(Refused::Repeated));
+        check("sec-websocket-protocol", "another", sound);
+        check("connection", "keep-alive", sound);
+    }
+
+    #[test]
     fn the_accept_key_is_the_one_of_the_rfc() {
         let response = answer(&request("", None), Some("portcullis.v1")).unwrap();
         assert_eq!(response.headers()[SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
@@ -166,6 +199,7 @@ mod tests {
         }
         check(Refused::NoUpgrade, StatusCode::UPGRADE_REQUIRED);
         check(Refused::Version, StatusCode::UPGRADE_REQUIRED);
+        check(Refused::Repeated, StatusCode::BAD_REQUEST);
         check(Refused::Key, StatusCode::BAD_REQUEST);
         check(Refused::Subprotocol, StatusCode::BAD_REQUEST);
     }

@@ -29,12 +29,18 @@ fn requests_are_answered_by_their_path_and_headers() {
     check(&get("/healthz", "Origin: https://example.org\r\n"), "403", "may not connect");
     check(&get("/healthz", "Origin: a\r\nOrigin: b\r\n"), "400", "given once");
     check(&get("/healthz", "Host: elsewhere\r\n"), "400", "");
+    check(&get("/metrics", "X-Forwarded-For: 127.0.0.1\r\n"), "403", "this machine only");
+    check(&get("/metrics", "Forwarded: for=127.0.0.1\r\n"), "403", "this machine only");
     check("POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "405", "");
     check("GARBAGE\r\n\r\n", "400", "");
     let closing = |handshake: String| handshake.replace("Connection: U", "Connection: close, U");
     let sound = closing(upgrade("/connect"));
     check(&sound.replace(": 13", ": 12"), "426", "sec-websocket-version: 13");
     check(&sound.replace("dGhl", "dGh"), "400", "Sec-WebSocket-Key");
+    let twice = |header: &str| sound.replace("Upgrade: ", &format!("{header}\r\nUpgrade: "));
+    check(&twice("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), "400", "only once");
+    check(&twice("Sec-WebSocket-Version: 13"), "400", "only once");
+    check(&twice("Host: localhost"), "400", "given once");
     check(&sound.replace("portcullis.v1", "portcullis.v9"), "400", "portcullis.v1");
     check(&sound.replace("GET", "POST"), "426", "");
 }
