@@ -5,6 +5,7 @@
 
 mod core;
 mod inbox;
+mod refusals;
 
 use std::hash::Hash;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use portcullis_server_core::{
     Server, Whose, decode,
 };
 
+use super::refusals::Refusals;
 use super::{Arrival, Domain};
 use crate::hub::Batch;
 use crate::socket::{CloseCode, Connection, ConnectionId, Incoming};
@@ -60,6 +61,7 @@ pub struct CoreDomain {
     sessions: HashMap<ConnectionId, (AccountId, DeviceId)>,
     accounts: HashMap<AccountId, Vec<ConnectionId>>,
     devices: HashMap<DeviceId, ConnectionId>,
+    refusals: Refusals,
 }
 
 impl CoreDomain {
@@ -71,6 +73,7 @@ impl CoreDomain {
             sessions: HashMap::new(),
             accounts: HashMap::new(),
             devices: HashMap::new(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -224,7 +227,9 @@ impl Domain for CoreDomain {
             }
         }
         if !requests.is_empty() {
-            for output in self.server.run(self.store.as_ref(), now, requests) {
+            let outputs = self.server.run(self.store.as_ref(), now, requests);
+            self.refusals.log(now, &outputs);
+            for output in outputs {
                 self.follow(output, batch);
             }
         }
