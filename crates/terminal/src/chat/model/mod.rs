@@ -46,6 +46,8 @@ pub(crate) struct Model {
     device_name: String,
     /// What was refused last while the chat was open, for a form that takes its place.
     trouble: Option<String>,
+    /// Warnings that came before there was a conversation to show them in.
+    early: Vec<(String, Level)>,
     next_key: u64,
     now: Timestamp,
     /// Whether the lines of the view are those of the rooms.
@@ -67,6 +69,11 @@ impl Model {
 
     /// The view as it is now.
     pub(crate) fn view(&mut self) -> &View {
+        if self.view.form.is_none() && self.opened().is_some() {
+            for (text, level) in std::mem::take(&mut self.early) {
+                self.say(text, level);
+            }
+        }
         if std::mem::take(&mut self.is_stale) {
             self.refresh();
         }
@@ -425,8 +432,16 @@ impl Model {
         }
         match conversation {
             Some(id) => self.say_in(Some(id), warning.to_string(), level),
-            None => self.say_or_form(warning.to_string(), level),
+            None => self.say_when_possible(warning.to_string(), level),
         }
+    }
+
+    /// Says something that must not be lost with the form in which it may stand now.
+    fn say_when_possible(&mut self, text: String, level: Level) {
+        if self.view.form.is_some() || self.opened().is_none() {
+            self.early.push((text.clone(), level));
+        }
+        self.say_or_form(text, level);
     }
 
     fn key(&mut self) -> LineKey {

@@ -223,3 +223,17 @@ fn warnings_have_levels() {
         assert_eq!(words::level(&warning), expected, "{warning}");
     }
 }
+
+#[test]
+fn a_warning_outlives_the_form() {
+    let device = DeviceName::parse("laptop").unwrap();
+    let mut model = Model::new("ws://127.0.0.1:1".into(), None, &device);
+    model.show(Show::Warning { conversation: None, warning: Warning::Restored });
+    model.show(Show::Online { name: user("mira"), device: DeviceId::from_bytes([2; 16]) });
+    model.show(conversation(LOBBY, "#lobby", Role::Member, 0));
+    model.show(Show::Listed);
+    model.view();
+    let words = format!("Warning {}", Warning::Restored);
+    let lines: Vec<String> = model.view().lines.iter().map(shown).collect();
+    assert_eq!(lines.iter().filter(|line| **line == words).count(), 1, "{lines:#?}");
+}
