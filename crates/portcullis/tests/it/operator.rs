@@ -61,6 +61,15 @@ fn a_data_folder_has_one_server() {
     assert!(errors.contains(&server.id().to_string()), "{errors}");
     assert_eq!(server.terminate(), Some(0));
     assert_eq!(serve(&["--listen", "0.0.0.0:0"]).status.code(), Some(2));
-    std::fs::write(data.join("portcullis.db"), [7; 8192]).unwrap();
-    assert_eq!(serve(&["--listen", "127.0.0.1:0"]).status.code(), Some(7));
+    let damages: [(fn(&std::path::Path) -> std::io::Result<()>, &str); 2] = [
+        (|database| std::fs::write(database, [7; 8192]), "the database is damaged"),
+        (|database| std::fs::remove_file(database), "restore the whole folder from a backup"),
+    ];
+    for (damage, says) in damages {
+        damage(&data.join("portcullis.db")).unwrap();
+        let refused = serve(&["--listen", "127.0.0.1:0"]);
+        let errors = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(7), "{errors}");
+        assert!(errors.contains(says), "{errors}");
+    }
 }
