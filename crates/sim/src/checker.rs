@@ -27,6 +27,9 @@ impl From<StoreError> for Violation {
 
 /// Checks a world that has come to rest; gives the number of envelopes.
 pub(crate) fn check(world: &World) -> Result<usize, Violation> {
+    if world.traces > 0 {
+        return Err(Violation(format!("{} refusals left a trace in the store", world.traces)));
+    }
     let channels = world.log().open_channels(None, 100)?;
     let mut envelopes = 0;
     for channel in channels {

@@ -14,15 +14,18 @@ pub struct Report {
     pub envelopes: usize,
     /// Server crashes, device crashes, and connections that broke.
     pub faults: usize,
+    /// Refusals that were seen to leave no trace.
+    pub refusals: usize,
 }
 
-/// Plays a seed. Every thirtieth uses the real password stretching.
+/// Plays a seed. Every thirtieth uses the real password stretching, every fifth watches each refusal.
 ///
 /// # Errors
 /// The promise that was broken.
 pub fn run(seed: u64) -> Result<Report, Violation> {
     let stretch = if seed % 30 == 7 { Stretch::STANDARD } else { Stretch::LIGHT };
     let mut world = World::new(seed, stretch)?;
+    world.watches_refusals = seed % 5 == 3;
     let mut faults = 0;
     let people = 2 + world.chance.below(3);
     for person in 0..people {
@@ -36,7 +39,7 @@ pub fn run(seed: u64) -> Result<Report, Violation> {
     }
     world.settle().map_err(Violation)?;
     let envelopes = checker::check(&world)?;
-    Ok(Report { devices: world.devices.len(), envelopes, faults })
+    Ok(Report { devices: world.devices.len(), envelopes, faults, refusals: world.refusals })
 }
 
 /// One thing happens; true if it was a fault.

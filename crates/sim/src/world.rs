@@ -33,6 +33,12 @@ pub struct World {
     pub store: MemoryStore,
     /// What a lying server does to its frames.
     pub liar: Option<Liar>,
+    /// Whether each request is run alone, to see that a refusal leaves no trace.
+    pub watches_refusals: bool,
+    /// Refusals that were watched.
+    pub refusals: usize,
+    /// Those of them that left a trace in the store.
+    pub traces: usize,
     setup: Vec<u8>,
     stretch: Stretch,
     server: Option<Server>,
@@ -58,6 +64,9 @@ impl World {
             devices: Vec::new(),
             store,
             liar: None,
+            watches_refusals: false,
+            refusals: 0,
+            traces: 0,
             setup,
             stretch,
             server: None,
@@ -183,19 +192,38 @@ impl World {
 
     /// The server runs some of what waits, as one batch. It may die between the commit and the answers.
     pub fn run_batch(&mut self, most: usize, dies_after_commit: bool) {
-        let Some(server) = &mut self.server else {
-            return;
-        };
         let count = most.min(self.queue.len());
         let batch: Vec<Incoming> = self.queue.drain(..count).collect();
-        if batch.is_empty() {
-            return;
-        }
-        let outputs = server.run(&self.store, self.now, batch);
+        let outputs = if self.watches_refusals {
+            batch.into_iter().flat_map(|one| self.run_watched(one)).collect()
+        } else {
+            self.run_on_server(batch)
+        };
         if dies_after_commit {
             return self.crash_server();
         }
         self.release(outputs);
+    }
+
+    fn run_on_server(&mut self, batch: Vec<Incoming>) -> Vec<Output> {
+        match &mut self.server {
+            Some(server) if !batch.is_empty() => server.run(&self.store, self.now, batch),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Runs a request alone, and compares all that is stored before and after a refusal.
+    fn run_watched(&mut self, one: Incoming) -> Vec<Output> {
+        let before = format!("{:?}", self.store);
+        let outputs = self.run_on_server(vec![one]);
+        let refused = |output: &Output| matches!(output, Output::Reply { result: Err(_), .. });
+        if outputs.iter().any(refused) {
+            self.refusals += 1;
+            if before != format!("{:?}", self.store) {
+                self.traces += 1;
+            }
+        }
+        outputs
     }
 
     fn release(&mut self, outputs: Vec<Output>) {

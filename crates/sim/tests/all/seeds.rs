@@ -1,18 +1,20 @@
 //! Three hundred seeds; a failing one is named, and replays alone by `cargo xtask sim`.
 
 fn check(seeds: std::ops::Range<u64>) {
-    let (mut envelopes, mut faults) = (0, 0);
+    let (mut envelopes, mut faults, mut refusals) = (0, 0, 0);
     for seed in seeds {
         match portcullis_sim::run(seed) {
             Ok(report) => {
                 envelopes += report.envelopes;
                 faults += report.faults;
+                refusals += report.refusals;
             }
             Err(violation) => panic!("seed {seed}: {violation}"),
         }
     }
     // A simulation in which nothing is said and nothing breaks would prove nothing.
-    assert!(envelopes > 100 && faults > 100, "{envelopes} messages, {faults} faults");
+    let counts = [envelopes, faults, refusals];
+    assert!(counts.iter().all(|count| *count > 50), "messages, faults, refusals: {counts:?}");
 }
 
 #[test]
