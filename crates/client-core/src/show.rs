@@ -327,6 +327,10 @@ pub enum Warning {
     Nonsense,
 }
 
+const WEAK_STRETCHING: &str = "The server asks for a weaker protection of your password than this program allows; the login was stopped.";
+const RESTORED: &str =
+    "This home was restored from an older copy. Its history stays; it goes on as a new device.";
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -350,10 +354,9 @@ impl fmt::Display for Warning {
                 f,
                 "The server speaks of messages up to number {head}, and shows none after {at}."
             ),
-            Self::OutOfOrder { expected, got } => write!(
-                f,
-                "The server sent message number {got} where number {expected} belongs."
-            ),
+            Self::OutOfOrder { expected, got } => {
+                write!(f, "The server sent message number {got} where number {expected} belongs.")
+            }
             Self::Missing { author, count: 1 } => {
                 write!(f, "A message of {author} is missing before the next.")
             }
@@ -392,12 +395,8 @@ impl fmt::Display for Warning {
                 "A device was added to your account: {device}. If that was not you, remove it (/devices revoke) and change your password (/password)."
             ),
             Self::OwnDeviceRevoked => f.write_str("A device was removed from your account."),
-            Self::WeakStretching => f.write_str(
-                "The server asks for a weaker protection of your password than this program allows; the login was stopped.",
-            ),
-            Self::Restored => f.write_str(
-                "This home was restored from an older copy. Its history stays; it goes on as a new device.",
-            ),
+            Self::WeakStretching => f.write_str(WEAK_STRETCHING),
+            Self::Restored => f.write_str(RESTORED),
             Self::Nonsense => f.write_str("The server sent something that can't be read."),
         }
     }
