@@ -61,7 +61,8 @@ fn a_data_folder_has_one_server() {
     assert!(errors.contains(&server.id().to_string()), "{errors}");
     assert_eq!(server.terminate(), Some(0));
     assert_eq!(serve(&["--listen", "0.0.0.0:0"]).status.code(), Some(2));
-    let damages: [(fn(&std::path::Path) -> std::io::Result<()>, &str); 2] = [
+    type Damage = fn(&std::path::Path) -> std::io::Result<()>;
+    let damages: [(Damage, &str); 2] = [
         (|database| std::fs::write(database, [7; 8192]), "the database is damaged"),
         (|database| std::fs::remove_file(database), "restore the whole folder from a backup"),
     ];
