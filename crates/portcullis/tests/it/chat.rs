@@ -72,7 +72,7 @@ fn a_removed_device_asks_for_the_password() {
     second.wait_for("Log in on this new device");
     second.keys(&format!("mira\r{PASSWORD}\r"));
     second.wait_for("● online");
-    first.wait_for("mira has added a device");
+    first.wait_for("A device was added to your account");
     first.keys("/devices\r");
     first.wait_for("Your devices:");
     let screen = first.screen();
