@@ -15,15 +15,17 @@ pub(crate) struct EchoServer {
     pub(crate) address: SocketAddr,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) runtime: Runtime,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl EchoServer {
     pub(crate) fn start(settings: Settings) -> Self {
         let runtime = Runtime::new().unwrap();
+        let metrics = Arc::new(Metrics::default());
         let (address, sockets) = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let sockets = Sockets::new(settings, Arc::new(Metrics::default()), Arc::new(Echo));
+            let sockets = Sockets::new(settings, Arc::clone(&metrics), Arc::new(Echo));
             let site = Site {
                 sockets: Arc::clone(&sockets),
                 admit: Arc::new(|origin, _| match origin {
@@ -37,7 +39,7 @@ impl EchoServer {
             tokio::spawn(listen::listen(listener, None, router, Arc::clone(&sockets)));
             (address, sockets)
         });
-        EchoServer { address, sockets, runtime }
+        EchoServer { address, sockets, runtime, metrics }
     }
 }
 
