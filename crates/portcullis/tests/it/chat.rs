@@ -202,6 +202,8 @@ fn any_size_will_do() {
         let shown = if rows > 3 { "still" } else { "" };
         mira.wait_for(shown);
     }
+    // What was drawn for another size has no such row at this one's edge.
+    mira.wait_for("F1 help");
     mira.keys("/help\r");
     mira.wait_for("┌─ Help ");
     mira.wait_for("/create #NAME [open|invitation]");
