@@ -1,9 +1,9 @@
-//! Signatures: the identity key of an account and the auth key of a device.
+//! Signatures: the identity key of an account, the auth key and the leaf key of a device.
 //!
 //! Ed25519 (RFC 8032) by `ed25519-dalek`, with its strict verification: no small-order keys, no second
 //! encoding of a signature. What is signed is always a [`Purpose`]'s domain followed by the message, so a
 //! signature can't be carried from one use to another. Own keys and others' keys are different types.
-//! Leaves out what the messages contain, and MLS, which has keys and labels of its own.
+//! The leaf key signs for MLS alone, which has labels of its own. Leaves out what the messages contain.
 
 use std::fmt;
 
@@ -117,11 +117,6 @@ macro_rules! key_pair {
                 $public(self.0.verifying_key().to_bytes())
             }
 
-            /// Signs `message` for `purpose`.
-            #[must_use]
-            pub fn sign(&self, purpose: Purpose, message: &[u8]) -> Signature {
-                Signature(self.0.sign(&purpose.bind(message)).to_bytes())
-            }
         }
 
         impl fmt::Debug for $own {
@@ -149,6 +144,28 @@ macro_rules! key_pair {
                 &self.0
             }
 
+        }
+
+        impl fmt::Debug for $public {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_short(formatter, stringify!($public), &self.0)
+            }
+        }
+    };
+}
+
+/// Lets a pair of types sign and verify for purposes.
+macro_rules! signs_for_purposes {
+    ($own:ident, $public:ident) => {
+        impl $own {
+            /// Signs `message` for `purpose`.
+            #[must_use]
+            pub fn sign(&self, purpose: Purpose, message: &[u8]) -> Signature {
+                Signature(self.0.sign(&purpose.bind(message)).to_bytes())
+            }
+        }
+
+        impl $public {
             /// Checks that this key signed `message` for `purpose`.
             ///
             /// # Errors
@@ -162,17 +179,23 @@ macro_rules! key_pair {
                 verify(&self.0, purpose, message, signature)
             }
         }
-
-        impl fmt::Debug for $public {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write_short(formatter, stringify!($public), &self.0)
-            }
-        }
     };
 }
 
 key_pair!(IdentityKey, IdentityPublic, "an account, made at registration");
 key_pair!(AuthKey, AuthPublic, "a device");
+key_pair!(LeafKey, LeafPublic, "a device's leaves in encrypted conversations");
+signs_for_purposes!(IdentityKey, IdentityPublic);
+signs_for_purposes!(AuthKey, AuthPublic);
+
+impl LeafKey {
+    /// Signs what MLS has put under a label of its own (RFC 9420, section 5.1.2). Nothing else is
+    /// signed with this key.
+    #[must_use]
+    pub fn sign_labelled(&self, labelled: &[u8]) -> Signature {
+        Signature(self.0.sign(labelled).to_bytes())
+    }
+}
 
 fn parse(bytes: &[u8; 32]) -> Result<VerifyingKey, BadKey> {
     match VerifyingKey::from_bytes(bytes) {

@@ -69,7 +69,7 @@ pub(crate) mod fixed {
     use super::Base64Visitor;
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
-    use portcullis_crypto::{AuthPublic, Hash, IdentityPublic, Signature};
+    use portcullis_crypto::{AuthPublic, Hash, IdentityPublic, LeafPublic, Signature};
     use serde::de::Error;
     use serde::{Deserializer, Serializer};
 
@@ -96,6 +96,7 @@ pub(crate) mod fixed {
     fixed!(Signature, |bytes| Some(Signature::from_bytes(bytes)));
     fixed!(AuthPublic, |bytes| AuthPublic::from_bytes(bytes).ok());
     fixed!(IdentityPublic, |bytes| IdentityPublic::from_bytes(bytes).ok());
+    fixed!(LeafPublic, |bytes| LeafPublic::from_bytes(bytes).ok());
 
     pub(crate) fn serialize<T: Fixed, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&STANDARD.encode(value.write()))

@@ -4,7 +4,9 @@
 
 use crate::bytes::fixed;
 use crate::{AccountId, Bytes, DeviceId, DeviceName, Timestamp, limits};
-use portcullis_crypto::{AuthPublic, Hash, IdentityKey, IdentityPublic, Purpose, Signature};
+use portcullis_crypto::{
+    AuthPublic, Hash, IdentityKey, IdentityPublic, LeafPublic, Purpose, Signature,
+};
 use serde::{Deserialize, Serialize};
 
 /// One version of an account's devices.
@@ -34,6 +36,9 @@ pub struct DeviceEntry {
     /// The key that signs its sessions and its channel messages, and nothing else.
     #[serde(with = "fixed")]
     pub auth: AuthPublic,
+    /// The key of its leaves in encrypted conversations, and of nothing else.
+    #[serde(with = "fixed")]
+    pub leaf: LeafPublic,
     /// When it was added, by its own clock.
     pub added_at: Timestamp,
 }
@@ -46,8 +51,20 @@ pub struct RevokedEntry {
     /// Its key, for what it said before.
     #[serde(with = "fixed")]
     pub auth: AuthPublic,
+    /// The key of its leaves, for what it did before.
+    #[serde(with = "fixed")]
+    pub leaf: LeafPublic,
     /// When it was taken out, by the clock of the device that did it.
     pub revoked_at: Timestamp,
+}
+
+/// The public keys of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceKeys {
+    /// Signs its sessions and its channel messages.
+    pub auth: AuthPublic,
+    /// Signs its leaves in encrypted conversations.
+    pub leaf: LeafPublic,
 }
 
 /// A device list as it travels and is stored: the signed bytes and the signature.
@@ -139,31 +156,54 @@ impl DeviceList {
 
     fn names_none_twice(&self) -> bool {
         let mut ids: Vec<_> = self.keys().map(|(device, _)| device).collect();
-        let mut keys: Vec<_> = self.keys().map(|(_, auth)| auth).collect();
+        let both = |(_, keys): (_, DeviceKeys)| [*keys.auth.as_bytes(), *keys.leaf.as_bytes()];
+        let mut keys: Vec<_> = self.keys().flat_map(both).collect();
         let count = ids.len();
         ids.sort_unstable();
         ids.dedup();
         keys.sort_unstable();
         keys.dedup();
-        ids.len() == count && keys.len() == count
+        ids.len() == count && keys.len() == 2 * count
     }
 
-    /// Every device that ever was, in use or revoked, with its key.
-    pub fn keys(&self) -> impl Iterator<Item = (DeviceId, AuthPublic)> + '_ {
-        let used = self.devices.iter().map(|entry| (entry.device, entry.auth));
-        used.chain(self.revoked.iter().map(|entry| (entry.device, entry.auth)))
+    /// Every device that ever was, in use or revoked, with its keys.
+    pub fn keys(&self) -> impl Iterator<Item = (DeviceId, DeviceKeys)> + '_ {
+        let used = self.devices.iter().map(|entry| (entry.device, entry.keys()));
+        used.chain(self.revoked.iter().map(|entry| (entry.device, entry.keys())))
     }
 
-    /// The key of a device that is or was in the list.
+    /// The keys of a device that is or was in the list.
     #[must_use]
-    pub fn key_of(&self, device: DeviceId) -> Option<AuthPublic> {
-        self.keys().find(|(id, _)| *id == device).map(|(_, auth)| auth)
+    pub fn keys_of(&self, device: DeviceId) -> Option<DeviceKeys> {
+        self.keys().find(|(id, _)| *id == device).map(|(_, keys)| keys)
     }
 
     /// The entry of a device in use.
     #[must_use]
     pub fn in_use(&self, device: DeviceId) -> Option<&DeviceEntry> {
         self.devices.iter().find(|entry| entry.device == device)
+    }
+}
+
+impl DeviceEntry {
+    /// Its keys.
+    #[must_use]
+    pub const fn keys(&self) -> DeviceKeys {
+        DeviceKeys { auth: self.auth, leaf: self.leaf }
+    }
+
+    /// What is left of it once it is taken out.
+    #[must_use]
+    pub fn revoke(self, revoked_at: Timestamp) -> RevokedEntry {
+        RevokedEntry { device: self.device, auth: self.auth, leaf: self.leaf, revoked_at }
+    }
+}
+
+impl RevokedEntry {
+    /// Its keys.
+    #[must_use]
+    pub const fn keys(&self) -> DeviceKeys {
+        DeviceKeys { auth: self.auth, leaf: self.leaf }
     }
 }
 
@@ -234,7 +274,7 @@ impl ListRecord {
         if later.list.previous != self.hash {
             return Err(BadList::BrokenChain);
         }
-        let kept = self.list.keys().all(|(id, auth)| later.list.key_of(id) == Some(auth));
+        let kept = self.list.keys().all(|(id, keys)| later.list.keys_of(id) == Some(keys));
         let back = |gone: &RevokedEntry| later.list.in_use(gone.device).is_some();
         if !kept || self.list.revoked.iter().any(back) {
             return Err(BadList::Changed);

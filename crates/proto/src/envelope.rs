@@ -25,7 +25,8 @@ pub struct Envelope {
     pub account: AccountId,
     /// With which device.
     pub device: DeviceId,
-    /// The conversation's epoch when it was accepted; 0 in a channel.
+    /// The conversation's epoch from this envelope on: one more than before where it is a commit. 0 in a
+    /// channel and in an inbox.
     pub epoch: u64,
     /// The client's id of it.
     pub reference: Reference,

@@ -101,7 +101,36 @@ impl ConversationId {
     pub const LOBBY: Self = Self(*b"#lobby\0\0\0\0\0\0\0\0\0\0");
 }
 
+impl ConversationId {
+    /// The direct of two accounts: the same for both, and no other pair's.
+    #[must_use]
+    pub fn direct(one: AccountId, other: AccountId) -> Self {
+        let (first, second) = if one <= other { (one, other) } else { (other, one) };
+        Self::hashed("portcullis 2026 direct", &[first.as_bytes(), second.as_bytes()])
+    }
+
+    /// A device's inbox, which that device alone reads.
+    #[must_use]
+    pub fn inbox(device: DeviceId) -> Self {
+        Self::hashed("portcullis 2026 inbox", &[device.as_bytes()])
+    }
+
+    fn hashed(domain: &'static str, parts: &[&[u8]]) -> Self {
+        let hash = portcullis_crypto::hash(domain, parts);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash.as_bytes()[..16]);
+        Self(bytes)
+    }
+}
+
 impl Reference {
+    /// The reference of what a commit leaves in a device's inbox.
+    #[must_use]
+    pub fn of_welcome(commit: Self, device: DeviceId) -> Self {
+        let parts: [&[u8]; 2] = [commit.as_bytes(), device.as_bytes()];
+        Self(*ConversationId::hashed("portcullis 2026 welcome", &parts).as_bytes())
+    }
+
     /// A fresh reference: six bytes of the time in milliseconds, then ten random ones. References that
     /// grow with time stand together in the server's index, which is worth half its throughput; the
     /// server sees the time of arrival anyway (`docs/decisions/0007`).

@@ -20,20 +20,22 @@ mod time;
 pub use bytes::Bytes;
 pub use content::{Content, Kind, Malformed, Place, Seen, SignedContent};
 pub use device_list::{
-    BadList, DeviceEntry, DeviceList, ListRecord, RevokedEntry, SignedList, Successor,
+    BadList, DeviceEntry, DeviceKeys, DeviceList, ListRecord, RevokedEntry, SignedList, Successor,
 };
 pub use envelope::{Draft, Envelope};
 pub use frame::{
     ClientFrame, ServerFrame, decode_request, encode_event, encode_refusal, encode_reply,
 };
 pub use ids::{AccountId, BadId, ConversationId, DeviceId, Reference};
-pub use names::{BadName, ChannelName, DeviceName, UserName};
+pub use names::{BadName, ChannelName, ConversationName, DeviceName, GroupName, UserName};
 pub use refusal::{Code, Refusal};
 pub use reply::{
-    Access, AccountCard, ConversationKind, ConversationSummary, Event, Fetched, LoggedIn, Opened,
-    Reply, Role, Stretching, UserCard,
+    Access, AccountCard, AccountName, ClaimedPackage, ConversationKind, ConversationSummary, Event,
+    Fetched, LoggedIn, Opened, Reply, Role, Stock, Stretching, UserCard,
 };
-pub use request::{Request, RequestKind, session_proof};
+pub use request::{
+    Creates, KeyPackageUpload, Members, Request, RequestKind, Welcome, session_proof,
+};
 pub use time::Timestamp;
 
 /// The WebSocket subprotocol of this version.

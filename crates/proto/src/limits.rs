@@ -30,6 +30,29 @@ pub const FETCH_ENVELOPES: u32 = 256;
 /// Bytes of bodies that one fetch returns at most, so that a page fits a frame; one envelope always does.
 pub const FETCH_BYTES: usize = 1024 * 1024;
 
+/// Devices in one encrypted conversation, so that a commit and its welcome fit a frame.
+pub const GROUP_DEVICES: usize = 256;
+
+/// Devices that one commit may add: each gets a copy of the welcome in its inbox.
+pub const COMMIT_DEVICES: usize = 64;
+
+/// Bytes of a group's public state, for devices that join by themselves: the tree of
+/// [`GROUP_DEVICES`] leaves and room for a larger suite.
+pub const GROUP_INFO_BYTES: usize = 256 * 1024;
+
+/// Bytes of a welcome: the group's public state, and 150 bytes for each device that is added.
+pub const WELCOME_BYTES: usize = 256 * 1024;
+
+/// Key packages in one upload, and single-use ones that the server keeps for a device: enough for a
+/// month without a connection.
+pub const KEY_PACKAGES: usize = 64;
+
+/// Bytes of a key package: 270 with the first suite, 2,640 with a post-quantum one.
+pub const KEY_PACKAGE_BYTES: usize = 4096;
+
+/// Accounts whose list versions are asked for at once.
+pub const LIST_VERSIONS: usize = 256;
+
 /// Rows of one page of users, channels or conversations.
 pub const PAGE_ROWS: u32 = 256;
 

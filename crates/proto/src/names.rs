@@ -11,6 +11,8 @@ pub enum BadName {
     User,
     /// Not `#` and a user-name-like rest.
     Channel,
+    /// Not `+` and a user-name-like rest.
+    Group,
     /// Not 1–32 printable characters.
     Device,
 }
@@ -23,6 +25,9 @@ impl fmt::Display for BadName {
             }
             Self::Channel => {
                 "a channel name is # and 2 to 32 characters: letters a-z, digits, and . _ - after the first"
+            }
+            Self::Group => {
+                "a group's name is + and 2 to 32 characters: letters a-z, digits, and . _ - after the first"
             }
             Self::Device => "a device name has 1 to 32 printable characters",
         })
@@ -92,8 +97,63 @@ name! {
     }
 }
 name! {
+    /// A group's name: `+` and what a user name may be, lower-cased on entry. Only its members know it,
+    /// and two groups may have the same.
+    GroupName, |text: &str| {
+        let rest = text.strip_prefix('+').and_then(plain).ok_or(BadName::Group)?;
+        Ok(format!("+{rest}"))
+    }
+}
+name! {
     /// What a person calls a device: 1–32 characters, none of them control or formatting ones.
     DeviceName, device
+}
+
+/// What a person calls a conversation: `#channel`, `+group`, or the other one's user name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConversationName {
+    /// A channel.
+    Channel(ChannelName),
+    /// A group.
+    Group(GroupName),
+    /// A direct, by the other account's name.
+    Direct(UserName),
+}
+
+impl ConversationName {
+    /// Reads a name as a person may type it; the first character tells which kind it is.
+    ///
+    /// # Errors
+    /// Refuses what is no such name, and says what one looks like.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        match text.chars().next() {
+            Some('#') => ChannelName::parse(text).map(Self::Channel),
+            Some('+') => GroupName::parse(text).map(Self::Group),
+            _ => UserName::parse(text).map(Self::Direct),
+        }
+    }
+
+    /// The name's canonical text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Channel(name) => name.as_str(),
+            Self::Group(name) => name.as_str(),
+            Self::Direct(name) => name.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for ConversationName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for ConversationName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 impl ChannelName {

@@ -69,6 +69,23 @@ pub enum Reply {
         /// Whether there is another page.
         more: bool,
     },
+    /// To `claim_key_packages`: one for each of the account's devices that has any left.
+    KeyPackages {
+        /// The account's devices in use.
+        packages: Vec<ClaimedPackage>,
+    },
+    /// To `group_info`.
+    GroupInfo {
+        /// The epoch that it belongs to.
+        epoch: u64,
+        /// An MLS `GroupInfo` with the tree, as the last committer made it.
+        group_info: Bytes,
+    },
+    /// To `list_versions`, in the order asked for; 0 for an account that does not exist.
+    ListVersions {
+        /// The newest version of each account's device list.
+        versions: Vec<u64>,
+    },
     /// To `account_by_name` and `account_by_id`.
     Account(AccountCard),
     /// A reply of a kind that this version does not know.
@@ -113,6 +130,8 @@ pub enum Event {
         /// Which.
         version: u64,
     },
+    /// The device's stock of key packages runs low, or its last resort was used.
+    KeyPackages(Stock),
     /// Events were left out, since this connection read too slowly: fetch from the cursors.
     Lagging,
     /// The server stops; come back in a moment.
@@ -169,6 +188,36 @@ pub struct Opened {
     pub submitted: u64,
     /// The version of the account's device list.
     pub list_version: u64,
+    /// The device's key packages.
+    pub stock: Stock,
+}
+
+/// The key packages that the server still has of a device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stock {
+    /// Single-use ones that have not expired.
+    pub left: u32,
+    /// One of last resort that has not expired and was never handed out.
+    pub last_resort: bool,
+}
+
+/// A key package that was handed out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimedPackage {
+    /// Whose.
+    pub device: DeviceId,
+    /// An MLS `KeyPackage`; none where the device has never left any, or all have expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<Bytes>,
+}
+
+/// An account's id and its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountName {
+    /// Its id.
+    pub account: AccountId,
+    /// Its name.
+    pub name: UserName,
 }
 
 /// What a conversation is.
@@ -177,6 +226,12 @@ pub struct Opened {
 pub enum ConversationKind {
     /// Signed, not encrypted.
     Channel,
+    /// Two accounts, for ever; encrypted.
+    Direct,
+    /// As many as its members invite; encrypted.
+    Group,
+    /// A device's own: welcomes for it.
+    Inbox,
     /// A kind that this version does not know.
     #[serde(other)]
     Unknown,
@@ -206,6 +261,14 @@ pub enum Role {
     Outside,
 }
 
+impl Role {
+    /// Whether an account of this role reads and writes.
+    #[must_use]
+    pub const fn is_present(self) -> bool {
+        matches!(self, Self::Owner | Self::Member)
+    }
+}
+
 /// A conversation as one account sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversationSummary {
@@ -213,14 +276,21 @@ pub struct ConversationSummary {
     pub conversation: ConversationId,
     /// What it is.
     pub kind: ConversationKind,
-    /// Its name.
-    pub name: ChannelName,
+    /// A channel's name. A group's is known to its members alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<ChannelName>,
+    /// The other account of a direct.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<AccountName>,
     /// Who may join.
     pub access: Access,
     /// What the account is in it.
     pub role: Role,
     /// Its epoch; 0 in a channel.
     pub epoch: u64,
+    /// The first sequence number of the account's present membership.
+    #[serde(default)]
+    pub since: u64,
     /// The last sequence number that the account may read.
     pub head: u64,
     /// How many accounts are in it, where it was counted: in lists of channels.

@@ -2,7 +2,8 @@
 
 use crate::bytes::fixed;
 use crate::{
-    Access, AccountId, Bytes, ChannelName, ConversationId, DeviceId, Draft, SignedList, UserName,
+    Access, AccountId, Bytes, ChannelName, ConversationId, DeviceId, Draft, SignedList, Timestamp,
+    UserName,
 };
 use core::fmt;
 use portcullis_crypto::{Hash, IdentityPublic, Signature};
@@ -184,6 +185,48 @@ requests! {
         /// 1 to [`crate::limits::SUBMIT_ENVELOPES`] envelopes.
         envelopes: Vec<Draft>,
     }
+    /// Changes an encrypted conversation's members or their devices, or makes it: the commit, what it
+    /// leaves in inboxes and what it changes in the server's own list of members, all or nothing. The
+    /// epoch grows by one.
+    Commit = "commit" {
+        /// Where.
+        conversation: ConversationId,
+        /// The epoch for which it was made; 0 where it makes the conversation.
+        epoch: u64,
+        /// The device that made it; refused unless it is the session's own.
+        device: DeviceId,
+        /// What the conversation is, where this makes it.
+        #[serde(default)] creates: Option<Creates>,
+        /// An MLS commit.
+        envelope: Draft,
+        /// For the devices that it adds.
+        #[serde(default)] welcome: Option<Welcome>,
+        /// An MLS `GroupInfo` of the epoch that it begins, with the tree, for devices that join by
+        /// themselves.
+        group_info: Bytes,
+        /// What it changes in the server's list of members.
+        #[serde(default)] members: Members,
+    }
+    /// An encrypted conversation's public state, to join it by an external commit.
+    GroupInfo = "group_info" {
+        /// Which.
+        conversation: ConversationId,
+    }
+    /// Key packages of this device, for others to add it with.
+    UploadKeyPackages = "upload_key_packages" {
+        /// At most [`crate::limits::KEY_PACKAGES`]; one of last resort replaces the one before.
+        packages: Vec<KeyPackageUpload>,
+    }
+    /// One key package of each device of an account; each is handed out once, but the last resort.
+    ClaimKeyPackages = "claim_key_packages" {
+        /// Whose.
+        account: AccountId,
+    }
+    /// The newest versions of accounts' device lists.
+    ListVersions = "list_versions" {
+        /// At most [`crate::limits::LIST_VERSIONS`].
+        accounts: Vec<AccountId>,
+    }
     /// What was said after a sequence number.
     Fetch = "fetch" {
         /// Where.
@@ -231,6 +274,56 @@ requests! {
     }
     /// Ends the session and its token.
     SignOut = "sign_out" {}
+}
+
+/// What kind of conversation a commit makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Creates {
+    /// The direct with this account; its id is [`ConversationId::direct`].
+    Direct {
+        /// The other one.
+        with: AccountId,
+    },
+    /// A group, of which the maker is the owner; its id is the maker's choice.
+    Group {},
+}
+
+/// What a commit leaves in inboxes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Welcome {
+    /// For which devices, at most [`crate::limits::COMMIT_DEVICES`].
+    pub devices: Vec<DeviceId>,
+    /// An MLS `Welcome`, at most [`crate::limits::WELCOME_BYTES`].
+    pub body: Bytes,
+}
+
+/// What a commit changes in the server's list of members, which decides who may fetch and submit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Members {
+    /// Accounts that are members from now on.
+    #[serde(default)]
+    pub added: Vec<AccountId>,
+    /// Accounts that no longer are. Everyone may take themselves out.
+    #[serde(default)]
+    pub removed: Vec<AccountId>,
+    /// Another owner.
+    #[serde(default)]
+    pub owner: Option<AccountId>,
+}
+
+/// A key package for the server to hand out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyPackageUpload {
+    /// An MLS `KeyPackage`, at most [`crate::limits::KEY_PACKAGE_BYTES`].
+    pub package: Bytes,
+    /// From when on it is not handed out any more; the package itself says the same.
+    pub expires_at: Timestamp,
+    /// Handed out again and again where no other is left.
+    pub last_resort: bool,
 }
 
 /// What `Debug` shows of a field: an invitation code is a secret until it is used. Tokens and OPAQUE's
