@@ -4,13 +4,17 @@
 //! message's size says little of its length (`length-leak`; Coull & Dyer 2014). A signature covers
 //! the bytes exactly as they were sent, so nothing depends on a canonical form.
 
-use crate::bytes::fixed;
-use crate::{AccountId, Bytes, ConversationId, DeviceId, Reference, Timestamp, limits};
-use portcullis_crypto::{AuthKey, AuthPublic, Hash, Purpose, Signature};
-use serde::{Deserialize, Serialize};
+mod signed;
 
-/// Bytes of a signature at the head of a signed content.
-const SIGNATURE_BYTES: usize = 64;
+pub use signed::SignedContent;
+
+use crate::bytes::fixed;
+use crate::{AccountId, ConversationId, DeviceId, Reference, Timestamp, limits};
+use portcullis_crypto::Hash;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
 /// The smallest padded size, in bytes.
 const SMALLEST_BYTES: usize = 256;
 
@@ -21,7 +25,7 @@ pub struct Content {
     pub id: Reference,
     /// What it is.
     pub kind: Kind,
-    /// Other messages that it speaks of.
+    /// Other messages that it speaks of; [`Kind`] says how many.
     pub refs: Vec<Reference>,
     /// When its author made it, by the author's clock.
     pub sent_at: Timestamp,
@@ -31,11 +35,31 @@ pub struct Content {
     pub place: Option<Place>,
 }
 
-/// What kind of message it is.
+/// What kind of message it is. What a message *may* change is decided by who reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// A text, at most [`limits::TEXT_BYTES`].
+    /// A text, at most [`limits::TEXT_BYTES`]; with one reference, an answer to that message.
     Text(String),
+    /// The author says the one message that it refers to otherwise.
+    Edit {
+        /// What it says now, at most [`limits::TEXT_BYTES`].
+        text: String,
+    },
+    /// The author takes back the one message that it refers to.
+    Delete,
+    /// The author reacts to the one message that it refers to.
+    Reaction {
+        /// An emoji or a short word: at most [`limits::REACTION_BYTES`], without white space and
+        /// control characters. Empty takes the author's reaction back.
+        emoji: String,
+    },
+    /// How far the author has come in the conversation; refers to no message.
+    Mark {
+        /// The sequence number up to which the author has received it.
+        delivered: u64,
+        /// The sequence number up to which the author has looked at it; 0 where that is not told.
+        read: u64,
+    },
     /// A kind that this version does not know, by its name; shown as a placeholder.
     Unknown(String),
 }
@@ -86,25 +110,24 @@ impl core::fmt::Display for Malformed {
 
 impl core::error::Error for Malformed {}
 
+impl Kind {
+    /// How many messages a content of this kind refers to.
+    fn references(&self) -> RangeInclusive<usize> {
+        match self {
+            Self::Text(_) => 0..=1,
+            Self::Edit { .. } | Self::Delete | Self::Reaction { .. } => 1..=1,
+            Self::Mark { .. } => 0..=0,
+            Self::Unknown(_) => 0..=limits::CONTENT_REFERENCES,
+        }
+    }
+}
+
 impl Content {
     /// The padded bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let (kind, text) = match &self.kind {
-            Kind::Text(text) => ("text", Some(text.as_str())),
-            Kind::Unknown(name) => (name.as_str(), None),
-        };
-        let wire = WireOut {
-            id: self.id,
-            kind,
-            refs: &self.refs,
-            sent_at: self.sent_at,
-            after: self.after,
-            place: self.place,
-            text,
-        };
         // Writing these types to memory can't fail: no map keys, no IO.
-        let mut bytes = serde_json::to_vec(&wire).unwrap_or_default();
+        let mut bytes = serde_json::to_vec(&Wire::of(self)).unwrap_or_default();
         let padded = bytes.len().next_power_of_two().max(SMALLEST_BYTES);
         bytes.resize(padded, b' ');
         bytes
@@ -119,99 +142,92 @@ impl Content {
         if bytes.len() < SMALLEST_BYTES || bytes.len() > most || !bytes.len().is_power_of_two() {
             return Err(Malformed::Size);
         }
-        let wire: WireIn = serde_json::from_slice(bytes).map_err(|_| Malformed::Text)?;
-        if wire.refs.len() > limits::CONTENT_REFERENCES {
-            return Err(Malformed::Text);
-        }
-        let kind = match (wire.kind.as_str(), wire.text) {
-            ("text", Some(text)) if text.len() <= limits::TEXT_BYTES => Kind::Text(text),
-            ("text", _) => return Err(Malformed::Text),
-            _ => Kind::Unknown(wire.kind),
+        let wire: Wire<'_> = serde_json::from_slice(bytes).map_err(|_| Malformed::Text)?;
+        wire.content().ok_or(Malformed::Text)
+    }
+}
+
+/// A content as JSON. Unknown fields are ignored: a newer client may say more.
+#[derive(Serialize, Deserialize)]
+struct Wire<'a> {
+    id: Reference,
+    kind: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    refs: Cow<'a, [Reference]>,
+    sent_at: Timestamp,
+    after: Seen,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emoji: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read: Option<u64>,
+}
+
+impl<'a> Wire<'a> {
+    fn of(content: &'a Content) -> Self {
+        let (kind, text, emoji, mark) = match &content.kind {
+            Kind::Text(text) => ("text", Some(text), None, None),
+            Kind::Edit { text } => ("edit", Some(text), None, None),
+            Kind::Delete => ("delete", None, None, None),
+            Kind::Reaction { emoji } => ("reaction", None, Some(emoji), None),
+            Kind::Mark { delivered, read } => ("mark", None, None, Some((*delivered, *read))),
+            Kind::Unknown(name) => (name.as_str(), None, None, None),
         };
-        let WireIn { id, refs, sent_at, after, place, .. } = wire;
-        Ok(Self { id, kind, refs, sent_at, after, place })
+        Self {
+            id: content.id,
+            kind: kind.into(),
+            refs: content.refs.as_slice().into(),
+            sent_at: content.sent_at,
+            after: content.after,
+            place: content.place,
+            text: text.map(Cow::from),
+            emoji: emoji.map(Cow::from),
+            delivered: mark.map(|(delivered, _)| delivered),
+            read: mark.map(|(_, read)| read),
+        }
+    }
+
+    /// Nothing where a field that the kind needs is missing or beyond its limit.
+    fn content(self) -> Option<Content> {
+        let text = self.text.filter(|text| text.len() <= limits::TEXT_BYTES);
+        let kind = match self.kind.as_ref() {
+            "text" => Kind::Text(text?.into_owned()),
+            "edit" => Kind::Edit { text: text?.into_owned() },
+            "delete" => Kind::Delete,
+            "reaction" => {
+                Kind::Reaction { emoji: self.emoji.filter(|it| is_reaction(it))?.into_owned() }
+            }
+            "mark" => Kind::Mark { delivered: self.delivered?, read: self.read? },
+            name => Kind::Unknown(name.to_owned()),
+        };
+        kind.references().contains(&self.refs.len()).then(|| Content {
+            id: self.id,
+            kind,
+            refs: self.refs.into_owned(),
+            sent_at: self.sent_at,
+            after: self.after,
+            place: self.place,
+        })
     }
 }
 
-/// A channel's body: a signature of the author's device over the content's bytes, then those bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedContent {
-    signature: Signature,
-    content: Vec<u8>,
-}
-
-impl SignedContent {
-    /// Signs a content with the device's key.
-    #[must_use]
-    pub fn sign(content: &Content, key: &AuthKey) -> Self {
-        let content = content.encode();
-        Self { signature: key.sign(Purpose::ChannelMessage, &content), content }
-    }
-
-    /// The envelope's body.
-    #[must_use]
-    pub fn to_body(&self) -> Bytes {
-        let mut body = self.signature.as_bytes().to_vec();
-        body.extend_from_slice(&self.content);
-        Bytes(body)
-    }
-
-    /// Takes an envelope's body apart; nothing is verified yet.
-    ///
-    /// # Errors
-    /// [`Malformed::Size`] where there is no room for a signature.
-    pub fn from_body(body: &Bytes) -> Result<Self, Malformed> {
-        let (signature, content) =
-            body.as_slice().split_first_chunk::<SIGNATURE_BYTES>().ok_or(Malformed::Size)?;
-        Ok(Self { signature: Signature::from_bytes(*signature), content: content.to_vec() })
-    }
-
-    /// The content, if `key` signed it. There is no way to the content around this.
-    ///
-    /// # Errors
-    /// [`Malformed::Signature`], or what [`Content::decode`] refuses.
-    pub fn open(&self, key: &AuthPublic) -> Result<Content, Malformed> {
-        key.verify(Purpose::ChannelMessage, &self.content, &self.signature)
-            .map_err(|_| Malformed::Signature)?;
-        Content::decode(&self.content)
-    }
-}
-
-#[derive(Serialize)]
-struct WireOut<'a> {
-    id: Reference,
-    kind: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    refs: &'a [Reference],
-    sent_at: Timestamp,
-    after: Seen,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<Place>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-}
-
-/// Unknown fields are ignored here: a newer client may say more.
-#[derive(Deserialize)]
-struct WireIn {
-    id: Reference,
-    kind: String,
-    #[serde(default)]
-    refs: Vec<Reference>,
-    sent_at: Timestamp,
-    after: Seen,
-    #[serde(default)]
-    place: Option<Place>,
-    #[serde(default)]
-    text: Option<String>,
+/// A reaction stands beside others in one line, and can't be a text in disguise.
+fn is_reaction(text: &str) -> bool {
+    let shown = |letter: char| !letter.is_control() && !letter.is_whitespace();
+    text.len() <= limits::REACTION_BYTES && text.chars().all(shown)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn content(text: &str) -> Content {
+    pub(crate) fn content(text: &str) -> Content {
         Content {
             id: Reference::from_bytes([7; 16]),
             kind: Kind::Text(text.into()),
@@ -238,6 +254,53 @@ mod tests {
         check_size(&"\u{1}".repeat(limits::TEXT_BYTES), 131_072);
     }
 
+    /// A content of a kind, with so many references.
+    fn of_kind(kind: Kind, refs: usize) -> Content {
+        Content { kind, refs: vec![Reference::from_bytes([8; 16]); refs], ..content("") }
+    }
+
+    fn reaction(emoji: &str) -> Kind {
+        Kind::Reaction { emoji: emoji.into() }
+    }
+
+    #[test]
+    fn every_kind_round_trips_under_its_name() {
+        let check = |kind: Kind, refs: usize, expected: &str| {
+            let content = of_kind(kind, refs);
+            let bytes = content.encode();
+            let text = core::str::from_utf8(&bytes).unwrap().trim_end();
+            let shown: serde_json::Value = serde_json::from_str(text).unwrap();
+            let expected: serde_json::Value = serde_json::from_str(expected).unwrap();
+            for field in ["kind", "text", "emoji", "delivered", "read"] {
+                assert_eq!(shown.get(field), expected.get(field), "{text}");
+            }
+            assert_eq!(Content::decode(&bytes), Ok(content));
+        };
+        check(Kind::Text("yes".into()), 0, r#"{"kind": "text", "text": "yes"}"#);
+        check(Kind::Text("yes".into()), 1, r#"{"kind": "text", "text": "yes"}"#);
+        check(Kind::Edit { text: "no".into() }, 1, r#"{"kind": "edit", "text": "no"}"#);
+        check(Kind::Delete, 1, r#"{"kind": "delete"}"#);
+        check(reaction("👍"), 1, r#"{"kind": "reaction", "emoji": "👍"}"#);
+        check(reaction(""), 1, r#"{"kind": "reaction", "emoji": ""}"#);
+        let mark = Kind::Mark { delivered: u64::MAX, read: 0 };
+        check(mark, 0, r#"{"kind": "mark", "delivered": 18446744073709551615, "read": 0}"#);
+        let poll = || Kind::Unknown("poll".into());
+        check(poll(), 0, r#"{"kind": "poll"}"#);
+        check(poll(), limits::CONTENT_REFERENCES, r#"{"kind": "poll"}"#);
+    }
+
+    #[test]
+    fn the_size_does_not_tell_a_mark_from_a_short_text() {
+        let check = |kind: Kind, refs: usize| {
+            assert_eq!(of_kind(kind, refs).encode().len(), SMALLEST_BYTES);
+        };
+        check(Kind::Text("yes".into()), 1);
+        check(Kind::Edit { text: "no".into() }, 1);
+        check(Kind::Delete, 1);
+        check(reaction("👍"), 1);
+        check(Kind::Mark { delivered: 1_000_000, read: 1_000_000 }, 0);
+    }
+
     fn check_refused(bytes: &[u8], expected: Malformed) {
         assert_eq!(Content::decode(bytes), Err(expected));
     }
@@ -250,30 +313,78 @@ mod tests {
         check_refused(&[b' '; 256], Malformed::Text);
         check_refused(&[b'['; 4096], Malformed::Text);
         check_refused(&content(&"x".repeat(limits::TEXT_BYTES + 1)).encode(), Malformed::Text);
-        let mut many = content("");
-        many.refs = vec![many.id; limits::CONTENT_REFERENCES + 1];
-        check_refused(&many.encode(), Malformed::Text);
     }
 
     #[test]
-    fn an_unknown_kind_keeps_its_name() {
-        let mut poll = content("");
-        poll.kind = Kind::Unknown("poll".into());
-        assert_eq!(Content::decode(&poll.encode()).unwrap().kind, poll.kind);
+    fn a_known_kind_with_other_references_is_refused() {
+        let check = |kind: Kind, refs: usize| {
+            check_refused(&of_kind(kind, refs).encode(), Malformed::Text);
+        };
+        check(Kind::Text(String::new()), 2);
+        check(Kind::Edit { text: String::new() }, 0);
+        check(Kind::Edit { text: String::new() }, 2);
+        check(Kind::Delete, 0);
+        check(Kind::Delete, 2);
+        check(reaction("👍"), 0);
+        check(reaction("👍"), 2);
+        check(Kind::Mark { delivered: 1, read: 1 }, 1);
+        check(Kind::Unknown("poll".into()), limits::CONTENT_REFERENCES + 1);
     }
 
     #[test]
-    fn every_changed_bit_breaks_the_signature() {
-        let mut rng = crate::request::tests::rng(1);
-        let key = AuthKey::generate(&mut rng);
-        let body = SignedContent::sign(&content("pay 10"), &key).to_body();
-        let opened = SignedContent::from_body(&body).unwrap().open(&key.public());
-        assert_eq!(opened, Ok(content("pay 10")));
-        for at in 0..body.0.len() {
-            let mut changed = body.clone();
-            changed.0[at] ^= 1;
-            let opened = SignedContent::from_body(&changed).unwrap().open(&key.public());
-            assert_eq!(opened, Err(Malformed::Signature), "byte {at}");
-        }
+    fn a_known_kind_without_its_fields_is_refused() {
+        // An unknown kind is written without any field, under whatever name.
+        let check = |name: &str, refs: usize, expected: Option<Malformed>| {
+            let decoded = Content::decode(&of_kind(Kind::Unknown(name.into()), refs).encode());
+            assert_eq!(decoded.err(), expected, "{name}");
+        };
+        let refused = Some(Malformed::Text);
+        check("text", 0, refused);
+        check("edit", 1, refused);
+        check("reaction", 1, refused);
+        check("mark", 0, refused);
+        check("delete", 1, None);
+        check("poll", 1, None);
+        check("Text", 1, None);
+        check("", 1, None);
+    }
+
+    #[test]
+    fn a_mark_needs_both_of_its_numbers() {
+        let check = |fields: &str, good: bool| {
+            let mark = of_kind(Kind::Unknown("mark".into()), 0).encode();
+            let mark = String::from_utf8(mark).unwrap();
+            let mark = mark.replacen(r#""kind":"mark""#, &format!(r#""kind":"mark"{fields}"#), 1);
+            let decoded = Content::decode(&mark.as_bytes()[..SMALLEST_BYTES]);
+            assert_eq!(decoded.is_ok(), good, "{fields}");
+        };
+        check(r#","delivered":2,"read":1"#, true);
+        check(r#","delivered":2,"read":1,"shown":1"#, true);
+        check(r#","delivered":2"#, false);
+        check(r#","read":1"#, false);
+        check(r#","delivered":2,"read":null"#, false);
+        check(r#","delivered":2,"read":-1"#, false);
+        check(r#","delivered":2,"read":1.5"#, false);
+        check(r#","delivered":18446744073709551616,"read":1"#, false);
+    }
+
+    #[test]
+    fn a_reaction_is_one_short_word() {
+        let check = |emoji: &str, good: bool| {
+            let decoded = Content::decode(&of_kind(reaction(emoji), 1).encode());
+            assert_eq!(decoded.is_ok(), good, "{emoji:?}");
+        };
+        check("", true);
+        check("+1", true);
+        check("спасибо", true);
+        check("👩🏽\u{200d}❤\u{fe0f}\u{200d}💋\u{200d}👨🏿", true);
+        check(&"x".repeat(limits::REACTION_BYTES), true);
+        check(&"x".repeat(limits::REACTION_BYTES + 1), false);
+        check("thank you", false);
+        check("a\u{a0}b", false);
+        check("\u{1b}[2J", false);
+        check("\u{9b}2J", false);
+        check("a\nb", false);
+        check(" ", false);
     }
 }

@@ -21,6 +21,9 @@ pub const TEXT_BYTES: usize = 16 * 1024;
 /// character takes six bytes), and its metadata.
 pub const CONTENT_BYTES: usize = 6 * TEXT_BYTES + 4096;
 
+/// Bytes of a reaction: the longest emoji that Unicode recommends, a kiss of two skin tones, takes 35.
+pub const REACTION_BYTES: usize = 40;
+
 /// Messages that one message may refer to.
 pub const CONTENT_REFERENCES: usize = 16;
 
