@@ -10,7 +10,8 @@ use super::tree::{File, Tree};
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("crypto", &[]),
     ("proto", &["crypto"]),
-    ("client-core", &["crypto", "proto"]),
+    ("mls", &["crypto", "proto"]),
+    ("client-core", &["mls", "crypto", "proto"]),
     ("server-core", &["crypto", "proto"]),
     ("sim", &["client-core", "server-core", "crypto", "proto"]),
     ("server", &["server-core", "crypto", "proto"]),
