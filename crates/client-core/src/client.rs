@@ -3,15 +3,18 @@
 use crate::conversation::Conversation;
 use crate::defences::Defences;
 use crate::effect::{Effects, Gathered, Key, Write};
+use crate::encrypted::{Errand, Inbox};
 use crate::event::{Event, JobId};
 use crate::login::{Attempt, Link};
 use crate::people::Person;
-use crate::records::{self, BadRecord, Own};
+use crate::records::{self, BadRecord, Own, OwnDevice};
 use crate::show::{Need, Show, Warning};
-use portcullis_crypto::{IdentityKey, Job, Password, Randomness, Stretch};
+use portcullis_crypto::{IdentityKey, Job, LeafKey, Password, Randomness, Secret, Stretch};
+use portcullis_mls::{Mls, RecordKey};
 use portcullis_proto::{
-    AccountId, ClientFrame, ConversationId, DeviceName, Event as ServerEvent, Reference, Refusal,
-    Reply, Request, Seen, ServerFrame, Timestamp, UserName,
+    AccountId, ClientFrame, ConversationId, ConversationName, DeviceId, DeviceName,
+    Event as ServerEvent, Reference, Refusal, Reply, Request, Seen, ServerFrame, Timestamp,
+    UserName,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
@@ -23,8 +26,10 @@ pub struct Config {
     pub device_name: DeviceName,
     /// The weakest stretching of a password that is accepted from a server.
     pub stretch_floor: Stretch,
-    /// What is fetched of what was said before.
+    /// What is fetched of what was said before; an encrypted conversation is always read to its end.
     pub history: History,
+    /// Whether others are told how far the person has looked.
+    pub read_marks: bool,
 }
 
 /// How much of a conversation is fetched that this device has seen nothing of yet.
@@ -50,6 +55,21 @@ pub struct Client {
     pub(crate) own: Option<Own>,
     pub(crate) people: BTreeMap<AccountId, Person>,
     pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
+    /// The keys of encrypted conversations.
+    pub(crate) mls: Mls,
+    /// The device whose keys they are.
+    keys_of: Option<DeviceId>,
+    pub(crate) inbox: Inbox,
+    /// What this session was warned of in the inbox last.
+    pub(crate) inbox_warned: Option<Warning>,
+    /// Accounts whose lists are known to be the newest, in this session.
+    pub(crate) checked: BTreeSet<AccountId>,
+    /// Accounts whose versions were asked for.
+    pub(crate) checking: BTreeSet<AccountId>,
+    /// Conversations that can be joined once an account is known.
+    pub(crate) joins_waiting: BTreeMap<ConversationId, AccountId>,
+    /// What waits for names to be looked up.
+    pub(crate) errands: Vec<Errand>,
     pub(crate) pending: BTreeMap<u64, Pending>,
     /// The conversations in the pages of a list that came so far.
     pub(crate) listed: BTreeSet<ConversationId>,
@@ -58,6 +78,8 @@ pub struct Client {
     /// How many envelopes the server has of this device, while it is more than the device knows of and
     /// the log has to tell whether they are its own.
     pub(crate) unsettled: Option<u64>,
+    /// Records of keys that this home gives up.
+    removed_keys: Vec<RecordKey>,
     next_request: u64,
     next_job: u64,
     dirty: BTreeSet<Key>,
@@ -86,8 +108,22 @@ pub(crate) enum Pending {
     Conversations,
     /// A page of a conversation.
     Fetch(ConversationId),
+    /// A page of the inbox.
+    Inbox,
     /// Own messages.
     Submit(ConversationId, Vec<Reference>),
+    /// An own commit.
+    Commit(ConversationId, Reference),
+    /// Key packages of an account, for a conversation.
+    Claim(ConversationId, AccountId),
+    /// Own key packages.
+    Upload,
+    /// The public state of a conversation, to join it.
+    GroupInfo(ConversationId),
+    /// The versions of these accounts' lists.
+    Versions(Vec<AccountId>),
+    /// An account by its name, for an errand.
+    Errand(UserName),
     /// An account's lists, after this version.
     Account(AccountId, u64),
     /// The same by name, for the safety number.
@@ -116,17 +152,28 @@ impl Client {
             own: None,
             people: BTreeMap::new(),
             conversations: BTreeMap::new(),
+            mls: no_keys(),
+            keys_of: None,
+            inbox: Inbox::default(),
+            inbox_warned: None,
+            checked: BTreeSet::new(),
+            checking: BTreeSet::new(),
+            joins_waiting: BTreeMap::new(),
+            errands: Vec::new(),
             pending: BTreeMap::new(),
             listed: BTreeSet::new(),
             all_listed: false,
             unsettled: None,
+            removed_keys: Vec::new(),
             next_request: 1,
             next_job: 1,
             dirty: BTreeSet::new(),
         }
     }
 
-    /// A client from the records that an earlier one had persisted; messages are not needed.
+    /// A client from the records that an earlier one had persisted. Of messages the last
+    /// [`crate::limits::CHANGEABLE`] of each conversation are of use: what speaks of them is checked
+    /// against them.
     ///
     /// # Errors
     /// [`BadRecord`], with its key, for what no client wrote.
@@ -151,16 +198,14 @@ impl Client {
 
     /// The conversation of this name, if the account is in it.
     #[must_use]
-    pub fn find(&self, name: &str) -> Option<ConversationId> {
-        let named = |(_, c): &(&ConversationId, &Conversation)| {
-            c.is_present() && c.summary.name.as_str() == name
-        };
-        self.conversations.iter().find(named).map(|(id, _)| *id)
+    pub fn find(&self, name: &ConversationName) -> Option<ConversationId> {
+        let mut present = self.conversations.values().filter(|c| c.is_present());
+        present.find(|c| self.title(c) == *name).map(Conversation::id)
     }
 
     /// What is known of the conversations, for a first screen.
     pub fn conversations(&self) -> impl Iterator<Item = crate::ConversationView> + '_ {
-        self.conversations.values().filter(|c| c.is_present()).map(Conversation::view)
+        self.conversations.values().filter(|c| c.is_present()).map(|c| self.view(c))
     }
 
     /// Up to where this device has read a conversation, and the hash chain there.
@@ -172,7 +217,8 @@ impl Client {
     /// Whether anything waits to be acknowledged.
     #[must_use]
     pub fn has_unsent(&self) -> bool {
-        self.conversations.values().any(|c| c.is_member() && !c.outbox.is_empty())
+        self.conversations.values().any(|c| c.is_member() && c.has_unsent())
+            || !self.errands.is_empty()
     }
 
     /// Takes what happened in, and says what to do.
@@ -216,7 +262,11 @@ impl Client {
     fn told(&mut self, step: &mut Step<'_>, event: ServerEvent) {
         match event {
             ServerEvent::Hello { nonce, .. } => self.greeted(step, nonce),
+            ServerEvent::Envelope(envelope) if self.is_inbox(envelope.conversation) => {
+                self.inbox_heard(step, &envelope);
+            }
             ServerEvent::Envelope(envelope) => self.heard(step, envelope),
+            ServerEvent::KeyPackages(stock) => self.fill_stock(step, stock),
             ServerEvent::Conversation(summary) => self.learn_conversation(step, summary),
             ServerEvent::Left { conversation } => self.left(step, conversation),
             ServerEvent::Presence { online, offline, more } => {
@@ -228,7 +278,11 @@ impl Client {
             ServerEvent::DeviceList { account, version } => {
                 self.list_announced(step, account, version);
             }
-            ServerEvent::Lagging => self.list_conversations(step),
+            ServerEvent::Lagging => {
+                self.checked.clear();
+                self.fetch_inbox(step);
+                self.list_conversations(step);
+            }
             ServerEvent::Stopping => step.show(Show::Progress("the server is stopping")),
             ServerEvent::Closed { reason } => step.show(Show::Ended(reason)),
             ServerEvent::Unknown => {}
@@ -245,6 +299,24 @@ impl Client {
             (Pending::Submit(id, sent), Reply::Submitted { first, .. }) => {
                 self.submitted(step, id, first, &sent);
             }
+            (Pending::Inbox, Reply::Fetched(page)) => self.inbox_fetched(step, page),
+            (Pending::Commit(id, reference), Reply::Submitted { first, .. }) => {
+                self.committed(step, id, reference, first);
+            }
+            (Pending::Claim(id, account), Reply::KeyPackages { packages }) => {
+                self.packages_claimed(step, id, account, packages);
+            }
+            (Pending::Upload, Reply::Done) => {}
+            (Pending::GroupInfo(id), Reply::GroupInfo { epoch, group_info }) => {
+                self.group_info_came(step, id, epoch, group_info.as_slice());
+            }
+            (Pending::Versions(accounts), Reply::ListVersions { versions }) => {
+                self.versions_learned(step, &accounts, &versions);
+            }
+            (Pending::Errand(_), Reply::Account(card)) => {
+                self.account_learned(step, None, 0, &card);
+                self.errand_goes_on(step);
+            }
             (Pending::Account(id, after), Reply::Account(card)) => {
                 self.account_learned(step, Some(id), after, &card);
             }
@@ -259,7 +331,7 @@ impl Client {
                 self.channels_listed(step, &channels);
             }
             (Pending::Enter(_), Reply::Conversation(summary)) => {
-                let name = summary.name.clone();
+                let name = summary.name.as_ref().map(ToString::to_string).unwrap_or_default();
                 self.learn_conversation(step, summary);
                 step.show(Show::Done(format!("You are in {name}.")));
             }
@@ -275,6 +347,16 @@ impl Client {
             Pending::Submit(id, _) => return self.submit_refused(step, id, &refusal),
             Pending::Fetch(id) => return self.fetch_refused(step, id, refusal),
             Pending::Account(id, _) => return self.account_refused(step, id, &refusal),
+            Pending::Inbox => return self.inbox_refused(step, &refusal),
+            Pending::Commit(id, _) => return self.commit_refused(step, id, refusal),
+            Pending::Claim(id, account) => return self.claim_refused(step, id, account, refusal),
+            Pending::GroupInfo(id) => return self.group_info_refused(step, id, refusal),
+            Pending::Errand(name) => return self.errand_refused(step, &name, refusal),
+            Pending::Versions(accounts) => {
+                self.checking.retain(|account| !accounts.contains(account));
+                return;
+            }
+            Pending::Upload => "leave key packages",
             Pending::Conversations => "list conversations",
             Pending::SafetyNumber(..) => "look up this account",
             Pending::Users(_) => "list users",
@@ -299,6 +381,7 @@ impl Client {
         for person in self.people.values_mut() {
             person.asked = false;
         }
+        self.session_ended();
         self.attempt_interrupted(step);
         step.show(Show::Offline);
     }
@@ -329,6 +412,40 @@ impl Client {
         self.dirty.insert(key);
     }
 
+    /// What was known of the session is known no longer.
+    fn session_ended(&mut self) {
+        self.inbox = Inbox { read: self.inbox.read, ..Inbox::default() };
+        self.inbox_warned = None;
+        self.checked.clear();
+        self.checking.clear();
+        self.joins_waiting.clear();
+    }
+
+    fn is_inbox(&self, id: ConversationId) -> bool {
+        self.own_device().is_some_and(|device| ConversationId::inbox(device) == id)
+    }
+
+    /// This account.
+    pub(crate) fn own_account(&self) -> Option<AccountId> {
+        self.own.as_ref().map(|own| own.account)
+    }
+
+    /// This device.
+    pub(crate) fn own_device(&self) -> Option<DeviceId> {
+        self.own.as_ref().and_then(|own| own.device.as_ref()).map(|device| device.id)
+    }
+
+    /// The keys of encrypted conversations are this device's, from the beginning.
+    pub(crate) fn begin_keys(&mut self, account: AccountId, device: &OwnDevice) {
+        if self.keys_of != Some(device.id) {
+            self.mls.clear();
+            let writes = self.mls.take_writes();
+            self.removed_keys.extend(writes.into_iter().map(|(key, _)| key));
+            self.mls = Mls::new(account, device.id, device.leaf.clone());
+            self.keys_of = Some(device.id);
+        }
+    }
+
     pub(crate) fn need(&self) -> Need {
         if self.own.is_some() { Need::Password } else { Need::Account }
     }
@@ -336,8 +453,18 @@ impl Client {
     fn take_writes(&mut self) -> Vec<Write> {
         let dirty = std::mem::take(&mut self.dirty);
         let write = |key| Write { key, value: records::write(self, key).map(Zeroizing::new) };
-        dirty.into_iter().map(write).collect()
+        let mut writes: Vec<Write> = dirty.into_iter().map(write).collect();
+        let removed = std::mem::take(&mut self.removed_keys).into_iter().map(|key| (key, None));
+        let keys = removed.chain(self.mls.take_writes());
+        writes.extend(keys.map(|(key, value)| Write { key: Key::Mls(key), value }));
+        writes
     }
+}
+
+/// Before there is a device there are no conversations either, and nothing is done with these.
+fn no_keys() -> Mls {
+    let (account, device) = (AccountId::from_bytes([0; 16]), DeviceId::from_bytes([0; 16]));
+    Mls::new(account, device, LeafKey::from_secret(&Secret::from_bytes([0; 32])))
 }
 
 impl Step<'_> {

@@ -1,10 +1,11 @@
 //! What a person wants, turned into requests.
 
 use crate::client::{Client, Pending, Step};
+use crate::encrypted::Then;
 use crate::event::Command;
 use crate::login::Goal;
-use crate::show::{ConversationView, Show};
-use portcullis_proto::{ConversationSummary, Request};
+use crate::show::Show;
+use portcullis_proto::{ConversationId, ConversationSummary, Request};
 
 impl Client {
     pub(crate) fn command(&mut self, step: &mut Step<'_>, command: Command) {
@@ -13,23 +14,51 @@ impl Client {
                 self.attempt(step, Goal::Register { name, password, invite });
             }
             Command::LogIn { name, password } => self.attempt(step, Goal::LogIn { name, password }),
-            Command::Say { conversation, text } => self.say(step, conversation, text),
+            Command::Say { conversation, what } => self.say(step, conversation, what),
+            Command::Tell(name, text) => self.run(step, vec![name], Then::Tell(text)),
+            Command::CreateGroup(name, members) => self.run(step, members, Then::Group(name)),
+            Command::Invite(id, name) if self.is_encrypted(id) => {
+                self.run(step, vec![name], Then::Add(id));
+            }
+            Command::Remove(id, name) => self.change_member(step, id, &name, |plan, account| {
+                plan.remove.insert(account);
+            }),
+            Command::SetOwner(id, name) => self.change_member(step, id, &name, |plan, account| {
+                plan.owner = Some(account);
+            }),
+            Command::Rename(id, name) => {
+                self.change_plan(step, id, |plan| plan.name = Some(name));
+            }
+            Command::Leave(id) if self.is_encrypted(id) => {
+                self.change_plan(step, id, |plan| plan.leave = true);
+            }
+            Command::ShowMembers(id) => self.show_members(step, id),
             Command::MarkVerified(name) => self.mark_verified(step, &name),
             Command::AcceptIdentity(name) => self.accept_identity(step, &name),
             Command::ListDevices => self.show_devices(step),
-            Command::MarkRead(id) => {
-                if let Some(conversation) = self.conversations.get_mut(&id)
-                    && conversation.unread > 0
-                {
-                    conversation.unread = 0;
-                    let view = conversation.view();
-                    self.touch(crate::Key::Conversation(id));
-                    step.show(Show::Conversation(view));
-                }
-            }
+            Command::MarkRead(id) => self.mark_read(step, id),
             _ if !self.is_open() => self.not_online(step, "do this"),
             command => self.command_online(step, command),
         }
+    }
+
+    fn mark_read(&mut self, step: &mut Step<'_>, id: ConversationId) {
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        if conversation.unread == 0 {
+            return;
+        }
+        conversation.unread = 0;
+        if let Some(encrypted) = &mut conversation.encrypted {
+            encrypted.looked_at = encrypted.last_said;
+        }
+        self.touch(crate::Key::Conversation(id));
+        self.show_conversation(step, id);
+    }
+
+    fn is_encrypted(&self, id: ConversationId) -> bool {
+        self.conversations.get(&id).is_some_and(|conversation| conversation.encrypted.is_some())
     }
 
     fn command_online(&mut self, step: &mut Step<'_>, command: Command) {
@@ -75,7 +104,6 @@ impl Client {
     }
 
     pub(crate) fn channels_listed(&self, step: &mut Step<'_>, channels: &[ConversationSummary]) {
-        let view = |summary: &ConversationSummary| ConversationView::of(summary, 0);
-        step.show(Show::Channels(channels.iter().map(view).collect()));
+        step.show(Show::Channels(channels.iter().map(Self::channel_view).collect()));
     }
 }

@@ -1,11 +1,12 @@
 //! A conversation as this device knows it.
 
+use crate::encrypted::{Encrypted, Plan};
 use crate::limits;
-use crate::show::{ConversationView, Warning};
+use crate::show::Warning;
 use portcullis_crypto::Hash;
 use portcullis_proto::{
-    AccountId, ConversationId, ConversationSummary, DeviceId, Envelope, Reference, Role, Seen,
-    Timestamp,
+    AccountId, Content, ConversationId, ConversationSummary, DeviceId, Envelope, Kind, Reference,
+    Seen, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -27,6 +28,10 @@ pub(crate) struct Conversation {
     pub(crate) acknowledged_at: u64,
     /// Devices whose next number may leave a gap, since it was said that something was skipped.
     pub(crate) excused: BTreeSet<DeviceId>,
+    /// What an encrypted conversation needs besides; none in a channel.
+    pub(crate) encrypted: Option<Encrypted>,
+    /// The last messages, for those that speak of them.
+    pub(crate) recent: VecDeque<Known>,
     /// Messages that were not looked at.
     pub(crate) unread: u64,
     /// Own messages that are not acknowledged.
@@ -44,30 +49,50 @@ pub(crate) struct Conversation {
     pub(crate) waits_for: Option<AccountId>,
     /// What this connection was warned of here, so that nobody is warned of it again and again.
     pub(crate) warned: Option<Warning>,
-    /// The account was looked up for the message after `read`, so its lists are as they are.
-    pub(crate) looked_up: bool,
+    /// Accounts that were looked up for the message after `read`, so their lists are as they are.
+    pub(crate) looked_up: BTreeSet<AccountId>,
+}
+
+/// What is remembered of a message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) id: Reference,
+    pub(crate) account: AccountId,
+    pub(crate) deleted: bool,
 }
 
 /// An own message that is not acknowledged.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Outgoing {
-    pub(crate) id: Reference,
-    pub(crate) text: String,
-    pub(crate) at: Timestamp,
-    pub(crate) body: Vec<u8>,
+    /// What is said. In an encrypted conversation, where it was said from is filled in when it is
+    /// encrypted.
+    pub(crate) content: Content,
+    /// The envelope's body, for this epoch of the conversation. In a channel it is made at once; in an
+    /// encrypted conversation when it is sent, and again where the epoch has changed meanwhile.
+    pub(crate) body: Option<(u64, Vec<u8>)>,
+}
+
+impl Outgoing {
+    /// Whether the person sees that it waits.
+    pub(crate) fn is_visible(&self) -> bool {
+        !matches!(self.content.kind, Kind::Mark { .. })
+    }
 }
 
 impl std::fmt::Debug for Outgoing {
     /// Leaves out what is said.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Outgoing({}, {} bytes)", self.id, self.text.len())
+        write!(f, "Outgoing({})", self.content.id)
     }
 }
 
 impl Conversation {
     pub(crate) fn new(summary: ConversationSummary) -> Self {
+        let encrypted = Encrypted::of(&summary);
         Self {
             summary,
+            encrypted,
+            recent: VecDeque::new(),
             base: 0,
             read: None,
             chains: VecDeque::new(),
@@ -83,7 +108,7 @@ impl Conversation {
             fetching: false,
             waits_for: None,
             warned: None,
-            looked_up: false,
+            looked_up: BTreeSet::new(),
         }
     }
 
@@ -93,7 +118,7 @@ impl Conversation {
 
     /// A member, or invited to be one.
     pub(crate) fn is_present(&self) -> bool {
-        self.summary.role != Role::Outside
+        self.summary.role != portcullis_proto::Role::Outside
     }
 
     /// Whether something is there that was not read.
@@ -101,12 +126,22 @@ impl Conversation {
         self.summary.head > self.read.map_or(self.acknowledged_at, |read| read.seq)
     }
 
-    pub(crate) fn view(&self) -> ConversationView {
-        ConversationView::of(&self.summary, self.unread)
+    pub(crate) const fn is_member(&self) -> bool {
+        self.summary.role.is_present()
     }
 
-    pub(crate) const fn is_member(&self) -> bool {
-        matches!(self.summary.role, Role::Owner | Role::Member)
+    /// Entries that the server may have of this device without it knowing so.
+    pub(crate) fn unacknowledged(&self) -> u64 {
+        let commit = self.encrypted.as_ref().and_then(|encrypted| encrypted.commit.as_ref());
+        let commits = u64::from(commit.is_some_and(|commit| !commit.acknowledged));
+        self.outbox.len() as u64 + commits
+    }
+
+    /// Whether anything that the person wanted waits to be done.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let encrypted = self.encrypted.as_ref();
+        let planned = encrypted.is_some_and(|e| e.plan != Plan::default() || e.commit.is_some());
+        planned || self.outbox.iter().any(Outgoing::is_visible)
     }
 
     /// The last place that was read, or the conversation's beginning.
@@ -117,7 +152,7 @@ impl Conversation {
     /// Goes on to a place.
     pub(crate) fn move_to(&mut self, place: Seen) {
         self.read = Some(place);
-        self.looked_up = false;
+        self.looked_up.clear();
         self.chains.push_back(place);
         if self.chains.len() > limits::CHAIN_MEMORY {
             self.chains.pop_front();
@@ -150,5 +185,8 @@ impl Conversation {
         self.fetching = false;
         self.waits_for = None;
         self.warned = None;
+        if let Some(encrypted) = &mut self.encrypted {
+            encrypted.connection_lost();
+        }
     }
 }

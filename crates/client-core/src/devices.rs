@@ -3,8 +3,9 @@
 use crate::client::{Client, Pending, Step};
 use crate::effect::Key;
 use crate::login::Stage;
+use crate::records::OwnDevice;
 use crate::show::{DeviceView, Show, Warning};
-use portcullis_crypto::{AuthKey, AuthPublic, IdentityKey};
+use portcullis_crypto::IdentityKey;
 use portcullis_proto::{
     AccountId, DeviceEntry, DeviceId, DeviceList, ListRecord, LoggedIn, Refusal, Request,
     RevokedEntry, SignedList, Timestamp, UserName,
@@ -33,8 +34,8 @@ pub(crate) fn next_list(
     list.previous = before.hash();
     let gone = list.devices.iter().position(|entry| Some(entry.device) == removed);
     if let Some(at) = gone {
-        let DeviceEntry { device, auth, .. } = list.devices.remove(at);
-        list.revoked.push(RevokedEntry { device, auth, revoked_at: now });
+        let gone = list.devices.remove(at).revoke(now);
+        list.revoked.push(gone);
     }
     list.devices.extend(added);
     list
@@ -42,10 +43,10 @@ pub(crate) fn next_list(
 
 impl Client {
     /// This device's entry for the list.
-    pub(crate) fn entry(&self, step: &Step<'_>, device: DeviceId, key: &AuthKey) -> DeviceEntry {
+    pub(crate) fn entry(&self, step: &Step<'_>, device: &OwnDevice) -> DeviceEntry {
         let name = self.config.device_name.clone();
-        let auth: AuthPublic = key.public();
-        DeviceEntry { device, name, auth, added_at: step.now }
+        let (auth, leaf) = (device.auth.public(), device.leaf.public());
+        DeviceEntry { device: device.id, name, auth, leaf, added_at: step.now }
     }
 
     /// The list that the server shows at a login: signed, and no older than what is known.
@@ -58,7 +59,7 @@ impl Client {
         let opened = proven.list.open(proven.account, &proven.identity);
         let known = self.own_list();
         let older = |list: &ListRecord| {
-            known.as_ref().is_some_and(|known| {
+            known.is_some_and(|known| {
                 let (seen, shown) = (known.list().version, list.list().version);
                 shown < seen || (shown == seen && known.hash() != list.hash())
             })
@@ -75,9 +76,8 @@ impl Client {
     }
 
     /// The newest verified list of this account.
-    pub(crate) fn own_list(&self) -> Option<ListRecord> {
-        let own = self.own.as_ref()?;
-        own.list.as_ref()?.open(own.account, &own.identity).ok()
+    pub(crate) fn own_list(&self) -> Option<&ListRecord> {
+        self.own.as_ref()?.list.as_ref().map(|(_, record)| record)
     }
 
     /// Publishes a list without a device, after the password was confirmed.
@@ -119,7 +119,7 @@ impl Client {
         lists: &[SignedList],
     ) {
         for signed in lists {
-            let (Some(own), Some(known)) = (&self.own, self.own_list()) else {
+            let (Some(own), Some(known)) = (&self.own, self.own_list().cloned()) else {
                 return;
             };
             let name = own.name.clone();
@@ -131,7 +131,7 @@ impl Client {
             };
             self.tell_device_changes(step, &name, Some(known.list()), record.list());
             if let Some(own) = &mut self.own {
-                own.list = Some(signed.clone());
+                own.list = Some((signed.clone(), record));
             }
             self.touch(Key::Account);
         }
@@ -147,9 +147,9 @@ impl Client {
     ) {
         let Some(before) = before else { return };
         let own = self.own.as_ref().filter(|own| own.account == list.account);
-        let this = own.and_then(|own| own.device.as_ref()).map(|(id, _)| *id);
+        let this = own.and_then(|own| own.device.as_ref()).map(|device| device.id);
         for entry in &list.devices {
-            if before.key_of(entry.device).is_none() && Some(entry.device) != this {
+            if before.keys_of(entry.device).is_none() && Some(entry.device) != this {
                 let device = entry.name.clone();
                 step.warn(
                     None,
@@ -206,9 +206,8 @@ impl Client {
 
     /// Lists this account's devices.
     pub(crate) fn show_devices(&self, step: &mut Step<'_>) {
-        let this = self.own.as_ref().and_then(|own| own.device.as_ref()).map(|(id, _)| *id);
-        let list = self.own_list();
-        let entries = list.iter().flat_map(|list| &list.list().devices);
+        let this = self.own_device();
+        let entries = self.own_list().into_iter().flat_map(|list| &list.list().devices);
         let view = |entry: &DeviceEntry| DeviceView {
             id: entry.device,
             name: entry.name.clone(),

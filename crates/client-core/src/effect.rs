@@ -3,6 +3,7 @@
 use crate::event::JobId;
 use crate::show::Show;
 use portcullis_crypto::Job;
+use portcullis_mls::RecordKey;
 use portcullis_proto::{AccountId, ConversationId, DeviceId};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -68,6 +69,10 @@ pub enum Key {
     Conversation(ConversationId),
     /// The last number of a device in a conversation.
     Number(ConversationId, DeviceId),
+    /// How far the inbox was read.
+    Inbox,
+    /// A record of the keys of encrypted conversations.
+    Mls(RecordKey),
     /// What waits to be sent in a conversation.
     Outbox(ConversationId),
     /// A message; written, never read back by the core.

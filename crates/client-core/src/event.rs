@@ -1,7 +1,9 @@
 //! What happens to a client.
 
 use portcullis_crypto::{Outcome, Password};
-use portcullis_proto::{Access, ChannelName, ConversationId, DeviceId, UserName};
+use portcullis_proto::{
+    Access, ChannelName, ConversationId, DeviceId, GroupName, Reference, UserName,
+};
 use std::fmt;
 
 /// The number of a piece of slow work.
@@ -38,6 +40,52 @@ impl fmt::Debug for Event {
     }
 }
 
+/// Something to be said.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Saying {
+    /// A text.
+    Text(String),
+    /// A text that answers a message.
+    Reply {
+        /// Which.
+        to: Reference,
+        /// What.
+        text: String,
+    },
+    /// An own message otherwise.
+    Edit {
+        /// Which.
+        target: Reference,
+        /// What it is to say.
+        text: String,
+    },
+    /// Take an own message back.
+    Delete {
+        /// Which.
+        target: Reference,
+    },
+    /// React to a message.
+    Reaction {
+        /// Which.
+        target: Reference,
+        /// With what; empty takes one's reaction back.
+        emoji: String,
+    },
+}
+
+impl fmt::Debug for Saying {
+    /// Leaves out what is said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Reply { to, text } => write!(f, "Reply({to}, {} bytes)", text.len()),
+            Self::Edit { target, text } => write!(f, "Edit({target}, {} bytes)", text.len()),
+            Self::Delete { target } => write!(f, "Delete({target})"),
+            Self::Reaction { target, .. } => write!(f, "Reaction({target})"),
+        }
+    }
+}
+
 /// What a person can want.
 pub enum Command {
     /// Make an account, with this device as its first.
@@ -61,15 +109,27 @@ pub enum Command {
         /// Where.
         conversation: ConversationId,
         /// What.
-        text: String,
+        what: Saying,
     },
+    /// Say something to somebody alone, in the direct with them, which is made where there is none.
+    Tell(UserName, String),
+    /// Make a group with these members.
+    CreateGroup(GroupName, Vec<UserName>),
+    /// Take somebody out of a group.
+    Remove(ConversationId, UserName),
+    /// Give a group another name.
+    Rename(ConversationId, GroupName),
+    /// Make somebody else the owner of a group.
+    SetOwner(ConversationId, UserName),
+    /// Show who takes part in an encrypted conversation.
+    ShowMembers(ConversationId),
     /// Join a channel.
     Join(ChannelName),
     /// Make a channel.
     Create(ChannelName, Access),
-    /// Leave a channel.
+    /// Leave a channel or group.
     Leave(ConversationId),
-    /// Let somebody join a channel.
+    /// Let somebody join a channel, or make them a member of a group.
     Invite(ConversationId, UserName),
     /// List the open channels.
     ListChannels,
@@ -104,9 +164,13 @@ impl fmt::Debug for Command {
         match self {
             Self::Register { name, .. } => write!(f, "Register({name}, ..)"),
             Self::LogIn { name, .. } => write!(f, "LogIn({name}, ..)"),
-            Self::Say { conversation, text } => {
-                write!(f, "Say({conversation}, {} bytes)", text.len())
-            }
+            Self::Say { conversation, what } => write!(f, "Say({conversation}, {what:?})"),
+            Self::Tell(name, text) => write!(f, "Tell({name}, {} bytes)", text.len()),
+            Self::CreateGroup(name, members) => write!(f, "CreateGroup({name}, {members:?})"),
+            Self::Remove(id, name) => write!(f, "Remove({id}, {name})"),
+            Self::Rename(id, name) => write!(f, "Rename({id}, {name})"),
+            Self::SetOwner(id, name) => write!(f, "SetOwner({id}, {name})"),
+            Self::ShowMembers(id) => write!(f, "ShowMembers({id})"),
             Self::Join(name) => write!(f, "Join({name})"),
             Self::Create(name, access) => write!(f, "Create({name}, {access:?})"),
             Self::Leave(id) => write!(f, "Leave({id})"),

@@ -11,20 +11,26 @@ pub mod defences;
 mod devices;
 mod drive;
 mod effect;
+mod encrypted;
+mod entries;
 mod event;
 pub mod limits;
 mod log;
 mod login;
+mod message;
 mod outbox;
 mod people;
 mod records;
 mod show;
+mod views;
 
 pub use client::{Client, Config, History};
 pub use drive::drive;
 pub use effect::{Effect, Effects, Key, Write};
-pub use event::{Command, Event, JobId};
+pub use event::{Command, Event, JobId, Saying};
+pub use message::{Body, Message, Notice};
+pub use portcullis_mls::RecordKey;
 pub use records::{BadRecord, read_message};
 pub use show::{
-    ConversationView, DeviceView, IdentityState, Message, Need, PersonView, Show, Warning,
+    ConversationView, DeviceView, IdentityState, MemberView, Need, PersonView, Show, Warning,
 };

@@ -19,6 +19,38 @@ pub const ENROL_TRIES: u32 = 3;
 /// Milliseconds after which a refused submit is made again where the server did not say.
 pub const RETRY_MILLIS: u64 = 1_000;
 
+/// Envelopes asked for in one fetch of the inbox: a welcome takes up to 256 KiB.
+pub const FETCH_INBOX: u32 = 64;
+
+/// Times that a commit is made again because others were faster, before the person is told.
+pub const COMMIT_TRIES: u32 = 12;
+
+/// Times that a device joins again because it can't read what others say, before it says so and waits.
+pub const JOIN_TRIES: u32 = 5;
+
+/// Conversations that a new device joins at once: each takes a look at all their devices.
+pub const JOINS: usize = 4;
+
+/// Milliseconds of which a random part passes before something is tried again, doubled each time …
+pub const JITTER_MILLIS: u64 = 250;
+
+/// … so many times.
+pub const JITTER_DOUBLINGS: u32 = 6;
+
+/// Single-use key packages below which the stock on the server is filled up.
+pub const KEY_PACKAGES_LOW: usize = 16;
+
+/// Milliseconds for which a key package serves: a device that was away for longer joins by itself.
+pub const KEY_PACKAGE_MILLIS: u64 = 90 * 24 * 3600 * 1000;
+
+/// Members up to which a conversation has delivered and read marks: each message leads to one of each
+/// member.
+pub const MARKED_MEMBERS: usize = 16;
+
+/// Last messages of a conversation that can be changed, answered or reacted to, since it is known whose
+/// they are.
+pub const CHANGEABLE: usize = 256;
+
 /// Envelopes asked for in one fetch.
 pub const FETCH_ENVELOPES: u32 = 256;
 

@@ -6,19 +6,17 @@
 
 use crate::client::{Client, History, Pending, Step};
 use crate::conversation::Conversation;
-use crate::defences::{Numbered, OpenError, Received};
-use crate::effect::{Key, Write};
+use crate::defences::{Kept, Numbered, OpenError, Received};
+use crate::effect::Key;
 use crate::limits;
-use crate::records;
-use crate::show::{IdentityState, Message, Show, Warning};
+use crate::show::{Show, Warning};
 use portcullis_proto::{
-    Code, Content, ConversationId, ConversationKind, ConversationSummary, Envelope, Fetched, Kind,
-    Refusal, Request, Role, Seen,
+    AccountId, Code, ConversationId, ConversationSummary, Envelope, Fetched, Refusal, Request,
+    Role, Seen, UserName,
 };
-use zeroize::Zeroizing;
 
 /// What became of an envelope.
-enum Taken {
+pub(crate) enum Taken {
     /// It was read, or refused for good: the next one follows.
     Read,
     /// Its author has to be looked up first.
@@ -49,8 +47,10 @@ impl Client {
         // What was left meanwhile, by another device, is no longer listed.
         let listed = std::mem::take(&mut self.listed);
         let known: Vec<_> = self.conversations.keys().copied().collect();
-        for id in known.into_iter().filter(|id| !listed.contains(id)) {
-            self.left(step, id);
+        for id in known {
+            if !listed.contains(&id) && !self.is_being_made(id) {
+                self.left(step, id);
+            }
         }
         self.all_listed = true;
         step.show(Show::Listed);
@@ -58,19 +58,22 @@ impl Client {
 
     /// A conversation is there, or has changed.
     pub(crate) fn learn_conversation(&mut self, step: &mut Step<'_>, summary: ConversationSummary) {
-        if summary.kind == ConversationKind::Unknown {
-            return;
-        }
         let id = summary.conversation;
         let head = summary.head;
+        let own = self.own.as_ref().map(|own| own.account);
+        let known = self.conversations.get(&id).map(|conversation| conversation.summary.kind);
+        match (self.defences.keep_kind)(own, known, &summary) {
+            Ok(Kept::Kind) => {}
+            Ok(Kept::Ignored) => return,
+            Err(warning) => return step.warn(None, warning),
+        }
         self.listed.insert(id);
         let conversation =
             self.conversations.entry(id).or_insert_with(|| Conversation::new(summary.clone()));
         let seen = conversation.seen().seq;
         conversation.summary = summary;
-        let view = conversation.view();
         self.touch(Key::Conversation(id));
-        step.show(Show::Conversation(view));
+        self.show_conversation(step, id);
         if head < seen {
             return self.warn_once(step, id, Warning::Rewound { seen, head });
         }
@@ -97,7 +100,7 @@ impl Client {
             let reason = "you are no longer in this conversation; it is sent if you come back";
             step.show(Show::Failed {
                 conversation: id,
-                id: outgoing.id,
+                id: outgoing.content.id,
                 reason: reason.to_owned(),
             });
         }
@@ -106,20 +109,28 @@ impl Client {
     }
 
     /// Fetches what follows what was read, if something does.
-    fn catch_up(&mut self, step: &mut Step<'_>, id: ConversationId, head: u64) {
+    pub(crate) fn catch_up(&mut self, step: &mut Step<'_>, id: ConversationId, head: u64) {
         let history = self.config.history;
         let settling = self.unsettled.is_some();
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
-        let wanted = history != History::None || (settling && !conversation.outbox.is_empty());
+        // What is encrypted can't be read later: its keys have to keep step.
+        let readable = conversation.encrypted.is_some();
+        let wanted =
+            readable || history != History::None || (settling && !conversation.outbox.is_empty());
         if !conversation.is_member() || conversation.fetching || !wanted {
+            return;
+        }
+        if readable && !self.mls.is_member(id) {
             return;
         }
         if conversation.read.is_some() && conversation.seen().seq >= head {
             return step.show(Show::CaughtUp(id, head));
         }
+        let start = conversation.encrypted.as_ref().map(|encrypted| encrypted.start);
         let first = match (conversation.read, history) {
+            (None, _) if start.is_some() => start.unwrap_or_default(),
             (None, History::Last(count)) => head.saturating_sub(count),
             (None, History::None) => conversation.acknowledged_at,
             _ => 0,
@@ -186,7 +197,7 @@ impl Client {
     }
 
     /// Warns of the same thing once in a connection.
-    fn warn_once(&mut self, step: &mut Step<'_>, id: ConversationId, warning: Warning) {
+    pub(crate) fn warn_once(&mut self, step: &mut Step<'_>, id: ConversationId, warning: Warning) {
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
@@ -223,7 +234,11 @@ impl Client {
         };
         conversation.summary.head = conversation.summary.head.max(envelope.seq);
         let busy = conversation.fetching || conversation.waits_for.is_some();
-        if busy || self.config.history == History::None {
+        let encrypted = conversation.encrypted.is_some();
+        if encrypted && !self.mls.is_member(id) {
+            return self.flush(step, id);
+        }
+        if busy || (self.config.history == History::None && !encrypted) {
             return;
         }
         let seen = conversation.seen().seq;
@@ -231,6 +246,9 @@ impl Client {
             self.touch(Key::Conversation(id));
             if matches!(self.take(step, &envelope), Taken::Read) {
                 step.show(Show::CaughtUp(id, envelope.seq));
+                if encrypted {
+                    self.flush(step, id);
+                }
             }
         } else if envelope.seq > seen {
             self.catch_up(step, id, envelope.seq);
@@ -255,18 +273,14 @@ impl Client {
     }
 
     /// What is known of an account has grown: conversations that waited for it go on.
-    pub(crate) fn resume_conversations(
-        &mut self,
-        step: &mut Step<'_>,
-        account: portcullis_proto::AccountId,
-    ) {
+    pub(crate) fn resume_conversations(&mut self, step: &mut Step<'_>, account: AccountId) {
         let waiting: Vec<(ConversationId, u64)> = self
             .conversations
             .values_mut()
             .filter(|conversation| conversation.waits_for == Some(account))
             .map(|conversation| {
                 conversation.waits_for = None;
-                conversation.looked_up = true;
+                conversation.looked_up.insert(account);
                 (conversation.id(), conversation.summary.head)
             })
             .collect();
@@ -279,7 +293,7 @@ impl Client {
     pub(crate) fn put_off_conversations(
         &mut self,
         step: &Step<'_>,
-        account: portcullis_proto::AccountId,
+        account: AccountId,
         refusal: &Refusal,
     ) {
         let at = step.now.plus_millis(refusal.retry_after.unwrap_or(limits::RETRY_MILLIS));
@@ -294,20 +308,54 @@ impl Client {
     /// Takes the next envelope: verified it is shown, otherwise a warning stands in its place.
     fn take(&mut self, step: &mut Step<'_>, envelope: &Envelope) -> Taken {
         let id = envelope.conversation;
-        let key = self.device_key(envelope.account, envelope.device);
-        let Some(conversation) = self.conversations.get_mut(&id) else {
+        let Some(conversation) = self.conversations.get(&id) else {
             return Taken::Read;
         };
-        if key.is_none() && !conversation.looked_up {
-            conversation.waits_for = Some(envelope.account);
-            self.ask_account(step, envelope.account);
+        let chain = envelope.chain_after(conversation.seen().chain);
+        let taken = match &conversation.encrypted {
+            Some(_) => self.take_encrypted(step, envelope),
+            None => self.take_signed(step, envelope),
+        };
+        if matches!(taken, Taken::Waits) {
+            return taken;
+        }
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.move_to(Seen { seq: envelope.seq, chain });
+        }
+        Taken::Read
+    }
+
+    /// Makes a conversation's reading wait until an account was looked up. False if it was already, for
+    /// this very envelope.
+    pub(crate) fn wait_for(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        account: AccountId,
+    ) -> bool {
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return false;
+        };
+        if conversation.looked_up.contains(&account) {
+            return false;
+        }
+        conversation.waits_for = Some(account);
+        self.ask_account(step, account);
+        true
+    }
+
+    /// An envelope of a channel.
+    fn take_signed(&mut self, step: &mut Step<'_>, envelope: &Envelope) -> Taken {
+        let id = envelope.conversation;
+        let keys = self.keys_of(envelope.account, envelope.device);
+        if keys.is_none() && self.wait_for(step, id, envelope.account) {
             return Taken::Waits;
         }
-        let chain = envelope.chain_after(conversation.seen().chain);
+        let key = keys.map(|keys| keys.auth);
         let opened = (self.defences.open_channel)(envelope, key.as_ref());
         self.acknowledge_seen(step, envelope);
         match opened {
-            Ok(received) => self.show_content(step, envelope, &received),
+            Ok(received) => self.check_number(step, envelope, &received),
             Err(error) => {
                 let author = self.author(envelope);
                 let seq = envelope.seq;
@@ -318,18 +366,13 @@ impl Client {
                 step.warn(Some(id), warning);
             }
         }
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.move_to(Seen { seq: envelope.seq, chain });
-        }
         Taken::Read
     }
 
-    /// A content whose signature and place hold: its number and what its author had seen are checked,
-    /// then it is shown.
-    fn show_content(&mut self, step: &mut Step<'_>, envelope: &Envelope, received: &Received) {
+    /// A content whose signature and place hold: its number is checked, then it is shown.
+    fn check_number(&mut self, step: &mut Step<'_>, envelope: &Envelope, received: &Received) {
         let id = envelope.conversation;
         let author = self.author(envelope);
-        let content = received.content();
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
@@ -338,55 +381,17 @@ impl Client {
             Numbered::Next => {}
             Numbered::Gap(_) if conversation.excused.contains(&envelope.device) => {}
             Numbered::Gap(count) => {
-                step.warn(Some(id), Warning::Missing { author: author.clone(), count });
+                step.warn(Some(id), Warning::Missing { author, count });
             }
             Numbered::Replay => return step.warn(Some(id), Warning::Replayed { author }),
         }
         conversation.excused.remove(&envelope.device);
         conversation.numbers.insert(envelope.device, received.place().n);
-        let here = conversation.chain_at(content.after.seq);
         self.touch(Key::Number(id, envelope.device));
-        if !(self.defences.same_log)(here, content.after, envelope.seq) {
-            let at = content.after.seq;
-            step.warn(Some(id), Warning::Forked { author: author.clone(), at });
-        }
-        let message = self.message(envelope, content, author);
-        let unread = message.identity != IdentityState::Own;
-        let value = Zeroizing::new(records::write_message(&message));
-        step.out.messages.push(Write { key: Key::Message(id, envelope.seq), value: Some(value) });
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.unread = conversation.unread.saturating_add(u64::from(unread));
-        }
-        step.show(Show::Message(message));
+        self.take_content(step, envelope, received.content());
     }
 
-    fn message(
-        &self,
-        envelope: &Envelope,
-        content: &Content,
-        sender: portcullis_proto::UserName,
-    ) -> Message {
-        let (text, unknown_kind) = match &content.kind {
-            Kind::Text(text) => (Some(text.clone()), None),
-            Kind::Unknown(name) => (None, Some(name.clone())),
-        };
-        let device = self.own.as_ref().and_then(|own| own.device.as_ref()).map(|(id, _)| *id);
-        Message {
-            conversation: envelope.conversation,
-            seq: envelope.seq,
-            id: content.id,
-            account: envelope.account,
-            sender,
-            device: envelope.device,
-            sent_at: content.sent_at,
-            text,
-            unknown_kind,
-            identity: self.identity_of(envelope.account),
-            own: Some(envelope.device) == device,
-        }
-    }
-
-    fn author(&self, envelope: &Envelope) -> portcullis_proto::UserName {
+    pub(crate) fn author(&self, envelope: &Envelope) -> UserName {
         self.name_of(envelope.account).unwrap_or_else(crate::people::nobody)
     }
 }

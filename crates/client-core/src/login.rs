@@ -108,7 +108,7 @@ impl Client {
     pub(crate) fn attempt(&mut self, step: &mut Step<'_>, goal: Goal) {
         self.attempt = Some(Attempt { goal, stage: Stage::Waiting, tries: 0 });
         match self.link {
-            Link::Greeted(_) | Link::Open => self.advance(step),
+            Link::Greeted(_) | Link::Open => self.go_on(step),
             Link::Offline | Link::Connected => step.show(Show::Progress("connecting")),
         }
     }
@@ -123,13 +123,13 @@ impl Client {
             self.attempt = Some(Attempt { goal, stage: Stage::Waiting, tries: 0 });
         }
         if self.attempt.is_some() {
-            self.advance(step);
+            self.go_on(step);
         } else {
             step.show(Show::Need(self.need()));
         }
     }
 
-    fn advance(&mut self, step: &mut Step<'_>) {
+    fn go_on(&mut self, step: &mut Step<'_>) {
         let Some(attempt) = &self.attempt else { return };
         match &attempt.goal {
             Goal::Register { .. } => self.ask_registration(step),
@@ -147,11 +147,11 @@ impl Client {
         let (Some(own), Link::Greeted(nonce)) = (&self.own, &self.link) else {
             return;
         };
-        let (Some(token), Some((device, key))) = (&own.token, &own.device) else {
+        let (Some(token), Some(device)) = (&own.token, &own.device) else {
             return;
         };
-        let proof = prove(key, *nonce, own.account, *device);
-        let request = Request::Resume { token: Bytes(token.clone()), device: *device, proof };
+        let proof = prove(&device.auth, *nonce, own.account, device.id);
+        let request = Request::Resume { token: Bytes(token.clone()), device: device.id, proof };
         self.stage(Stage::Resuming);
         self.ask(step, request, Pending::Login);
     }

@@ -6,46 +6,69 @@
 use crate::client::{Client, Pending, Step};
 use crate::conversation::{Conversation, Outgoing};
 use crate::effect::Key;
+use crate::encrypted::{Encrypted, Inbox};
+use crate::entries::body_of;
+use crate::event::Saying;
 use crate::limits;
-use crate::show::Show;
+use crate::message::Message;
+use crate::show::{IdentityState, Show};
 use portcullis_proto::{
     Bytes, Code, Content, ConversationId, Draft, Envelope, Kind, Place, Reference, Refusal,
     Request, SignedContent, limits as wire,
 };
 
 impl Client {
-    /// Signs a text and puts it into the outbox.
-    pub(crate) fn say(&mut self, step: &mut Step<'_>, id: ConversationId, text: String) {
-        let id_of_message = Reference::fresh(step.now, step.rng);
-        let Some(own) = &self.own else {
-            return fail(step, id, id_of_message, "nobody has logged in");
-        };
-        let (Some((device, key)), account) = (&own.device, own.account) else {
-            return fail(step, id, id_of_message, "this device is not enrolled yet");
-        };
-        let Some(conversation) = self.conversations.get_mut(&id) else {
-            return fail(step, id, id_of_message, "you are not in this conversation");
-        };
-        if let Err(reason) = may_say(conversation, &text) {
-            return fail(step, id, id_of_message, reason);
+    /// Puts something that is to be said into the outbox.
+    pub(crate) fn say(&mut self, step: &mut Step<'_>, id: ConversationId, what: Saying) {
+        let reference = Reference::fresh(step.now, step.rng);
+        let (kind, refs) = kind_of(what);
+        match self.outgoing(step, id, reference, (kind, refs)) {
+            Ok(outgoing) => self.put(step, id, outgoing),
+            Err(reason) => fail(step, id, reference, &reason),
+        }
+    }
+
+    fn put(&mut self, step: &mut Step<'_>, id: ConversationId, outgoing: Outgoing) {
+        let (reference, at) = (outgoing.content.id, outgoing.content.sent_at);
+        if let Some(body) = body_of(&outgoing.content) {
+            step.show(Show::Pending { conversation: id, id: reference, body, at });
+        }
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.outbox.push_back(outgoing);
+        }
+        self.touch(Key::Outbox(id));
+        self.flush(step, id);
+    }
+
+    /// What goes into the outbox: signed, where it is for a channel; for an encrypted conversation it is
+    /// encrypted when it is sent.
+    fn outgoing(
+        &self,
+        step: &Step<'_>,
+        id: ConversationId,
+        reference: Reference,
+        (kind, refs): (Kind, Vec<Reference>),
+    ) -> Result<Outgoing, String> {
+        let own = self.own.as_ref().ok_or("nobody has logged in")?;
+        let device = own.device.as_ref().ok_or("this device is not enrolled yet")?;
+        let conversation = self.conversations.get(&id).ok_or("you are not in this conversation")?;
+        may_say(conversation, &kind)?;
+        if let Some(reason) = self.is_blocked(id) {
+            return Err(reason);
+        }
+        let after = conversation.seen();
+        let mut content =
+            Content { id: reference, kind, refs, sent_at: step.now, after, place: None };
+        self.check_change(id, own.account, &content).map_err(|refused| refused.to_string())?;
+        if conversation.encrypted.is_some() {
+            return Ok(Outgoing { content, body: None });
         }
         let waiting = conversation.outbox.len() as u64;
         let n = conversation.own_number.saturating_add(waiting + 1);
-        let content = Content {
-            id: id_of_message,
-            kind: Kind::Text(text.clone()),
-            refs: Vec::new(),
-            sent_at: step.now,
-            after: conversation.seen(),
-            place: Some(Place { conversation: id, account, device: *device, n }),
-        };
-        let body = SignedContent::sign(&content, key).to_body().0;
-        let at = step.now;
-        let outgoing = Outgoing { id: id_of_message, text: text.clone(), at, body };
-        conversation.outbox.push_back(outgoing);
-        self.touch(Key::Outbox(id));
-        step.show(Show::Pending { conversation: id, id: id_of_message, text, at });
-        self.flush(step, id);
+        let (account, device_id) = (own.account, device.id);
+        content.place = Some(Place { conversation: id, account, device: device_id, n });
+        let body = SignedContent::sign(&content, &device.auth).to_body().0;
+        Ok(Outgoing { content, body: Some((0, body)) })
     }
 
     /// Sends what waits anywhere, and fetches what was put off.
@@ -57,15 +80,24 @@ impl Client {
         }
     }
 
-    /// Sends what waits in a conversation, unless a submit is under way.
+    /// Takes the next step in a conversation: in a channel to send what waits, in an encrypted one also
+    /// to bring it in line.
     pub(crate) fn flush(&mut self, step: &mut Step<'_>, id: ConversationId) {
         if !self.is_open() || self.unsettled.is_some() {
             return;
         }
-        let Some((device, _)) = self.own.as_ref().and_then(|own| own.device.as_ref()) else {
+        match self.conversations.get(&id) {
+            Some(conversation) if conversation.encrypted.is_some() => self.advance(step, id),
+            Some(_) => self.submit_waiting(step, id, 0),
+            None => {}
+        }
+    }
+
+    /// Sends what waits and was made for this epoch, unless a submit is under way.
+    pub(crate) fn submit_waiting(&mut self, step: &mut Step<'_>, id: ConversationId, epoch: u64) {
+        let Some(device) = self.own_device() else {
             return;
         };
-        let device = *device;
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
@@ -77,19 +109,19 @@ impl Client {
         conversation.retry_at = None;
         let most = if conversation.careful > 0 { 1 } else { wire::SUBMIT_ENVELOPES };
         let mut bytes = 0;
-        let fits = |outgoing: &&Outgoing| {
-            bytes += outgoing.body.len();
-            bytes <= limits::SUBMIT_BYTES
+        let made = |outgoing: &Outgoing| -> Option<Draft> {
+            let (made_for, body) = outgoing.body.as_ref()?;
+            bytes += body.len();
+            let fits = *made_for == epoch && bytes <= limits::SUBMIT_BYTES;
+            let reference = outgoing.content.id;
+            fits.then(|| Draft { reference, body: Bytes(body.clone()) })
         };
-        let draft = |outgoing: &Outgoing| Draft {
-            reference: outgoing.id,
-            body: Bytes(outgoing.body.clone()),
-        };
-        let waiting = conversation.outbox.iter().take(most).take_while(fits);
-        let envelopes: Vec<Draft> = waiting.map(draft).collect();
+        let envelopes: Vec<Draft> = conversation.outbox.iter().take(most).map_while(made).collect();
+        if envelopes.is_empty() {
+            return;
+        }
         let sent = envelopes.iter().map(|draft| draft.reference).collect();
         conversation.in_flight = true;
-        let epoch = conversation.summary.epoch;
         let request = Request::Submit { conversation: id, epoch, device, envelopes };
         self.ask(step, request, Pending::Submit(id, sent));
     }
@@ -113,8 +145,7 @@ impl Client {
 
     /// An own message stands in the log: that is as good as an answer.
     pub(crate) fn acknowledge_seen(&mut self, step: &mut Step<'_>, envelope: &Envelope) {
-        let own = self.own.as_ref().and_then(|own| own.device.as_ref()).map(|(id, _)| *id);
-        if own == Some(envelope.device) {
+        if self.own_device() == Some(envelope.device) {
             self.acknowledged(step, envelope.conversation, envelope.reference, envelope.seq);
         }
     }
@@ -129,11 +160,14 @@ impl Client {
         let Some(state) = self.conversations.get_mut(&conversation) else {
             return;
         };
-        let Some(at) = state.outbox.iter().position(|outgoing| outgoing.id == id) else {
+        let at = state.outbox.iter().position(|outgoing| outgoing.content.id == id);
+        let Some(outgoing) = at.and_then(|at| state.outbox.remove(at)) else {
             return;
         };
-        state.outbox.remove(at);
-        state.own_number = state.own_number.saturating_add(1);
+        let encrypted = state.encrypted.is_some();
+        if !encrypted {
+            state.own_number = state.own_number.saturating_add(1);
+        }
         state.acknowledged_at = state.acknowledged_at.max(seq);
         state.careful = state.careful.saturating_sub(1);
         if let Some(own) = &mut self.own {
@@ -142,7 +176,41 @@ impl Client {
         self.touch(Key::Account);
         self.touch(Key::Outbox(conversation));
         self.touch(Key::Conversation(conversation));
-        step.show(Show::Sent { conversation, id, seq });
+        if encrypted {
+            // Nobody can open what they have encrypted themselves: it is kept now or never.
+            self.keep_own(step, conversation, seq, &outgoing.content);
+        }
+        if outgoing.is_visible() {
+            step.show(Show::Sent { conversation, id, seq });
+        }
+    }
+
+    fn keep_own(
+        &mut self,
+        step: &mut Step<'_>,
+        conversation: ConversationId,
+        seq: u64,
+        content: &Content,
+    ) {
+        let (Some(own), Some(body)) = (&self.own, body_of(content)) else {
+            return;
+        };
+        let Some(device) = self.own_device() else {
+            return;
+        };
+        let message = Message {
+            conversation,
+            seq,
+            id: content.id,
+            account: own.account,
+            sender: own.name.clone(),
+            device,
+            sent_at: content.sent_at,
+            body,
+            identity: IdentityState::Own,
+            own: true,
+        };
+        self.keep_message(step, &message);
     }
 
     /// A submit was refused: later it is made again, or all that waits has failed.
@@ -161,6 +229,11 @@ impl Client {
             conversation.retry_at = Some(step.now.plus_millis(wait));
             return;
         }
+        if refusal.code == Code::EpochChanged && conversation.encrypted.is_some() {
+            // Somebody was faster: once that was read, what waits is encrypted for the new epoch.
+            self.put_off(step, id, 0);
+            return self.list_conversations(step);
+        }
         if refusal.code == Code::NotFound {
             return self.left(step, id);
         }
@@ -176,16 +249,22 @@ impl Client {
         let failed = std::mem::take(&mut conversation.outbox);
         self.touch(Key::Outbox(id));
         for outgoing in failed {
-            fail(step, id, outgoing.id, reason);
+            if outgoing.is_visible() {
+                fail(step, id, outgoing.content.id, reason);
+            }
         }
     }
 
-    /// Gives up all that waits, since this device's keys may not be used any more.
+    /// Gives up all that waits, and this device's keys, since they may not be used any more.
     pub(crate) fn forget_outboxes(&mut self, step: &mut Step<'_>, reason: &str) {
+        self.mls.clear();
+        self.inbox = Inbox::default();
+        self.touch(Key::Inbox);
         let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
         for id in ids {
             if let Some(conversation) = self.conversations.get_mut(&id) {
                 conversation.own_number = 0;
+                conversation.encrypted.iter_mut().for_each(Encrypted::forget_device);
             }
             self.touch(Key::Conversation(id));
             self.forget_outbox(step, id, reason);
@@ -201,13 +280,14 @@ impl Client {
         };
         // What waits in a conversation that was left can't be looked up; it may be there.
         let kept = self.conversations.values().filter(|c| !c.is_member());
-        let kept: u64 = kept.map(|conversation| conversation.outbox.len() as u64).sum();
+        let kept: u64 = kept.map(Conversation::unacknowledged).sum();
         let acknowledged = self.own.as_ref().map_or(0, |own| own.acknowledged);
         if acknowledged.saturating_add(kept) >= submitted && self.all_listed {
             self.unsettled = None;
             return self.flush_all(step);
         }
-        let waiting = self.conversations.values().filter(|c| !c.outbox.is_empty() && c.is_member());
+        let waiting =
+            self.conversations.values().filter(|c| c.unacknowledged() > 0 && c.is_member());
         let behind: Vec<_> = waiting.filter(|c| c.is_behind()).map(Conversation::id).collect();
         if behind.is_empty() && self.all_listed {
             self.unsettled = None;
@@ -219,20 +299,35 @@ impl Client {
     }
 }
 
-fn may_say(conversation: &Conversation, text: &str) -> Result<(), &'static str> {
+fn may_say(conversation: &Conversation, kind: &Kind) -> Result<(), &'static str> {
     if !conversation.is_member() {
         return Err("you are not in this conversation");
     }
-    if text.is_empty() {
-        return Err("there is nothing to send");
+    if let Kind::Text(text) | Kind::Edit { text } = kind {
+        if text.is_empty() {
+            return Err("there is nothing to send");
+        }
+        if text.len() > wire::TEXT_BYTES {
+            return Err("this is too long for a message: at most 16 KiB");
+        }
     }
-    if text.len() > wire::TEXT_BYTES {
-        return Err("this is too long for a message: at most 16 KiB");
+    if !kind.is_well_formed() {
+        return Err("a reaction is one emoji or a short word");
     }
     if conversation.outbox.len() >= limits::OUTBOX {
         return Err("too many messages wait to be sent");
     }
     Ok(())
+}
+
+fn kind_of(what: Saying) -> (Kind, Vec<Reference>) {
+    match what {
+        Saying::Text(text) => (Kind::Text(text), Vec::new()),
+        Saying::Reply { to, text } => (Kind::Text(text), vec![to]),
+        Saying::Edit { target, text } => (Kind::Edit { text }, vec![target]),
+        Saying::Delete { target } => (Kind::Delete, vec![target]),
+        Saying::Reaction { target, emoji } => (Kind::Reaction { emoji }, vec![target]),
+    }
 }
 
 fn fail(step: &mut Step<'_>, conversation: ConversationId, id: Reference, reason: &str) {

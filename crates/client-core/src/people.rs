@@ -2,14 +2,15 @@
 //! and their device lists.
 
 use crate::client::{Client, Pending, Step};
-use crate::defences::{Contact, Pinned};
+use crate::defences::{Contact, Lists, Pinned};
 use crate::effect::Key;
 use crate::show::{IdentityState, PersonView, Show, Warning};
-use portcullis_crypto::{AuthPublic, IdentityPublic, SafetyNumber};
+use portcullis_crypto::{IdentityPublic, SafetyNumber};
 use portcullis_proto::{
-    AccountCard, AccountId, BadList, DeviceId, ListRecord, Refusal, Request, SignedList, UserCard,
-    UserName, limits as wire,
+    AccountCard, AccountId, BadList, DeviceId, DeviceKeys, DeviceList, ListRecord, Refusal,
+    Request, SignedList, UserCard, UserName, limits as wire,
 };
+use std::collections::BTreeSet;
 
 /// What is known of an account.
 #[derive(Debug, Clone)]
@@ -41,13 +42,72 @@ impl Person {
     }
 }
 
+impl Lists for Client {
+    fn list(&self, account: AccountId) -> Option<&DeviceList> {
+        self.list_of(account)
+    }
+}
+
 impl Client {
-    /// The key of a device of an account, if its signed list names it.
-    pub(crate) fn device_key(&self, account: AccountId, device: DeviceId) -> Option<AuthPublic> {
-        match &self.own {
-            Some(own) if own.account == account => self.own_list()?.list().key_of(device),
-            _ => self.people.get(&account)?.devices.as_ref()?.list().key_of(device),
+    /// The keys of a device of an account, if its signed list names it.
+    pub(crate) fn keys_of(&self, account: AccountId, device: DeviceId) -> Option<DeviceKeys> {
+        self.list_of(account)?.keys_of(device)
+    }
+
+    /// The newest verified list of an account.
+    pub(crate) fn list_of(&self, account: AccountId) -> Option<&DeviceList> {
+        let record = match &self.own {
+            Some(own) if own.account == account => self.own_list()?,
+            _ => self.people.get(&account)?.devices.as_ref()?,
+        };
+        Some(record.list())
+    }
+
+    /// Makes sure that the newest lists of some accounts are known, in this session. True if that has
+    /// to be waited for.
+    pub(crate) fn check_lists(
+        &mut self,
+        step: &mut Step<'_>,
+        accounts: &BTreeSet<AccountId>,
+    ) -> bool {
+        let unchecked: Vec<AccountId> = accounts.difference(&self.checked).copied().collect();
+        if unchecked.is_empty() {
+            return false;
         }
+        let new: Vec<AccountId> =
+            unchecked.into_iter().filter(|account| self.checking.insert(*account)).collect();
+        for some in new.chunks(wire::LIST_VERSIONS) {
+            let accounts = some.to_vec();
+            self.ask(step, Request::ListVersions { accounts }, Pending::Versions(some.to_vec()));
+        }
+        true
+    }
+
+    /// The newest versions came: lists that are older here are fetched.
+    pub(crate) fn versions_learned(
+        &mut self,
+        step: &mut Step<'_>,
+        accounts: &[AccountId],
+        versions: &[u64],
+    ) {
+        for (account, version) in accounts.iter().zip(versions) {
+            self.checking.remove(account);
+            let known = self.list_of(*account).map_or(0, |list| list.version);
+            if known >= *version {
+                self.checked.insert(*account);
+            } else {
+                self.ask_account(step, *account);
+            }
+        }
+        self.flush_all(step);
+    }
+
+    /// An account's lists are as new as the server says.
+    fn list_checked(&mut self, step: &mut Step<'_>, account: AccountId) {
+        self.checked.insert(account);
+        self.resume_inbox(step, account);
+        self.resume_joins(step, account);
+        self.flush_all(step);
     }
 
     /// The name of an account, as far as known.
@@ -90,6 +150,7 @@ impl Client {
             return;
         };
         if version > person.version() {
+            self.checked.remove(&account);
             self.ask_account(step, account);
         }
     }
@@ -114,7 +175,8 @@ impl Client {
                 let name = own.name.clone();
                 step.warn(None, Warning::IdentityChanged { name });
             }
-            return self.resume_conversations(step, card.account);
+            self.resume_conversations(step, card.account);
+            return self.list_checked(step, card.account);
         }
         match (self.defences.accept_identity)(&self.pinned(card), card) {
             Contact::First => {
@@ -144,6 +206,7 @@ impl Client {
             }
         }
         self.resume_conversations(step, card.account);
+        self.list_checked(step, card.account);
     }
 
     /// The account could not be looked up: later, if that helps; otherwise its messages can't be
@@ -161,6 +224,8 @@ impl Client {
             return self.put_off_conversations(step, account, refusal);
         }
         self.resume_conversations(step, account);
+        self.resume_inbox(step, account);
+        self.resume_joins(step, account);
     }
 
     /// What this device holds fast about the account of a card, by its id and by its name.

@@ -1,15 +1,20 @@
 //! What a client persists: JSON records with a version, apart from the types that the client works with.
 //! The shell seals each of them; nothing here is ever written in the clear.
 
+mod message;
+
+pub use self::message::read_message;
+pub(crate) use self::message::write_message;
+
 use crate::client::Client;
 use crate::conversation::{Conversation, Outgoing};
 use crate::effect::Key;
+use crate::encrypted::EncryptedRecord;
 use crate::people::Person;
-use crate::show::{IdentityState, Message};
-use portcullis_crypto::{AuthKey, IdentityPublic, Secret};
+use portcullis_crypto::{AuthKey, IdentityPublic, LeafKey, Secret};
 use portcullis_proto::{
-    AccountId, Bytes, ConversationId, ConversationSummary, DeviceId, Reference, Seen, SignedList,
-    Timestamp, UserName,
+    AccountId, Bytes, Content, ConversationSummary, DeviceId, ListRecord, Seen, SignedList,
+    UserName,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -36,15 +41,32 @@ pub(crate) struct Own {
     pub(crate) account: AccountId,
     pub(crate) name: UserName,
     pub(crate) identity: IdentityPublic,
-    pub(crate) device: Option<(DeviceId, AuthKey)>,
+    pub(crate) device: Option<OwnDevice>,
     /// A device whose keys this home must not use again; it leaves the list with the next login.
     pub(crate) retired: Option<DeviceId>,
-    pub(crate) list: Option<SignedList>,
+    /// The newest verified version of the own list, as it was signed and opened.
+    pub(crate) list: Option<(SignedList, ListRecord)>,
     pub(crate) token: Option<Vec<u8>>,
     /// How many envelopes of this device were acknowledged.
     pub(crate) acknowledged: u64,
     /// A registration under way: whether the server has stored the account is not known yet.
     pub(crate) registering: Option<Registering>,
+}
+
+/// This device's keys.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnDevice {
+    pub(crate) id: DeviceId,
+    pub(crate) auth: AuthKey,
+    pub(crate) leaf: LeafKey,
+}
+
+impl OwnDevice {
+    /// A new device with fresh keys.
+    pub(crate) fn generate(rng: &mut dyn portcullis_crypto::Randomness) -> Self {
+        let id = DeviceId::random(rng);
+        Self { id, auth: AuthKey::generate(rng), leaf: LeafKey::generate(rng) }
+    }
 }
 
 /// What it takes to register again.
@@ -63,7 +85,7 @@ impl fmt::Debug for Registering {
 impl Own {
     /// Leaves this device behind.
     pub(crate) fn retire(&mut self) {
-        self.retired = self.device.take().map(|(device, _)| device);
+        self.retired = self.device.take().map(|device| device.id);
         self.token = None;
         self.acknowledged = 0;
     }
@@ -80,7 +102,7 @@ struct OwnRecord {
     account: AccountId,
     name: UserName,
     identity: Bytes,
-    device: Option<(DeviceId, Bytes)>,
+    device: Option<(DeviceId, Bytes, Bytes)>,
     retired: Option<DeviceId>,
     list: Option<SignedList>,
     token: Option<Bytes>,
@@ -100,6 +122,7 @@ struct PersonRecord {
 #[derive(Serialize, Deserialize)]
 struct ConversationRecord {
     summary: ConversationSummary,
+    encrypted: Option<EncryptedRecord>,
     base: u64,
     read: Option<Seen>,
     chains: Vec<Seen>,
@@ -110,25 +133,8 @@ struct ConversationRecord {
 
 #[derive(Serialize, Deserialize)]
 struct OutgoingRecord {
-    id: Reference,
-    text: String,
-    at: Timestamp,
-    body: Bytes,
-}
-
-#[derive(Serialize, Deserialize)]
-struct MessageRecord {
-    conversation: ConversationId,
-    seq: u64,
-    id: Reference,
-    account: AccountId,
-    sender: UserName,
-    device: DeviceId,
-    sent_at: Timestamp,
-    text: Option<String>,
-    unknown_kind: Option<String>,
-    identity: String,
-    own: bool,
+    content: Bytes,
+    body: Option<(u64, Bytes)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -154,7 +160,9 @@ pub(crate) fn write(client: &Client, key: Key) -> Option<Vec<u8>> {
             let waiting = outbox.filter(|outbox| !outbox.is_empty());
             waiting.map(|outbox| to_bytes(outbox.iter().map(outgoing_record).collect::<Vec<_>>()))
         }
-        Key::Message(..) => None,
+        Key::Inbox => client.inbox.read.map(to_bytes),
+        // Keys are written by what keeps them, and messages where they are taken in.
+        Key::Mls(_) | Key::Message(..) => None,
     }
 }
 
@@ -164,7 +172,11 @@ pub(crate) fn read(client: &mut Client, key: Key, value: &[u8]) -> Result<(), Ba
     let bad = || BadRecord(key);
     match key {
         Key::Account => {
-            client.own = Some(own(from_bytes(value).ok_or_else(bad)?).ok_or_else(bad)?);
+            let own = own(from_bytes(value).ok_or_else(bad)?).ok_or_else(bad)?;
+            if let Some(device) = own.device.clone() {
+                client.begin_keys(own.account, &device);
+            }
+            client.own = Some(own);
         }
         Key::Person(id) => {
             let person = person(id, from_bytes(value).ok_or_else(bad)?).ok_or_else(bad)?;
@@ -174,6 +186,7 @@ pub(crate) fn read(client: &mut Client, key: Key, value: &[u8]) -> Result<(), Ba
             let record: ConversationRecord = from_bytes(value).ok_or_else(bad)?;
             let conversation =
                 client.conversations.entry(id).or_insert_with(|| Conversation::new(record.summary));
+            conversation.encrypted = record.encrypted.map(Into::into);
             conversation.base = record.base;
             conversation.read = record.read;
             conversation.chains = record.chains.into();
@@ -189,63 +202,20 @@ pub(crate) fn read(client: &mut Client, key: Key, value: &[u8]) -> Result<(), Ba
         Key::Outbox(id) => {
             let records: Vec<OutgoingRecord> = from_bytes(value).ok_or_else(bad)?;
             let conversation = client.conversations.get_mut(&id).ok_or_else(bad)?;
-            conversation.outbox = records.into_iter().map(outgoing).collect();
+            let outbox: Option<_> = records.into_iter().map(outgoing).collect();
+            conversation.outbox = outbox.ok_or_else(bad)?;
             conversation.careful = conversation.outbox.len();
         }
-        Key::Message(..) => {}
+        Key::Inbox => client.inbox.read = Some(from_bytes(value).ok_or_else(bad)?),
+        Key::Mls(key) => client.mls.restore_record(key, value.to_vec()),
+        Key::Message(id, _) => {
+            let message = read_message(value).ok_or_else(bad)?;
+            if let Some(conversation) = client.conversations.get_mut(&id) {
+                conversation.remember(&message);
+            }
+        }
     }
     Ok(())
-}
-
-/// The bytes of a message's record.
-pub(crate) fn write_message(message: &Message) -> Vec<u8> {
-    to_bytes(MessageRecord {
-        conversation: message.conversation,
-        seq: message.seq,
-        id: message.id,
-        account: message.account,
-        sender: message.sender.clone(),
-        device: message.device,
-        sent_at: message.sent_at,
-        text: message.text.clone(),
-        unknown_kind: message.unknown_kind.clone(),
-        identity: identity_name(message.identity).to_owned(),
-        own: message.own,
-    })
-}
-
-/// Reads a message's record back, for a shell that shows what was said before.
-#[must_use]
-pub fn read_message(bytes: &[u8]) -> Option<Message> {
-    let record: MessageRecord = from_bytes(bytes)?;
-    Some(Message {
-        conversation: record.conversation,
-        seq: record.seq,
-        id: record.id,
-        account: record.account,
-        sender: record.sender,
-        device: record.device,
-        sent_at: record.sent_at,
-        text: record.text,
-        unknown_kind: record.unknown_kind,
-        identity: identity_state(&record.identity)?,
-        own: record.own,
-    })
-}
-
-const IDENTITY_NAMES: [(IdentityState, &str); 4] = [
-    (IdentityState::NotVerified, "not_verified"),
-    (IdentityState::Verified, "verified"),
-    (IdentityState::Changed, "changed"),
-    (IdentityState::Own, "own"),
-];
-
-fn identity_name(state: IdentityState) -> &'static str {
-    IDENTITY_NAMES.iter().find(|(known, _)| *known == state).map_or("", |(_, name)| name)
-}
-
-fn identity_state(name: &str) -> Option<IdentityState> {
-    IDENTITY_NAMES.iter().find(|(_, known)| *known == name).map(|(state, _)| *state)
 }
 
 fn own_record(own: &Own) -> OwnRecord {
@@ -254,9 +224,12 @@ fn own_record(own: &Own) -> OwnRecord {
         account: own.account,
         name: own.name.clone(),
         identity: Bytes(own.identity.as_bytes().to_vec()),
-        device: device.map(|(id, key)| (*id, Bytes(key.secret().expose().to_vec()))),
+        device: device.map(|device| {
+            let auth = Bytes(device.auth.secret().expose().to_vec());
+            (device.id, auth, Bytes(device.leaf.secret().expose().to_vec()))
+        }),
         retired: own.retired,
-        list: own.list.clone(),
+        list: own.list.as_ref().map(|(signed, _)| signed.clone()),
         token: own.token.clone().map(Bytes),
         acknowledged: own.acknowledged,
         registering: own.registering.clone(),
@@ -266,17 +239,27 @@ fn own_record(own: &Own) -> OwnRecord {
 fn own(record: OwnRecord) -> Option<Own> {
     let device = match record.device {
         None => None,
-        Some((id, secret)) => {
-            Some((id, AuthKey::from_secret(&Secret::from_slice(secret.as_slice())?)))
+        Some((id, auth, leaf)) => {
+            let auth = AuthKey::from_secret(&Secret::from_slice(auth.as_slice())?);
+            let leaf = LeafKey::from_secret(&Secret::from_slice(leaf.as_slice())?);
+            Some(OwnDevice { id, auth, leaf })
+        }
+    };
+    let identity = identity(&record.identity)?;
+    let list = match record.list {
+        None => None,
+        Some(list) => {
+            let opened = list.open(record.account, &identity).ok()?;
+            Some((list, opened))
         }
     };
     Some(Own {
         account: record.account,
         name: record.name,
-        identity: identity(&record.identity)?,
+        identity,
         device,
         retired: record.retired,
-        list: record.list,
+        list,
         token: record.token.map(|token| token.0),
         acknowledged: record.acknowledged,
         registering: record.registering,
@@ -319,6 +302,7 @@ fn conversation_record(conversation: &Conversation) -> ConversationRecord {
     let skip = conversation.chains.len().saturating_sub(crate::limits::CHAIN_RECORD);
     ConversationRecord {
         summary: conversation.summary.clone(),
+        encrypted: conversation.encrypted.as_ref().map(EncryptedRecord::from),
         base: conversation.base,
         read: conversation.read,
         chains: conversation.chains.iter().skip(skip).copied().collect(),
@@ -329,13 +313,13 @@ fn conversation_record(conversation: &Conversation) -> ConversationRecord {
 }
 
 fn outgoing_record(outgoing: &Outgoing) -> OutgoingRecord {
-    let Outgoing { id, text, at, body } = outgoing.clone();
-    OutgoingRecord { id, text, at, body: Bytes(body) }
+    let body = outgoing.body.as_ref().map(|(epoch, body)| (*epoch, Bytes(body.clone())));
+    OutgoingRecord { content: Bytes(outgoing.content.encode()), body }
 }
 
-fn outgoing(record: OutgoingRecord) -> Outgoing {
-    let OutgoingRecord { id, text, at, body } = record;
-    Outgoing { id, text, at, body: body.0 }
+fn outgoing(record: OutgoingRecord) -> Option<Outgoing> {
+    let content = Content::decode(record.content.as_slice()).ok()?;
+    Some(Outgoing { content, body: record.body.map(|(epoch, body)| (epoch, body.0)) })
 }
 
 fn identity(bytes: &Bytes) -> Option<IdentityPublic> {
@@ -377,7 +361,11 @@ mod tests {
             account: AccountId::from_bytes([1; 16]),
             name: name.clone(),
             identity,
-            device: Some((device, AuthKey::from_secret(&Secret::from_bytes([7; 32])))),
+            device: Some(OwnDevice {
+                id: device,
+                auth: AuthKey::from_secret(&Secret::from_bytes([7; 32])),
+                leaf: LeafKey::from_secret(&Secret::from_bytes([6; 32])),
+            }),
             retired: None,
             list: None,
             token: Some(vec![7; 32]),
@@ -389,8 +377,15 @@ mod tests {
         check(&Goal::Revoke { device, password: password() }, "Revoke(..)");
         check(&Goal::Change { old: password(), new: password() }, "Change(..)");
         let id = Reference::from_bytes([2; 16]);
-        let text = "hunter2".to_owned();
-        let outgoing = Outgoing { id, text, at: Timestamp(1), body: b"hunter2".to_vec() };
-        check(&outgoing, "Outgoing(02020202020202020202020202020202, 7 bytes)");
+        let content = Content {
+            id,
+            kind: Kind::Text("hunter2".to_owned()),
+            refs: Vec::new(),
+            sent_at: Timestamp(1),
+            after: Seen { seq: 0, chain: portcullis_crypto::Hash::from_bytes([0; 32]) },
+            place: None,
+        };
+        let outgoing = Outgoing { content, body: Some((0, b"hunter2".to_vec())) };
+        check(&outgoing, "Outgoing(02020202020202020202020202020202)");
     }
 }

@@ -1,9 +1,11 @@
 //! What a client shows, and the words of its warnings: here alone, so that a test can hold them fast.
 
+use crate::defences::{ChangeRefused, CommitRefused, EntryRefused, PackageRefused};
+use crate::message::{Body, Message};
 use portcullis_crypto::SafetyNumber;
 use portcullis_proto::{
-    Access, AccountId, ChannelName, ConversationId, ConversationSummary, DeviceId, DeviceName,
-    Reference, Refusal, Role, Timestamp, UserName,
+    Access, ConversationId, ConversationKind, ConversationName, DeviceId, DeviceName, Reference,
+    Refusal, Role, Timestamp, UserName,
 };
 use std::fmt;
 
@@ -42,7 +44,7 @@ pub enum Show {
         /// Its id.
         id: Reference,
         /// What.
-        text: String,
+        body: Body,
         /// When.
         at: Timestamp,
     },
@@ -63,6 +65,26 @@ pub enum Show {
         id: Reference,
         /// Why.
         reason: String,
+    },
+    /// How far somebody has come in a conversation.
+    Mark {
+        /// Where.
+        conversation: ConversationId,
+        /// Who.
+        name: UserName,
+        /// Up to which sequence number a device of theirs has everything.
+        delivered: u64,
+        /// Up to which they have looked at it.
+        read: u64,
+    },
+    /// Who takes part in an encrypted conversation.
+    Members {
+        /// Where.
+        conversation: ConversationId,
+        /// In the order in which they joined.
+        members: Vec<MemberView>,
+        /// The same for all who see the same keys: to be compared, if somebody wants to make sure.
+        code: String,
     },
     /// The accounts, one page after the other; `more` says that another page follows.
     People {
@@ -127,8 +149,14 @@ pub enum Need {
 pub struct ConversationView {
     /// Its id.
     pub id: ConversationId,
+    /// What it is.
+    pub kind: ConversationKind,
     /// Its name.
-    pub name: ChannelName,
+    pub name: ConversationName,
+    /// How it is encrypted: the suite's name; none in a channel, which is signed only.
+    pub suite: Option<&'static str>,
+    /// What is known of the others' identities, the worst of them.
+    pub trust: IdentityState,
     /// Who may join.
     pub access: Access,
     /// What the account is in it.
@@ -139,44 +167,17 @@ pub struct ConversationView {
     pub members: Option<u64>,
 }
 
-impl ConversationView {
-    pub(crate) fn of(summary: &ConversationSummary, unread: u64) -> Self {
-        Self {
-            id: summary.conversation,
-            name: summary.name.clone(),
-            access: summary.access,
-            role: summary.role,
-            unread,
-            members: summary.members,
-        }
-    }
-}
-
-/// A message that was verified, as far as `identity` says.
+/// Somebody who takes part in an encrypted conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Where.
-    pub conversation: ConversationId,
-    /// Its place.
-    pub seq: u64,
-    /// Its id.
-    pub id: Reference,
-    /// The author.
-    pub account: AccountId,
-    /// The author's name.
-    pub sender: UserName,
-    /// The author's device.
-    pub device: DeviceId,
-    /// When, by the author's clock.
-    pub sent_at: Timestamp,
-    /// What; none for a kind that this version does not know.
-    pub text: Option<String>,
-    /// The name of a kind that this version does not know.
-    pub unknown_kind: Option<String>,
-    /// What is known of the author's identity. The signature holds in any case.
+pub struct MemberView {
+    /// The name.
+    pub name: UserName,
+    /// Whether they own the group.
+    pub owner: bool,
+    /// With how many devices they take part.
+    pub devices: usize,
+    /// What is known of their identity.
     pub identity: IdentityState,
-    /// Whether this very device made it.
-    pub own: bool,
 }
 
 /// What is known of somebody's identity key.
@@ -325,9 +326,79 @@ pub enum Warning {
     Restored,
     /// The server sent something that can't be read.
     Nonsense,
+    /// The server says that a conversation is of another kind than it was, or with somebody else.
+    KindChanged,
+    /// A change of members or devices does not count here.
+    RefusedCommit {
+        /// Who made it.
+        author: UserName,
+        /// Where it stood.
+        seq: u64,
+        /// Why.
+        reason: CommitRefused,
+    },
+    /// An edit, deletion, reaction or reply does not count.
+    RefusedChange {
+        /// Who made it.
+        author: UserName,
+        /// Where it stood.
+        seq: u64,
+        /// Why.
+        refused: ChangeRefused,
+    },
+    /// What a device says whose change of the conversation was refused.
+    Strayed {
+        /// Its account.
+        author: UserName,
+        /// Where it stood.
+        seq: u64,
+    },
+    /// A message that these keys don't open.
+    Unreadable {
+        /// Whom the server names as its author.
+        author: UserName,
+        /// Where it stood.
+        seq: u64,
+    },
+    /// This device's keys are not what the others have; it joins again.
+    LostPlace,
+    /// It has joined again.
+    FoundAgain {
+        /// Entries that it could not read meanwhile.
+        count: u64,
+    },
+    /// It has joined again several times, and still can't read.
+    Lost,
+    /// A welcome that none of this device's key packages opens.
+    WelcomeNotForUs,
+    /// A welcome to where this device is already.
+    ReplayedWelcome,
+    /// A welcome into a conversation that is not entered.
+    RefusedWelcome {
+        /// Who sent it.
+        name: UserName,
+        /// Why.
+        reason: EntryRefused,
+    },
+    /// A conversation of this account that is not entered.
+    RefusedEntry {
+        /// Why.
+        reason: EntryRefused,
+    },
+    /// A key package that is not used.
+    RefusedKeyPackage {
+        /// Whose it was said to be.
+        name: UserName,
+        /// Why.
+        reason: PackageRefused,
+    },
 }
 
 const WEAK_STRETCHING: &str = "The server asks for a weaker protection of your password than this program allows; the login was stopped.";
+const KIND_CHANGED: &str = "The server says that a conversation is of another kind than before, or with somebody else; it is not believed.";
+const LOST_PLACE: &str =
+    "This device's keys for the conversation no longer fit the others'. It joins again by itself.";
+const LOST: &str = "This device can't follow the conversation, though it has joined again several times. Log in as a new device, or ask the others what they see.";
 const RESTORED: &str =
     "This home was restored from an older copy. Its history stays; it goes on as a new device.";
 
@@ -398,6 +469,48 @@ impl fmt::Display for Warning {
             Self::WeakStretching => f.write_str(WEAK_STRETCHING),
             Self::Restored => f.write_str(RESTORED),
             Self::Nonsense => f.write_str("The server sent something that can't be read."),
+            Self::KindChanged => f.write_str(KIND_CHANGED),
+            Self::RefusedCommit { author, reason, .. } => write!(
+                f,
+                "A change of this conversation by {author} does not count here: {reason}."
+            ),
+            Self::RefusedChange { author, refused, .. } => {
+                write!(f, "{author} tried to change a message, which does not count: {refused}.")
+            }
+            Self::Strayed { author, seq } => write!(
+                f,
+                "Entry number {seq} of {author} can't be read: it follows a change that does not count here."
+            ),
+            Self::Unreadable { author, seq } => write!(
+                f,
+                "Message number {seq} of {author} can't be opened, so it is not shown: it was changed on its way, or this device has lost its place."
+            ),
+            Self::LostPlace => f.write_str(LOST_PLACE),
+            Self::FoundAgain { count: 0 } => {
+                f.write_str("This device takes part in the conversation again.")
+            }
+            Self::FoundAgain { count } => write!(
+                f,
+                "This device takes part in the conversation again; it could not read {count} entries meanwhile."
+            ),
+            Self::Lost => f.write_str(LOST),
+            Self::WelcomeNotForUs => f.write_str(
+                "Somebody sent keys to this device that it can't open; if they are for a conversation of yours, it joins by itself."
+            ),
+            Self::ReplayedWelcome => {
+                f.write_str("The server sent old keys of a conversation again; they are not used.")
+            }
+            Self::RefusedWelcome { name, reason } => write!(
+                f,
+                "{name} invited you to a conversation, which is not entered: {reason}."
+            ),
+            Self::RefusedEntry { reason } => {
+                write!(f, "This conversation is not entered: {reason}.")
+            }
+            Self::RefusedKeyPackage { name, reason } => write!(
+                f,
+                "The server offered a key for a device of {name} that is not used: {reason}."
+            ),
         }
     }
 }

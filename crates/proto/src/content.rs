@@ -216,6 +216,14 @@ impl<'a> Wire<'a> {
     }
 }
 
+impl Kind {
+    /// Whether others will take it for what it is: a reaction may be too long, or no reaction at all.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        !matches!(self, Self::Reaction { emoji } if !is_reaction(emoji))
+    }
+}
+
 /// A reaction stands beside others in one line, and can't be a text in disguise.
 fn is_reaction(text: &str) -> bool {
     let shown = |letter: char| !letter.is_control() && !letter.is_whitespace();

@@ -63,6 +63,16 @@ pub enum ChangeRefused {
     Deleted,
 }
 
+impl std::fmt::Display for ChangeRefused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NotTheirs => "somebody else said it",
+            Self::Unknown => "it speaks of a message that is not known here",
+            Self::Deleted => "that message was taken back before",
+        })
+    }
+}
+
 /// Decides whether `author` may say this of `target`. Asked for every message that refers to another.
 /// Who answers or reacts to what was taken back meanwhile could not know it; that stands.
 ///

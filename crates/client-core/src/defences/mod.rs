@@ -1,29 +1,49 @@
 //! Every security decision that the client makes: one file a defence, with the attack that it stops and
 //! its test. The server is not trusted here; it may lie about everything.
 
+mod accept_change;
+mod accept_entry;
 mod accept_identity;
+mod accept_key_package;
+mod accept_leaves;
 mod accept_list;
 mod accept_number;
 mod accept_page;
 mod accept_stretching;
 mod is_restored;
+mod keep_account;
+mod keep_context;
+mod keep_kind;
+mod may_commit;
 mod open_channel;
 mod same_log;
 
+pub use accept_change::{ChangeAccepted, ChangeRefused, Target, accept_change};
+pub use accept_entry::{EntryAccepted, accept_entry};
 pub use accept_identity::{Contact, Pinned, accept_identity};
+pub use accept_key_package::{PackageAccepted, accept_key_package};
+pub use accept_leaves::{LeavesAccepted, accept_leaves};
 pub use accept_list::{ListTaken, accept_list};
 pub use accept_number::{Numbered, accept_number};
 pub use accept_page::{PageAccepted, accept_page};
 pub use accept_stretching::accept_stretching;
 pub use is_restored::is_restored;
+pub use keep_account::{AccountKept, keep_account};
+pub use keep_context::{ContextKept, keep_context};
+pub use keep_kind::{Kept, keep_kind};
+pub use may_commit::{MayCommit, may_commit};
 pub use open_channel::{OpenError, Received, open_channel};
 pub use same_log::same_log;
+
+pub use crate::encrypted::{
+    CommitRefused, Committed, EntryRefused, Joining, Lists, Offered, PackageRefused,
+};
 
 use crate::Warning;
 use portcullis_crypto::{AuthPublic, Hash, IdentityPublic, Stretch};
 use portcullis_proto::{
-    AccountCard, AccountId, BadList, ConversationId, Envelope, Fetched, ListRecord, Seen,
-    SignedList, Stretching,
+    AccountCard, AccountId, BadList, ConversationId, ConversationKind, ConversationSummary,
+    Envelope, Fetched, Kind, ListRecord, Seen, SignedList, Stretching, Timestamp,
 };
 
 /// Every security decision the client makes, each replaceable, all sound in production.
@@ -31,24 +51,40 @@ use portcullis_proto::{
 #[expect(missing_docs, reason = "each field's function says what it decides")]
 #[rustfmt::skip]
 pub struct Defences {
+    pub accept_change: fn(Option<Target>, AccountId, &Kind) -> Result<ChangeAccepted<'_>, ChangeRefused>,
+    pub accept_entry: fn(&Joining<'_>, &dyn Lists) -> Result<EntryAccepted, EntryRefused>,
     pub accept_identity: fn(&Pinned, &AccountCard) -> Contact,
+    pub accept_key_package: fn(&Offered<'_>, Timestamp) -> Result<PackageAccepted, PackageRefused>,
+    pub accept_leaves: fn(&Committed<'_>, &dyn Lists) -> Result<LeavesAccepted, CommitRefused>,
     pub accept_list: fn(AccountId, &IdentityPublic, Option<&ListRecord>, &SignedList) -> Result<ListTaken, BadList>,
     pub accept_number: fn(Option<u64>, u64) -> Numbered,
     pub accept_page: fn(ConversationId, Option<Seen>, &Fetched) -> Result<PageAccepted, Warning>,
     pub accept_stretching: fn(Stretching, Stretch) -> Option<Stretch>,
     pub is_restored: fn(u64, u64, u64) -> bool,
+    pub keep_account: fn(&Committed<'_>) -> Result<AccountKept, CommitRefused>,
+    pub keep_context: fn(&Committed<'_>) -> Result<ContextKept, CommitRefused>,
+    pub keep_kind: fn(Option<AccountId>, Option<ConversationKind>, &ConversationSummary) -> Result<Kept, Warning>,
+    pub may_commit: fn(&Committed<'_>, &dyn Lists) -> Result<MayCommit, CommitRefused>,
     pub open_channel: fn(&Envelope, Option<&AuthPublic>) -> Result<Received, OpenError>,
     pub same_log: fn(Option<Hash>, Seen, u64) -> bool,
 }
 
 /// The sound ones: the only value that the shipped client is built from.
 pub const SOUND: Defences = Defences {
+    accept_change,
+    accept_entry,
     accept_identity,
+    accept_key_package,
+    accept_leaves,
     accept_list,
     accept_number,
     accept_page,
     accept_stretching,
     is_restored,
+    keep_account,
+    keep_context,
+    keep_kind,
+    may_commit,
     open_channel,
     same_log,
 };

@@ -3,8 +3,9 @@
 
 use super::{Attempt, Goal, Link, Stage, too_long};
 use crate::client::{Client, Pending, Step};
+use crate::conversation::Conversation;
 use crate::effect::Key;
-use crate::records::{Own, Registering};
+use crate::records::{Own, OwnDevice, Registering};
 use crate::show::{Show, Warning};
 use portcullis_crypto::{
     AuthKey, ClientRegistration, ExportKey, Hash, IdentityKey, Purpose, Registered, Signature,
@@ -33,21 +34,24 @@ impl Client {
         };
         self.password = Some(password.clone());
         let identity = IdentityKey::generate(step.rng);
-        let (device, key) = (DeviceId::random(step.rng), AuthKey::generate(step.rng));
-        let entry = self.entry(step, device, &key);
+        let own = OwnDevice::generate(step.rng);
+        let entry = self.entry(step, &own);
         let list = crate::devices::first_list(account, entry).sign(&identity);
+        let opened = list.open(account, &identity.public()).ok();
         let wrapped = registered.export.wrap_identity(step.rng, &identity, account.as_bytes());
-        let proof = prove(&key, nonce, account, device);
+        let (device, proof) = (own.id, prove(&own.auth, nonce, account, own.id));
+        let (name, invite) = (name.clone(), invite.clone());
+        self.begin_keys(account, &own);
         self.own = Some(Own {
             account,
-            name: name.clone(),
+            name,
             identity: identity.public(),
-            device: Some((device, key)),
-            list: Some(list.clone()),
+            device: Some(own),
+            list: opened.map(|record| (list.clone(), record)),
             token: None,
             acknowledged: 0,
             retired: None,
-            registering: Some(Registering { invite: invite.clone() }),
+            registering: Some(Registering { invite }),
         });
         self.touch(Key::Account);
         let request = Request::RegisterFinish {
@@ -123,30 +127,31 @@ impl Client {
         };
         let known = self.own.as_ref().and_then(|own| own.device.as_ref());
         let gone = |device| list.list().revoked.iter().any(|entry| entry.device == device);
-        if known.is_some_and(|(device, _)| gone(*device)) {
+        if known.is_some_and(|device| gone(device.id)) {
             return self.removed(step);
         }
-        let known = known.filter(|(device, _)| list.list().in_use(*device).is_some());
-        let (device, key, next) = match known {
-            Some((device, key)) => (*device, key.clone(), None),
+        let known = known.filter(|device| list.list().in_use(device.id).is_some());
+        let (own, next) = match known {
+            Some(device) => (device.clone(), None),
             None => {
-                let (device, key) = (DeviceId::random(step.rng), AuthKey::generate(step.rng));
-                let entry = self.entry(step, device, &key);
+                let own = OwnDevice::generate(step.rng);
+                let entry = self.entry(step, &own);
                 let retired = self.own.as_ref().and_then(|own| own.retired);
                 let next = crate::devices::next_list(&list, Some(entry), retired, step.now);
-                (device, key, Some(next.sign(identity)))
+                (own, Some(next.sign(identity)))
             }
         };
-        let proof = prove(&key, nonce, account, device);
+        self.begin_keys(account, &own);
+        let (device, proof) = (own.id, prove(&own.auth, nonce, account, own.id));
         let acknowledged = self.own.as_ref().map_or(0, |own| own.acknowledged);
         let retired = self.own.as_ref().and_then(|own| own.retired);
         self.own = Some(Own {
             account,
             name,
             identity: proven.identity,
-            device: Some((device, key)),
+            device: Some(own),
             // The next version is known only once the server has taken it.
-            list: Some(proven.list.clone()),
+            list: Some((proven.list.clone(), list)),
             token: None,
             acknowledged: if next.is_some() { 0 } else { acknowledged },
             retired,
@@ -162,7 +167,7 @@ impl Client {
             self.password = Some(password);
         }
         let Some(own) = &mut self.own else { return };
-        if opened.account != own.account || own.device.as_ref().map(|d| d.0) != Some(opened.device)
+        if opened.account != own.account || own.device.as_ref().map(|d| d.id) != Some(opened.device)
         {
             step.warn(None, Warning::Nonsense);
             step.out.disconnect = true;
@@ -171,7 +176,7 @@ impl Client {
         if let Some(token) = opened.token {
             own.token = Some(token.0);
         }
-        let waiting: u64 = self.conversations.values().map(|c| c.outbox.len() as u64).sum();
+        let waiting: u64 = self.conversations.values().map(Conversation::unacknowledged).sum();
         if (self.defences.is_restored)(opened.submitted, own.acknowledged, waiting) {
             return self.retire(step);
         }
@@ -185,6 +190,8 @@ impl Client {
         step.show(Show::Online { name, device });
         self.own_list_announced(step, opened.list_version);
         self.list_conversations(step);
+        self.fill_stock(step, opened.stock);
+        self.fetch_inbox(step);
         self.flush_all(step);
     }
 

@@ -1,0 +1,105 @@
+//! A conversation is entered only where it is what it claims to be, its members have made this account
+//! one of them, and every device in it is listed.
+//!
+//! Attack: the server, or a stranger, makes a conversation that looks like one's own with a friend, or a
+//! real one with a listener in it, and sends the welcome.
+//! CWE-345, insufficient verification of data authenticity.
+//! Precedent: "Practically-exploitable Cryptographic Vulnerabilities in Matrix" (Albrecht et al. 2023),
+//! where the server could put devices and rooms before a client that took them as they came.
+
+use crate::encrypted::{EntryRefused, Joining, Lists};
+use portcullis_mls::RosterKind;
+use portcullis_proto::{ConversationId, ConversationKind};
+
+/// Proof that a conversation may be entered.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryAccepted(());
+
+impl EntryAccepted {
+    /// For the range's unsound twins: without any check.
+    #[must_use]
+    pub const fn unproven() -> Self {
+        Self(())
+    }
+}
+
+/// Looks at a conversation before its keys are used.
+///
+/// # Errors
+/// [`EntryRefused`], with the reason.
+pub fn accept_entry(
+    joining: &Joining<'_>,
+    lists: &dyn Lists,
+) -> Result<EntryAccepted, EntryRefused> {
+    let Joining { conversation, kind, me, roster, leaves } = *joining;
+    if !roster.members.contains(&me) || roster.leaving.contains(&me) {
+        return Err(EntryRefused::NotMember);
+    }
+    let (own_kind, fits) = match (roster.kind, roster.members.as_slice()) {
+        (RosterKind::Direct, [one, other]) => {
+            (ConversationKind::Direct, ConversationId::direct(*one, *other) == conversation)
+        }
+        (RosterKind::Direct, _) => (ConversationKind::Direct, false),
+        (RosterKind::Group, _) => (ConversationKind::Group, true),
+    };
+    if !fits || kind.is_some_and(|kind| kind != own_kind) {
+        return Err(EntryRefused::OtherConversation);
+    }
+    if !leaves.iter().all(|leaf| roster.members.contains(&leaf.account)) {
+        return Err(EntryRefused::Outsider);
+    }
+    if !leaves.iter().all(|leaf| lists.names(leaf)) {
+        return Err(EntryRefused::UnlistedDevice);
+    }
+    Ok(EntryAccepted(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encrypted::testing::{EVE, MIRA, NINA, OLEG, Scene, leaf};
+
+    fn check(scene: &Scene, change: impl FnOnce(&mut Joining<'_>), expected: Option<EntryRefused>) {
+        let mut joining = Joining {
+            conversation: ConversationId::direct(MIRA, OLEG),
+            kind: None,
+            me: OLEG,
+            roster: &scene.before.roster,
+            leaves: &scene.before.leaves,
+        };
+        change(&mut joining);
+        assert_eq!(accept_entry(&joining, &scene.lists).err(), expected);
+    }
+
+    #[test]
+    fn a_conversation_is_what_it_claims_to_be() {
+        let (group, direct) = (Scene::group(), Scene::direct());
+        let other = Some(EntryRefused::OtherConversation);
+        check(&group, |_| (), None);
+        check(&direct, |_| (), None);
+        check(&direct, |joining| joining.kind = Some(ConversationKind::Direct), None);
+        check(&direct, |joining| joining.kind = Some(ConversationKind::Group), other);
+        check(&group, |joining| joining.kind = Some(ConversationKind::Direct), other);
+        check(&direct, |j| j.conversation = ConversationId::direct(MIRA, NINA), other);
+        check(&group, |joining| joining.me = NINA, Some(EntryRefused::NotMember));
+        let mut left = Scene::group();
+        left.before.roster.leaving = vec![OLEG];
+        check(&left, |_| (), Some(EntryRefused::NotMember));
+        let mut three = Scene::direct();
+        three.before.roster.members.push(NINA);
+        check(&three, |_| (), other);
+    }
+
+    #[test]
+    fn nobody_listens_unseen() {
+        let with = |listener, expected| {
+            let mut scene = Scene::group();
+            scene.before.leaves.push(listener);
+            check(&scene, |_| (), expected);
+        };
+        with(leaf(OLEG, 2), None);
+        with(leaf(OLEG, 9), Some(EntryRefused::UnlistedDevice));
+        with(leaf(NINA, 1), Some(EntryRefused::Outsider));
+        with(leaf(EVE, 1), Some(EntryRefused::Outsider));
+    }
+}

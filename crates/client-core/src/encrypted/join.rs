@@ -1,0 +1,119 @@
+//! Joining by an external commit: a device that the account has added, or one that has lost its place.
+
+use super::Entry;
+use crate::client::{Client, Pending, Step};
+use crate::defences::EntryAccepted;
+use crate::effect::Key;
+use crate::limits;
+use crate::show::{Show, Warning};
+use portcullis_mls::{Made, MlsError};
+use portcullis_proto::{Code, ConversationId, Refusal, Request};
+
+impl Client {
+    /// Asks for the public state of a conversation; a few at a time.
+    pub(crate) fn ask_group_info(&mut self, step: &mut Step<'_>, id: ConversationId) {
+        let encrypted = self.conversations.values().filter_map(|c| c.encrypted.as_ref());
+        if encrypted.filter(|encrypted| encrypted.joining).count() >= limits::JOINS {
+            return;
+        }
+        let Some(encrypted) = self.encrypted_mut(id) else {
+            return;
+        };
+        if encrypted.tries > limits::JOIN_TRIES {
+            return;
+        }
+        encrypted.joining = true;
+        self.ask(step, Request::GroupInfo { conversation: id }, Pending::GroupInfo(id));
+    }
+
+    /// The public state came: looked at as closely as a welcome, then joined.
+    pub(crate) fn group_info_came(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        epoch: u64,
+        group_info: &[u8],
+    ) {
+        if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.joining = false;
+        }
+        if self.mls.is_member(id) {
+            return;
+        }
+        let view = self.mls.peek_group_info(group_info).ok();
+        let Some(view) = view.filter(|view| view.conversation == id) else {
+            step.warn(Some(id), Warning::Nonsense);
+            return self.put_off(step, id, limits::RETRY_MILLIS);
+        };
+        let accounts = view.leaves.iter().map(|leaf| leaf.account);
+        let accounts = accounts.chain(view.roster.members.iter().copied());
+        if let Some(account) = self.to_look_up(accounts, &view.leaves) {
+            // Once it is known, this is asked for again.
+            self.joins_waiting.insert(id, account);
+            return self.ask_account(step, account);
+        }
+        let judged = self.judge_entry(id, &view.roster, &view.leaves);
+        let accepted = match judged {
+            Ok(accepted) => accepted,
+            Err(reason) => {
+                step.warn(Some(id), Warning::RefusedEntry { reason });
+                return self.put_off(step, id, limits::RETRY_MILLIS);
+            }
+        };
+        let Ok(made) = self.join_by_itself(group_info, accepted) else {
+            step.warn(Some(id), Warning::Nonsense);
+            return self.put_off(step, id, limits::RETRY_MILLIS);
+        };
+        self.keep_commit(step, id, made, |_| {});
+        let Some(encrypted) = self.encrypted_mut(id) else {
+            return;
+        };
+        let again = encrypted.entry == Some(Entry::Lost);
+        encrypted.epoch = epoch;
+        encrypted.name.clone_from(&view.roster.name);
+        if let Some(commit) = &encrypted.commit {
+            encrypted.entry = Some(Entry::External { commit: commit.reference, again });
+        }
+        self.touch(Key::Conversation(id));
+    }
+
+    /// Takes keys by an external commit, once the conversation was looked at.
+    fn join_by_itself(&mut self, group_info: &[u8], _: EntryAccepted) -> Result<Made, MlsError> {
+        self.mls.join_external(group_info)
+    }
+
+    /// The public state was refused.
+    pub(crate) fn group_info_refused(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        refusal: Refusal,
+    ) {
+        if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.joining = false;
+        }
+        let wait = refusal.retry_after.unwrap_or(limits::RETRY_MILLIS);
+        self.put_off(step, id, wait);
+        if !refusal.code.passes() && refusal.code != Code::NotFound {
+            step.show(Show::Refused { what: "join this conversation", refusal });
+        }
+    }
+
+    /// Goes on with what waited for an account.
+    pub(crate) fn resume_joins(
+        &mut self,
+        step: &mut Step<'_>,
+        account: portcullis_proto::AccountId,
+    ) {
+        let waiting: Vec<ConversationId> = self
+            .joins_waiting
+            .iter()
+            .filter(|(_, waits_for)| **waits_for == account)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in waiting {
+            self.joins_waiting.remove(&id);
+            self.advance(step, id);
+        }
+    }
+}

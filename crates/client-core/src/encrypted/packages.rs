@@ -1,0 +1,39 @@
+//! This device's key packages: a stock on the server, so that others can add the device while it is
+//! away, and one of last resort for when the stock is used up.
+
+use crate::client::{Client, Pending, Step};
+use crate::limits;
+use crate::show::Warning;
+use portcullis_proto::{Bytes, KeyPackageUpload, Request, Stock, Timestamp, limits as wire};
+
+impl Client {
+    /// Fills the stock up where it runs low, and replaces a last resort that was used.
+    pub(crate) fn fill_stock(&mut self, step: &mut Step<'_>, stock: Stock) {
+        self.mls.forget_expired(step.now);
+        let low = (stock.left as usize) < limits::KEY_PACKAGES_LOW;
+        let missing =
+            if low { wire::KEY_PACKAGES.saturating_sub(1 + stock.left as usize) } else { 0 };
+        let expires_at = step.now.plus_millis(limits::KEY_PACKAGE_MILLIS);
+        let resort = (!stock.last_resort).then_some(true);
+        let wanted = resort.into_iter().chain(std::iter::repeat_n(false, missing));
+        let mut packages = Vec::new();
+        for last_resort in wanted {
+            match self.key_package(expires_at, last_resort) {
+                Some(package) => packages.push(package),
+                None => return step.warn(None, Warning::Nonsense),
+            }
+        }
+        if !packages.is_empty() {
+            self.ask(step, Request::UploadKeyPackages { packages }, Pending::Upload);
+        }
+    }
+
+    fn key_package(
+        &mut self,
+        expires_at: Timestamp,
+        last_resort: bool,
+    ) -> Option<KeyPackageUpload> {
+        let package = Bytes(self.mls.key_package(expires_at, last_resort).ok()?);
+        Some(KeyPackageUpload { package, expires_at, last_resort })
+    }
+}

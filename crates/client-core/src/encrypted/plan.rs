@@ -1,0 +1,143 @@
+//! What has to change in an encrypted conversation: what the person wants, and what brings it in line
+//! with the signed device lists. A pure function of what is known; nothing here asks or sends.
+
+use portcullis_mls::{GroupView, Roster, RosterKind};
+use portcullis_proto::{AccountId, DeviceId, DeviceList, GroupName, Members, limits as wire};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What the person wants changed, until the log shows that it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    /// To be made, by this device.
+    pub(crate) create: bool,
+    /// To become members.
+    pub(crate) add: BTreeSet<AccountId>,
+    /// To be taken out.
+    pub(crate) remove: BTreeSet<AccountId>,
+    /// To be called.
+    pub(crate) name: Option<GroupName>,
+    /// To own it.
+    pub(crate) owner: Option<AccountId>,
+    /// To be left.
+    pub(crate) leave: bool,
+}
+
+/// What one commit changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Accounts whose devices are added.
+    pub(crate) add: Vec<AccountId>,
+    /// Leaves that are taken out.
+    pub(crate) remove: Vec<DeviceId>,
+    /// What the members agree on afterwards, if that changes.
+    pub(crate) roster: Option<Roster>,
+    /// What it says to the server.
+    pub(crate) members: Members,
+    /// Whether a person, or a device that this account has removed, waits for it.
+    pub(crate) urgent: bool,
+}
+
+/// Why a plan can't be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hindrance {
+    /// More devices than a conversation may have.
+    Full,
+    /// Only the owner may.
+    NotOwner,
+}
+
+impl Plan {
+    /// Forgets what has come true.
+    pub(crate) fn settle(&mut self, roster: &Roster, me: AccountId) {
+        self.create = false;
+        self.add.retain(|account| !roster.members.contains(account));
+        self.remove.retain(|account| roster.members.contains(account));
+        self.name.take_if(|name| roster.name.as_ref() == Some(name));
+        self.owner.take_if(|owner| roster.owner == Some(*owner));
+        self.leave &= roster.members.contains(&me) && !roster.leaving.contains(&me);
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self { create: self.create, ..Self::default() }
+    }
+}
+
+/// What the next commit has to change; none if nothing.
+///
+/// # Errors
+/// [`Hindrance`], where the plan is to be given up.
+pub(crate) fn wanted<'a>(
+    view: &GroupView,
+    plan: &Plan,
+    (me, device): (AccountId, DeviceId),
+    list: impl Fn(AccountId) -> Option<&'a DeviceList>,
+) -> Result<Option<Wanted>, Hindrance> {
+    let before = &view.roster;
+    let group = before.kind == RosterKind::Group;
+    let owner = before.owner == Some(me);
+    if group && !owner && (!plan.remove.is_empty() || plan.name.is_some() || plan.owner.is_some()) {
+        return Err(Hindrance::NotOwner);
+    }
+    let mut roster = before.clone();
+    let mut wanted = Wanted { urgent: !plan.is_empty() || plan.create, ..Wanted::default() };
+    let mut room = wire::GROUP_DEVICES.saturating_sub(view.leaves.len());
+    let mut space = wire::COMMIT_DEVICES;
+    // Those who have left go first; whoever leaves now is taken out by others.
+    roster.members.retain(|account| !before.leaving.contains(account));
+    roster.leaving.clear();
+    if group {
+        roster.members.retain(|account| !plan.remove.contains(account));
+        wanted.members.removed = plan.remove.iter().copied().collect();
+        wanted.members.removed.retain(|account| before.members.contains(account));
+        for account in plan.add.iter().filter(|account| !before.members.contains(account)) {
+            let devices = list(*account).map_or(1, |list| list.devices.len());
+            if devices > room || roster.members.len() >= wire::GROUP_DEVICES {
+                return Err(Hindrance::Full);
+            }
+            if devices > space {
+                break;
+            }
+            room -= devices;
+            space -= devices;
+            roster.members.push(*account);
+            wanted.add.push(*account);
+        }
+        roster.name = plan.name.clone().or(roster.name);
+        let named = plan.owner.filter(|owner| roster.members.contains(owner));
+        roster.owner = named.or(roster.owner);
+        if plan.leave {
+            roster.leaving.push(me);
+            wanted.members.removed.push(me);
+        }
+        settle_owner(&mut roster);
+        wanted.members.owner = roster.owner.filter(|owner| before.owner != Some(*owner));
+        wanted.members.added.clone_from(&wanted.add);
+    }
+    if plan.create {
+        // The maker's other devices, and the other one of a direct, who is a member from the start.
+        wanted.add.push(me);
+        wanted.add.extend(plan.add.iter().filter(|account| before.members.contains(account)));
+    }
+    let stays = |leaf: &portcullis_mls::Leaf| {
+        let entry = list(leaf.account).and_then(|list| list.in_use(leaf.device));
+        let listed = entry.is_some_and(|entry| entry.leaf == leaf.key);
+        listed && roster.members.contains(&leaf.account)
+    };
+    // A committer can't take out the leaf that it commits with.
+    let gone = view.leaves.iter().filter(|leaf| !stays(leaf) && leaf.device != device);
+    wanted.remove = gone.clone().map(|leaf| leaf.device).collect();
+    wanted.urgent |= gone.clone().any(|leaf| leaf.account == me);
+    wanted.roster = (roster != *before).then_some(roster);
+    let nothing = wanted.remove.is_empty() && wanted.roster.is_none() && !plan.create;
+    Ok((!nothing).then_some(wanted))
+}
+
+/// A group's owner is a member who stays; where the owner goes, the first who joined follows.
+pub(crate) fn settle_owner(roster: &mut Roster) {
+    let stays =
+        |account: &AccountId| roster.members.contains(account) && !roster.leaving.contains(account);
+    if !roster.owner.as_ref().is_some_and(stays) {
+        roster.owner = roster.members.iter().find(|account| stays(account)).copied();
+    }
+}

@@ -1,0 +1,412 @@
+//! Reading an encrypted conversation: messages are opened, commits checked before they count, and a
+//! device that has lost its place says so and finds it again.
+
+use super::Entry;
+use super::notices::notices;
+use crate::client::{Client, Step};
+use crate::defences::{
+    AccountKept, CommitRefused, Committed, ContextKept, LeavesAccepted, MayCommit,
+};
+use crate::effect::Key;
+use crate::limits;
+use crate::log::Taken;
+use crate::message::{Body, Notice};
+use crate::show::Warning;
+use portcullis_mls::{CommitView, GroupView, Leaf, MlsError, Processed};
+use portcullis_proto::{AccountId, Content, ConversationId, Envelope};
+
+impl Client {
+    /// The next envelope of an encrypted conversation.
+    pub(crate) fn take_encrypted(&mut self, step: &mut Step<'_>, envelope: &Envelope) -> Taken {
+        let id = envelope.conversation;
+        let Some(encrypted) = self.conversations.get(&id).and_then(|c| c.encrypted.as_ref()) else {
+            return Taken::Read;
+        };
+        if !self.mls.is_member(id) {
+            return Taken::Waits;
+        }
+        let own = self.own_device() == Some(envelope.device);
+        let own_commit = encrypted.commit.as_ref().filter(|c| c.reference == envelope.reference);
+        if own && own_commit.is_some() {
+            return self.take_own_commit(step, envelope);
+        }
+        if let Some(Entry::External { .. }) = &encrypted.entry {
+            // Before the commit by which this device came, there is nothing that it could open.
+            return self.pass_over(step, envelope);
+        }
+        if own {
+            self.acknowledge_seen(step, envelope);
+        }
+        match self.mls.process(id, envelope.body.as_slice()) {
+            Ok(Processed::Own) => {
+                self.count_epoch(envelope, false);
+                Taken::Read
+            }
+            Ok(Processed::Message { sender, plaintext }) => {
+                self.take_opened(step, envelope, &sender, &plaintext);
+                Taken::Read
+            }
+            Ok(Processed::Commit(view)) => self.take_commit(step, envelope, &view),
+            Err(MlsError::Epoch { message, group }) => {
+                self.take_elsewhere(step, envelope, message, group)
+            }
+            Err(_) => {
+                self.take_unreadable(step, envelope);
+                Taken::Read
+            }
+        }
+    }
+
+    /// An own commit stands in the log: it counts from here on.
+    fn take_own_commit(&mut self, step: &mut Step<'_>, envelope: &Envelope) -> Taken {
+        let id = envelope.conversation;
+        self.acknowledge_commit(id, envelope.reference);
+        let before = self.mls.view(id);
+        let Some(encrypted) = self.encrypted_mut(id) else {
+            return Taken::Read;
+        };
+        encrypted.commit = None;
+        let entry = encrypted.entry.take();
+        let external = matches!(entry, Some(Entry::External { .. }));
+        if !external && self.mls.merge_pending(id).is_err() {
+            self.lost_place(step, id);
+            return Taken::Read;
+        }
+        self.count_epoch(envelope, true);
+        let (Some(after), Some(me)) = (self.mls.view(id), self.own_account()) else {
+            return Taken::Read;
+        };
+        self.settle_plan(id, &after, me);
+        if let Some(Entry::External { again, .. }) = entry {
+            self.tell_entry(step, envelope, again);
+        } else if let Some(before) = before {
+            self.tell_changes(step, envelope, me, &before, &after, false);
+        }
+        self.show_conversation(step, id);
+        if after.roster.leaving.contains(&me) {
+            self.mls.forget(id);
+        }
+        Taken::Read
+    }
+
+    /// Says that this device has joined, and what it can't show.
+    fn tell_entry(&mut self, step: &mut Step<'_>, envelope: &Envelope, again: bool) {
+        let id = envelope.conversation;
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        let since = conversation.summary.since.max(1);
+        let first = conversation.base.saturating_add(1).max(since);
+        let Some(encrypted) = &mut conversation.encrypted else {
+            return;
+        };
+        let unread = std::mem::take(&mut encrypted.before);
+        if again {
+            return step.warn(Some(id), Warning::FoundAgain { count: unread });
+        }
+        let skipped = first.saturating_sub(since).saturating_add(unread);
+        let mut told = vec![Notice::DeviceJoined];
+        if skipped > 0 {
+            told.insert(0, Notice::Before(skipped));
+        }
+        let message = self.message(envelope, envelope.accepted_at, Body::Notices(told));
+        self.take_message(step, message);
+    }
+
+    /// An entry from before this device came.
+    fn pass_over(&mut self, step: &mut Step<'_>, envelope: &Envelope) -> Taken {
+        if self.own_device() == Some(envelope.device) {
+            self.acknowledge_seen(step, envelope);
+        }
+        if let Some(encrypted) = self.encrypted_mut(envelope.conversation) {
+            encrypted.before = encrypted.before.saturating_add(1);
+            encrypted.epoch = envelope.epoch;
+        }
+        Taken::Read
+    }
+
+    /// A message was opened: the keys say who said it, whatever the server says.
+    fn take_opened(
+        &mut self,
+        step: &mut Step<'_>,
+        envelope: &Envelope,
+        sender: &Leaf,
+        plaintext: &[u8],
+    ) {
+        let id = envelope.conversation;
+        self.count_epoch(envelope, false);
+        let named = sender.account == envelope.account && sender.device == envelope.device;
+        let content = Content::decode(plaintext).ok();
+        let content = content.filter(|content| content.id == envelope.reference && named);
+        let Some(content) = content else {
+            let (author, seq) = (self.author(envelope), envelope.seq);
+            return step.warn(Some(id), Warning::NotAuthentic { author, seq });
+        };
+        if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.tries = 0;
+            encrypted.entry = None;
+        }
+        self.take_content(step, envelope, &content);
+    }
+
+    /// Somebody's commit: looked at before it counts.
+    fn take_commit(
+        &mut self,
+        step: &mut Step<'_>,
+        envelope: &Envelope,
+        view: &CommitView,
+    ) -> Taken {
+        let id = envelope.conversation;
+        let Some(before) = self.mls.view(id) else {
+            return Taken::Read;
+        };
+        if let Some(unknown) = self.unknown_among(&accounts_of(view), view)
+            && self.wait_for(step, id, unknown)
+        {
+            self.mls.drop_staged();
+            return Taken::Waits;
+        }
+        let committed = Committed {
+            before: &before,
+            commit: view,
+            envelope: (envelope.account, envelope.device),
+        };
+        let merged = self.judge(&committed).and_then(|judged| self.merge(id, judged));
+        if let Err(reason) = merged {
+            self.mls.drop_staged();
+            self.count_epoch(envelope, false);
+            if let Some(encrypted) = self.encrypted_mut(id) {
+                encrypted.strayed.insert(envelope.device);
+            }
+            let (author, seq) = (self.author(envelope), envelope.seq);
+            step.warn(Some(id), Warning::RefusedCommit { author, seq, reason });
+            return Taken::Read;
+        }
+        self.commit_taken(step, envelope, view, &before);
+        Taken::Read
+    }
+
+    /// Lets a commit count, once all have looked at it.
+    fn merge(&mut self, id: ConversationId, _: Judged) -> Result<(), CommitRefused> {
+        self.mls.merge_staged(id).map_err(|_| CommitRefused::Broken)
+    }
+
+    /// A commit counts now.
+    fn commit_taken(
+        &mut self,
+        step: &mut Step<'_>,
+        envelope: &Envelope,
+        view: &CommitView,
+        before: &GroupView,
+    ) {
+        let id = envelope.conversation;
+        self.count_epoch(envelope, true);
+        // An own commit for the epoch that has passed is lost; what it was for is planned still.
+        let lost = self.encrypted_mut(id).and_then(|encrypted| encrypted.commit.take());
+        if lost.is_some_and(|commit| commit.acknowledged) {
+            step.warn(Some(id), Warning::Nonsense);
+        }
+        self.mls.discard_pending(id);
+        let committer = view.committer.account;
+        if view.removes_self {
+            self.mls.forget(id);
+            let own = self.own_account().and_then(|own| self.name_of(own));
+            let gone = vec![Notice::Removed(own.into_iter().collect())];
+            let message = self.message(envelope, envelope.accepted_at, Body::Notices(gone));
+            return self.take_message(step, message);
+        }
+        let (Some(after), Some(me)) = (self.mls.view(id), self.own_account()) else {
+            return;
+        };
+        self.settle_plan(id, &after, me);
+        self.tell_changes(step, envelope, committer, before, &after, view.external);
+        self.show_conversation(step, id);
+    }
+
+    /// Says what a commit has changed.
+    fn tell_changes(
+        &mut self,
+        step: &mut Step<'_>,
+        envelope: &Envelope,
+        committer: AccountId,
+        before: &GroupView,
+        after: &GroupView,
+        external: bool,
+    ) {
+        let name = |account| self.name_of(account).unwrap_or_else(crate::people::nobody);
+        let first = envelope.seq == 1;
+        let told = notices(committer, (before, after), (external, first), name);
+        if !told.is_empty() {
+            let message = self.message(envelope, envelope.accepted_at, Body::Notices(told));
+            self.take_message(step, message);
+        }
+    }
+
+    /// The keys are at another epoch than an envelope.
+    fn take_elsewhere(
+        &mut self,
+        step: &mut Step<'_>,
+        envelope: &Envelope,
+        message: u64,
+        group: u64,
+    ) -> Taken {
+        let id = envelope.conversation;
+        let Some(encrypted) = self.encrypted_mut(id) else {
+            return Taken::Read;
+        };
+        if let (Some(Entry::Welcome { by }), true) = (&encrypted.entry, message < group) {
+            let by = *by;
+            // The commit that the welcome came with is the last of what came before.
+            if message + 1 == group && envelope.account == by && self.is_handshake(envelope) {
+                self.count_epoch(envelope, true);
+                self.tell_welcome(step, envelope);
+                return Taken::Read;
+            }
+            return self.pass_over(step, envelope);
+        }
+        let strayed = encrypted.strayed.contains(&envelope.device);
+        self.count_epoch(envelope, false);
+        if strayed {
+            let (author, seq) = (self.author(envelope), envelope.seq);
+            step.warn(Some(id), Warning::Strayed { author, seq });
+        } else {
+            self.lost_place(step, id);
+        }
+        Taken::Read
+    }
+
+    /// The commit by which somebody else brought this device in.
+    fn tell_welcome(&mut self, step: &mut Step<'_>, envelope: &Envelope) {
+        let id = envelope.conversation;
+        let (Some(view), Some(me)) = (self.mls.view(id), self.own_account()) else {
+            return;
+        };
+        let Some(encrypted) = self.encrypted_mut(id) else {
+            return;
+        };
+        encrypted.entry = None;
+        let before = std::mem::take(&mut encrypted.before);
+        let mine = envelope.account == me;
+        let others: Vec<AccountId> =
+            view.roster.members.iter().copied().filter(|a| *a != envelope.account).collect();
+        let name = |account| self.name_of(account).unwrap_or_else(crate::people::nobody);
+        let mut told = Vec::new();
+        if before > 0 {
+            told.push(Notice::Before(before));
+        }
+        if envelope.seq == 1 {
+            told.push(Notice::Created(others.into_iter().map(name).collect()));
+        } else if mine {
+            told.push(Notice::DeviceJoined);
+        } else {
+            told.push(Notice::Added(vec![name(me)]));
+        }
+        let message = self.message(envelope, envelope.accepted_at, Body::Notices(told));
+        self.take_message(step, message);
+        self.show_conversation(step, id);
+    }
+
+    /// An envelope that can't be opened, in the epoch of the keys: changed on its way, or these keys are
+    /// not what the others have.
+    fn take_unreadable(&mut self, step: &mut Step<'_>, envelope: &Envelope) {
+        let id = envelope.conversation;
+        self.count_epoch(envelope, false);
+        let strayed = self.encrypted_mut(id).is_some_and(|e| e.strayed.contains(&envelope.device));
+        let (author, seq) = (self.author(envelope), envelope.seq);
+        if strayed {
+            return step.warn(Some(id), Warning::Strayed { author, seq });
+        }
+        step.warn(Some(id), Warning::Unreadable { author, seq });
+        self.lost_place(step, id);
+    }
+
+    /// This device's keys are not what the others have. It gives them up, says so, and joins again; if
+    /// that was of no use several times, it stays as it is.
+    pub(crate) fn lost_place(&mut self, step: &mut Step<'_>, id: ConversationId) {
+        let Some(encrypted) = self.encrypted_mut(id) else {
+            return;
+        };
+        if encrypted.tries >= limits::JOIN_TRIES {
+            return step.warn(Some(id), Warning::Lost);
+        }
+        self.put_off(step, id, 0);
+        self.mls.forget(id);
+        if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.commit = None;
+            encrypted.entry = Some(Entry::Lost);
+            encrypted.strayed.clear();
+        }
+        self.touch(Key::Conversation(id));
+        step.warn(Some(id), Warning::LostPlace);
+        self.show_conversation(step, id);
+    }
+
+    /// Follows the server's count of commits. An envelope that is a commit without being counted, or
+    /// counted without being one, is the sender's own affair.
+    fn count_epoch(&mut self, envelope: &Envelope, accepted: bool) {
+        let id = envelope.conversation;
+        let Some(encrypted) = self.encrypted_mut(id) else {
+            return;
+        };
+        encrypted.epoch = envelope.epoch;
+        if accepted {
+            encrypted.strayed.clear();
+            encrypted.tries = 0;
+        }
+        self.touch(Key::Conversation(id));
+    }
+
+    fn settle_plan(&mut self, id: ConversationId, view: &GroupView, me: AccountId) {
+        if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.plan.settle(&view.roster, me);
+            encrypted.name.clone_from(&view.roster.name);
+            encrypted.tries = 0;
+        }
+        self.touch(Key::Conversation(id));
+    }
+
+    fn is_handshake(&self, envelope: &Envelope) -> bool {
+        portcullis_mls::is_commit(envelope.body.as_slice())
+    }
+
+    /// An account whose lists have to be looked up before a commit can be judged: one that is not known,
+    /// or whose known list speaks against the commit.
+    fn unknown_among(&self, accounts: &[AccountId], view: &CommitView) -> Option<AccountId> {
+        let unknown = |account: &&AccountId| self.list_of(**account).is_none();
+        if let Some(account) = accounts.iter().find(unknown) {
+            return Some(*account);
+        }
+        let listed = |leaf: &Leaf| {
+            let keys = self.keys_of(leaf.account, leaf.device);
+            keys.is_some_and(|keys| keys.leaf == leaf.key)
+        };
+        let added = view.added.iter().chain(view.new_leaf.as_ref());
+        let named = |leaf: &&Leaf| !listed(leaf);
+        let in_use = |leaf: &&Leaf| {
+            self.list_of(leaf.account).is_some_and(|list| list.in_use(leaf.device).is_some())
+        };
+        let unlisted = added.clone().find(named).or_else(|| view.removed.iter().find(in_use));
+        unlisted.map(|leaf| leaf.account)
+    }
+
+    /// All the checks of a commit, before it counts.
+    fn judge(&self, committed: &Committed<'_>) -> Result<Judged, CommitRefused> {
+        let context = (self.defences.keep_context)(committed)?;
+        let account = (self.defences.keep_account)(committed)?;
+        let leaves = (self.defences.accept_leaves)(committed, self)?;
+        let rights = (self.defences.may_commit)(committed, self)?;
+        Ok(Judged { _proofs: (context, account, leaves, rights) })
+    }
+}
+
+/// The proofs that a commit may count.
+struct Judged {
+    _proofs: (ContextKept, AccountKept, LeavesAccepted, MayCommit),
+}
+
+/// All accounts that a commit speaks of.
+fn accounts_of(view: &CommitView) -> Vec<AccountId> {
+    let roster = view.roster_after.iter().flat_map(|roster| &roster.members).copied();
+    let leaves = view.added.iter().chain(&view.removed).map(|leaf| leaf.account);
+    std::iter::once(view.committer.account).chain(leaves).chain(roster).collect()
+}

@@ -1,0 +1,157 @@
+//! Taking verified contents in: each is checked against the log that its author saw and the messages
+//! that it speaks of, then kept and shown.
+
+use crate::client::{Client, Step};
+use crate::conversation::{Conversation, Known};
+use crate::defences::Target;
+use crate::effect::{Key, Write};
+use crate::message::{Body, Message};
+use crate::records;
+use crate::show::{IdentityState, Show, Warning};
+use portcullis_proto::{AccountId, Content, ConversationId, Envelope, Kind, Reference};
+use zeroize::Zeroizing;
+
+impl Client {
+    /// A content whose author is certain.
+    pub(crate) fn take_content(
+        &mut self,
+        step: &mut Step<'_>,
+        envelope: &Envelope,
+        content: &Content,
+    ) {
+        let id = envelope.conversation;
+        let author = self.author(envelope);
+        let Some(conversation) = self.conversations.get(&id) else {
+            return;
+        };
+        let here = conversation.chain_at(content.after.seq);
+        if !(self.defences.same_log)(here, content.after, envelope.seq) {
+            let at = content.after.seq;
+            step.warn(Some(id), Warning::Forked { author: author.clone(), at });
+        }
+        if let Kind::Mark { delivered, read } = content.kind {
+            return self.marked(step, envelope, delivered, read);
+        }
+        let mut body = body_of(content);
+        if let Err(refused) = self.check_change(id, envelope.account, content) {
+            let seq = envelope.seq;
+            step.warn(Some(id), Warning::RefusedChange { author, seq, refused });
+            // What answers a message that is not known here is still worth reading.
+            match &mut body {
+                Some(Body::Text { reply_to, .. }) => *reply_to = None,
+                _ => return,
+            }
+        }
+        if let Some(body) = body {
+            let message = self.message(envelope, content.sent_at, body);
+            self.take_message(step, message);
+        }
+    }
+
+    /// Whether a content may change what it speaks of.
+    pub(crate) fn check_change(
+        &self,
+        id: ConversationId,
+        author: AccountId,
+        content: &Content,
+    ) -> Result<(), crate::defences::ChangeRefused> {
+        let about = matches!(
+            content.kind,
+            Kind::Edit { .. } | Kind::Delete | Kind::Reaction { .. } | Kind::Text(_)
+        );
+        let Some(target) = content.refs.first().filter(|_| about) else {
+            return Ok(());
+        };
+        let conversation = self.conversations.get(&id);
+        let target = conversation.and_then(|conversation| conversation.target(*target));
+        (self.defences.accept_change)(target, author, &content.kind).map(drop)
+    }
+
+    /// An entry for the log's place of an envelope.
+    pub(crate) fn message(
+        &self,
+        envelope: &Envelope,
+        sent_at: portcullis_proto::Timestamp,
+        body: Body,
+    ) -> Message {
+        let device = self.own.as_ref().and_then(|own| own.device.as_ref()).map(|own| own.id);
+        Message {
+            conversation: envelope.conversation,
+            seq: envelope.seq,
+            id: envelope.reference,
+            account: envelope.account,
+            sender: self.author(envelope),
+            device: envelope.device,
+            sent_at,
+            body,
+            identity: self.identity_of(envelope.account),
+            own: Some(envelope.device) == device,
+        }
+    }
+
+    /// Keeps an entry and shows it.
+    pub(crate) fn take_message(&mut self, step: &mut Step<'_>, message: Message) {
+        self.keep_message(step, &message);
+        let said = !matches!(message.body, Body::Notices(_));
+        let unread = message.identity != IdentityState::Own && said;
+        if let Some(conversation) = self.conversations.get_mut(&message.conversation) {
+            conversation.unread = conversation.unread.saturating_add(u64::from(unread));
+            if unread && let Some(encrypted) = &mut conversation.encrypted {
+                encrypted.last_said = message.seq;
+            }
+        }
+        step.show(Show::Message(message));
+    }
+
+    /// Keeps an entry, and what later ones may say of it.
+    pub(crate) fn keep_message(&mut self, step: &mut Step<'_>, message: &Message) {
+        let key = Key::Message(message.conversation, message.seq);
+        let value = Zeroizing::new(records::write_message(message));
+        step.out.messages.push(Write { key, value: Some(value) });
+        if let Some(conversation) = self.conversations.get_mut(&message.conversation) {
+            conversation.remember(message);
+        }
+    }
+}
+
+/// What is shown of a content; nothing of a mark.
+pub(crate) fn body_of(content: &Content) -> Option<Body> {
+    let target = || content.refs.first().copied();
+    match &content.kind {
+        Kind::Text(text) => Some(Body::Text { text: text.clone(), reply_to: target() }),
+        Kind::Edit { text } => Some(Body::Edit { target: target()?, text: text.clone() }),
+        Kind::Delete => Some(Body::Delete { target: target()? }),
+        Kind::Reaction { emoji } => {
+            Some(Body::Reaction { target: target()?, emoji: emoji.clone() })
+        }
+        Kind::Mark { .. } => None,
+        Kind::Unknown(name) => Some(Body::Unknown(name.clone())),
+    }
+}
+
+impl Conversation {
+    /// What is known of an earlier message here.
+    fn target(&self, id: Reference) -> Option<Target> {
+        let known = self.recent.iter().rev().find(|known| known.id == id)?;
+        Some(Target { account: known.account, deleted: known.deleted })
+    }
+
+    /// Remembers what later changes are checked against.
+    pub(crate) fn remember(&mut self, message: &Message) {
+        match &message.body {
+            Body::Text { .. } | Body::Unknown(_) => {
+                let (id, account) = (message.id, message.account);
+                self.recent.push_back(Known { id, account, deleted: false });
+                if self.recent.len() > crate::limits::CHANGEABLE {
+                    self.recent.pop_front();
+                }
+            }
+            Body::Delete { target } => {
+                for known in self.recent.iter_mut().filter(|known| known.id == *target) {
+                    known.deleted = true;
+                }
+            }
+            Body::Edit { .. } | Body::Reaction { .. } | Body::Notices(_) => {}
+        }
+    }
+}
