@@ -17,6 +17,9 @@ impl fmt::Display for BadId {
 
 impl core::error::Error for BadId {}
 
+/// The bit of an id's first byte that tells ids that are computed from random ones.
+const COMPUTED: u8 = 0x80;
+
 macro_rules! id {
     ($(#[$about:meta])* $name:ident) => {
         $(#[$about])*
@@ -30,10 +33,11 @@ macro_rules! id {
                 Self(bytes)
             }
 
-            /// A fresh random id.
+            /// A fresh random id. Its first bit is 0, so that it is never one that was computed.
             pub fn random(rng: &mut dyn portcullis_crypto::Randomness) -> Self {
                 let mut bytes = [0; 16];
                 rng.fill_bytes(&mut bytes);
+                bytes[0] &= !COMPUTED;
                 Self(bytes)
             }
 
@@ -115,10 +119,18 @@ impl ConversationId {
         Self::hashed("portcullis 2026 inbox", &[device.as_bytes()])
     }
 
+    /// Whether it is of the form of a direct's or an inbox's id: nobody may choose such a one, or it could
+    /// be another's before they need it.
+    #[must_use]
+    pub const fn is_computed(self) -> bool {
+        self.0[0] & COMPUTED != 0
+    }
+
     fn hashed(domain: &'static str, parts: &[&[u8]]) -> Self {
         let hash = portcullis_crypto::hash(domain, parts);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash.as_bytes()[..16]);
+        bytes[0] |= COMPUTED;
         Self(bytes)
     }
 }

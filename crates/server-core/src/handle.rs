@@ -1,7 +1,9 @@
 //! One request.
 
-use crate::requests::{channels, devices, log, login, password, people, register};
-use crate::{Context, Effects, Session, rule};
+use crate::requests::{
+    channels, commits, devices, log, login, packages, password, people, register,
+};
+use crate::{Context, Effects, Session, limits, rule};
 use portcullis_proto::{Refusal, Request};
 
 /// Carries a request out, or refuses it. A refusal leaves nothing in the store once the caller has
@@ -18,11 +20,14 @@ pub fn handle(
     rule.permits(session)?;
     let cost = match &request {
         // A submit without envelopes is refused, but not free.
-        Request::Submit { envelopes, .. } => {
-            u32::try_from(envelopes.len()).unwrap_or(u32::MAX).max(1)
+        Request::Submit { envelopes, .. } => envelopes.len().max(1),
+        Request::Commit { welcome: Some(welcome), .. } => {
+            1 + welcome.devices.len() / limits::WELCOMES_PER_TOKEN
         }
+        Request::ListVersions { accounts } => accounts.len().max(1),
         _ => 1,
     };
+    let cost = u32::try_from(cost).unwrap_or(u32::MAX);
     let key = (rule.rate, session.rate_key());
     (context.defences.admit_rate)(context, key, cost)?;
 
@@ -56,10 +61,20 @@ fn carry_out(
         R::Submit { conversation, epoch, device, envelopes } => {
             log::submit(context, session, log::Submit { conversation, epoch, device, envelopes })
         }
+        R::Commit { conversation, epoch, device, creates, envelope, welcome, group_info, members } => {
+            let parts = commits::Commit {
+                conversation, epoch, device, creates, envelope, welcome, group_info, members,
+            };
+            commits::commit(context, session, parts)
+        }
+        R::GroupInfo { conversation } => commits::group_info(context, session, conversation),
+        R::UploadKeyPackages { packages } => packages::upload(context, session, packages),
+        R::ClaimKeyPackages { account } => packages::claim(context, session, account),
         R::Fetch { conversation, after, limit } => log::fetch(context, session, conversation, after, limit),
         R::Users { after } => people::users(context, session, after.as_ref()),
         R::AccountByName { name, after_version } => people::by_name(context, &name, after_version),
         R::AccountById { account, after_version } => people::by_id(context, account, after_version),
+        R::ListVersions { accounts } => people::list_versions(context, &accounts),
         R::PublishList { list } => devices::publish(context, session, &list),
         R::PasswordStart { request } => password::start(context, session, &request),
         R::PasswordFinish { upload, wrapped_identity } => {

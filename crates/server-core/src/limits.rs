@@ -18,8 +18,8 @@ pub const INVITE_MILLIS: u64 = 7 * 24 * 3600 * 1000;
 /// bucket and none are the same.
 pub const RATE_BUCKETS: usize = 100_000;
 
-/// Conversations that one account may be in, so that its list stays a few pages. Invitations, which
-/// are other people's doing, don't count.
+/// Channels that one account may be in and groups that it may own, so that its list stays a few pages.
+/// What is other people's doing (invitations, directs, being added to groups) doesn't count.
 pub const MEMBERSHIPS: u32 = 1024;
 
 /// Invitations to conversations that wait for one account's answer: more than a person would read.
@@ -27,6 +27,17 @@ pub const INVITATIONS: u32 = 64;
 
 /// Rows of an account's conversations that are read at once: most accounts' in one page.
 pub const MEMBERSHIPS_READ: u32 = 1024;
+
+/// Milliseconds ahead of which a key package expires at the latest: what a device signed long ago should
+/// not add it to a conversation.
+pub const KEY_PACKAGE_MILLIS: u64 = 120 * 24 * 3600 * 1000;
+
+/// Single-use key packages below which a device is told to leave more: a day's worth for somebody who is
+/// much sought.
+pub const KEY_PACKAGES_LOW: u32 = 16;
+
+/// Devices welcomed by a commit that cost as much as the commit: each gets a copy of the welcome.
+pub const WELCOMES_PER_TOKEN: usize = 8;
 
 /// Bytes of an OPAQUE message: the largest is 320, and a growing suite needs room.
 pub const OPAQUE_BYTES: usize = 4096;

@@ -20,6 +20,14 @@ pub enum Rate {
     Read,
     /// Saying something; each envelope counts.
     Write,
+    /// Changing an encrypted conversation; the devices that it welcomes count too.
+    Commit,
+    /// Taking one account's key packages: by who does.
+    Claim,
+    /// Adding one account to groups: by who does.
+    Add,
+    /// Leaving welcomes in one device's inbox: by who does.
+    Welcome,
     /// Changing a channel, a device list, a password.
     Change,
 }
@@ -34,6 +42,8 @@ impl Rate {
             Self::Resume => (10_000, 1),
             Self::Read => (2_000, 2),
             Self::Write => (2_000, 5),
+            Self::Commit => (120, 1_000),
+            Self::Claim | Self::Add | Self::Welcome => (20, 60_000),
             Self::Change => (60, 1_000),
         }
     }
@@ -50,6 +60,10 @@ pub enum RateKey {
     Device(DeviceId),
     /// An account.
     Account(AccountId),
+    /// What one account does to another.
+    Between(AccountId, AccountId),
+    /// What an account does to a device.
+    Toward(AccountId, DeviceId),
 }
 
 /// All buckets that are not full.

@@ -13,8 +13,8 @@ use crate::{
 };
 use portcullis_crypto::Randomness;
 use portcullis_proto::{
-    Access, AccountId, ChannelName, Code, ConversationId, ConversationKind, DeviceId, Envelope,
-    Event, Refusal, Reply, Request, Seen, Timestamp,
+    Access, AccountId, ChannelName, Code, ConversationId, DeviceId, Event, Refusal, Reply, Request,
+    Timestamp,
 };
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,14 +108,7 @@ impl Server {
         if store.conversation(id)?.is_some() {
             return Ok(());
         }
-        let lobby = Conversation {
-            id,
-            kind: ConversationKind::Channel,
-            name: ChannelName::lobby(),
-            access: Access::Open,
-            epoch: 0,
-            end: Seen { seq: 0, chain: Envelope::chain_start(id) },
-        };
+        let lobby = Conversation::channel(id, ChannelName::lobby(), Access::Open);
         store.begin()?;
         match store.insert_conversation(&lobby) {
             Ok(()) | Err(InsertError::Taken) => store.commit(),

@@ -47,8 +47,12 @@ pub const fn rule(kind: RequestKind) -> Rule {
         K::Resume => (Who::Stranger, 4 * KIB, Rate::Resume),
         K::Conversations | K::Channels | K::Users => (Who::Open, KIB, Rate::Read),
         K::Fetch | K::AccountByName | K::AccountById => (Who::Open, KIB, Rate::Read),
+        K::GroupInfo | K::ClaimKeyPackages => (Who::Open, KIB, Rate::Read),
+        K::ListVersions => (Who::Open, 16 * KIB, Rate::Read),
+        K::UploadKeyPackages => (Who::Open, 384 * KIB, Rate::Change),
         K::CreateChannel | K::Join | K::Leave | K::Invite => (Who::Open, KIB, Rate::Change),
         K::Submit => (Who::Open, limits::CLIENT_FRAME_BYTES, Rate::Write),
+        K::Commit => (Who::Open, limits::CLIENT_FRAME_BYTES, Rate::Commit),
         K::PublishList => (Who::Open, 128 * KIB, Rate::Change),
         K::PasswordStart | K::PasswordFinish => (Who::Open, 8 * KIB, Rate::Change),
         K::SignOut => (Who::Open, KIB, Rate::Change),
@@ -155,6 +159,11 @@ mod tests {
                 Request::PasswordFinish { upload: empty(), wrapped_identity: empty() }
             }
             K::SignOut => Request::SignOut {},
+            K::Commit => mira.make_group(conversation, 1, &[]),
+            K::GroupInfo => Request::GroupInfo { conversation },
+            K::UploadKeyPackages => Request::UploadKeyPackages { packages: vec![] },
+            K::ClaimKeyPackages => Request::ClaimKeyPackages { account: mira.account },
+            K::ListVersions => Request::ListVersions { accounts: vec![mira.account] },
         }
     }
 

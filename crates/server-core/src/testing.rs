@@ -7,7 +7,10 @@ mod faulty;
 mod people;
 mod sequences;
 
-pub(crate) use people::{Person, body, channel, drafts, reference, user};
+pub(crate) use people::{
+    Person, adding, body, channel, creating, drafts, group_info, reference, removing, user,
+    welcome, welcoming,
+};
 
 use crate::defences::{Defences, SOUND};
 use crate::store::Store;

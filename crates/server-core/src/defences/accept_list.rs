@@ -77,7 +77,7 @@ mod tests {
     type Forge = fn(&mut World, &Person, &Person, &Person) -> SignedList;
 
     fn revoked(person: &Person) -> RevokedEntry {
-        RevokedEntry { device: person.device, auth: person.auth.public(), revoked_at: Timestamp(9) }
+        person.entry().revoke(Timestamp(9))
     }
 
     fn attack(defences: Defences, forge: Forge) -> Result<(), Code> {

@@ -75,7 +75,7 @@ mod tests {
     use crate::limits::TOKEN_MILLIS;
     use crate::store::{Store as _, StoreError};
     use crate::testing::{Person, World};
-    use portcullis_proto::{Request, RevokedEntry, Timestamp};
+    use portcullis_proto::{Request, Timestamp};
 
     /// What happened before the token of mira's second device is used.
     type Before = fn(&mut World, &mut Person, &mut Person);
@@ -96,11 +96,7 @@ mod tests {
     const REVOKED: Before = |world, mira, second| {
         let list = mira.next_list(|list| {
             list.devices.retain(|entry| entry.device != second.device);
-            list.revoked.push(RevokedEntry {
-                device: second.device,
-                auth: second.auth.public(),
-                revoked_at: Timestamp(9),
-            });
+            list.revoked.push(second.entry().revoke(Timestamp(9)));
         });
         let publish = Request::PublishList { list };
         world.ask(mira.connection, publish).unwrap();

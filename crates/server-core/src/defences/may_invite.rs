@@ -1,4 +1,4 @@
-//! Only present members invite.
+//! Only present members invite, and into channels alone: a group grows by commits.
 //!
 //! Attack: an outsider invites themselves, or a friend, into a channel by invitation.
 //! CWE-863, incorrect authorization.
@@ -8,7 +8,7 @@
 use crate::Context;
 use crate::defences::may_read::not_found;
 use crate::store::Conversation;
-use portcullis_proto::{AccountId, ConversationId, Refusal, Role};
+use portcullis_proto::{AccountId, ConversationId, ConversationKind, Refusal};
 
 /// Proof that an account may invite into a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl MayInvite {
     }
 }
 
-/// Looks up whether the account is a member now.
+/// Looks up whether the account is a member of this channel now.
 ///
 /// # Errors
 /// [`portcullis_proto::Code::NotFound`], alike for all reasons.
@@ -40,10 +40,10 @@ pub fn may_invite(
     conversation: ConversationId,
 ) -> Result<MayInvite, Refusal> {
     let membership = context.tx.membership(account, conversation)?;
-    membership
-        .filter(|membership| matches!(membership.role, Role::Owner | Role::Member))
-        .ok_or_else(not_found)?;
-    let conversation = context.tx.conversation(conversation)?.ok_or_else(not_found)?;
+    membership.filter(|membership| membership.role.is_present()).ok_or_else(not_found)?;
+    let found = context.tx.conversation(conversation)?;
+    let channel = found.filter(|found| found.kind == ConversationKind::Channel);
+    let conversation = channel.ok_or_else(not_found)?;
     Ok(MayInvite { conversation })
 }
 

@@ -4,9 +4,9 @@
 //! CWE-639, authorization bypass through a user-controlled key.
 //! Precedent: CVE-2023-2787 (Mattermost: history without a membership check).
 
-use crate::Context;
 use crate::store::{Conversation, Span};
-use portcullis_proto::{AccountId, Code, ConversationId, Refusal, Role};
+use crate::{Context, Session};
+use portcullis_proto::{AccountId, Code, ConversationId, DeviceId, Refusal, Role};
 
 /// Proof that an account may read spans of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,21 +54,37 @@ impl MayRead {
     }
 }
 
-/// Looks up during which sequence numbers the account was a member.
+/// Looks up during which sequence numbers the session's account was a member; its device's own inbox is
+/// its own from the beginning.
 ///
 /// # Errors
 /// [`Code::NotFound`] alike for a conversation that does not exist and for one that is not the account's.
 pub fn may_read(
     context: &Context<'_>,
-    account: AccountId,
+    session: &Session,
     conversation: ConversationId,
 ) -> Result<MayRead, Refusal> {
+    let (account, device) = (session.open()?.account, session.open()?.device);
+    if conversation == ConversationId::inbox(device) {
+        return own_inbox(context, account, device);
+    }
     let membership = context.tx.membership(account, conversation)?;
     let spans = membership.filter(|m| m.role != Role::Invited || !m.spans.is_empty());
     let spans = spans.map(|membership| membership.spans).unwrap_or_default();
     let found = context.tx.conversation(conversation)?.filter(|_| !spans.is_empty());
     let conversation = found.ok_or_else(not_found)?;
     Ok(MayRead { account, conversation, spans })
+}
+
+/// A device's inbox has no members: it is the device's by its id. One that nothing was left in yet is empty.
+fn own_inbox(
+    context: &Context<'_>,
+    account: AccountId,
+    device: DeviceId,
+) -> Result<MayRead, Refusal> {
+    let found = context.tx.conversation(ConversationId::inbox(device))?;
+    let conversation = found.unwrap_or_else(|| Conversation::inbox(device));
+    Ok(MayRead { account, conversation, spans: vec![Span { from: 1, to: None }] })
 }
 
 pub(crate) fn not_found() -> Refusal {
@@ -209,10 +225,10 @@ mod tests {
     #[test]
     fn without_the_check_anyone_reads_everything() {
         let unsound = Defences {
-            may_read: |context, account, conversation| {
+            may_read: |context, session, conversation| {
                 let conversation = context.tx.conversation(conversation)?;
                 let conversation = conversation.ok_or_else(not_found)?;
-                Ok(MayRead::unproven(account, conversation))
+                Ok(MayRead::unproven(session.open()?.account, conversation))
             },
             ..SOUND
         };

@@ -8,7 +8,7 @@ use crate::Context;
 use crate::defences::Sender;
 use crate::defences::may_read::not_found;
 use crate::store::Conversation;
-use portcullis_proto::{ConversationId, Refusal, Role};
+use portcullis_proto::{ConversationId, Refusal};
 
 /// Proof that a sender may write into a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,9 +47,7 @@ pub fn may_write(
     conversation: ConversationId,
 ) -> Result<MayWrite, Refusal> {
     let membership = context.tx.membership(sender.account(), conversation)?;
-    membership
-        .filter(|membership| matches!(membership.role, Role::Owner | Role::Member))
-        .ok_or_else(not_found)?;
+    membership.filter(|membership| membership.role.is_present()).ok_or_else(not_found)?;
     let conversation = context.tx.conversation(conversation)?.ok_or_else(not_found)?;
     Ok(MayWrite { sender, conversation })
 }

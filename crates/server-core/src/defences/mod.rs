@@ -12,10 +12,13 @@ mod admit_rate;
 pub(crate) mod admit_registration;
 mod confirm_password;
 mod find_login;
+mod may_claim;
+mod may_commit;
 mod may_invite;
 mod may_join;
 mod may_listen;
 pub(crate) mod may_read;
+mod may_rejoin;
 mod may_write;
 mod prove_device;
 mod stamp_sender;
@@ -28,10 +31,13 @@ pub use admit_rate::{RateAdmitted, admit_rate};
 pub use admit_registration::{RegistrationAdmitted, admit_registration};
 pub use confirm_password::{PasswordConfirmed, confirm_password};
 pub use find_login::{LoginTarget, find_login};
+pub use may_claim::{MayClaim, may_claim};
+pub use may_commit::{Change, MayCommit, Proposed, Welcomed, may_commit};
 pub use may_invite::{MayInvite, may_invite};
 pub use may_join::{MayJoin, may_join};
 pub use may_listen::{MayListen, may_listen};
 pub use may_read::{MayRead, may_read};
+pub use may_rejoin::{MayRejoin, may_rejoin};
 pub use may_write::{MayWrite, may_write};
 pub use prove_device::{Claim, DeviceProven, prove_device};
 pub use stamp_sender::{Claimed, Sender, stamp_sender};
@@ -57,10 +63,13 @@ pub struct Defences {
     pub admit_registration: fn(&Context<'_>, Option<&str>) -> Result<RegistrationAdmitted, Refusal>,
     pub confirm_password: fn(&Context<'_>, &Session) -> Result<PasswordConfirmed, Refusal>,
     pub find_login: fn(&Context<'_>, &UserName) -> Result<LoginTarget, Refusal>,
+    pub may_claim: fn(&mut Context<'_>, AccountId, AccountId) -> Result<MayClaim, Refusal>,
+    pub may_commit: fn(&Context<'_>, Sender, &Proposed<'_>) -> Result<MayCommit, Refusal>,
     pub may_invite: fn(&Context<'_>, AccountId, ConversationId) -> Result<MayInvite, Refusal>,
     pub may_join: fn(&Context<'_>, AccountId, &ChannelName) -> Result<MayJoin, Refusal>,
     pub may_listen: fn(IpAddr, bool, bool) -> Result<MayListen, Refusal>,
-    pub may_read: fn(&Context<'_>, AccountId, ConversationId) -> Result<MayRead, Refusal>,
+    pub may_read: fn(&Context<'_>, &Session, ConversationId) -> Result<MayRead, Refusal>,
+    pub may_rejoin: fn(&Context<'_>, AccountId, ConversationId) -> Result<MayRejoin, Refusal>,
     pub may_write: fn(&Context<'_>, Sender, ConversationId) -> Result<MayWrite, Refusal>,
     pub prove_device: fn(&Session, &Claim<'_>) -> Result<DeviceProven, Refusal>,
     pub stamp_sender: fn(&Context<'_>, &Session, Claimed) -> Result<Sender, Refusal>,
@@ -76,10 +85,13 @@ pub const SOUND: Defences = Defences {
     admit_registration,
     confirm_password,
     find_login,
+    may_claim,
+    may_commit,
     may_invite,
     may_join,
     may_listen,
     may_read,
+    may_rejoin,
     may_write,
     prove_device,
     stamp_sender,

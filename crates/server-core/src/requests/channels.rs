@@ -1,12 +1,13 @@
 //! Channels: which there are, making, joining and leaving them.
 
 use crate::defences::may_read::not_found;
+use crate::requests::summary::summary;
 use crate::session::Session;
 use crate::store::{Conversation, Membership, Span};
 use crate::{Audience, Context, Effect, Effects, limits};
 use portcullis_proto::{
     Access, AccountId, ChannelName, Code, ConversationId, ConversationKind, ConversationSummary,
-    Envelope, Event, Refusal, Reply, Role, Seen, UserName, limits as wire,
+    Event, Refusal, Reply, Role, UserName, limits as wire,
 };
 
 /// A page of the account's conversations.
@@ -24,7 +25,8 @@ pub(crate) fn mine(
         after = rows.last().map(|(conversation, _)| conversation.id);
         // What the account has left is remembered for its spans, and not listed.
         let present = rows.iter().filter(|(_, membership)| membership.role != Role::Outside);
-        let conversations: Vec<_> = present.map(|(c, m)| summary(c, Some(m), None)).collect();
+        let summaries = present.map(|(c, m)| summary(context, account, c, Some(m)));
+        let conversations = summaries.collect::<Result<Vec<_>, _>>()?;
         if !more || !conversations.is_empty() {
             return Ok(Effects::reply(Reply::Conversations { conversations, more }));
         }
@@ -44,8 +46,9 @@ pub(crate) fn open_ones(
     let mut channels = Vec::with_capacity(rows.len());
     for conversation in &rows {
         let membership = context.tx.membership(account, conversation.id)?;
-        let members = context.tx.member_count(conversation.id)?;
-        channels.push(summary(conversation, membership.as_ref(), Some(members)));
+        let members = Some(context.tx.member_count(conversation.id)?);
+        let summary = summary(context, account, conversation, membership.as_ref())?;
+        channels.push(ConversationSummary { members, ..summary });
     }
     Ok(Effects::reply(Reply::Channels { channels, more }))
 }
@@ -60,14 +63,7 @@ pub(crate) fn create(
     let account = session.open()?.account;
     check_room(context, account)?;
     let id = ConversationId::random(context.rng);
-    let conversation = Conversation {
-        id,
-        kind: ConversationKind::Channel,
-        name,
-        access,
-        epoch: 0,
-        end: Seen { seq: 0, chain: Envelope::chain_start(id) },
-    };
+    let conversation = Conversation::channel(id, name, access);
     context.tx.insert_conversation(&conversation)?;
     let owner = Membership { role: Role::Owner, spans: vec![Span { from: 1, to: None }] };
     enter(context, account, &conversation, &owner)
@@ -83,8 +79,8 @@ pub(crate) fn join(
     let may_join = (context.defences.may_join)(context, account, name)?;
     let conversation = may_join.conversation();
     let before = may_join.before();
-    if let Some(before) = before.filter(|b| matches!(b.role, Role::Owner | Role::Member)) {
-        let summary = summary(conversation, Some(before), None);
+    if let Some(before) = before.filter(|b| b.role.is_present()) {
+        let summary = summary(context, account, conversation, Some(before))?;
         return Ok(Effects::reply(Reply::Conversation(summary)));
     }
     check_room(context, account)?;
@@ -116,6 +112,11 @@ pub(crate) fn leave(
         let open = conversation.access == Access::Open;
         return open.then(|| Effects::reply(Reply::Done)).ok_or_else(not_found);
     };
+    if conversation.kind != ConversationKind::Channel {
+        let message =
+            "a group is left by a commit that takes oneself out, and a direct is for ever";
+        return Err(Refusal::new(Code::Forbidden, message));
+    }
     let mut spans = membership.spans;
     if let Some(span) = spans.last_mut() {
         span.to.get_or_insert(conversation.end.seq);
@@ -153,7 +154,7 @@ pub(crate) fn invite(
     let spans = before.map(|before| before.spans).unwrap_or_default();
     let membership = Membership { role: Role::Invited, spans };
     context.tx.put_membership(guest, id, &membership)?;
-    let told = summary(may_invite.conversation(), Some(&membership), None);
+    let told = summary(context, guest, may_invite.conversation(), Some(&membership))?;
     let event = Event::Conversation(told);
     Ok(Effects::reply(Reply::Done).and(Effect::Deliver { to: Audience::Account(guest), event }))
 }
@@ -165,7 +166,7 @@ fn enter(
     membership: &Membership,
 ) -> Result<Effects, Refusal> {
     context.tx.put_membership(account, conversation.id, membership)?;
-    let summary = summary(conversation, Some(membership), None);
+    let summary = summary(context, account, conversation, Some(membership))?;
     let event = Event::Conversation(summary.clone());
     Ok(Effects::reply(Reply::Conversation(summary))
         .and(Effect::Subscribe { account, conversation: conversation.id })
@@ -185,9 +186,13 @@ pub(crate) fn heard(
     Ok(heard)
 }
 
-/// Only what an account is in takes room: nobody else decides about that.
-fn check_room(context: &Context<'_>, account: AccountId) -> Result<(), Refusal> {
-    if count(context, account, is_present)? >= limits::MEMBERSHIPS {
+/// Only what an account does itself takes room: nobody else decides about that.
+pub(crate) fn check_room(context: &Context<'_>, account: AccountId) -> Result<(), Refusal> {
+    let own = |(conversation, membership): &Row| match conversation.kind {
+        ConversationKind::Channel => membership.role.is_present(),
+        _ => membership.role == Role::Owner,
+    };
+    if count(context, account, own)? >= limits::MEMBERSHIPS {
         let message = "this account is in as many conversations as it may be";
         return Err(Refusal::new(Code::TooLarge, message));
     }
@@ -195,7 +200,7 @@ fn check_room(context: &Context<'_>, account: AccountId) -> Result<(), Refusal> 
 }
 
 fn is_present((_, membership): &Row) -> bool {
-    matches!(membership.role, Role::Owner | Role::Member)
+    membership.role.is_present()
 }
 
 fn count(
@@ -227,25 +232,6 @@ fn each_membership(
     }
 }
 
-fn summary(
-    conversation: &Conversation,
-    membership: Option<&Membership>,
-    members: Option<u64>,
-) -> ConversationSummary {
-    let end = conversation.end.seq;
-    let last = membership.and_then(|membership| membership.spans.last());
-    ConversationSummary {
-        conversation: conversation.id,
-        kind: conversation.kind,
-        name: conversation.name.clone(),
-        access: conversation.access,
-        role: membership.map_or(Role::Outside, |membership| membership.role),
-        epoch: conversation.epoch,
-        head: last.map_or(0, |span| span.to.unwrap_or(end)),
-        members,
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
@@ -262,7 +248,7 @@ mod tests {
             Ok(Reply::Channels { channels, .. }) => channels,
             other => panic!("{other:?}"),
         };
-        let row = |summary: ConversationSummary| (summary.name.to_string(), summary.role);
+        let row = |summary: ConversationSummary| (summary.name.unwrap().to_string(), summary.role);
         let mut rows: Vec<_> = channels.into_iter().map(row).collect();
         rows.sort_by(|(one, _), (other, _)| one.cmp(other));
         rows
@@ -386,10 +372,8 @@ mod tests {
                 let mut id = [0; 16];
                 id[0..4].copy_from_slice(&n.to_be_bytes()); // before every other
                 let id = ConversationId::from_bytes(id);
-                let end = Seen { seq: 0, chain: Envelope::chain_start(id) };
-                let (kind, access) = (ConversationKind::Channel, Access::Invitation);
                 let name = channel(&format!("#row{n}"));
-                let row = Conversation { id, kind, name, access, epoch: 0, end };
+                let row = Conversation::channel(id, name, Access::Invitation);
                 let spans = vec![Span { from: 1, to: Some(1) }];
                 store.insert_conversation(&row)?;
                 store.put_membership(guest.account, id, &Membership { role, spans })?;

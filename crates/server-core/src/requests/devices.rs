@@ -7,7 +7,7 @@ use crate::{Audience, Context, Effect, Effects, Whose};
 use portcullis_crypto::Signature;
 use portcullis_proto::{
     AccountId, BadList, Code, ConversationId, DeviceId, DeviceList, Event, Refusal, Reply,
-    SignedList,
+    SignedList, Timestamp,
 };
 
 /// Proves the key of a device that the list is about to add.
@@ -36,7 +36,7 @@ pub(crate) fn store(
     let accepted = (context.defences.accept_list)(context, account, signed)?;
     let (list, before) = (accepted.list(), accepted.before());
     let new = |entry: &&portcullis_proto::DeviceEntry| {
-        before.is_none_or(|before| before.key_of(entry.device).is_none())
+        before.is_none_or(|before| before.keys_of(entry.device).is_none())
     };
     for entry in list.devices.iter().filter(new) {
         let proven = proven.filter(|proven| proven.device() == entry.device);
@@ -85,6 +85,7 @@ fn revoke(
             context.tx.put_device(&Device { revoked: true, ..device })?;
         }
         context.tx.drop_tokens(gone.device)?;
+        context.tx.drop_key_packages(gone.device, Timestamp(u64::MAX))?;
         let whose = Whose::Device(gone.device);
         let reason = "this device was removed from the account";
         effects.push(Effect::End { whose, reason });

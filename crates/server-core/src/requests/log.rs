@@ -1,8 +1,8 @@
 //! Saying something, and reading what was said.
 
-use crate::defences::{Claimed, MayWrite};
+use crate::defences::{Claimed, Sender};
 use crate::session::Session;
-use crate::store::{AppendError, Place, StoredEnvelope};
+use crate::store::{AppendError, Conversation, Place, StoredEnvelope};
 use crate::{Audience, Context, Effect, Effects};
 use portcullis_proto::{
     Code, ConversationId, DeviceId, Draft, Envelope, Event, Fetched, Refusal, Reply, Seen, limits,
@@ -27,24 +27,23 @@ pub(crate) fn submit(
     check_size(&drafts)?;
     let sender = (context.defences.stamp_sender)(context, session, Claimed(device))?;
     let may_write = (context.defences.may_write)(context, sender, conversation)?;
-    if epoch != may_write.conversation().epoch {
-        let message = "the conversation has changed; catch up and make it again";
-        return Err(Refusal::new(Code::EpochChanged, message));
+    let present = may_write.conversation();
+    if epoch != present.epoch {
+        // What was said before is answered whatever the epoch is now.
+        return said_before(context, sender, conversation, &drafts)?.ok_or_else(epoch_changed);
     }
-    let references: Vec<_> = drafts.iter().map(|draft| draft.reference).collect();
-    let stored = place(context, &may_write, drafts);
+    let stored = place(context, may_write.sender(), present, epoch, drafts);
     match context.tx.append(conversation, &stored) {
         Ok(()) => {}
+        // Looked up only now: nearly all that is submitted is new.
         Err(AppendError::ReferenceUsed) => {
-            let mut places = Vec::with_capacity(references.len());
-            for reference in references {
-                places.push(context.tx.place_of(sender.device(), reference)?);
-            }
-            return answer_again(conversation, &places);
+            let drafts: Vec<_> = stored.into_iter().map(|stored| draft(stored.envelope)).collect();
+            let again = said_before(context, sender, conversation, &drafts)?;
+            return again.ok_or_else(|| AppendError::ReferenceUsed.into());
         }
         Err(error) => return Err(error.into()),
     }
-    let before = may_write.conversation().end.seq;
+    let before = present.end.seq;
     let last = before + stored.len() as u64;
     let mut effects =
         Effects::reply(Reply::Submitted { first: before + 1, last, accepted_at: context.now });
@@ -63,14 +62,17 @@ pub(crate) fn fetch(
     after: u64,
     limit: u32,
 ) -> Result<Effects, Refusal> {
-    let account = session.open()?.account;
-    let may_read = (context.defences.may_read)(context, account, conversation)?;
+    let may_read = (context.defences.may_read)(context, session, conversation)?;
     let head = may_read.head();
     let Some((before, last)) = may_read.stretch_after(after) else {
         // Nothing comes after. The page stands at the last place that may be read, so that it continues
         // with what is said next, and a client that claims to be further learns where the log ends.
-        let page = context.tx.fetch(conversation, head, head, 1, 0)?;
-        let fetched = Fetched { conversation, base: page.base, envelopes: Vec::new(), head };
+        let end = may_read.conversation().end;
+        let base = match head == end.seq {
+            true => end,
+            false => context.tx.fetch(conversation, head, head, 1, 0)?.base,
+        };
+        let fetched = Fetched { conversation, base, envelopes: Vec::new(), head };
         return Ok(Effects::reply(Reply::Fetched(fetched)));
     };
     let limit = limit.clamp(1, limits::FETCH_ENVELOPES);
@@ -91,8 +93,13 @@ fn check_size(drafts: &[Draft]) -> Result<(), Refusal> {
 }
 
 /// Gives the drafts their places: the next sequence numbers, and the chain on from the end.
-fn place(context: &Context<'_>, may_write: &MayWrite, drafts: Vec<Draft>) -> Vec<StoredEnvelope> {
-    let (sender, conversation) = (may_write.sender(), may_write.conversation());
+pub(crate) fn place(
+    context: &Context<'_>,
+    sender: Sender,
+    conversation: &Conversation,
+    epoch: u64,
+    drafts: Vec<Draft>,
+) -> Vec<StoredEnvelope> {
     let Seen { mut seq, mut chain } = conversation.end;
     let mut stored = Vec::with_capacity(drafts.len());
     for Draft { reference, body } in drafts {
@@ -102,7 +109,7 @@ fn place(context: &Context<'_>, may_write: &MayWrite, drafts: Vec<Draft>) -> Vec
             seq,
             account: sender.account(),
             device: sender.device(),
-            epoch: conversation.epoch,
+            epoch,
             reference,
             accepted_at: context.now,
             body,
@@ -113,22 +120,42 @@ fn place(context: &Context<'_>, may_write: &MayWrite, drafts: Vec<Draft>) -> Vec
     stored
 }
 
-/// The answer that was lost, if every reference stands in this conversation, in the same order.
-fn answer_again(
+fn draft(envelope: Envelope) -> Draft {
+    Draft { reference: envelope.reference, body: envelope.body }
+}
+
+/// The answer that was lost, if the very same stands in this conversation, in the same order; nothing
+/// where all of it is new.
+pub(crate) fn said_before(
+    context: &Context<'_>,
+    sender: Sender,
     conversation: ConversationId,
-    places: &[Option<Place>],
-) -> Result<Effects, Refusal> {
+    drafts: &[Draft],
+) -> Result<Option<Effects>, Refusal> {
+    let mut places = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        places.extend(context.tx.place_of(sender.device(), draft.reference)?);
+    }
+    let Some(Place { seq: first, accepted_at, .. }) = places.first().copied() else {
+        return Ok(None);
+    };
     let reused = || Refusal::from(AppendError::ReferenceUsed);
-    let first = places.first().copied().flatten().ok_or_else(reused)?;
-    let in_order = (first.seq..).zip(places).all(|(seq, place)| {
-        place.is_some_and(|place| place.seq == seq && place.conversation == conversation)
-    });
-    if !in_order {
+    let in_order =
+        (first..).zip(&places).all(|(seq, p)| p.seq == seq && p.conversation == conversation);
+    if places.len() != drafts.len() || !in_order {
         return Err(reused());
     }
-    let last = first.seq + places.len() as u64 - 1;
-    let accepted_at = first.accepted_at;
-    Ok(Effects::reply(Reply::Submitted { first: first.seq, last, accepted_at }))
+    let last = first + places.len() as u64 - 1;
+    let page = context.tx.fetch(conversation, first - 1, last, u32::MAX, usize::MAX)?;
+    if page.envelopes.into_iter().map(draft).ne(drafts.iter().cloned()) {
+        return Err(reused());
+    }
+    Ok(Some(Effects::reply(Reply::Submitted { first, last, accepted_at })))
+}
+
+pub(crate) fn epoch_changed() -> Refusal {
+    let message = "the conversation has changed; catch up and make it again";
+    Refusal::new(Code::EpochChanged, message)
 }
 
 #[cfg(test)]

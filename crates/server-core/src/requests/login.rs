@@ -175,6 +175,7 @@ pub(crate) fn open_session(
         token: fresh,
         submitted: known.submitted,
         list_version: version,
+        stock: context.tx.stock(device, context.now)?,
     });
     let effect = Effect::Opened { account: account.id, device, conversations };
     Ok(Effects::reply(opened).and(effect))

@@ -1,12 +1,15 @@
 //! What each request does, once the table has let it in.
 
 pub(crate) mod channels;
+pub(crate) mod commits;
 pub(crate) mod devices;
 pub(crate) mod log;
 pub(crate) mod login;
+pub(crate) mod packages;
 pub(crate) mod password;
 pub(crate) mod people;
 pub(crate) mod register;
+pub(crate) mod summary;
 
 use crate::store::{AppendError, InsertError, StoreError};
 use portcullis_crypto::{LoginError, Stretch};

@@ -42,6 +42,21 @@ pub(crate) fn by_id(
     card(context, context.tx.account(account)?, after)
 }
 
+/// The newest versions of device lists, so that a client sees before it sends whose have changed.
+pub(crate) fn list_versions(
+    context: &Context<'_>,
+    accounts: &[AccountId],
+) -> Result<Effects, Refusal> {
+    if accounts.len() > limits::LIST_VERSIONS {
+        return Err(Refusal::new(Code::TooLarge, "too many accounts at once"));
+    }
+    let mut versions = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        versions.push(context.tx.newest_list(*account)?.map_or(0, |list| list.version));
+    }
+    Ok(Effects::reply(Reply::ListVersions { versions }))
+}
+
 fn card(context: &Context<'_>, account: Option<Account>, after: u64) -> Result<Effects, Refusal> {
     let not_found = || Refusal::new(Code::NotFound, "there is no such account");
     let account = account.ok_or_else(not_found)?;

@@ -2,6 +2,7 @@
 //! outliving the process; [`MemoryStore::crash`] stands in for that. Each table journals what a write
 //! replaced, so that a transaction costs what it changes, not what is stored.
 
+mod packages;
 mod table;
 
 use core::cell::{Ref, RefCell};
@@ -9,13 +10,15 @@ use core::ops::Bound::{Excluded, Unbounded};
 
 use portcullis_proto::{
     Access, AccountId, ChannelName, ConversationId, ConversationKind, DeviceId, Envelope,
-    Reference, Role, Seen, Timestamp, UserName,
+    Reference, Role, Seen, Stock, Timestamp, UserName,
 };
 
+use self::packages::Packages;
 use self::table::{Journaled, Table};
 use super::{
-    Account, AppendError, Conversation, Device, InsertError, Invite, Login, Membership, Page,
-    Place, Store, StoreError, StoredEnvelope, StoredList, Token, TokenHash,
+    Account, AppendError, Conversation, Device, GroupInfo, InsertError, Invite, KeyPackage, Login,
+    Membership, Page, Place, Store, StoreError, StoredEnvelope, StoredList, TakenPackage, Token,
+    TokenHash,
 };
 
 /// What a caller gets that breaks the order of calls, or names what isn't there.
@@ -49,6 +52,20 @@ impl MemoryStore {
             return Err(MISUSE.into());
         }
         change(&mut state)
+    }
+
+    fn change_packages<T>(
+        &self,
+        device: DeviceId,
+        change: impl FnOnce(&mut Packages) -> T,
+    ) -> Result<T, StoreError> {
+        self.write(|state| {
+            state.devices.get(&device).ok_or(MISUSE)?;
+            let mut packages = state.packages.get(&device).cloned().unwrap_or_default();
+            let result = change(&mut packages);
+            state.packages.put(device, packages);
+            Ok(result)
+        })
     }
 }
 
@@ -207,6 +224,31 @@ impl Store for MemoryStore {
         })
     }
 
+    fn put_key_packages(
+        &self,
+        device: DeviceId,
+        packages: &[KeyPackage],
+    ) -> Result<(), StoreError> {
+        self.change_packages(device, |held| held.put(packages))
+    }
+
+    fn take_key_package(
+        &self,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<Option<TakenPackage>, StoreError> {
+        self.change_packages(device, |held| held.take(now))
+    }
+
+    fn stock(&self, device: DeviceId, now: Timestamp) -> Result<Stock, StoreError> {
+        let state = self.read();
+        Ok(state.packages.get(&device).map(|held| held.stock(now)).unwrap_or_default())
+    }
+
+    fn drop_key_packages(&self, device: DeviceId, until: Timestamp) -> Result<(), StoreError> {
+        self.change_packages(device, |held| held.drop_until(until))
+    }
+
     fn put_invite(&self, invite: &Invite) -> Result<(), StoreError> {
         self.write(|state| {
             state.invites.put(invite.hash, *invite);
@@ -226,10 +268,14 @@ impl Store for MemoryStore {
 
     fn insert_conversation(&self, conversation: &Conversation) -> Result<(), InsertError> {
         self.write(|state| {
-            if state.conversations.has(&conversation.id) || state.channels.has(&conversation.name) {
+            let name = conversation.name.as_ref();
+            let named = name.is_some_and(|name| state.channels.has(name));
+            if named || state.conversations.has(&conversation.id) {
                 return Err(InsertError::Taken);
             }
-            state.channels.put(conversation.name.clone(), conversation.id);
+            if let Some(name) = name {
+                state.channels.put(name.clone(), conversation.id);
+            }
             state.conversations.put(conversation.id, conversation.clone());
             Ok(())
         })
@@ -312,6 +358,22 @@ impl Store for MemoryStore {
         Ok(self.read().counts.get(&conversation).copied().unwrap_or(0))
     }
 
+    fn begin_epoch(
+        &self,
+        conversation: ConversationId,
+        group_info: &GroupInfo,
+    ) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.conversations.change(&conversation, |row| row.epoch = group_info.epoch)?;
+            state.group_infos.put(conversation, group_info.clone());
+            Ok(())
+        })
+    }
+
+    fn group_info(&self, conversation: ConversationId) -> Result<Option<GroupInfo>, StoreError> {
+        Ok(self.read().group_infos.get(&conversation).cloned())
+    }
+
     fn append(
         &self,
         conversation: ConversationId,
@@ -363,7 +425,7 @@ impl Store for MemoryStore {
 }
 
 /// How many tables there are, for what is kept about each.
-const TABLES: usize = 12;
+const TABLES: usize = 14;
 
 #[derive(Debug, Clone, Default)]
 struct State {
@@ -375,11 +437,13 @@ struct State {
     lists: Table<(AccountId, u64), StoredList>,
     devices: Table<DeviceId, Device>,
     tokens: Table<TokenHash, Token>,
+    packages: Table<DeviceId, Packages>,
     invites: Table<TokenHash, Invite>,
     conversations: Table<ConversationId, Conversation>,
     channels: Table<ChannelName, ConversationId>,
     memberships: Table<(AccountId, ConversationId), Membership>,
     counts: Table<ConversationId, u64>,
+    group_infos: Table<ConversationId, GroupInfo>,
     log: Table<(ConversationId, u64), StoredEnvelope>,
     places: Table<(DeviceId, Reference), Place>,
 }
@@ -392,11 +456,13 @@ impl State {
             &mut self.lists,
             &mut self.devices,
             &mut self.tokens,
+            &mut self.packages,
             &mut self.invites,
             &mut self.conversations,
             &mut self.channels,
             &mut self.memberships,
             &mut self.counts,
+            &mut self.group_infos,
             &mut self.log,
             &mut self.places,
         ]
@@ -434,6 +500,7 @@ impl State {
         if self.places.has(&used) {
             return Err(AppendError::ReferenceUsed);
         }
+        let counts = conversation.kind != ConversationKind::Inbox;
         let end = Seen { seq: envelope.seq, chain: stored.chain };
         let place = Place {
             conversation: envelope.conversation,
@@ -442,7 +509,9 @@ impl State {
             reference: envelope.reference,
         };
         self.conversations.change(&envelope.conversation, |row| row.end = end)?;
-        self.devices.change(&envelope.device, |row| row.submitted += 1)?;
+        if counts {
+            self.devices.change(&envelope.device, |row| row.submitted += 1)?;
+        }
         self.places.put(used, place);
         self.log.put((envelope.conversation, envelope.seq), stored.clone());
         Ok(())
@@ -465,7 +534,7 @@ impl State {
 
 /// What a role counts in [`Store::member_count`].
 fn counted(role: Role) -> u64 {
-    u64::from(matches!(role, Role::Owner | Role::Member))
+    u64::from(role.is_present())
 }
 
 #[cfg(test)]

@@ -12,12 +12,13 @@ mod types;
 
 pub use memory::MemoryStore;
 pub use types::{
-    Account, AppendError, Conversation, Device, InsertError, Invite, Login, Membership, Page,
-    Place, Span, StoreError, StoredEnvelope, StoredList, Token, TokenHash,
+    Account, AppendError, Conversation, Device, GroupInfo, InsertError, Invite, KeyPackage, Login,
+    Membership, Page, Place, Span, StoreError, StoredEnvelope, StoredList, TakenPackage, Token,
+    TokenHash,
 };
 
 use portcullis_proto::{
-    AccountId, ChannelName, ConversationId, DeviceId, Reference, Timestamp, UserName,
+    AccountId, ChannelName, ConversationId, DeviceId, Reference, Stock, Timestamp, UserName,
 };
 
 /// What the core asks of a store. All writes happen inside a transaction.
@@ -82,6 +83,21 @@ pub trait Store {
     /// Removes all tokens of a device.
     fn drop_tokens(&self, device: DeviceId) -> Result<(), StoreError>;
 
+    /// Adds key packages of a device, in order; one of last resort takes the place of the one before.
+    fn put_key_packages(&self, device: DeviceId, packages: &[KeyPackage])
+    -> Result<(), StoreError>;
+    /// Takes a device's oldest single-use key package that has not expired; where there is none left,
+    /// the one of last resort, which stays and counts as used from then on.
+    fn take_key_package(
+        &self,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<Option<TakenPackage>, StoreError>;
+    /// What a device still has that has not expired.
+    fn stock(&self, device: DeviceId, now: Timestamp) -> Result<Stock, StoreError>;
+    /// Removes a device's key packages that expire at `until` or before.
+    fn drop_key_packages(&self, device: DeviceId, until: Timestamp) -> Result<(), StoreError>;
+
     /// Adds an invitation to register.
     fn put_invite(&self, invite: &Invite) -> Result<(), StoreError>;
     /// Takes the invitation with this hash out, if it is there and has not expired: true once.
@@ -126,8 +142,18 @@ pub trait Store {
     /// How many accounts are members (owners and members, not invited ones).
     fn member_count(&self, conversation: ConversationId) -> Result<u64, StoreError>;
 
+    /// Moves an encrypted conversation to an epoch, and replaces what its devices join by with that
+    /// epoch's.
+    fn begin_epoch(
+        &self,
+        conversation: ConversationId,
+        group_info: &GroupInfo,
+    ) -> Result<(), StoreError>;
+    /// What devices join an encrypted conversation by; none before its first commit.
+    fn group_info(&self, conversation: ConversationId) -> Result<Option<GroupInfo>, StoreError>;
+
     /// Appends envelopes at the conversation's end, which moves to the last of them, and counts them
-    /// for their device. They continue the conversation's sequence without a gap. All or nothing: after
+    /// for their device, except in an inbox. They continue the conversation's sequence without a gap. All or nothing: after
     /// an error the request may go on, as if it had not been called.
     ///
     /// # Errors

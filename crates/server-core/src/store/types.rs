@@ -2,7 +2,7 @@
 
 use portcullis_crypto::{AuthPublic, Hash, IdentityPublic, Stretch};
 use portcullis_proto::{
-    Access, AccountId, ChannelName, ConversationId, ConversationKind, DeviceId, Envelope,
+    Access, AccountId, Bytes, ChannelName, ConversationId, ConversationKind, DeviceId, Envelope,
     Reference, Role, Seen, SignedList, Timestamp, UserName,
 };
 
@@ -151,14 +151,79 @@ pub struct Conversation {
     pub id: ConversationId,
     /// What it is.
     pub kind: ConversationKind,
-    /// Its name.
-    pub name: ChannelName,
+    /// A channel's name; nothing else has one here.
+    pub name: Option<ChannelName>,
+    /// A direct's two accounts.
+    pub between: Option<[AccountId; 2]>,
     /// Who may join.
     pub access: Access,
-    /// Its epoch; 0 in a channel.
+    /// Its epoch; 0 in a channel and in an inbox.
     pub epoch: u64,
     /// Its end: the last sequence number and the chain there.
     pub end: Seen,
+}
+
+impl Conversation {
+    /// An empty channel.
+    #[must_use]
+    pub fn channel(id: ConversationId, name: ChannelName, access: Access) -> Self {
+        Self { name: Some(name), access, ..Self::empty(id, ConversationKind::Channel) }
+    }
+
+    /// The direct of two accounts, before its first commit.
+    #[must_use]
+    pub fn direct(one: AccountId, other: AccountId) -> Self {
+        let id = ConversationId::direct(one, other);
+        Self { between: Some([one, other]), ..Self::empty(id, ConversationKind::Direct) }
+    }
+
+    /// A group before its first commit.
+    #[must_use]
+    pub fn group(id: ConversationId) -> Self {
+        Self::empty(id, ConversationKind::Group)
+    }
+
+    /// A device's inbox, in which nothing lies yet.
+    #[must_use]
+    pub fn inbox(device: DeviceId) -> Self {
+        Self::empty(ConversationId::inbox(device), ConversationKind::Inbox)
+    }
+
+    fn empty(id: ConversationId, kind: ConversationKind) -> Self {
+        let end = Seen { seq: 0, chain: Envelope::chain_start(id) };
+        Self { id, kind, name: None, between: None, access: Access::Invitation, epoch: 0, end }
+    }
+}
+
+/// What devices need to join an encrypted conversation by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupInfo {
+    /// The epoch that it belongs to.
+    pub epoch: u64,
+    /// An MLS `GroupInfo`.
+    pub body: Bytes,
+}
+
+/// A key package that a device has left to be handed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPackage {
+    /// An MLS `KeyPackage`.
+    pub body: Bytes,
+    /// From when on it is not handed out any more.
+    pub expires_at: Timestamp,
+    /// Handed out again and again where no other is left.
+    pub last_resort: bool,
+}
+
+/// A key package that was taken out to be handed to somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenPackage {
+    /// An MLS `KeyPackage`.
+    pub body: Bytes,
+    /// It is handed out this once, and gone.
+    pub single_use: bool,
+    /// It is the one of last resort, and this is the first time that it is handed out.
+    pub last_resort_first: bool,
 }
 
 /// Sequence numbers during which an account was a member.

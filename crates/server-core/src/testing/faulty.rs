@@ -1,12 +1,13 @@
 //! A store in memory that fails where a test says so: a full disk, a damaged row.
 
 use crate::store::{
-    Account, AppendError, Conversation, Device, InsertError, Invite, Login, Membership,
-    MemoryStore, Page, Place, Store, StoreError, StoredEnvelope, StoredList, Token, TokenHash,
+    Account, AppendError, Conversation, Device, GroupInfo, InsertError, Invite, KeyPackage, Login,
+    Membership, MemoryStore, Page, Place, Store, StoreError, StoredEnvelope, StoredList,
+    TakenPackage, Token, TokenHash,
 };
 use core::cell::Cell;
 use portcullis_proto::{
-    AccountId, ChannelName, ConversationId, DeviceId, Reference, Timestamp, UserName,
+    AccountId, ChannelName, ConversationId, DeviceId, Reference, Stock, Timestamp, UserName,
 };
 
 /// The store of a test's world.
@@ -67,6 +68,10 @@ calls! {
     token(hash: TokenHash) -> Option<Token>, StoreError;
     drop_token(hash: TokenHash) -> (), StoreError;
     drop_tokens(device: DeviceId) -> (), StoreError;
+    put_key_packages(device: DeviceId, packages: &[KeyPackage]) -> (), StoreError;
+    take_key_package(device: DeviceId, now: Timestamp) -> Option<TakenPackage>, StoreError;
+    stock(device: DeviceId, now: Timestamp) -> Stock, StoreError;
+    drop_key_packages(device: DeviceId, until: Timestamp) -> (), StoreError;
     put_invite(invite: &Invite) -> (), StoreError;
     take_invite(hash: TokenHash, now: Timestamp) -> bool, StoreError;
     insert_conversation(conversation: &Conversation) -> (), InsertError;
@@ -79,6 +84,8 @@ calls! {
     memberships(account: AccountId, after: Option<ConversationId>, limit: u32)
         -> Vec<(Conversation, Membership)>, StoreError;
     member_count(conversation: ConversationId) -> u64, StoreError;
+    begin_epoch(conversation: ConversationId, group_info: &GroupInfo) -> (), StoreError;
+    group_info(conversation: ConversationId) -> Option<GroupInfo>, StoreError;
     append(conversation: ConversationId, envelopes: &[StoredEnvelope]) -> (), AppendError;
     place_of(device: DeviceId, reference: Reference) -> Option<Place>, StoreError;
     fetch(conversation: ConversationId, after: u64, upto: u64, limit: u32, bytes: usize)

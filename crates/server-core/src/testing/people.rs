@@ -3,13 +3,13 @@
 use super::World;
 use crate::ConnectionId;
 use portcullis_crypto::{
-    AuthKey, ClientLogin, ClientRegistration, ExportKey, IdentityKey, Job, Outcome, Password,
-    Purpose, Secret, Signature, Stretch, perform,
+    AuthKey, ClientLogin, ClientRegistration, ExportKey, IdentityKey, Job, LeafKey, Outcome,
+    Password, Purpose, Secret, Signature, Stretch, perform,
 };
 use portcullis_proto::{
-    Access, AccountId, Bytes, ChannelName, ConversationId, DeviceEntry, DeviceId, DeviceList,
-    DeviceName, Draft, Fetched, LoggedIn, Opened, Reference, Refusal, Reply, Request, SignedList,
-    Stretching, UserName, session_proof,
+    Access, AccountId, Bytes, ChannelName, ConversationId, Creates, DeviceEntry, DeviceId,
+    DeviceList, DeviceName, Draft, Fetched, LoggedIn, Members, Opened, Reference, Refusal, Reply,
+    Request, SignedList, Stretching, UserName, Welcome, session_proof,
 };
 
 /// Someone with one device and, while they are here, one connection.
@@ -21,6 +21,7 @@ pub(crate) struct Person {
     pub(crate) identity: IdentityKey,
     pub(crate) device: DeviceId,
     pub(crate) auth: AuthKey,
+    pub(crate) leaf: LeafKey,
     /// The newest version that this device knows.
     pub(crate) list: SignedList,
     pub(crate) token: Bytes,
@@ -56,10 +57,89 @@ pub(crate) fn drafts(numbers: &[u8]) -> Vec<Draft> {
     numbers.iter().map(draft).collect()
 }
 
+/// What devices join by after the commit of this number.
+pub(crate) fn group_info(number: u8) -> Bytes {
+    Bytes(vec![number; 20])
+}
+
+/// What a commit of this number leaves in inboxes.
+pub(crate) fn welcome(number: u8) -> Bytes {
+    Bytes(vec![number; 30])
+}
+
+/// The commit as one that makes its conversation.
+pub(crate) fn creating(kind: Creates, mut commit: Request) -> Request {
+    if let Request::Commit { creates, .. } = &mut commit {
+        *creates = Some(kind);
+    }
+    commit
+}
+
+/// The commit with a welcome for these people's devices.
+pub(crate) fn welcoming(people: &[&Person], mut commit: Request) -> Request {
+    if let Request::Commit { welcome: left, envelope, .. } = &mut commit {
+        let devices = people.iter().map(|person| person.device).collect();
+        *left = Some(Welcome { devices, body: welcome(envelope.reference.as_bytes()[0]) });
+    }
+    commit
+}
+
+/// Members that are added.
+pub(crate) fn adding(people: &[&Person]) -> Members {
+    let added = people.iter().map(|person| person.account).collect();
+    Members { added, ..Members::default() }
+}
+
+/// Members that are removed.
+pub(crate) fn removing(people: &[&Person]) -> Members {
+    let removed = people.iter().map(|person| person.account).collect();
+    Members { removed, ..Members::default() }
+}
+
 impl Person {
     /// A submit into a conversation whose epoch is 0.
     pub(crate) fn submit(&self, conversation: ConversationId, numbers: &[u8]) -> Request {
         Request::Submit { conversation, epoch: 0, device: self.device, envelopes: drafts(numbers) }
+    }
+
+    /// A commit of this device, made for `epoch`, that changes nothing about the members.
+    pub(crate) fn commit(
+        &self,
+        conversation: ConversationId,
+        epoch: u64,
+        number: u8,
+        members: Members,
+    ) -> Request {
+        Request::Commit {
+            conversation,
+            epoch,
+            device: self.device,
+            creates: None,
+            envelope: Draft { reference: reference(number), body: body(number) },
+            welcome: None,
+            group_info: group_info(number),
+            members,
+        }
+    }
+
+    /// The commit that makes a group with these people.
+    pub(crate) fn make_group(
+        &self,
+        conversation: ConversationId,
+        number: u8,
+        with: &[&Person],
+    ) -> Request {
+        let added = with.iter().map(|person| person.account).collect();
+        let members = Members { added, ..Members::default() };
+        let commit = self.commit(conversation, 0, number, members);
+        creating(Creates::Group {}, commit)
+    }
+
+    /// The commit that makes the direct with somebody.
+    pub(crate) fn make_direct(&self, with: &Person, number: u8) -> Request {
+        let conversation = ConversationId::direct(self.account, with.account);
+        let commit = self.commit(conversation, 0, number, Members::default());
+        creating(Creates::Direct { with: with.account }, commit)
     }
 
     /// The next version of the list, changed by `change` and signed.
@@ -78,6 +158,7 @@ impl Person {
             device: self.device,
             name: DeviceName::parse("laptop").unwrap(),
             auth: self.auth.public(),
+            leaf: self.leaf.public(),
             added_at: portcullis_proto::Timestamp(5),
         }
     }
@@ -131,6 +212,7 @@ impl World {
             identity: IdentityKey::generate(&mut self.rng),
             device: DeviceId::random(&mut self.rng),
             auth: AuthKey::generate(&mut self.rng),
+            leaf: LeafKey::generate(&mut self.rng),
             list: SignedList { list: Bytes::default(), signature: Signature::from_bytes([0; 64]) },
             token: Bytes::default(),
             connection,
@@ -299,6 +381,7 @@ impl World {
         Person {
             device: DeviceId::random(&mut self.rng),
             auth: AuthKey::generate(&mut self.rng),
+            leaf: LeafKey::generate(&mut self.rng),
             ..person.clone()
         }
     }

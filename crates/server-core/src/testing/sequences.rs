@@ -158,6 +158,7 @@ impl Run {
                 list.revoked.push(RevokedEntry {
                     device: DeviceId::from_bytes([1; 16]),
                     auth: knowing.auth.public(),
+                    leaf: knowing.leaf.public(),
                     revoked_at: Timestamp(1),
                 });
             }

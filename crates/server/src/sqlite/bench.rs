@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use portcullis_crypto::{AuthKey, Hash, IdentityKey, Secret, Stretch};
 use portcullis_proto::{
-    Access, AccountId, Bytes, ChannelName, ConversationId, ConversationKind, DeviceId, Envelope,
-    Reference, Role, Seen, Timestamp, UserName,
+    Access, AccountId, Bytes, ChannelName, ConversationId, DeviceId, Envelope, Reference, Role,
+    Timestamp, UserName,
 };
 use portcullis_server_core::store::{
     Account, AppendError, Conversation, Device, InsertError, Login, Membership, Span, Store,
@@ -144,14 +144,8 @@ fn account(number: u8) -> Account {
 fn conversation(number: u8) -> Conversation {
     let id = conversation_id(number.into());
     let name = ChannelName::parse(&format!("#bench{number}"));
-    Conversation {
-        id,
-        kind: ConversationKind::Channel,
-        name: name.unwrap_or_else(|_| unreachable!("letters and digits")),
-        access: Access::Open,
-        epoch: 0,
-        end: Seen { seq: 0, chain: Envelope::chain_start(id) },
-    }
+    let name = name.unwrap_or_else(|_| unreachable!("letters and digits"));
+    Conversation::channel(id, name, Access::Open)
 }
 
 pub(super) fn account_id(number: u64) -> AccountId {

@@ -3,7 +3,9 @@
 use portcullis_proto::{
     Access, AccountId, ChannelName, ConversationId, ConversationKind, Role, Seen,
 };
-use portcullis_server_core::store::{Conversation, InsertError, Membership, Span, StoreError};
+use portcullis_server_core::store::{
+    Conversation, GroupInfo, InsertError, Membership, Span, StoreError,
+};
 use rusqlite::{Row, params};
 
 use super::SqliteStore;
@@ -13,7 +15,7 @@ use super::rows::{count, get, get_count, get_hash};
 macro_rules! select_conversation {
     ($rest:literal) => {
         concat!(
-            "SELECT id, kind, name, access, epoch, end_seq, end_chain FROM conversations ",
+            "SELECT id, kind, name, pair, access, epoch, end_seq, end_chain FROM conversations ",
             $rest
         )
     };
@@ -21,12 +23,14 @@ macro_rules! select_conversation {
 
 pub(super) fn insert(store: &SqliteStore, conversation: &Conversation) -> Result<(), InsertError> {
     let sql =
-        "INSERT INTO conversations (id, kind, name, access, epoch, members, end_seq, end_chain)
-             VALUES (?, ?, ?, ?, ?, 0, ?, ?)";
+        "INSERT INTO conversations (id, kind, name, pair, access, epoch, members, end_seq, end_chain)
+             VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)";
+    let pair = conversation.between.map(|pair| pair.map(|account| *account.as_bytes()));
     let row = params![
         conversation.id.as_bytes(),
         kind_code(conversation.kind),
-        conversation.name.as_str(),
+        conversation.name.as_ref().map(ChannelName::as_str),
+        pair.as_ref().map(|pair| pair.as_flattened()),
         access_code(conversation.access),
         count(conversation.epoch)?,
         count(conversation.end.seq)?,
@@ -139,13 +143,13 @@ pub(super) fn memberships(
     };
     store.settle()?;
     let sql =
-        "SELECT c.id, c.kind, c.name, c.access, c.epoch, c.end_seq, c.end_chain, m.role, m.spans
-             FROM memberships m JOIN conversations c ON c.key = m.conversation
+        "SELECT c.id, c.kind, c.name, c.pair, c.access, c.epoch, c.end_seq, c.end_chain, m.role,
+             m.spans FROM memberships m JOIN conversations c ON c.key = m.conversation
              WHERE m.account = ? AND c.id > ? ORDER BY c.id LIMIT ?";
     // An empty blob comes before every id.
     let after = after.as_ref().map_or(&[][..], |after| after.as_bytes());
     store.many(sql, params![account, after, limit], |row| {
-        Ok((read_conversation(row)?, read_membership(row, 7)?))
+        Ok((read_conversation(row)?, read_membership(row, 8)?))
     })
 }
 
@@ -161,16 +165,55 @@ pub(super) fn member_count(
     members.ok_or(StoreError::Corrupt)
 }
 
+/// Moves a conversation to an epoch. The row is read anew after it.
+pub(super) fn begin_epoch(
+    store: &SqliteStore,
+    conversation: ConversationId,
+    group_info: &GroupInfo,
+) -> Result<(), StoreError> {
+    let key = store.known_conversation(conversation)?;
+    let epoch = count(group_info.epoch)?;
+    let sql = "UPDATE conversations SET epoch = ? WHERE key = ?";
+    store.change_one(sql, [epoch, key])?;
+    store.recent.borrow_mut().forget_conversation(conversation);
+    let sql = "INSERT INTO group_infos (conversation, epoch, body) VALUES (?, ?, ?)
+             ON CONFLICT DO UPDATE SET epoch = excluded.epoch, body = excluded.body";
+    store.change_one(sql, params![key, epoch, group_info.body.as_slice()])
+}
+
+pub(super) fn group_info(
+    store: &SqliteStore,
+    conversation: ConversationId,
+) -> Result<Option<GroupInfo>, StoreError> {
+    let Some(key) = store.conversation_key(conversation)? else {
+        return Ok(None);
+    };
+    let sql = "SELECT epoch, body FROM group_infos WHERE conversation = ?";
+    store.one(sql, [key], |row| {
+        Ok(GroupInfo { epoch: get_count(row, 0)?, body: get::<Vec<u8>>(row, 1)?.into() })
+    })
+}
+
 fn read_conversation(row: &Row<'_>) -> Result<Conversation, StoreError> {
-    let name: String = get(row, 2)?;
+    let name: Option<String> = get(row, 2)?;
+    let name = name.map(|name| ChannelName::parse(&name)).transpose();
+    let pair: Option<Vec<u8>> = get(row, 3)?;
     Ok(Conversation {
         id: ConversationId::from_bytes(get(row, 0)?),
         kind: kind(get(row, 1)?)?,
-        name: ChannelName::parse(&name).map_err(|_| StoreError::Corrupt)?,
-        access: access(get(row, 3)?)?,
-        epoch: get_count(row, 4)?,
-        end: Seen { seq: get_count(row, 5)?, chain: get_hash(row, 6)? },
+        name: name.map_err(|_| StoreError::Corrupt)?,
+        between: pair.as_deref().map(read_pair).transpose()?,
+        access: access(get(row, 4)?)?,
+        epoch: get_count(row, 5)?,
+        end: Seen { seq: get_count(row, 6)?, chain: get_hash(row, 7)? },
     })
+}
+
+fn read_pair(bytes: &[u8]) -> Result<[AccountId; 2], StoreError> {
+    match bytes.as_chunks::<16>() {
+        ([one, other], []) => Ok([*one, *other].map(AccountId::from_bytes)),
+        _ => Err(StoreError::Corrupt),
+    }
 }
 
 fn read_membership(row: &Row<'_>, first: usize) -> Result<Membership, StoreError> {
@@ -210,13 +253,19 @@ fn kind_code(kind: ConversationKind) -> i64 {
     match kind {
         ConversationKind::Unknown => 0,
         ConversationKind::Channel => 1,
+        ConversationKind::Direct => 2,
+        ConversationKind::Group => 3,
+        ConversationKind::Inbox => 4,
     }
 }
 
-fn kind(code: i64) -> Result<ConversationKind, StoreError> {
+pub(super) fn kind(code: i64) -> Result<ConversationKind, StoreError> {
     match code {
         0 => Ok(ConversationKind::Unknown),
         1 => Ok(ConversationKind::Channel),
+        2 => Ok(ConversationKind::Direct),
+        3 => Ok(ConversationKind::Group),
+        4 => Ok(ConversationKind::Inbox),
         _ => Err(StoreError::Corrupt),
     }
 }
@@ -257,5 +306,5 @@ fn role(code: i64) -> Result<Role, StoreError> {
 
 /// What a role counts among the members.
 fn counted(role: Role) -> i64 {
-    i64::from(matches!(role, Role::Owner | Role::Member))
+    i64::from(role.is_present())
 }

@@ -19,6 +19,8 @@ pub enum OpenError {
     DatabaseLost,
     /// Its database belongs to another program.
     NotOurs,
+    /// An older version of this program wrote it, and a server of this one has not opened it yet.
+    Older,
     /// A newer version of this program wrote it.
     Newer {
         /// The version of its tables.
@@ -54,6 +56,10 @@ impl std::fmt::Display for OpenError {
             ),
             Self::NotOurs => f.write_str(
                 "the database in this data folder belongs to another program; choose another folder with --data",
+            ),
+            Self::Older => f.write_str(
+                "this data folder was written by an older version of portcullis; start the server once, \
+                 so that it brings the folder up to date",
             ),
             Self::Newer { found, known } => write!(
                 f,

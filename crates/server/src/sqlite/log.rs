@@ -1,13 +1,13 @@
 //! Envelopes: appended in order of arrival, found by place and by reference.
 
-use portcullis_proto::{ConversationId, DeviceId, Envelope, Reference, Seen};
+use portcullis_proto::{ConversationId, ConversationKind, DeviceId, Envelope, Reference, Seen};
 use portcullis_server_core::store::{AppendError, Page, Place, StoreError, StoredEnvelope};
 use rusqlite::{Row, params};
 
-use super::SqliteStore;
 use super::error::{MISUSE, blame, is_taken};
 use super::rows::{bound, count, get, get_count, get_hash, get_time, time};
 use super::transaction::Appended;
+use super::{SqliteStore, conversations};
 
 /// Appends all envelopes or, whatever is refused, none: not even until the request is rolled back.
 pub(super) fn append(
@@ -31,6 +31,9 @@ pub(super) fn append(
             remove(store, key, appended.first, appended.count)?;
             return Err(MISUSE.into());
         }
+        if !counts(store, conversation)? {
+            return Ok(());
+        }
         for run in envelopes.chunk_by(|one, next| one.envelope.device == next.envelope.device) {
             let Some(one) = run.first() else { continue };
             let device = store.known_device(one.envelope.device)?.key;
@@ -51,8 +54,12 @@ pub(super) fn take_back(store: &SqliteStore, appended: Appended) -> Result<(), S
     let key = store.known_conversation(conversation)?;
     let sql = "SELECT device, count(*) FROM envelopes WHERE conversation = ? AND seq >= ? GROUP BY device";
     let read = |row: &Row<'_>| Ok((get(row, 0)?, get::<i64>(row, 1)?));
-    for (device, submitted) in store.many(sql, [key, count(first)?], read)? {
-        add_submitted(store, device, -submitted)?;
+    let sql_kind = "SELECT kind FROM conversations WHERE key = ?";
+    let kind = store.one(sql_kind, [key], |row| get(row, 0).and_then(conversations::kind))?;
+    if kind != Some(ConversationKind::Inbox) {
+        for (device, submitted) in store.many(sql, [key, count(first)?], read)? {
+            add_submitted(store, device, -submitted)?;
+        }
     }
     remove(store, key, first, rows)?;
     let before = base(store, key, conversation, first - 1)?;
@@ -152,6 +159,12 @@ fn move_end(
     let seq = count(end.seq)?;
     let row = params![seq, end.chain.as_bytes(), key, count(first)? - 1];
     Ok(store.change(sql, row)? == 1)
+}
+
+/// Whether what is appended counts for its device: what a commit leaves in an inbox does not.
+fn counts(store: &SqliteStore, conversation: ConversationId) -> Result<bool, StoreError> {
+    let found = conversations::by_id(store, conversation)?.ok_or(MISUSE)?;
+    Ok(found.kind != ConversationKind::Inbox)
 }
 
 fn add_submitted(store: &SqliteStore, device: i64, more: i64) -> Result<(), StoreError> {

@@ -18,6 +18,7 @@ mod files;
 mod keys;
 mod log;
 mod open;
+mod packages;
 mod recent;
 mod rows;
 mod schema;
@@ -31,11 +32,12 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use portcullis_proto::{
-    AccountId, ChannelName, ConversationId, DeviceId, Reference, Timestamp, UserName,
+    AccountId, ChannelName, ConversationId, DeviceId, Reference, Stock, Timestamp, UserName,
 };
 use portcullis_server_core::store::{
-    Account, AppendError, Conversation, Device, InsertError, Invite, Login, Membership, Page,
-    Place, Store, StoreError, StoredEnvelope, StoredList, Token, TokenHash,
+    Account, AppendError, Conversation, Device, GroupInfo, InsertError, Invite, KeyPackage, Login,
+    Membership, Page, Place, Store, StoreError, StoredEnvelope, StoredList, TakenPackage, Token,
+    TokenHash,
 };
 use rusqlite::Connection;
 
@@ -160,6 +162,30 @@ impl Store for SqliteStore {
         accounts::drop_tokens(self, device)
     }
 
+    fn put_key_packages(
+        &self,
+        device: DeviceId,
+        packages: &[KeyPackage],
+    ) -> Result<(), StoreError> {
+        packages::put(self, device, packages)
+    }
+
+    fn take_key_package(
+        &self,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<Option<TakenPackage>, StoreError> {
+        packages::take(self, device, now)
+    }
+
+    fn stock(&self, device: DeviceId, now: Timestamp) -> Result<Stock, StoreError> {
+        packages::stock(self, device, now)
+    }
+
+    fn drop_key_packages(&self, device: DeviceId, until: Timestamp) -> Result<(), StoreError> {
+        packages::drop_until(self, device, until)
+    }
+
     fn put_invite(&self, invite: &Invite) -> Result<(), StoreError> {
         accounts::put_invite(self, invite)
     }
@@ -216,6 +242,18 @@ impl Store for SqliteStore {
 
     fn member_count(&self, conversation: ConversationId) -> Result<u64, StoreError> {
         conversations::member_count(self, conversation)
+    }
+
+    fn begin_epoch(
+        &self,
+        conversation: ConversationId,
+        group_info: &GroupInfo,
+    ) -> Result<(), StoreError> {
+        conversations::begin_epoch(self, conversation, group_info)
+    }
+
+    fn group_info(&self, conversation: ConversationId) -> Result<Option<GroupInfo>, StoreError> {
+        conversations::group_info(self, conversation)
     }
 
     fn append(

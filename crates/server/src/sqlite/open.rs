@@ -93,6 +93,11 @@ impl SqliteStore {
                 configure(&connection)?;
                 schema::create(&connection)?;
             }
+            (State::Older, None) => return Err(OpenError::Older),
+            (State::Older, Some(_)) => {
+                configure(&connection)?;
+                schema::migrate(&connection)?;
+            }
             (State::Ready, _) => configure(&connection)?,
         }
         let store = Self {

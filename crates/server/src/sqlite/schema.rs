@@ -11,18 +11,20 @@ use super::error::blame;
 const APPLICATION: i64 = 0x506f_7274;
 
 /// Grows with every change of the tables.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// What a database is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Nothing is in it.
     Empty,
+    /// It has the tables of version 1, which [`migrate`] brings up to this one's.
+    Older,
     /// It has this version's tables.
     Ready,
 }
 
-/// Reads whose database it is, and refuses what is not this version's.
+/// Reads whose database it is, and refuses what is neither this version's nor can become it.
 pub(super) fn recognise(connection: &Connection) -> Result<State, OpenError> {
     let number = |sql: &str| {
         let value = connection.query_row(sql, (), |row| row.get::<_, i64>(0));
@@ -32,6 +34,7 @@ pub(super) fn recognise(connection: &Connection) -> Result<State, OpenError> {
     let version = number("PRAGMA user_version")?;
     match (application, version) {
         (APPLICATION, VERSION) => Ok(State::Ready),
+        (APPLICATION, 1) => Ok(State::Older),
         (APPLICATION, found) if found > VERSION => Err(OpenError::Newer { found, known: VERSION }),
         (APPLICATION, _) => Err(StoreError::Corrupt.into()),
         (0, 0) if number("SELECT count(*) FROM sqlite_schema")? == 0 => Ok(State::Empty),
@@ -43,10 +46,33 @@ pub(super) fn recognise(connection: &Connection) -> Result<State, OpenError> {
 pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
     let script = format!(
         "BEGIN IMMEDIATE;
-         {TABLES}
+         {TABLES} {CONVERSATIONS} {ENCRYPTED}
          PRAGMA application_id = {APPLICATION};
          PRAGMA user_version = {VERSION};
          COMMIT;"
+    );
+    connection.execute_batch(&script).map_err(blame)
+}
+
+/// Brings the tables of version 1 up to this version's: all, or none. A column can't become optional in
+/// its place, so conversations move to a new table, under the same keys; meanwhile what refers to them is left
+/// as it is (sqlite.org/pragma.html#pragma_legacy_alter_table).
+pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {
+    let script = format!(
+        "PRAGMA foreign_keys = OFF;
+         PRAGMA legacy_alter_table = ON;
+         BEGIN IMMEDIATE;
+         ALTER TABLE conversations RENAME TO older;
+         DROP INDEX open_channels;
+         {CONVERSATIONS}
+         INSERT INTO conversations (key, id, kind, name, access, epoch, members, end_seq, end_chain)
+             SELECT key, id, kind, name, access, epoch, members, end_seq, end_chain FROM older;
+         DROP TABLE older;
+         {ENCRYPTED}
+         PRAGMA user_version = {VERSION};
+         COMMIT;
+         PRAGMA legacy_alter_table = OFF;
+         PRAGMA foreign_keys = ON;"
     );
     connection.execute_batch(&script).map_err(blame)
 }
@@ -94,18 +120,6 @@ CREATE TABLE invites (
     hash BLOB PRIMARY KEY,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE conversations (
-    key INTEGER PRIMARY KEY,
-    id BLOB NOT NULL UNIQUE,
-    kind INTEGER NOT NULL,
-    name TEXT NOT NULL UNIQUE,
-    access INTEGER NOT NULL,
-    epoch INTEGER NOT NULL,
-    members INTEGER NOT NULL,
-    end_seq INTEGER NOT NULL,
-    end_chain BLOB NOT NULL
-) STRICT;
-CREATE INDEX open_channels ON conversations (name) WHERE kind = 1 AND access = 1;
 CREATE TABLE memberships (
     account INTEGER NOT NULL REFERENCES accounts,
     conversation INTEGER NOT NULL REFERENCES conversations,
@@ -126,4 +140,39 @@ CREATE TABLE envelopes (
     UNIQUE (conversation, seq),
     UNIQUE (reference, device)
 ) STRICT;
+";
+
+/// A channel has a name, a direct the ids of its two accounts, one after the other.
+const CONVERSATIONS: &str = "
+CREATE TABLE conversations (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    kind INTEGER NOT NULL,
+    name TEXT UNIQUE,
+    pair BLOB,
+    access INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    members INTEGER NOT NULL,
+    end_seq INTEGER NOT NULL,
+    end_chain BLOB NOT NULL
+) STRICT;
+CREATE INDEX open_channels ON conversations (name) WHERE kind = 1 AND access = 1;
+";
+
+/// What only encrypted conversations need. Key packages stand in order of arrival.
+const ENCRYPTED: &str = "
+CREATE TABLE group_infos (
+    conversation INTEGER PRIMARY KEY REFERENCES conversations,
+    epoch INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE TABLE key_packages (
+    arrival INTEGER PRIMARY KEY,
+    device INTEGER NOT NULL REFERENCES devices,
+    expires_at INTEGER NOT NULL,
+    last_resort INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX key_packages_by_device ON key_packages (device);
 ";

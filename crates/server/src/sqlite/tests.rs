@@ -11,6 +11,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod older;
+
 portcullis_server_core::store_contract! {
     make: || {
         let folder = tempfile::tempdir().unwrap();
@@ -105,7 +107,7 @@ fn a_folder_of_another_version_or_program_is_refused_unharmed() {
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
     let newer = OpenError::Newer { found: schema::VERSION + 1, known: schema::VERSION };
-    check("PRAGMA user_version = 2", newer);
+    check("PRAGMA user_version = 3", newer);
     check("PRAGMA application_id = 7", OpenError::NotOurs);
     check("PRAGMA application_id = 0", OpenError::NotOurs);
     let damaged = OpenError::Store(StoreError::Corrupt);
@@ -165,6 +167,7 @@ fn a_damaged_row_is_corrupt_and_its_neighbours_are_read() {
         "UPDATE conversations SET kind = 9 WHERE key = 1",
         "UPDATE conversations SET access = 0 WHERE key = 1",
         "UPDATE conversations SET name = '#' WHERE key = 1",
+        "UPDATE conversations SET pair = x'00' WHERE key = 1",
         "UPDATE conversations SET end_seq = -1 WHERE key = 1",
         "UPDATE conversations SET end_chain = x'' WHERE key = 1",
     ] {
@@ -336,6 +339,7 @@ fn an_operator_is_told_what_to_do() {
     }
     check(OpenError::InUse(Some(42)), "(process 42); stop it first");
     check(OpenError::InUse(None), "another server is using this data folder; stop it");
+    check(OpenError::Older, "start the server once");
     check(OpenError::Newer { found: 3, known: 1 }, "install the newer version again");
     check(
         OpenError::DatabaseLost,

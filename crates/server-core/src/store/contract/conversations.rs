@@ -11,11 +11,11 @@ pub fn names_and_ids_of_conversations_are_unique<S: Store>(store: &S) {
         store.insert_conversation(&one).unwrap();
         let same_name = Conversation { id: conversation_id(2), ..one.clone() };
         assert_eq!(store.insert_conversation(&same_name), Err(InsertError::Taken));
-        let same_id = Conversation { name: channel_name("#other"), ..one.clone() };
+        let same_id = Conversation { name: Some(channel_name("#other")), ..one.clone() };
         assert_eq!(store.insert_conversation(&same_id), Err(InsertError::Taken));
     });
     assert_eq!(store.conversation(one.id), Ok(Some(one.clone())));
-    assert_eq!(store.conversation_by_name(&one.name), Ok(Some(one.clone())));
+    assert_eq!(store.conversation_by_name(one.name.as_ref().unwrap()), Ok(Some(one.clone())));
     assert_eq!(store.conversation(conversation_id(2)), Ok(None));
     assert_eq!(store.conversation_by_name(&channel_name("#other")), Ok(None));
 }
@@ -31,7 +31,7 @@ pub fn open_channels_come_in_pages_by_name<S: Store>(store: &S) {
     committed(store, |store| {
         for (number, (name, kind, access)) in (1..).zip(rows) {
             let conversation =
-                Conversation { name: channel_name(name), kind, access, ..channel(number) };
+                Conversation { name: Some(channel_name(name)), kind, access, ..channel(number) };
             store.insert_conversation(&conversation).unwrap();
             assert_eq!(store.conversation(conversation.id), Ok(Some(conversation)));
         }
@@ -39,7 +39,7 @@ pub fn open_channels_come_in_pages_by_name<S: Store>(store: &S) {
     let check = |after: Option<&str>, limit: u32, expected: &[&str]| {
         let after = after.map(channel_name);
         let page = store.open_channels(after.as_ref(), limit).unwrap();
-        let found: Vec<_> = page.iter().map(|row| row.name.as_str()).collect();
+        let found: Vec<_> = page.iter().map(|row| row.name.as_ref().unwrap().as_str()).collect();
         assert_eq!(found, expected, "{after:?} {limit}");
     };
     check(None, 9, &["#aa", "#cc", "#dd"]);

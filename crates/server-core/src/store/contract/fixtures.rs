@@ -2,8 +2,8 @@
 
 use portcullis_crypto::{AuthKey, Hash, IdentityKey, Secret, Signature, Stretch};
 use portcullis_proto::{
-    Access, AccountId, ChannelName, ConversationId, ConversationKind, DeviceId, Envelope,
-    Reference, Role, Seen, SignedList, Timestamp, UserName,
+    Access, AccountId, ChannelName, ConversationId, DeviceId, Envelope, Reference, Role,
+    SignedList, Timestamp, UserName,
 };
 
 use crate::store::{
@@ -115,14 +115,8 @@ pub(super) fn invite(number: u8, expires_at: u64) -> Invite {
 /// An empty open channel.
 pub(super) fn channel(number: u8) -> Conversation {
     let id = conversation_id(number);
-    Conversation {
-        id,
-        kind: ConversationKind::Channel,
-        name: channel_name(&format!("#channel{number}")),
-        access: Access::Open,
-        epoch: u64::from(number),
-        end: Seen { seq: 0, chain: Envelope::chain_start(id) },
-    }
+    let name = channel_name(&format!("#channel{number}"));
+    Conversation { epoch: u64::from(number), ..Conversation::channel(id, name, Access::Open) }
 }
 
 pub(super) fn membership(role: Role, spans: &[(u64, Option<u64>)]) -> Membership {

@@ -8,9 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use portcullis_crypto::{AuthKey, Hash, IdentityKey, Purpose, Secret, Stretch};
 use portcullis_proto::{
-    Access, AccountId, Bytes, ChannelName, ClientFrame, ConversationId, ConversationKind, DeviceId,
-    Draft, Envelope, Event, Reference, Request, Role, Seen, ServerFrame, Timestamp, UserName,
-    limits, session_proof,
+    Access, AccountId, Bytes, ChannelName, ClientFrame, ConversationId, DeviceId, Draft, Event,
+    Reference, Request, Role, ServerFrame, Timestamp, UserName, limits, session_proof,
 };
 use portcullis_server::sqlite::SqliteStore;
 use portcullis_server_core::defences::token_hash;
@@ -104,14 +103,8 @@ fn now() -> Timestamp {
 
 fn conversation(number: u32) -> anyhow::Result<Conversation> {
     let id = conversation_id(number);
-    Ok(Conversation {
-        id,
-        kind: ConversationKind::Channel,
-        name: ChannelName::parse(&format!("#bench{number}")).ok().context("a channel's name")?,
-        access: Access::Open,
-        epoch: 0,
-        end: Seen { seq: 0, chain: Envelope::chain_start(id) },
-    })
+    let name = ChannelName::parse(&format!("#bench{number}")).ok().context("a channel's name")?;
+    Ok(Conversation::channel(id, name, Access::Open))
 }
 
 fn account(number: u32) -> anyhow::Result<Account> {
