@@ -104,8 +104,10 @@ impl Client {
                 reason: reason.to_owned(),
             });
         }
+        let next = conversation.seen().seq.saturating_add(1);
         self.touch(Key::Conversation(id));
         step.show(Show::Left(id));
+        self.catch_up(step, id, next);
     }
 
     /// Fetches what follows what was read, if something does.
@@ -119,10 +121,10 @@ impl Client {
         let readable = conversation.encrypted.is_some();
         let wanted =
             readable || history != History::None || (settling && !conversation.outbox.is_empty());
-        if !conversation.is_member() || conversation.fetching || !wanted {
-            return;
-        }
-        if readable && !self.mls.is_member(id) {
+        // Whoever was taken out reads up to there, to learn by whom.
+        let keyed = readable && self.mls.is_member(id);
+        let may = if readable { keyed } else { conversation.is_member() };
+        if !may || conversation.fetching || !wanted {
             return;
         }
         if conversation.read.is_some() && conversation.seen().seq >= head {

@@ -37,7 +37,7 @@ pub(crate) fn check(world: &World) -> Result<usize, Violation> {
         check_log(&log)?;
         envelopes += log.len();
         for (number, device) in world.devices.iter().enumerate() {
-            let who = format!("device {number} ({device:?}) in {}", channel.name);
+            let who = format!("device {number} ({device:?}) in {:?}", channel.name);
             check_device(&who, device, channel.id, &log)?;
         }
     }

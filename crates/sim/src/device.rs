@@ -38,6 +38,7 @@ impl Device {
             device_name: DeviceName::parse(&format!("device {number}")).ok()?,
             stretch_floor: stretch,
             history: History::All,
+            read_marks: true,
         };
         Some(Self {
             name,

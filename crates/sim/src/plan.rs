@@ -1,9 +1,9 @@
 //! A run: people talk while things break, then all comes to rest and is checked.
 
 use crate::{Chance, DeviceIndex, Violation, World, checker};
-use portcullis_client_core::{Command, Event};
+use portcullis_client_core::{Command, Event, Saying};
 use portcullis_crypto::Stretch;
-use portcullis_proto::{Access, ChannelName, ConversationId, UserName};
+use portcullis_proto::{Access, ChannelName, ConversationId, ConversationName, UserName};
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,9 +90,16 @@ fn say(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
     let text = format!("text {}", chance.below(1_000_000));
     let dies = chance.one_in(50).then(|| chance.below(3));
     let client = world.devices.get(index.0).and_then(crate::Device::client);
-    let den = client.and_then(|client| client.find(DEN)).filter(|_| chance.one_in(3));
-    let say = Command::Say { conversation: den.unwrap_or(ConversationId::LOBBY), text };
+    let den = client.and_then(|client| client.find(&den_name()?)).filter(|_| chance.one_in(3));
+    let say = Command::Say {
+        conversation: den.unwrap_or(ConversationId::LOBBY),
+        what: Saying::Text(text),
+    };
     world.event(index, Event::Command(say), dies);
+}
+
+fn den_name() -> Option<ConversationName> {
+    ConversationName::parse(DEN).ok()
 }
 
 /// The channel that people make, join and leave as they like.
@@ -101,7 +108,7 @@ const DEN: &str = "#den";
 fn come_and_go(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
     let Ok(name) = ChannelName::parse(DEN) else { return };
     let client = world.devices.get(index.0).and_then(crate::Device::client);
-    let command = match client.and_then(|client| client.find(DEN)) {
+    let command = match client.and_then(|client| client.find(&den_name()?)) {
         // Not everything that people ask for is granted.
         _ if chance.one_in(2) => Command::Leave(ConversationId::LOBBY),
         Some(den) if chance.one_in(3) => Command::Leave(den),

@@ -93,10 +93,11 @@ impl Client {
     pub(crate) fn inbox_heard(&mut self, step: &mut Step<'_>, envelope: &Envelope) {
         let next = self.inbox.read.map_or(1, |read| read.seq.saturating_add(1));
         let idle = !self.inbox.fetching && self.inbox.waits_for.is_none();
-        if idle && envelope.seq == next && self.inbox.read.is_some() {
-            self.touch(Key::Inbox);
-            let _ = self.read_welcome(step, envelope);
+        if idle && self.inbox.caught_up && envelope.seq == next {
+            let read = self.read_welcome(step, envelope);
+            self.inbox.caught_up = matches!(read, Read::Done);
         } else if envelope.seq >= next {
+            self.inbox.caught_up = false;
             self.fetch_inbox(step);
         }
     }

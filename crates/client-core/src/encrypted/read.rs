@@ -5,7 +5,7 @@ use super::Entry;
 use super::notices::notices;
 use crate::client::{Client, Step};
 use crate::defences::{
-    AccountKept, CommitRefused, Committed, ContextKept, LeavesAccepted, MayCommit,
+    AccountKept, CommitRefused, Committed, ContextKept, LeavesAccepted, Lists as _, MayCommit,
 };
 use crate::effect::Key;
 use crate::limits;
@@ -376,16 +376,14 @@ impl Client {
         if let Some(account) = accounts.iter().find(unknown) {
             return Some(*account);
         }
-        let listed = |leaf: &Leaf| {
-            let keys = self.keys_of(leaf.account, leaf.device);
-            keys.is_some_and(|keys| keys.leaf == leaf.key)
-        };
         let added = view.added.iter().chain(view.new_leaf.as_ref());
-        let named = |leaf: &&Leaf| !listed(leaf);
-        let in_use = |leaf: &&Leaf| {
-            self.list_of(leaf.account).is_some_and(|list| list.in_use(leaf.device).is_some())
+        let named = |leaf: &&Leaf| !self.names(leaf);
+        let members = view.roster_after.as_ref().map(|roster| &roster.members);
+        let stays = |leaf: &Leaf| members.is_some_and(|members| members.contains(&leaf.account));
+        let kept = |leaf: &&Leaf| {
+            stays(leaf) && leaf.account != view.committer.account && self.in_use(leaf)
         };
-        let unlisted = added.clone().find(named).or_else(|| view.removed.iter().find(in_use));
+        let unlisted = added.clone().find(named).or_else(|| view.removed.iter().find(kept));
         unlisted.map(|leaf| leaf.account)
     }
 

@@ -6,7 +6,7 @@ use super::input::Input;
 use super::mutate::mutate;
 use super::stage::{Home, NAMES, Records, Stage, config, password, restore};
 use portcullis_client_core::defences::SOUND;
-use portcullis_client_core::{Client, Command, Event, JobId};
+use portcullis_client_core::{Client, Command, Event, JobId, Saying};
 use portcullis_crypto::{Outcome, StretchFailed};
 use portcullis_proto::{Access, ChannelName, ConversationId, DeviceId, Timestamp, UserName};
 
@@ -160,7 +160,7 @@ fn command(input: &mut Input<'_>) -> Option<Command> {
         14 => Command::ChangePassword { old: secret, new: password("new") },
         15 => Command::MarkRead(conversation),
         16 => Command::SignOut,
-        _ => Command::Say { conversation, text: input.text()? },
+        _ => Command::Say { conversation, what: Saying::Text(input.text()?) },
     })
 }
 

@@ -4,7 +4,7 @@
 use super::input::Input;
 use super::mutate::mutate;
 use super::stage::{Home, NAMES, Records, Stage, password, restore};
-use portcullis_client_core::{Command, Event, Key, read_message};
+use portcullis_client_core::{Command, Event, Key, Saying, read_message};
 use portcullis_proto::{AccountId, ConversationId, DeviceId, UserName};
 
 /// The first byte chooses between any bytes and changed records.
@@ -64,7 +64,7 @@ fn use_it(stage: &mut Stage) -> Option<()> {
     stage.connect(0);
     stage.settle();
     let conversation = ConversationId::LOBBY;
-    let say = Command::Say { conversation, text: "a text".to_owned() };
+    let say = Command::Say { conversation, what: Saying::Text("a text".to_owned()) };
     for command in [Command::ListDevices, say, Command::MarkRead(conversation)] {
         stage.event(0, Event::Command(command));
         stage.settle();

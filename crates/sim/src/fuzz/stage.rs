@@ -3,7 +3,9 @@
 
 use crate::hub::{Hub, Told};
 use portcullis_client_core::defences::SOUND as CLIENT_SOUND;
-use portcullis_client_core::{Client, Command, Config, Effect, Event, History, JobId, Key, Show};
+use portcullis_client_core::{
+    Client, Command, Config, Effect, Event, History, JobId, Key, Saying, Show,
+};
 use portcullis_crypto::{Job, Outcome, Password, ServerSetup, Stretch, perform};
 use portcullis_proto::{
     ConversationId, DeviceName, Envelope, Refusal, Seen, Timestamp, UserName, encode_event,
@@ -65,7 +67,12 @@ pub(super) fn password(name: &str) -> Password {
 
 pub(super) fn config() -> Option<Config> {
     let device_name = DeviceName::parse("laptop").ok()?;
-    Some(Config { device_name, stretch_floor: Stretch::LIGHT, history: History::All })
+    Some(Config {
+        device_name,
+        stretch_floor: Stretch::LIGHT,
+        history: History::All,
+        read_marks: true,
+    })
 }
 
 /// A client from these records.
@@ -162,7 +169,8 @@ impl Stage {
         }
         for who in [0, 2, 1] {
             let text = format!("text {who}");
-            let say = Command::Say { conversation: ConversationId::LOBBY, text };
+            let say =
+                Command::Say { conversation: ConversationId::LOBBY, what: Saying::Text(text) };
             self.event(who, Event::Command(say));
             self.settle();
         }

@@ -1,7 +1,7 @@
 //! Decoders of what travels: whatever is accepted reads back as itself.
 
 use super::input::Input;
-use portcullis_crypto::{AuthKey, IdentityKey, Purpose, Secret};
+use portcullis_crypto::{AuthKey, IdentityKey, LeafKey, Purpose, Secret};
 use portcullis_proto::{
     AccountId, Bytes, ChannelName, ClientFrame, Content, ConversationId, DeviceEntry, DeviceId,
     DeviceList, DeviceName, Reference, RevokedEntry, ServerFrame, SignedContent, SignedList,
@@ -107,8 +107,16 @@ pub(super) fn sample_lists() -> Vec<Vec<u8>> {
     let Ok(name) = DeviceName::parse("laptop") else {
         return Vec::new();
     };
-    let entry = DeviceEntry { device: device(3), name, auth: auth(3), added_at: Timestamp(5) };
-    let revoked = RevokedEntry { device: device(4), auth: auth(4), revoked_at: Timestamp(6) };
+    let leaf = |byte| LeafKey::from_secret(&Secret::from_bytes([byte; 32])).public();
+    let entry = DeviceEntry {
+        device: device(3),
+        name,
+        auth: auth(3),
+        leaf: leaf(5),
+        added_at: Timestamp(5),
+    };
+    let revoked =
+        RevokedEntry { device: device(4), auth: auth(4), leaf: leaf(6), revoked_at: Timestamp(6) };
     let previous = DeviceList::origin(account);
     let first =
         DeviceList { account, version: 1, previous, devices: vec![entry], revoked: Vec::new() };

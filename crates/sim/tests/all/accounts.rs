@@ -1,8 +1,8 @@
 //! What people do with accounts, devices and channels, on an honest server.
 
-use portcullis_client_core::{Command, IdentityState, Show};
+use portcullis_client_core::{Command, IdentityState, Saying, Show};
 use portcullis_crypto::{Password, Stretch};
-use portcullis_proto::{Access, ChannelName, Code, ConversationId, UserName};
+use portcullis_proto::{Access, ChannelName, Code, ConversationId, ConversationName, UserName};
 use portcullis_sim::{DeviceIndex, World};
 
 const LOBBY: ConversationId = ConversationId::LOBBY;
@@ -30,7 +30,7 @@ fn does(world: &mut World, who: DeviceIndex, command: Command) {
 }
 
 fn say(world: &mut World, who: DeviceIndex, conversation: ConversationId, text: &str) {
-    does(world, who, Command::Say { conversation, text: text.into() });
+    does(world, who, Command::Say { conversation, what: Saying::Text(text.into()) });
 }
 
 fn shows(world: &World, who: DeviceIndex) -> &[Show] {
@@ -40,11 +40,11 @@ fn shows(world: &World, who: DeviceIndex) -> &[Show] {
 fn texts(world: &World, who: DeviceIndex, conversation: ConversationId) -> Vec<String> {
     let messages = world.devices[who.0].messages().into_iter();
     let here = messages.filter(|message| message.conversation == conversation);
-    here.filter_map(|message| message.text).collect()
+    here.filter_map(|message| message.text().map(str::to_owned)).collect()
 }
 
 fn find(world: &World, who: DeviceIndex, named: &str) -> Option<ConversationId> {
-    world.devices[who.0].client()?.find(named)
+    world.devices[who.0].client()?.find(&ConversationName::parse(named).unwrap())
 }
 
 fn refusals(world: &World, who: DeviceIndex) -> Vec<Code> {

@@ -1,11 +1,12 @@
 //! A server that lies: whatever it drops, reorders, takes back, forks, invents or swaps, the client
 //! notices, and says so in these words.
 
-use portcullis_client_core::{Command, Show};
-use portcullis_crypto::{AuthKey, IdentityKey, Stretch};
+use portcullis_client_core::{Command, Saying, Show};
+use portcullis_crypto::{AuthKey, IdentityKey, LeafKey, Stretch};
 use portcullis_proto::{
-    Access, ChannelName, ConversationId, DeviceEntry, DeviceId, DeviceName, Envelope, Event,
-    Refusal, Reply, ServerFrame, Timestamp, UserName, encode_event, encode_refusal, encode_reply,
+    Access, ChannelName, ConversationId, ConversationName, DeviceEntry, DeviceId, DeviceName,
+    Envelope, Event, Refusal, Reply, ServerFrame, Timestamp, UserName, encode_event,
+    encode_refusal, encode_reply,
 };
 use portcullis_sim::{Chance, DeviceIndex, World};
 use std::cell::RefCell;
@@ -33,7 +34,7 @@ fn world() -> World {
 }
 
 fn say(world: &mut World, who: DeviceIndex, text: &str) {
-    world.command(who, Command::Say { conversation: LOBBY, text: text.into() });
+    world.command(who, Command::Say { conversation: LOBBY, what: Saying::Text(text.into()) });
     // A world with a liar in it may never come to rest; what was shown by then is what counts.
     let _ = world.settle();
 }
@@ -82,7 +83,7 @@ fn warned(world: &World) -> Vec<String> {
 
 fn texts(world: &World) -> Vec<String> {
     let shown = world.devices[BOB.0].shows.iter().filter_map(|show| match show {
-        Show::Message(message) => message.text.clone(),
+        Show::Message(message) => message.text().map(str::to_owned),
         _ => None,
     });
     shown.collect()
@@ -206,7 +207,7 @@ fn a_rewritten_past_is_noticed() {
     });
     let link = world.link_of(BOB).unwrap();
     world.cut(link);
-    world.command(ALICE, Command::Say { conversation: LOBBY, text: "five".into() });
+    world.command(ALICE, Command::Say { conversation: LOBBY, what: Saying::Text("five".into()) });
     let _ = world.settle();
     let words = "The server has changed what you have already read, at or before number 4.";
     assert_warned(&world, words);
@@ -301,6 +302,7 @@ fn invented(
         device: DeviceId::from_bytes([66; 16]),
         name: DeviceName::parse("spy").unwrap(),
         auth: AuthKey::generate(chance.rng()).public(),
+        leaf: LeafKey::generate(chance.rng()).public(),
         added_at: Timestamp(0),
     });
     list.sign(signer)
@@ -435,8 +437,12 @@ fn a_conversation_that_is_not_listed_is_not_forgotten() {
     let _ = world.settle();
     world.command(BOB, Command::Join(ChannelName::parse("#tea").unwrap()));
     let _ = world.settle();
-    let tea = world.devices[BOB.0].client().unwrap().find("#tea").unwrap();
-    world.command(ALICE, Command::Say { conversation: tea, text: "pay 10".into() });
+    let tea = world.devices[BOB.0]
+        .client()
+        .unwrap()
+        .find(&ConversationName::parse("#tea").unwrap())
+        .unwrap();
+    world.command(ALICE, Command::Say { conversation: tea, what: Saying::Text("pay 10".into()) });
     let _ = world.settle();
     // Out of the list and back, with a log that begins again.
     let mut lists = 0;
@@ -458,7 +464,7 @@ fn a_conversation_that_is_not_listed_is_not_forgotten() {
         world.cut(link);
         let _ = world.settle();
     }
-    world.command(ALICE, Command::Say { conversation: tea, text: "more".into() });
+    world.command(ALICE, Command::Say { conversation: tea, what: Saying::Text("more".into()) });
     let _ = world.settle();
     assert_eq!(texts(&world).iter().filter(|text| *text == "pay 10").count(), 1);
 }
@@ -470,7 +476,10 @@ fn a_copied_home_that_has_something_to_say_is_noticed_before_it_speaks() {
     let link = world.link_of(BOB).unwrap();
     world.cut(link);
     let copy_before = world.devices[BOB.0].copy_of_home();
-    world.command(BOB, Command::Say { conversation: LOBBY, text: "from the copy".into() });
+    world.command(
+        BOB,
+        Command::Say { conversation: LOBBY, what: Saying::Text("from the copy".into()) },
+    );
     let copy = world.devices[BOB.0].copy_of_home();
     world.crash_device(BOB);
     world.devices[BOB.0].restore_home(copy_before);

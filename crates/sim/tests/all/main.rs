@@ -3,6 +3,7 @@
 
 mod accounts;
 mod corpus;
+mod groups;
 mod lies;
 mod secrets;
 mod seeds;

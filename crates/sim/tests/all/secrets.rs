@@ -1,7 +1,7 @@
 //! `Debug` of whatever holds a secret shows none of its bytes, in any form that a log would print them
 //! in. Leaves out the types of the terminal and the server's shell, which their own crates test.
 
-use portcullis_client_core::{Command, Effect, Event, Key, Write};
+use portcullis_client_core::{Command, Effect, Event, Key, Saying, Write};
 use portcullis_crypto::{
     AuthKey, ExportKey, IdentityKey, Password, SealKey, Secret, ServerSetup, Signature, Stretch,
 };
@@ -92,7 +92,7 @@ fn what_a_client_hears_and_does() {
     check(&Command::RevokeDevice(DeviceId::from_bytes([1; 16]), password()));
     check(&Command::ChangePassword { old: password(), new: password() });
     let text = SECRET.to_owned();
-    check(&Command::Say { conversation: ConversationId::LOBBY, text });
+    check(&Command::Say { conversation: ConversationId::LOBBY, what: Saying::Text(text) });
     check(&Event::Frame(opened_frame()));
     check(&Effect::Send(resume_frame()));
     let write = || Write { key: Key::Account, value: Some(SECRET.as_bytes().to_vec().into()) };
@@ -135,6 +135,7 @@ fn opened() -> Opened {
         token: Some(Bytes(SECRET.as_bytes().to_vec())),
         submitted: 0,
         list_version: 1,
+        stock: portcullis_proto::Stock::default(),
     }
 }
 

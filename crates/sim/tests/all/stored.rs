@@ -1,7 +1,7 @@
 //! What a client stores must not drift: every later version reads what this one wrote. The order of the
 //! keys and the form of each kind of record, with ids, keys and hashes by their size alone.
 
-use portcullis_client_core::{Command, Key};
+use portcullis_client_core::{Command, Key, Saying};
 use portcullis_crypto::Stretch;
 use portcullis_proto::{Bytes, ConversationId, UserName};
 use portcullis_sim::{DeviceIndex, World};
@@ -45,7 +45,7 @@ fn records_have_the_form_that_they_always_had() {
 
 fn say(world: &mut World, index: DeviceIndex, text: &str) {
     let (conversation, text) = (ConversationId::LOBBY, text.to_owned());
-    world.command(index, Command::Say { conversation, text });
+    world.command(index, Command::Say { conversation, what: Saying::Text(text) });
 }
 
 fn name(key: Key) -> &'static str {
@@ -55,6 +55,8 @@ fn name(key: Key) -> &'static str {
         Key::Conversation(_) => "Conversation",
         Key::Number(..) => "Number",
         Key::Outbox(_) => "Outbox",
+        Key::Inbox => "Inbox",
+        Key::Mls(_) => "Mls",
         Key::Message(..) => "Message",
     }
 }
