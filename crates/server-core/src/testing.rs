@@ -8,7 +8,7 @@ mod people;
 mod sequences;
 
 pub(crate) use people::{
-    Person, adding, body, channel, creating, drafts, group_info, reference, removing, user,
+    Person, adding, body, channel, creating, drafts, group_info, naming, reference, removing, user,
     welcome, welcoming,
 };
 

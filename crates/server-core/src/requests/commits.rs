@@ -203,3 +203,6 @@ fn deliver(to: Audience, stored: Vec<StoredEnvelope>) -> impl Iterator<Item = Ef
         .into_iter()
         .map(move |stored| Effect::Deliver { to, event: Event::Envelope(stored.envelope) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,3 +69,32 @@ fn card(context: &Context<'_>, account: Option<Account>, after: u64) -> Result<E
         lists: lists.into_iter().map(|list| list.signed).collect(),
     })))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::testing::World;
+    use portcullis_proto::Request;
+
+    #[test]
+    fn versions_come_in_the_order_asked_for() {
+        let mut world = World::new();
+        let (mut mira, oleg) = (world.person("mira"), world.person("oleg"));
+        world.enrol(&mut mira);
+        let nobody = AccountId::from_bytes([9; 16]);
+        let mut check = |accounts: &[AccountId], expected: Result<&[u64], Code>| {
+            let request = Request::ListVersions { accounts: accounts.to_vec() };
+            let versions = match world.attempt(oleg.connection, request) {
+                Ok(Reply::ListVersions { versions }) => Ok(versions),
+                Ok(other) => panic!("{other:?}"),
+                Err(code) => Err(code),
+            };
+            assert_eq!(versions, expected.map(<[u64]>::to_vec));
+        };
+        check(&[], Ok(&[]));
+        check(&[oleg.account, nobody, mira.account, oleg.account], Ok(&[1, 0, 2, 1]));
+        check(&[nobody; limits::LIST_VERSIONS], Ok(&[0; limits::LIST_VERSIONS]));
+        check(&[nobody; limits::LIST_VERSIONS + 1], Err(Code::TooLarge));
+    }
+}

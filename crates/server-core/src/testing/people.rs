@@ -8,8 +8,8 @@ use portcullis_crypto::{
 };
 use portcullis_proto::{
     Access, AccountId, Bytes, ChannelName, ConversationId, Creates, DeviceEntry, DeviceId,
-    DeviceList, DeviceName, Draft, Fetched, LoggedIn, Members, Opened, Reference, Refusal, Reply,
-    Request, SignedList, Stretching, UserName, Welcome, session_proof,
+    DeviceList, DeviceName, Draft, Fetched, KeyPackageUpload, LoggedIn, Members, Opened, Reference,
+    Refusal, Reply, Request, SignedList, Stretching, UserName, Welcome, session_proof,
 };
 
 /// Someone with one device and, while they are here, one connection.
@@ -88,6 +88,11 @@ pub(crate) fn welcoming(people: &[&Person], mut commit: Request) -> Request {
 pub(crate) fn adding(people: &[&Person]) -> Members {
     let added = people.iter().map(|person| person.account).collect();
     Members { added, ..Members::default() }
+}
+
+/// Another owner.
+pub(crate) fn naming(person: &Person) -> Members {
+    Members { owner: Some(person.account), ..Members::default() }
 }
 
 /// Members that are removed.
@@ -428,6 +433,31 @@ impl World {
             after = last.seq;
             seqs.extend(page.envelopes.iter().map(|envelope| envelope.seq));
         }
+    }
+
+    /// Leaves single-use key packages 1 to `count` of the person's device, which expire in `millis`.
+    pub(crate) fn upload(&mut self, person: &Person, count: u8, millis: u64) {
+        let packages = (1..=count).map(|number| self.key_package(number, millis, false)).collect();
+        let done = self.ask(person.connection, Request::UploadKeyPackages { packages });
+        assert_eq!(done, Ok(Reply::Done));
+    }
+
+    /// Leaves a key package of last resort.
+    pub(crate) fn upload_last_resort(&mut self, person: &Person, number: u8, millis: u64) {
+        let packages = vec![self.key_package(number, millis, true)];
+        let done = self.ask(person.connection, Request::UploadKeyPackages { packages });
+        assert_eq!(done, Ok(Reply::Done));
+    }
+
+    /// A key package.
+    pub(crate) fn key_package(
+        &self,
+        number: u8,
+        millis: u64,
+        last_resort: bool,
+    ) -> KeyPackageUpload {
+        let expires_at = self.now.plus_millis(millis);
+        KeyPackageUpload { package: body(number), expires_at, last_resort }
     }
 
     /// Makes a channel.

@@ -249,7 +249,7 @@ fn read_spans(bytes: &[u8]) -> Result<Vec<Span>, StoreError> {
     Ok(spans.collect())
 }
 
-fn kind_code(kind: ConversationKind) -> i64 {
+pub(super) fn kind_code(kind: ConversationKind) -> i64 {
     match kind {
         ConversationKind::Unknown => 0,
         ConversationKind::Channel => 1,
@@ -259,7 +259,7 @@ fn kind_code(kind: ConversationKind) -> i64 {
     }
 }
 
-pub(super) fn kind(code: i64) -> Result<ConversationKind, StoreError> {
+fn kind(code: i64) -> Result<ConversationKind, StoreError> {
     match code {
         0 => Ok(ConversationKind::Unknown),
         1 => Ok(ConversationKind::Channel),

@@ -52,14 +52,12 @@ pub(super) fn take_back(store: &SqliteStore, appended: Appended) -> Result<(), S
     let Appended { conversation, first, count: rows } = appended;
     store.settle()?;
     let key = store.known_conversation(conversation)?;
-    let sql = "SELECT device, count(*) FROM envelopes WHERE conversation = ? AND seq >= ? GROUP BY device";
+    let sql = "SELECT device, count(*) FROM envelopes WHERE conversation = ?1 AND seq >= ?2
+             AND (SELECT kind FROM conversations WHERE key = ?1) <> ?3 GROUP BY device";
     let read = |row: &Row<'_>| Ok((get(row, 0)?, get::<i64>(row, 1)?));
-    let sql_kind = "SELECT kind FROM conversations WHERE key = ?";
-    let kind = store.one(sql_kind, [key], |row| get(row, 0).and_then(conversations::kind))?;
-    if kind != Some(ConversationKind::Inbox) {
-        for (device, submitted) in store.many(sql, [key, count(first)?], read)? {
-            add_submitted(store, device, -submitted)?;
-        }
+    let uncounted = conversations::kind_code(ConversationKind::Inbox);
+    for (device, submitted) in store.many(sql, [key, count(first)?, uncounted], read)? {
+        add_submitted(store, device, -submitted)?;
     }
     remove(store, key, first, rows)?;
     let before = base(store, key, conversation, first - 1)?;
