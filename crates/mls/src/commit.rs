@@ -133,3 +133,152 @@ fn why_not(error: CreateCommitError) -> MlsError {
         _ => MlsError::Impossible,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::testing::{
+        Disk, TALK, adding, check_agree, leaf, look, mls, pair, removing, roster, say, take, three,
+    };
+
+    #[test]
+    fn whoever_is_taken_out_reads_nothing_more() {
+        let (mut alice, mut bob, mut carol) = three();
+        let changes = Changes { roster: Some(roster(&[1, 2])), ..removing(3) };
+        let made = alice.commit(TALK, &changes).unwrap();
+        assert_eq!(made.welcome, None);
+        alice.merge_pending(TALK).unwrap();
+        let mut tampered = Disk::default();
+        tampered.keep(&mut carol);
+        let view = take(&mut carol, &made);
+        assert!(view.removes_self);
+        assert!(!carol.is_member(TALK));
+        assert_eq!(carol.view(TALK), None);
+
+        let view = take(&mut bob, &made);
+        assert!(!view.removes_self);
+        assert_eq!((view.committer, view.removed), (leaf(1), vec![leaf(3)]));
+        assert_eq!(view.roster_after, Some(roster(&[1, 2])));
+        check_agree(&[&alice, &bob]);
+        let message = alice.encrypt(TALK, b"she is gone").unwrap();
+        assert_eq!(carol.process(TALK, &message), Err(MlsError::NoGroup));
+        assert_eq!(carol.encrypt(TALK, b"am I?"), Err(MlsError::NoGroup));
+        // Nor does a client that doesn't take the commit.
+        let elsewhere = MlsError::Epoch { message: 2, group: 1 };
+        assert_eq!(tampered.start(3).process(TALK, &message), Err(elsewhere));
+        say(&mut alice, &mut [], "still here");
+    }
+
+    #[test]
+    fn a_commit_is_pending_until_it_is_merged_or_discarded() {
+        let (mut alice, mut bob) = pair();
+        assert!(!alice.has_pending(TALK));
+        assert_eq!(alice.merge_pending(TALK), Err(MlsError::NothingToMerge));
+        let lost = alice.commit(TALK, &Changes::default()).unwrap();
+        assert!(alice.has_pending(TALK));
+        assert_eq!(alice.commit(TALK, &Changes::default()), Err(MlsError::PendingCommit));
+        check_agree(&[&alice, &bob]);
+        say(&mut alice, &mut [&mut bob], "before it counts");
+        say(&mut bob, &mut [&mut alice], "so it is");
+        alice.discard_pending(TALK);
+        assert!(!alice.has_pending(TALK));
+        let made = alice.commit(TALK, &Changes::default()).unwrap();
+        assert_ne!(lost, made);
+        assert_eq!(alice.process(TALK, &made.commit), Err(MlsError::PendingCommit));
+        alice.merge_pending(TALK).unwrap();
+        take(&mut bob, &made);
+        check_agree(&[&alice, &bob]);
+        say(&mut bob, &mut [&mut alice], "the next epoch");
+    }
+
+    #[test]
+    fn of_two_commits_for_one_epoch_one_counts() {
+        for discards in [true, false] {
+            let (mut alice, mut bob, mut carol) = three();
+            let changes = Changes { roster: Some(roster(&[2, 1, 3])), ..Changes::default() };
+            alice.commit(TALK, &changes).unwrap();
+            let won = bob.commit(TALK, &Changes::default()).unwrap();
+            bob.merge_pending(TALK).unwrap();
+            if discards {
+                alice.discard_pending(TALK);
+            }
+            take(&mut alice, &won);
+            take(&mut carol, &won);
+            assert!(!alice.has_pending(TALK));
+            let again = alice.commit(TALK, &changes).unwrap();
+            alice.merge_pending(TALK).unwrap();
+            take(&mut bob, &again);
+            take(&mut carol, &again);
+            check_agree(&[&alice, &bob, &carol]);
+            assert_eq!(carol.view(TALK).unwrap().roster, roster(&[2, 1, 3]));
+        }
+    }
+
+    #[test]
+    fn every_commit_brings_new_keys_and_says_what_it_does() {
+        let (mut alice, mut bob) = pair();
+        let mut carol = mls(3);
+        let mut changes = adding(&mut [&mut carol]);
+        changes.roster = Some(roster(&[1, 2, 3]));
+        let made = alice.commit(TALK, &changes).unwrap();
+        let view = look(&mut bob, &made);
+        let expected = crate::CommitView {
+            epoch: 1,
+            committer: leaf(1),
+            external: false,
+            new_leaf: Some(leaf(1)),
+            added: vec![leaf(3)],
+            removed: Vec::new(),
+            foreign_proposals: 0,
+            roster_before: roster(&[1, 2]),
+            roster_after: Some(roster(&[1, 2, 3])),
+            context_kept: true,
+            removes_self: false,
+        };
+        assert_eq!(view, expected);
+    }
+
+    #[test]
+    fn what_can_t_be_made_is_said_and_changes_nothing() {
+        fn check(alice: &mut Mls, changes: &Changes, expected: MlsError) {
+            let before = alice.view(TALK);
+            alice.take_writes();
+            assert_eq!(alice.commit(TALK, changes), Err(expected));
+            assert_eq!((alice.view(TALK), alice.has_pending(TALK)), (before, false));
+            assert_eq!(alice.take_writes(), []);
+        }
+        let (mut alice, mut bob) = pair();
+        check(&mut alice, &removing(1), MlsError::Impossible);
+        check(&mut alice, &adding(&mut [&mut bob]), MlsError::Impossible);
+        let twice = adding(&mut [&mut mls(3), &mut mls(3)]);
+        check(&mut alice, &twice, MlsError::Impossible);
+        let garbage = Changes { add: vec![vec![0; 300]], ..Changes::default() };
+        check(&mut alice, &garbage, MlsError::Malformed);
+        let elsewhere = ConversationId::from_bytes([8; 16]);
+        let nowhere = alice.commit(elsewhere, &Changes::default());
+        assert_eq!(nowhere, Err(MlsError::NoGroup));
+        // A device without a leaf is passed over.
+        assert!(alice.commit(TALK, &removing(9)).is_ok());
+    }
+
+    #[test]
+    fn what_was_added_and_removed_in_many_steps_agrees() {
+        let (mut alice, mut bob) = pair();
+        let mut others: Vec<Mls> = (3..9).map(mls).collect();
+        for other in &mut others {
+            let changes = adding(&mut [other]);
+            let made = alice.commit(TALK, &changes).unwrap();
+            alice.merge_pending(TALK).unwrap();
+            take(&mut bob, &made);
+            other.join_welcome(&made.welcome.unwrap()).unwrap();
+        }
+        check_agree(&[&alice, &bob, &others[5]]);
+        let made = bob.commit(TALK, &removing(4)).unwrap();
+        bob.merge_pending(TALK).unwrap();
+        take(&mut alice, &made);
+        check_agree(&[&alice, &bob]);
+        assert_eq!(alice.view(TALK).unwrap().leaves.len(), 7);
+    }
+}

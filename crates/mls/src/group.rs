@@ -94,21 +94,18 @@ impl Mls {
         }
         let context = suite::context(roster)?;
         self.replace(id, |own, signer, provider| {
-            MlsGroup::builder()
+            let mut group = MlsGroup::builder()
                 .with_group_id(group_id(id))
                 .ciphersuite(suite::SUITE)
-                .with_wire_format_policy(suite::WIRE_FORMATS)
-                .use_ratchet_tree_extension(true)
-                .max_past_epochs(0)
-                .number_of_resumption_psks(0)
-                .padding_size(0)
-                .sender_ratchet_configuration(suite::ratchets())
                 .lifetime(suite::lifetime())
                 .with_capabilities(suite::capabilities())
                 .with_group_context_extensions(context)
                 .build(provider, signer, own.credential())
-                .map(|group| (group, ()))
-                .map_err(|_| MlsError::Internal)
+                .map_err(|_| MlsError::Internal)?;
+            group
+                .set_configuration(&provider.records, &suite::settings())
+                .map_err(|_| MlsError::Internal)?;
+            Ok((group, ()))
         })
     }
 
@@ -216,7 +213,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use crate::MlsError;
     use crate::testing::{TALK, check_agree, leaf, mls, pair, roster, say, three};
 
     #[test]
@@ -263,6 +259,37 @@ mod tests {
         alice.clear();
         assert!(alice.take_writes().iter().all(|(_, value)| value.is_none()));
         say(&mut bob, &mut [], "alone");
+    }
+
+    #[test]
+    fn the_largest_group_fits_the_protocol_s_limits() {
+        use crate::testing::{adding, talk};
+        use portcullis_proto::limits as wire;
+        let numbers: Vec<u8> = (0..=255).collect();
+        let mut devices: Vec<Mls> = numbers.iter().map(|number| mls(*number)).collect();
+        let (first, others) = devices.split_first_mut().unwrap();
+        first.create(TALK, &roster(&numbers)).unwrap();
+        for some in others.chunks_mut(wire::COMMIT_DEVICES) {
+            let mut some: Vec<&mut Mls> = some.iter_mut().collect();
+            let changes = adding(&mut some);
+            let made = first.commit(TALK, &changes).unwrap();
+            first.merge_pending(TALK).unwrap();
+            let welcome = made.welcome.unwrap();
+            eprintln!("{} {} {}", made.commit.len(), welcome.len(), made.group_info.len());
+            assert!(made.commit.len() <= wire::ENVELOPE_BYTES);
+            assert!(welcome.len() <= wire::WELCOME_BYTES);
+            assert!(made.group_info.len() <= wire::GROUP_INFO_BYTES);
+            assert_eq!(some[0].join_welcome(&welcome), Ok(TALK));
+        }
+        let mut bob = devices.pop().unwrap();
+        let _ = talk;
+        eprintln!(
+            "{:?}",
+            bob.take_writes()
+                .iter()
+                .map(|w| w.1.as_ref().map(|v| (v[0], v.len())))
+                .collect::<Vec<_>>()
+        );
     }
 
     #[test]

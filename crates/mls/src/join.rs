@@ -26,7 +26,7 @@ impl Mls {
     /// # Errors
     /// [`MlsError::NoKeyPackage`] if it is for somebody else, was used, or has expired;
     /// [`MlsError::UnsupportedSuite`], [`MlsError::Malformed`], [`MlsError::NotAuthentic`].
-    pub fn peek_welcome(&mut self, bytes: &[u8]) -> Result<WelcomeView, MlsError> {
+    pub fn peek_welcome(&self, bytes: &[u8]) -> Result<WelcomeView, MlsError> {
         self.provider.records.begin();
         let looked = open_welcome(&self.provider, bytes).map(|(_, view)| view);
         self.provider.records.roll_back();
@@ -189,4 +189,224 @@ fn signer(bytes: &[u8]) -> Result<LeafNodeIndex, MlsError> {
         return Err(MlsError::Malformed);
     }
     Ok(LeafNodeIndex::new(u32::from_be_bytes(*index)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::testing::{
+        Deed, Disk, LATER, Rogue, TALK, adding, check_agree, damaged, leaf, look, mls, pair,
+        removing, roster, say, take, talk, three,
+    };
+    use crate::{Changes, Roster};
+    use openmls::prelude::{Extension, Extensions, MlsGroup, UnknownExtension};
+
+    #[test]
+    fn a_welcome_is_looked_at_without_a_trace() {
+        let (mut alice, mut bob) = (mls(1), mls(2));
+        alice.create(TALK, &roster(&[1, 2])).unwrap();
+        let changes = adding(&mut [&mut bob]);
+        let made = alice.commit(TALK, &changes).unwrap();
+        alice.merge_pending(TALK).unwrap();
+        let welcome = made.welcome.unwrap();
+        bob.take_writes();
+        let expected = WelcomeView {
+            conversation: TALK,
+            sender: leaf(1),
+            own: leaf(2),
+            epoch: 1,
+            roster: roster(&[1, 2]),
+            leaves: vec![leaf(1), leaf(2)],
+        };
+        for _ in 0..2 {
+            assert_eq!(bob.peek_welcome(&welcome), Ok(expected.clone()));
+            assert_eq!(bob.take_writes(), []);
+        }
+        for bytes in damaged(&welcome) {
+            assert!(bob.join_welcome(&bytes).is_err());
+        }
+        assert_eq!(bob.take_writes(), []);
+        assert_eq!(bob.join_welcome(&welcome), Ok(TALK));
+        check_agree(&[&alice, &bob]);
+    }
+
+    #[test]
+    fn a_welcome_is_used_once_and_by_whom_it_is_for() {
+        let (mut alice, mut bob, mut carol) = (mls(1), mls(2), mls(3));
+        carol.key_package(LATER, false).unwrap();
+        alice.create(TALK, &roster(&[1, 2])).unwrap();
+        let changes = adding(&mut [&mut bob]);
+        let welcome = alice.commit(TALK, &changes).unwrap().welcome.unwrap();
+        assert_eq!(carol.join_welcome(&welcome), Err(MlsError::NoKeyPackage));
+        assert_eq!(bob.join_welcome(&welcome), Ok(TALK));
+        assert_eq!(bob.join_welcome(&welcome), Err(MlsError::NoKeyPackage));
+        assert_eq!(bob.peek_welcome(b"welcome"), Err(MlsError::Malformed));
+    }
+
+    #[test]
+    fn a_package_of_the_last_resort_serves_again() {
+        let (mut alice, mut bob) = (mls(1), mls(2));
+        let changes =
+            Changes { add: vec![bob.key_package(LATER, true).unwrap()], ..Changes::default() };
+        alice.create(TALK, &roster(&[1, 2])).unwrap();
+        let first = alice.commit(TALK, &changes).unwrap().welcome.unwrap();
+        alice.merge_pending(TALK).unwrap();
+        assert_eq!(bob.join_welcome(&first), Ok(TALK));
+        assert_eq!(bob.join_welcome(&first), Err(MlsError::GroupExists));
+        let made = alice.commit(TALK, &removing(2)).unwrap();
+        alice.merge_pending(TALK).unwrap();
+        take(&mut bob, &made);
+        // Taken out, and back again: the inactive group is replaced.
+        let made = alice.commit(TALK, &changes).unwrap();
+        alice.merge_pending(TALK).unwrap();
+        assert_eq!(bob.join_welcome(&made.welcome.unwrap()), Ok(TALK));
+        check_agree(&[&alice, &bob]);
+        say(&mut bob, &mut [&mut alice], "I am back");
+    }
+
+    #[test]
+    fn a_device_joins_by_itself() {
+        let (mut alice, mut bob) = pair();
+        let made = alice.commit(TALK, &Changes::default()).unwrap();
+        alice.merge_pending(TALK).unwrap();
+        take(&mut bob, &made);
+        let mut carol = mls(3);
+        let expected = GroupInfoView {
+            conversation: TALK,
+            signer: leaf(1),
+            epoch: 2,
+            roster: roster(&[1, 2]),
+            leaves: vec![leaf(1), leaf(2)],
+        };
+        assert_eq!(carol.peek_group_info(&made.group_info), Ok(expected));
+        assert_eq!(carol.take_writes(), []);
+        let joined = carol.join_external(&made.group_info).unwrap();
+        assert_eq!(joined.welcome, None);
+        assert_eq!(carol.view(TALK).unwrap().epoch, 3);
+        for other in [&mut alice, &mut bob] {
+            let view = take(other, &joined);
+            assert!(view.external && view.context_kept && !view.removes_self);
+            assert_eq!((view.committer, view.new_leaf), (leaf(3), Some(leaf(3))));
+            assert_eq!((view.added, view.removed, view.foreign_proposals), (vec![], vec![], 0));
+            assert_eq!(view.roster_after, Some(view.roster_before));
+        }
+        check_agree(&[&alice, &bob, &carol]);
+        say(&mut carol, &mut [&mut alice, &mut bob], "it's me");
+        say(&mut alice, &mut [&mut bob, &mut carol], "who?");
+        // What it gave out lets the next one in; the signer is not the first leaf there.
+        let mut dora = mls(4);
+        assert_eq!(dora.peek_group_info(&joined.group_info).unwrap().signer, leaf(3));
+        take(&mut carol, &dora.join_external(&joined.group_info).unwrap());
+        check_agree(&[&carol, &dora]);
+    }
+
+    #[test]
+    fn whoever_lost_its_keys_replaces_its_old_leaf() {
+        let (mut alice, mut bob, mut carol) = three();
+        let made = alice.commit(TALK, &Changes::default()).unwrap();
+        alice.merge_pending(TALK).unwrap();
+        take(&mut bob, &made);
+        // Carol still has the old group, and a new one takes its place.
+        let joined = carol.join_external(&made.group_info).unwrap();
+        for other in [&mut alice, &mut bob] {
+            let view = take(other, &joined);
+            assert_eq!((view.committer, view.removed), (leaf(3), vec![leaf(3)]));
+        }
+        check_agree(&[&alice, &bob, &carol]);
+        assert_eq!(carol.view(TALK).unwrap().leaves.len(), 3);
+        say(&mut carol, &mut [&mut alice, &mut bob], "found again");
+        // And so does one that has nothing any more.
+        let mut disk = Disk::default();
+        disk.keep(&mut mls(2));
+        let mut bob = disk.start(2);
+        take(&mut alice, &bob.join_external(&joined.group_info).unwrap());
+        check_agree(&[&alice, &bob]);
+    }
+
+    #[test]
+    fn what_is_public_of_a_group_is_signed() {
+        let (mut alice, _) = pair();
+        let made = alice.commit(TALK, &Changes::default()).unwrap();
+        let mut carol = mls(3);
+        for bytes in damaged(&made.group_info) {
+            assert!(carol.peek_group_info(&bytes).is_err());
+        }
+        assert_eq!(carol.take_writes(), []);
+        assert_eq!(carol.peek_group_info(&made.commit), Err(MlsError::Malformed));
+        assert_eq!(carol.join_external(&made.commit), Err(MlsError::Malformed));
+    }
+
+    #[test]
+    fn two_that_join_at_once_follow_each_other() {
+        let (mut alice, _) = pair();
+        let made = alice.commit(TALK, &Changes::default()).unwrap();
+        alice.merge_pending(TALK).unwrap();
+        let (mut carol, mut dora) = (mls(3), mls(4));
+        let first = carol.join_external(&made.group_info).unwrap();
+        dora.join_external(&made.group_info).unwrap();
+        take(&mut alice, &first);
+        // Dora's was not taken: she forgets it, and joins by what Carol gave out.
+        dora.forget(TALK);
+        let again = dora.join_external(&first.group_info).unwrap();
+        for other in [&mut alice, &mut carol] {
+            take(other, &again);
+        }
+        check_agree(&[&alice, &carol, &dora]);
+    }
+
+    #[test]
+    fn a_group_that_is_not_one_of_ours_is_not_joined() {
+        fn check(context: Vec<Extension>, expected: MlsError) {
+            let mut bob = mls(2);
+            let context = Extensions::from_vec(context).unwrap();
+            let mut rogue = Rogue::new(1);
+            let welcome = rogue.invite(context, &mut bob);
+            bob.take_writes();
+            assert_eq!(bob.peek_welcome(&welcome), Err(expected));
+            assert_eq!(bob.join_welcome(&welcome), Err(expected));
+            let made = rogue.commit(Deed::default());
+            assert_eq!(bob.join_external(&made.group_info), Err(expected));
+            assert_eq!(bob.take_writes(), []);
+            assert!(!bob.is_member(TALK));
+        }
+        let twice = Roster { members: vec![leaf(1).account; 2], ..roster(&[1]) };
+        for bytes in [b"".to_vec(), b"{}".to_vec(), twice.encode()] {
+            let unknown = Extension::Unknown(0xF0C1, UnknownExtension(bytes));
+            check(vec![unknown], MlsError::Malformed);
+        }
+        check(Vec::new(), MlsError::Malformed);
+    }
+
+    #[test]
+    fn another_group_of_the_same_id_does_not_take_the_place_of_one() {
+        let (mut alice, mut bob) = pair();
+        let mut eve = mls(5);
+        eve.create(TALK, &roster(&[5, 2])).unwrap();
+        let changes = adding(&mut [&mut bob]);
+        let welcome = eve.commit(TALK, &changes).unwrap().welcome.unwrap();
+        assert_eq!(bob.join_welcome(&welcome), Err(MlsError::GroupExists));
+        say(&mut alice, &mut [&mut bob], "undisturbed");
+    }
+
+    #[test]
+    fn all_groups_have_the_same_settings() {
+        fn check(mls: &Mls) {
+            let settings = |group: &MlsGroup| Ok(group.configuration().clone());
+            assert_eq!(mls.read(TALK, settings), Ok(suite::settings()));
+        }
+        let (mut alice, mut bob) = (mls(1), mls(2));
+        talk(&mut alice, &mut [&mut bob], &[1, 2]);
+        let mut carol = mls(3);
+        let made = alice.commit(TALK, &Changes::default()).unwrap();
+        carol.join_external(&made.group_info).unwrap();
+        look(&mut bob, &made);
+        for device in [&alice, &bob, &carol] {
+            check(device);
+        }
+        let mut disk = Disk::default();
+        disk.keep(&mut carol);
+        check(&disk.start(3));
+    }
 }

@@ -20,7 +20,7 @@ use openmls_traits::OpenMlsProvider;
 use portcullis_proto::Timestamp;
 
 impl Mls {
-    /// Makes a key package and keeps its private part: about 300 bytes to be handed to the server.
+    /// Makes a key package and keeps its private part: 322 bytes (324 of the last resort) to be handed to the server.
     ///
     /// # Errors
     /// [`MlsError::Internal`] if the library fails.
@@ -104,4 +104,104 @@ pub(crate) fn is_ours(package: &KeyPackage) -> bool {
         && *package.life_time() == suite::lifetime()
         && suite::expiry(package).is_some()
         && Leaf::of_node(package.leaf_node()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::Changes;
+    use crate::testing::{
+        LATER, Rogue, TALK, credential, damaged, leaf, mls, package_builder, roster,
+    };
+    use openmls::prelude::{
+        Capabilities, CredentialWithKey, Extension, Extensions, KeyPackageBuilder, Lifetime,
+        UnknownExtension,
+    };
+
+    #[test]
+    fn a_key_package_says_whose_it_is_and_how_long() {
+        for last_resort in [true, false] {
+            let bytes = mls(2).key_package(LATER, last_resort).unwrap();
+            let expected = KeyPackageView { leaf: leaf(2), expires_at: LATER, last_resort };
+            assert_eq!(mls(1).read_key_package(&bytes), Ok(expected));
+            assert!(bytes.len() <= 324, "{}", bytes.len());
+        }
+        let mut bob = mls(2);
+        let two = [bob.key_package(LATER, false), bob.key_package(LATER, false)];
+        assert_ne!(two[0], two[1]);
+    }
+
+    #[test]
+    fn a_key_package_that_was_changed_is_refused() {
+        let bytes = mls(2).key_package(LATER, false).unwrap();
+        for bytes in damaged(&bytes) {
+            assert!(mls(1).read_key_package(&bytes).is_err(), "{bytes:x?}");
+        }
+        assert_eq!(mls(1).read_key_package(b"package"), Err(MlsError::Malformed));
+    }
+
+    #[test]
+    fn a_key_package_that_no_client_of_ours_makes_is_refused() {
+        fn check(
+            change: impl FnOnce(KeyPackageBuilder) -> KeyPackageBuilder,
+            credential: CredentialWithKey,
+            expected: MlsError,
+        ) {
+            let package = Rogue { credential, ..Rogue::new(3) }.package(change(package_builder()));
+            let bytes = MlsMessageOut::from(package).to_bytes().unwrap();
+            assert_eq!(mls(1).read_key_package(&bytes), Err(expected));
+            let mut alice = mls(1);
+            alice.create(TALK, &roster(&[1])).unwrap();
+            let changes = Changes { add: vec![bytes], ..Changes::default() };
+            assert_eq!(alice.commit(TALK, &changes), Err(expected));
+        }
+        let malformed = MlsError::Malformed;
+        let own = || leaf(3).credential();
+        check(|builder| builder, credential(&[3; 31], 3), malformed);
+        check(|builder| builder.key_package_lifetime(Lifetime::new(60)), own(), malformed);
+        check(|builder| builder.key_package_lifetime(Lifetime::init(0, 1)), own(), malformed);
+        check(|builder| builder.key_package_extensions(Extensions::default()), own(), malformed);
+        let short = Extension::Unknown(0xF0C2, UnknownExtension(vec![0; 7]));
+        let short = Extensions::single(short).unwrap();
+        check(|builder| builder.key_package_extensions(short), own(), malformed);
+        check(|builder| builder.leaf_node_capabilities(Capabilities::default()), own(), malformed);
+    }
+
+    #[test]
+    fn a_key_package_of_another_suite_is_refused() {
+        use openmls::prelude::Ciphersuite;
+        let other = Ciphersuite::MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519;
+        let rogue = Rogue::new(3);
+        let bundle = package_builder()
+            .leaf_node_capabilities(Capabilities::default())
+            .key_package_extensions(Extensions::default())
+            .build(other, &rogue.provider, &rogue.signer, leaf(3).credential())
+            .unwrap();
+        let bytes = MlsMessageOut::from(bundle.into_key_package()).to_bytes().unwrap();
+        assert_eq!(mls(1).read_key_package(&bytes), Err(MlsError::UnsupportedSuite));
+    }
+
+    #[test]
+    fn private_parts_are_forgotten_some_days_after_they_expire() {
+        fn check(now: Timestamp, remain: bool) {
+            let (mut alice, mut bob) = (mls(1), mls(2));
+            alice.create(TALK, &roster(&[1, 2])).unwrap();
+            let package = bob.key_package(LATER, true).unwrap();
+            let changes = Changes { add: vec![package], ..Changes::default() };
+            let welcome = alice.commit(TALK, &changes).unwrap().welcome.unwrap();
+            bob.take_writes();
+            bob.forget_expired(now);
+            assert_eq!(bob.take_writes().is_empty(), remain);
+            let expected = if remain { Ok(TALK) } else { Err(MlsError::NoKeyPackage) };
+            assert_eq!(bob.join_welcome(&welcome), expected);
+        }
+        let last = LATER.plus_millis(limits::KEY_PACKAGE_GRACE_MILLIS);
+        check(Timestamp(0), true);
+        check(LATER, true);
+        check(Timestamp(last.0 - 1), true);
+        check(last, false);
+        check(Timestamp(u64::MAX), false);
+    }
 }

@@ -416,3 +416,152 @@ impl StorageProvider<CURRENT_VERSION> for Records {
 fn place(epoch: &impl Serialize, leaf: u32) -> Result<Vec<u8>, BadRecord> {
     postcard::to_allocvec(&(epoch, leaf)).map_err(|_| BadRecord)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::testing::{
+        Disk, LATER, TALK, adding, check_agree, check_opened, leaf, mls, pair, roster, say, take,
+    };
+    use crate::{Changes, MlsError};
+
+    #[test]
+    fn a_restart_after_every_step_changes_nothing() {
+        let (mut alice_s, mut bob_s) = (Disk::default(), Disk::default());
+        let again = |disk: &mut Disk, mls: &mut crate::Mls, number: u8| {
+            disk.keep(mls);
+            *mls = disk.start(number);
+            assert_eq!(mls.take_writes(), []);
+        };
+        let (mut alice, mut bob) = (mls(1), mls(2));
+        let changes = adding(&mut [&mut bob]);
+        again(&mut bob_s, &mut bob, 2);
+        alice.create(TALK, &roster(&[1, 2])).unwrap();
+        again(&mut alice_s, &mut alice, 1);
+        let made = alice.commit(TALK, &changes).unwrap();
+        again(&mut alice_s, &mut alice, 1);
+        assert!(alice.has_pending(TALK));
+        alice.merge_pending(TALK).unwrap();
+        again(&mut alice_s, &mut alice, 1);
+        let welcome = made.welcome.unwrap();
+        bob.peek_welcome(&welcome).unwrap();
+        again(&mut bob_s, &mut bob, 2);
+        bob.join_welcome(&welcome).unwrap();
+        for round in 0..3 {
+            again(&mut bob_s, &mut bob, 2);
+            assert_eq!(bob.join_welcome(&welcome), Err(MlsError::NoKeyPackage));
+            say(&mut alice, &mut [&mut bob], "one");
+            again(&mut alice_s, &mut alice, 1);
+            again(&mut bob_s, &mut bob, 2);
+            say(&mut bob, &mut [&mut alice], "two");
+            again(&mut alice_s, &mut alice, 1);
+            let made = alice.commit(TALK, &Changes::default()).unwrap();
+            again(&mut alice_s, &mut alice, 1);
+            if round == 1 {
+                alice.discard_pending(TALK);
+                again(&mut alice_s, &mut alice, 1);
+                assert!(!alice.has_pending(TALK));
+                continue;
+            }
+            alice.merge_pending(TALK).unwrap();
+            again(&mut alice_s, &mut alice, 1);
+            take(&mut bob, &made);
+            again(&mut bob_s, &mut bob, 2);
+        }
+        check_agree(&[&alice, &bob]);
+    }
+
+    #[test]
+    fn a_key_s_use_is_written_before_its_message_can_leave() {
+        let (mut alice, mut bob) = pair();
+        let mut disk = Disk::default();
+        disk.keep(&mut alice);
+        let before = disk.clone();
+        let first = alice.encrypt(TALK, b"first").unwrap();
+        disk.keep(&mut alice);
+        check_opened(bob.process(TALK, &first), leaf(1), "first");
+        let second = disk.start(1).encrypt(TALK, b"second").unwrap();
+        check_opened(bob.process(TALK, &second), leaf(1), "second");
+        // Without that write, the same key serves another message.
+        let copied = before.start(1).encrypt(TALK, b"copied").unwrap();
+        assert_eq!(bob.process(TALK, &copied), Err(MlsError::Replayed));
+    }
+
+    #[test]
+    fn a_key_is_gone_once_its_message_was_opened() {
+        let (mut alice, mut bob) = pair();
+        let message = alice.encrypt(TALK, b"read and forget").unwrap();
+        check_opened(bob.process(TALK, &message), leaf(1), "read and forget");
+        let mut disk = Disk::default();
+        disk.keep(&mut bob);
+        assert_eq!(disk.start(2).process(TALK, &message), Err(MlsError::Replayed));
+    }
+
+    #[test]
+    fn damaged_records_are_found() {
+        let (mut alice, mut bob) = pair();
+        let made = bob.commit(TALK, &Changes::default()).unwrap();
+        let mut disk = Disk::default();
+        disk.keep(&mut alice);
+        let keys: Vec<RecordKey> = disk.0.keys().copied().collect();
+        assert_eq!(keys.len(), Kind::OF_GROUPS.len());
+        for key in keys {
+            let mut damaged = disk.clone();
+            damaged.0.get_mut(&key).unwrap().truncate(1);
+            let mut found = damaged.start(1);
+            assert!(found.process(TALK, &made.commit).is_err());
+            // It can be forgotten all the same.
+            found.forget(TALK);
+            damaged.keep(&mut found);
+            assert!(damaged.0.is_empty());
+        }
+    }
+
+    #[test]
+    fn no_record_stays_behind() {
+        let (mut alice, mut bob) = pair();
+        let mut disk = Disk::default();
+        for _ in 0..5 {
+            let made = alice.commit(TALK, &Changes::default()).unwrap();
+            alice.merge_pending(TALK).unwrap();
+            take(&mut bob, &made);
+            disk.keep(&mut bob);
+            let made = bob.commit(TALK, &Changes::default()).unwrap();
+            bob.merge_pending(TALK).unwrap();
+            take(&mut alice, &made);
+            disk.keep(&mut bob);
+        }
+        assert_eq!(disk.0.len(), Kind::OF_GROUPS.len());
+        bob.key_package(LATER, false).unwrap();
+        disk.keep(&mut bob);
+        assert_eq!(disk.0.len(), Kind::OF_GROUPS.len() + 1);
+    }
+
+    #[test]
+    fn what_is_rolled_back_never_was() {
+        let records = Records::default();
+        let write = |of: u8, value: u8| records.write(Kind::Tree, &of, &value).unwrap();
+        write(1, 1);
+        write(2, 2);
+        let before = records.take_writes();
+        write(2, 3);
+        records.begin();
+        write(1, 4);
+        write(1, 5);
+        write(2, 5);
+        write(3, 6);
+        records.delete(Kind::Tree, &2_u8).unwrap();
+        records.roll_back();
+        assert_eq!(records.read(Kind::Tree, &1_u8), Ok(Some(1_u8)));
+        assert_eq!(records.read(Kind::Tree, &2_u8), Ok(Some(3_u8)));
+        assert_eq!(records.read::<u8>(Kind::Tree, &3_u8), Ok(None));
+        let writes = records.take_writes();
+        assert_eq!(writes.len(), 1);
+        assert!(before.iter().any(|(key, _)| *key == writes[0].0));
+        // What is written again as it was has not changed.
+        write(1, 1);
+        assert_eq!(records.take_writes(), []);
+    }
+}

@@ -54,3 +54,63 @@ impl Roster {
         sound.then_some(roster)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{account, roster};
+
+    #[test]
+    fn a_roster_comes_back_as_it_was() {
+        fn check(roster: &Roster) {
+            assert_eq!(Roster::decode(&roster.encode()).as_ref(), Some(roster));
+        }
+        let named = GroupName::parse("+friends").ok();
+        check(&roster(&[1, 2, 3]));
+        check(&Roster { name: named, leaving: vec![account(2)], ..roster(&[1, 2]) });
+        check(&Roster { kind: RosterKind::Direct, owner: None, ..roster(&[1, 2]) });
+        check(&roster(&[]));
+        let all: Vec<AccountId> = (0..wire::GROUP_DEVICES)
+            .map(|number| AccountId::from_bytes((number as u128).to_be_bytes()))
+            .collect();
+        let name = GroupName::parse(&format!("+{}", "a".repeat(32))).ok();
+        check(&Roster { name, members: all.clone(), leaving: all, ..roster(&[1]) });
+    }
+
+    #[test]
+    fn the_encoding_does_not_drift() {
+        let text = "{\"kind\":\"direct\",\"name\":null,\"owner\":null,\"members\":\
+            [\"01010101010101010101010101010101\"],\"leaving\":[]}";
+        let direct = Roster { kind: RosterKind::Direct, owner: None, ..roster(&[1]) };
+        assert_eq!(String::from_utf8(direct.encode()).as_deref(), Ok(text));
+    }
+
+    #[test]
+    fn what_no_client_of_ours_writes_is_unreadable() {
+        fn check(members: &str, leaving: &str, more: &str, readable: bool) {
+            let text = format!(
+                "{{\"kind\":\"group\",\"name\":null,\"owner\":null,\"members\":[{members}],\
+                 \"leaving\":[{leaving}]{more}}}"
+            );
+            assert_eq!(Roster::decode(text.as_bytes()).is_some(), readable, "{text}");
+        }
+        let (one, two) = (format!("\"{}\"", account(1)), format!("\"{}\"", account(2)));
+        let both = format!("{one},{two}");
+        check(&both, &one, "", true);
+        check(&both, &one, ",\"kind\":\"group\"", false);
+        check(&both, &one, ",\"admin\":null", false);
+        check(&both, &one, "}", false);
+        check(&format!("{one},{one}"), "", "", false);
+        check(&both, &format!("{one},{one}"), "", false);
+        check(&one, &two, "", false);
+        check("1", "", "", false);
+        let many = |count: usize| -> String {
+            let ids = (0..count).map(|number| format!("\"{number:032x}\""));
+            ids.collect::<Vec<_>>().join(",")
+        };
+        check(&many(wire::GROUP_DEVICES), "", "", true);
+        check(&many(wire::GROUP_DEVICES + 1), "", "", false);
+        assert_eq!(Roster::decode(&vec![b' '; limits::ROSTER_BYTES + 1]), None);
+        assert_eq!(Roster::decode(b""), None);
+    }
+}

@@ -8,7 +8,7 @@ use crate::roster::Roster;
 use openmls::prelude::{
     Capabilities, Ciphersuite, CredentialType, Extension, ExtensionType, Extensions, GroupContext,
     KeyPackage, Lifetime, MlsGroupJoinConfig, PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProtocolVersion,
-    RequiredCapabilitiesExtension, SenderRatchetConfiguration, UnknownExtension, WireFormatPolicy,
+    RequiredCapabilitiesExtension, SenderRatchetConfiguration, UnknownExtension,
 };
 use portcullis_proto::Timestamp;
 
@@ -21,24 +21,20 @@ const ROSTER: u16 = 0xF0C1;
 /// The extension of a key package that holds its expiry: milliseconds since 1970, 8 bytes, big-endian.
 const EXPIRY: u16 = 0xF0C2;
 
-/// Handshakes are readable, so that everybody can check them; messages are always encrypted.
-pub(crate) const WIRE_FORMATS: WireFormatPolicy = PURE_PLAINTEXT_WIRE_FORMAT_POLICY;
-
-/// How every group is kept: no keys of past epochs, no resumption secrets, no padding (contents are
+/// How every group is kept: handshakes readable (messages are always encrypted), no keys of past epochs, no resumption secrets, no padding (contents are
 /// padded already), the tree inside welcomes and group information.
 pub(crate) fn settings() -> MlsGroupJoinConfig {
     MlsGroupJoinConfig::builder()
-        .wire_format_policy(WIRE_FORMATS)
+        .wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
         .padding_size(0)
         .max_past_epochs(0)
         .number_of_resumption_psks(0)
         .use_ratchet_tree_extension(true)
-        .sender_ratchet_configuration(ratchets())
+        .sender_ratchet_configuration(SenderRatchetConfiguration::new(
+            limits::LATE_MESSAGES,
+            limits::MISSING_MESSAGES,
+        ))
         .build()
-}
-
-pub(crate) fn ratchets() -> SenderRatchetConfiguration {
-    SenderRatchetConfiguration::new(limits::LATE_MESSAGES, limits::MISSING_MESSAGES)
 }
 
 /// The library judges lifetimes by the clock of the machine, in old commits too, so ours have no end; a

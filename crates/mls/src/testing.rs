@@ -2,8 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use crate::provider::LeafSigner;
 use crate::records::RecordKey;
 use crate::{Changes, CommitView, Leaf, Made, Mls, MlsError, Processed, Roster, RosterKind};
+use crate::{package, suite};
+use openmls::prelude::{
+    BasicCredential, CredentialWithKey, Extension, Extensions, GroupContext, GroupId, KeyPackage,
+    KeyPackageBuilder, LeafNodeParameters, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, MlsGroup, Proposal,
+};
+use openmls_rust_crypto::OpenMlsRustCrypto;
+use openmls_traits::OpenMlsProvider;
 use portcullis_crypto::{LeafKey, Secret};
 use portcullis_proto::{AccountId, ConversationId, DeviceId, Timestamp};
 use std::collections::BTreeMap;
@@ -135,4 +143,115 @@ impl Disk {
         self.0.iter().for_each(|(key, value)| mls.restore_record(*key, value.clone()));
         mls
     }
+}
+
+/// What a tampered client commits to.
+#[derive(Default)]
+pub(crate) struct Deed {
+    pub(crate) add: Vec<KeyPackage>,
+    pub(crate) leaf: LeafNodeParameters,
+    pub(crate) context: Option<Vec<Extension>>,
+    pub(crate) proposals: Vec<Proposal>,
+}
+
+/// Somebody whose client was tampered with: the library without what this crate adds to it.
+pub(crate) struct Rogue {
+    pub(crate) provider: OpenMlsRustCrypto,
+    pub(crate) signer: LeafSigner,
+    pub(crate) credential: CredentialWithKey,
+    pub(crate) group: Option<MlsGroup>,
+}
+
+impl Rogue {
+    /// With the credential that device would have.
+    pub(crate) fn new(number: u8) -> Self {
+        Self {
+            provider: OpenMlsRustCrypto::default(),
+            signer: LeafSigner(key(number)),
+            credential: leaf(number).credential(),
+            group: None,
+        }
+    }
+
+    /// Makes a group with this context and adds somebody; returns the welcome.
+    pub(crate) fn invite(&mut self, context: Extensions<GroupContext>, other: &mut Mls) -> Vec<u8> {
+        let mut group = MlsGroup::builder()
+            .with_group_id(GroupId::from_slice(TALK.as_bytes()))
+            .ciphersuite(suite::SUITE)
+            .lifetime(suite::lifetime())
+            .with_capabilities(suite::capabilities())
+            .with_wire_format_policy(MIXED_PLAINTEXT_WIRE_FORMAT_POLICY)
+            .use_ratchet_tree_extension(true)
+            .with_group_context_extensions(context)
+            .build(&self.provider, &self.signer, self.credential.clone())
+            .unwrap();
+        let bytes = other.key_package(LATER, false).unwrap();
+        let package = package::parse(&other.provider, &bytes).unwrap();
+        let (_, welcome, _) = group.add_members(&self.provider, &self.signer, &[package]).unwrap();
+        group.merge_pending_commit(&self.provider).unwrap();
+        self.group = Some(group);
+        welcome.to_bytes().unwrap()
+    }
+
+    /// A group of ours with somebody in it.
+    pub(crate) fn with(number: u8, other: &mut Mls) -> Self {
+        let mut rogue = Self::new(number);
+        let welcome = rogue.invite(suite::context(&roster(&[1, 2])).unwrap(), other);
+        other.join_welcome(&welcome).unwrap();
+        rogue
+    }
+
+    /// Any commit whatever.
+    pub(crate) fn commit(&mut self, deed: Deed) -> Made {
+        let group = self.group.as_mut().unwrap();
+        let mut builder = group
+            .commit_builder()
+            .force_self_update(true)
+            .leaf_node_parameters(deed.leaf)
+            .add_proposals(deed.proposals)
+            .propose_adds(deed.add);
+        if let Some(context) = deed.context {
+            let context = Extensions::from_vec(context).unwrap();
+            builder = builder.propose_group_context_extensions(context).unwrap();
+        }
+        let bundle = builder
+            .load_psks(self.provider.storage())
+            .unwrap()
+            .build(self.provider.rand(), self.provider.crypto(), &self.signer, |_| true)
+            .unwrap()
+            .stage_commit(&self.provider)
+            .unwrap();
+        Made::of(bundle).unwrap()
+    }
+
+    /// A key package, as it likes.
+    pub(crate) fn package(&self, builder: KeyPackageBuilder) -> KeyPackage {
+        let bundle =
+            builder.build(suite::SUITE, &self.provider, &self.signer, self.credential.clone());
+        bundle.unwrap().into_key_package()
+    }
+}
+
+/// How key packages of ours are made.
+pub(crate) fn package_builder() -> KeyPackageBuilder {
+    KeyPackage::builder()
+        .key_package_lifetime(suite::lifetime())
+        .key_package_extensions(suite::package_extensions(LATER).unwrap())
+        .leaf_node_capabilities(suite::capabilities())
+}
+
+/// A credential of these bytes, with a device's key.
+pub(crate) fn credential(bytes: &[u8], number: u8) -> CredentialWithKey {
+    let credential = BasicCredential::new(bytes.to_vec()).into();
+    CredentialWithKey { credential, ..leaf(number).credential() }
+}
+
+/// Every way to flip one bit, and every shorter length.
+pub(crate) fn damaged(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let flipped = (0..bytes.len() * 8).map(|place| {
+        let mut copy = bytes.to_vec();
+        copy[place / 8] ^= 1 << (place % 8);
+        copy
+    });
+    flipped.chain((0..bytes.len()).map(|length| bytes[..length].to_vec()))
 }
