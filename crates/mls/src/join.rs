@@ -13,10 +13,11 @@ use crate::view::{GroupInfoView, Public, WelcomeView};
 use openmls::prelude::group_info::VerifiableGroupInfo;
 use openmls::prelude::tls_codec::DeserializeBytes;
 use openmls::prelude::{
-    CreationFromExternalError, ExternalCommitBuilder, LeafNodeIndex, LeafNodeParameters,
-    MlsMessageBodyIn, MlsMessageIn, ProposalStore, PublicGroup, StagedWelcome, Welcome,
-    WelcomeError,
+    CreationFromExternalError, ExternalCommitBuilder, LeafNode, LeafNodeIndex, LeafNodeParameters,
+    Member, MlsGroup, MlsMessageBodyIn, MlsMessageIn, ProposalStore, PublicGroup, StagedWelcome,
+    Welcome, WelcomeError,
 };
+use openmls::treesync::LeafNodeSource;
 use openmls_traits::OpenMlsProvider;
 use portcullis_proto::ConversationId;
 
@@ -45,8 +46,7 @@ impl Mls {
             return Err(MlsError::GroupExists);
         }
         self.replace(id, |_, _, provider| {
-            let (staged, _) = open_welcome(provider, bytes)?;
-            let group = staged.into_group(provider).map_err(|error| why_unwelcome(&error))?;
+            let (group, _) = open_welcome(provider, bytes)?;
             Ok((group, id))
         })
     }
@@ -112,11 +112,8 @@ fn parse_group_info(bytes: &[u8]) -> Result<VerifiableGroupInfo, MlsError> {
     }
 }
 
-/// Opens a welcome; the records lose the key package that fits.
-fn open_welcome(
-    provider: &Provider,
-    bytes: &[u8],
-) -> Result<(StagedWelcome, WelcomeView), MlsError> {
+/// Opens a welcome; the records gain the group and lose the key package that fits.
+fn open_welcome(provider: &Provider, bytes: &[u8]) -> Result<(MlsGroup, WelcomeView), MlsError> {
     let welcome = parse_welcome(bytes)?;
     if welcome.ciphersuite() != suite::SUITE {
         return Err(MlsError::UnsupportedSuite);
@@ -135,7 +132,18 @@ fn open_welcome(
         roster: public.roster,
         leaves: public.leaves,
     };
-    Ok((staged, view))
+    let group = staged.into_group(provider).map_err(|error| why_unwelcome(&error))?;
+    check_lifetimes(group.public_group())?;
+    Ok((group, view))
+}
+
+/// No leaf has a lifetime that ends: it would be judged by each reader's own clock, and differently.
+fn check_lifetimes(group: &PublicGroup) -> Result<(), MlsError> {
+    let ends = |member: Member| match group.leaf(member.index).map(LeafNode::leaf_node_source) {
+        Some(LeafNodeSource::KeyPackage(lifetime)) => *lifetime != suite::lifetime(),
+        _ => false,
+    };
+    if group.members().any(ends) { Err(MlsError::Malformed) } else { Ok(()) }
 }
 
 fn why_unwelcome(error: &WelcomeError<BadRecord>) -> MlsError {
@@ -168,6 +176,7 @@ fn look_at_group_info(provider: &Provider, bytes: &[u8]) -> Result<GroupInfoView
         CreationFromExternalError::WriteToStorageError(_) => MlsError::Internal,
         _ => MlsError::NotAuthentic,
     })?;
+    check_lifetimes(&group)?;
     let public = Public::of(group.group_context(), group.members())?;
     let signer = group.leaf(signer(bytes)?).ok_or(MlsError::NotAuthentic)?;
     Ok(GroupInfoView {
@@ -197,11 +206,11 @@ mod tests {
 
     use super::*;
     use crate::testing::{
-        Deed, Disk, LATER, Rogue, TALK, adding, check_agree, damaged, leaf, look, mls, pair,
-        removing, roster, say, take, talk, three,
+        Disk, LATER, Rogue, TALK, adding, check_agree, damaged, leaf, look, mls, pair, removing,
+        roster, say, take, talk, three,
     };
     use crate::{Changes, Roster};
-    use openmls::prelude::{Extension, Extensions, MlsGroup, UnknownExtension};
+    use openmls::prelude::{Extension, Extensions, GroupContext, Lifetime, UnknownExtension};
 
     #[test]
     fn a_welcome_is_looked_at_without_a_trace() {
@@ -358,25 +367,27 @@ mod tests {
 
     #[test]
     fn a_group_that_is_not_one_of_ours_is_not_joined() {
-        fn check(context: Vec<Extension>, expected: MlsError) {
+        fn check(context: Extensions<GroupContext>, lifetime: Lifetime, expected: MlsError) {
             let mut bob = mls(2);
-            let context = Extensions::from_vec(context).unwrap();
-            let mut rogue = Rogue::new(1);
-            let welcome = rogue.invite(context, &mut bob);
+            let mut rogue = Rogue { lifetime, ..Rogue::new(1) };
+            let (welcome, info) = rogue.invite(context, &mut bob);
             bob.take_writes();
             assert_eq!(bob.peek_welcome(&welcome), Err(expected));
             assert_eq!(bob.join_welcome(&welcome), Err(expected));
-            let made = rogue.commit(Deed::default());
-            assert_eq!(bob.join_external(&made.group_info), Err(expected));
+            assert_eq!(mls(3).join_external(&info), Err(expected));
             assert_eq!(bob.take_writes(), []);
             assert!(!bob.is_member(TALK));
         }
         let twice = Roster { members: vec![leaf(1).account; 2], ..roster(&[1]) };
         for bytes in [b"".to_vec(), b"{}".to_vec(), twice.encode()] {
             let unknown = Extension::Unknown(0xF0C1, UnknownExtension(bytes));
-            check(vec![unknown], MlsError::Malformed);
+            let context = Extensions::single(unknown).unwrap();
+            check(context, suite::lifetime(), MlsError::Malformed);
         }
-        check(Vec::new(), MlsError::Malformed);
+        check(Extensions::default(), suite::lifetime(), MlsError::Malformed);
+        check(suite::context(&twice).unwrap(), suite::lifetime(), MlsError::Malformed);
+        let good = suite::context(&roster(&[1, 2])).unwrap();
+        check(good, Lifetime::new(3600), MlsError::Malformed);
     }
 
     #[test]

@@ -130,11 +130,6 @@ fn view(group: &MlsGroup, sender: &Sender, staged: &StagedCommit) -> Result<Comm
         .remove_proposals()
         .map(|proposal| leaf(group, proposal.remove_proposal().removed()))
         .collect::<Result<_, _>>()?;
-    let known = |proposal: &Proposal| match proposal {
-        Proposal::Add(_) | Proposal::Remove(_) | Proposal::GroupContextExtensions(_) => true,
-        Proposal::ExternalInit(_) => external,
-        _ => false,
-    };
     Ok(CommitView {
         epoch: before.epoch().as_u64(),
         committer: match new_leaf {
@@ -147,13 +142,22 @@ fn view(group: &MlsGroup, sender: &Sender, staged: &StagedCommit) -> Result<Comm
         removed,
         foreign_proposals: staged
             .queued_proposals()
-            .filter(|queued| !known(queued.proposal()))
+            .filter(|queued| is_foreign(queued.proposal(), external))
             .count(),
         roster_before: suite::roster(before).ok_or(MlsError::Internal)?,
         roster_after: suite::roster(after),
         context_kept: suite::is_ours(after),
         removes_self: staged.self_removed(),
     })
+}
+
+/// Whether a proposal is of a kind that commits of ours don't have.
+fn is_foreign(proposal: &Proposal, external: bool) -> bool {
+    match proposal {
+        Proposal::Add(_) | Proposal::Remove(_) | Proposal::GroupContextExtensions(_) => false,
+        Proposal::ExternalInit(_) => !external,
+        _ => true,
+    }
 }
 
 /// The leaf of a sender who is a member.
@@ -393,6 +397,7 @@ mod tests {
         let psk = PreSharedKeyId::new(suite::SUITE, provider.rand(), psk).unwrap();
         psk.store(provider, &[1; 32]).unwrap();
         let proposal = Proposal::PreSharedKey(Box::new(PreSharedKeyProposal::new(psk)));
+        assert!(is_foreign(&proposal, false) && is_foreign(&Proposal::SelfRemove, true));
         let made = rogue.commit(Deed { proposals: vec![proposal], ..Deed::default() });
         assert_eq!(bob.process(TALK, &made.commit), Err(MlsError::NotAuthentic));
 

@@ -16,6 +16,9 @@ use zeroize::Zeroizing;
 
 const KEY_CONTEXT: &str = "portcullis 2026 mls record v1";
 
+/// A store of at most no secrets, that has none, and its place in them.
+const NO_RESUMPTION: [u8; 3] = [0; 3];
+
 /// A record's name: a hash of its kind and of what it belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RecordKey(pub [u8; 32]);
@@ -33,24 +36,22 @@ pub(crate) enum Kind {
     ConfirmationTag = 4,
     GroupState = 5,
     MessageSecrets = 6,
-    ResumptionPsks = 7,
-    OwnLeafIndex = 8,
-    EpochSecrets = 9,
-    EpochKeys = 10,
-    LeafKeys = 11,
-    KeyPackage = 12,
+    OwnLeafIndex = 7,
+    EpochSecrets = 8,
+    EpochKeys = 9,
+    LeafKeys = 10,
+    KeyPackage = 11,
 }
 
 impl Kind {
     /// The records that every group has, one of each kind, under the group's id.
-    const OF_GROUPS: [Self; 10] = [
+    const OF_GROUPS: [Self; 9] = [
         Self::Tree,
         Self::TranscriptHash,
         Self::Context,
         Self::ConfirmationTag,
         Self::GroupState,
         Self::MessageSecrets,
-        Self::ResumptionPsks,
         Self::OwnLeafIndex,
         Self::EpochSecrets,
         Self::EpochKeys,
@@ -299,9 +300,6 @@ impl StorageProvider<CURRENT_VERSION> for Records {
         write write_message_secrets<GroupId, MessageSecrets> MessageSecrets;
         read message_secrets<GroupId, MessageSecrets> MessageSecrets;
         delete delete_message_secrets<GroupId> MessageSecrets;
-        write write_resumption_psk_store<GroupId, ResumptionPskStore> ResumptionPsks;
-        read resumption_psk_store<GroupId, ResumptionPskStore> ResumptionPsks;
-        delete delete_all_resumption_psk_secrets<GroupId> ResumptionPsks;
         write write_own_leaf_index<GroupId, LeafNodeIndex> OwnLeafIndex;
         read own_leaf_index<GroupId, LeafNodeIndex> OwnLeafIndex;
         delete delete_own_leaf_index<GroupId> OwnLeafIndex;
@@ -318,6 +316,10 @@ impl StorageProvider<CURRENT_VERSION> for Records {
         // The settings are code, not data: see `mls_group_join_config`.
         ignore write_mls_join_config<GroupId, MlsGroupJoinConfig>;
         ignore delete_group_config<GroupId>;
+
+        // Nothing is ever resumed, and what was for it is not kept: see `resumption_psk_store`.
+        ignore write_resumption_psk_store<GroupId, ResumptionPskStore>;
+        ignore delete_all_resumption_psk_secrets<GroupId>;
 
         // Standalone proposals, own updates by proposal and pre-shared keys are never made and never
         // taken. The signature key is the device's, and kept elsewhere.
@@ -365,6 +367,18 @@ impl StorageProvider<CURRENT_VERSION> for Records {
     ) -> Result<Option<MlsGroupJoinConfig>, BadRecord> {
         let settings = serde_json::to_value(crate::suite::settings()).map_err(|_| BadRecord)?;
         serde_json::from_value(settings).map(Some).map_err(|_| BadRecord)
+    }
+
+    /// The library keeps secrets for resumption in groups that a device has made or joined by itself,
+    /// whatever the settings say. It gets an empty store in their place.
+    fn resumption_psk_store<
+        GroupId: traits::GroupId<CURRENT_VERSION>,
+        ResumptionPskStore: traits::ResumptionPskStore<CURRENT_VERSION>,
+    >(
+        &self,
+        _: &GroupId,
+    ) -> Result<Option<ResumptionPskStore>, BadRecord> {
+        postcard::from_bytes(&NO_RESUMPTION).map(Some).map_err(|_| BadRecord)
     }
 
     // A group has one record of these keys, those of its epoch: what is written takes the place of what

@@ -8,7 +8,8 @@ use crate::{Changes, CommitView, Leaf, Made, Mls, MlsError, Processed, Roster, R
 use crate::{package, suite};
 use openmls::prelude::{
     BasicCredential, CredentialWithKey, Extension, Extensions, GroupContext, GroupId, KeyPackage,
-    KeyPackageBuilder, LeafNodeParameters, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, MlsGroup, Proposal,
+    KeyPackageBuilder, LeafNodeParameters, Lifetime, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, MlsGroup,
+    MlsMessageOut, Proposal,
 };
 use openmls_rust_crypto::OpenMlsRustCrypto;
 use openmls_traits::OpenMlsProvider;
@@ -159,6 +160,7 @@ pub(crate) struct Rogue {
     pub(crate) provider: OpenMlsRustCrypto,
     pub(crate) signer: LeafSigner,
     pub(crate) credential: CredentialWithKey,
+    pub(crate) lifetime: Lifetime,
     pub(crate) group: Option<MlsGroup>,
 }
 
@@ -169,16 +171,22 @@ impl Rogue {
             provider: OpenMlsRustCrypto::default(),
             signer: LeafSigner(key(number)),
             credential: leaf(number).credential(),
+            lifetime: suite::lifetime(),
             group: None,
         }
     }
 
-    /// Makes a group with this context and adds somebody; returns the welcome.
-    pub(crate) fn invite(&mut self, context: Extensions<GroupContext>, other: &mut Mls) -> Vec<u8> {
+    /// Makes a group with this context and adds somebody; returns the welcome, and what is
+    /// public of the group. Its own leaf stays as it was made.
+    pub(crate) fn invite(
+        &mut self,
+        context: Extensions<GroupContext>,
+        other: &mut Mls,
+    ) -> (Vec<u8>, Vec<u8>) {
         let mut group = MlsGroup::builder()
             .with_group_id(GroupId::from_slice(TALK.as_bytes()))
             .ciphersuite(suite::SUITE)
-            .lifetime(suite::lifetime())
+            .lifetime(self.lifetime)
             .with_capabilities(suite::capabilities())
             .with_wire_format_policy(MIXED_PLAINTEXT_WIRE_FORMAT_POLICY)
             .use_ratchet_tree_extension(true)
@@ -187,16 +195,18 @@ impl Rogue {
             .unwrap();
         let bytes = other.key_package(LATER, false).unwrap();
         let package = package::parse(&other.provider, &bytes).unwrap();
-        let (_, welcome, _) = group.add_members(&self.provider, &self.signer, &[package]).unwrap();
+        let (_, welcome, info) =
+            group.add_members_without_update(&self.provider, &self.signer, &[package]).unwrap();
         group.merge_pending_commit(&self.provider).unwrap();
         self.group = Some(group);
-        welcome.to_bytes().unwrap()
+        let info = MlsMessageOut::from(info.unwrap());
+        (welcome.to_bytes().unwrap(), info.to_bytes().unwrap())
     }
 
     /// A group of ours with somebody in it.
     pub(crate) fn with(number: u8, other: &mut Mls) -> Self {
         let mut rogue = Self::new(number);
-        let welcome = rogue.invite(suite::context(&roster(&[1, 2])).unwrap(), other);
+        let (welcome, _) = rogue.invite(suite::context(&roster(&[1, 2])).unwrap(), other);
         other.join_welcome(&welcome).unwrap();
         rogue
     }
