@@ -287,7 +287,7 @@ impl ListRecord {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use portcullis_crypto::AuthKey;
+    use portcullis_crypto::{AuthKey, LeafKey};
 
     const ACCOUNT: AccountId = AccountId::from_bytes([1; 16]);
 
@@ -297,13 +297,13 @@ mod tests {
             device: DeviceId::from_bytes([number; 16]),
             name: DeviceName::parse("laptop").unwrap(),
             auth: AuthKey::generate(&mut rng).public(),
+            leaf: LeafKey::generate(&mut rng).public(),
             added_at: Timestamp(5),
         }
     }
 
     fn revoked(number: u8) -> RevokedEntry {
-        let DeviceEntry { device, auth, .. } = entry(number);
-        RevokedEntry { device, auth, revoked_at: Timestamp(9) }
+        entry(number).revoke(Timestamp(9))
     }
 
     fn first(devices: &[u8]) -> DeviceList {
@@ -339,6 +339,14 @@ mod tests {
         check_open(|list| list.devices.push(entry(1)), Err(BadList::Repeated));
         check_open(|list| list.revoked.push(revoked(1)), Err(BadList::Repeated));
         check_open(|list| list.devices[1].auth = list.devices[0].auth, Err(BadList::Repeated));
+        check_open(|list| list.devices[1].leaf = list.devices[0].leaf, Err(BadList::Repeated));
+        check_open(
+            |list| {
+                let auth = list.devices[0].auth;
+                list.devices[1].leaf = LeafPublic::from_bytes(*auth.as_bytes()).unwrap();
+            },
+            Err(BadList::Repeated),
+        );
         check_open(|list| list.previous = Hash::from_bytes([0; 32]), Err(BadList::BrokenChain));
         check_open(|list| list.version = 0, Err(BadList::Malformed));
     }
@@ -378,6 +386,8 @@ mod tests {
         check_next(|list| list.previous = Hash::from_bytes([0; 32]), Err(BadList::BrokenChain));
         check_next(|list| drop(list.devices.pop()), Err(BadList::Changed));
         check_next(|list| list.devices[1].auth = entry(7).auth, Err(BadList::Changed));
+        check_next(|list| list.devices[1].leaf = entry(7).leaf, Err(BadList::Changed));
+        check_next(|list| list.revoked[0].leaf = entry(7).leaf, Err(BadList::Changed));
         check_next(
             |list| {
                 list.revoked.clear();

@@ -226,6 +226,27 @@ mod tests {
     }
 
     #[test]
+    fn a_random_id_is_never_one_that_is_computed() {
+        let mut rng = crate::request::tests::rng(1);
+        let [one, other] = [1, 2].map(|number| AccountId::from_bytes([number; 16]));
+        let device = DeviceId::from_bytes([1; 16]);
+        for _ in 0..64 {
+            assert!(!ConversationId::random(&mut rng).is_computed());
+            let (account, device) = (AccountId::random(&mut rng), DeviceId::random(&mut rng));
+            assert!(ConversationId::direct(account, one).is_computed());
+            assert!(ConversationId::inbox(device).is_computed());
+        }
+        assert!(!ConversationId::LOBBY.is_computed());
+        let direct = ConversationId::direct(one, other);
+        assert_eq!(direct, ConversationId::direct(other, one));
+        assert_ne!(direct, ConversationId::direct(one, one));
+        assert_ne!(
+            ConversationId::inbox(device),
+            ConversationId::inbox(DeviceId::from_bytes([2; 16]))
+        );
+    }
+
+    #[test]
     fn an_id_reads_what_it_writes() {
         let id = DeviceId::from_bytes([0xfe; 16]);
         assert_eq!(id.to_string().parse(), Ok(id));

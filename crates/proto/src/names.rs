@@ -207,13 +207,35 @@ mod tests {
     }
 
     #[test]
-    fn channel_and_device_names() {
+    fn channel_group_and_device_names() {
         assert_eq!(ChannelName::parse("#Lobby"), Ok(ChannelName::lobby()));
         assert_eq!(ChannelName::parse("lobby"), Err(BadName::Channel));
         assert_eq!(ChannelName::parse("##lobby"), Err(BadName::Channel));
+        assert_eq!(GroupName::parse("+Team").map(|n| n.to_string()), Ok("+team".into()));
+        assert_eq!(GroupName::parse("team"), Err(BadName::Group));
+        assert_eq!(GroupName::parse("+#team"), Err(BadName::Group));
         assert_eq!(DeviceName::parse(" laptop 2 ").map(|n| n.to_string()), Ok("laptop 2".into()));
         assert_eq!(DeviceName::parse("a\u{202e}b"), Err(BadName::Device));
         assert_eq!(DeviceName::parse("\u{1b}[2J"), Err(BadName::Device));
         assert_eq!(DeviceName::parse(" "), Err(BadName::Device));
+    }
+
+    #[test]
+    fn the_first_character_tells_what_a_name_names() {
+        let check = |text: &str, expected: Result<&str, BadName>| {
+            let kind = ConversationName::parse(text).map(|name| match name {
+                ConversationName::Channel(name) => format!("channel {name}"),
+                ConversationName::Group(name) => format!("group {name}"),
+                ConversationName::Direct(name) => format!("direct {name}"),
+            });
+            assert_eq!(kind, expected.map(str::to_owned), "{text:?}");
+        };
+        check("#Den", Ok("channel #den"));
+        check("+Team", Ok("group +team"));
+        check("Oleg", Ok("direct oleg"));
+        check("#", Err(BadName::Channel));
+        check("+", Err(BadName::Group));
+        check("@oleg", Err(BadName::User));
+        check("", Err(BadName::User));
     }
 }

@@ -6,8 +6,9 @@
 
 use portcullis_crypto::Hash;
 use portcullis_proto::{
-    ClientFrame, Code, Content, DeviceList, Envelope, Event, Reply, Request, RequestKind,
-    ServerFrame, SignedContent, decode_request, encode_event, encode_refusal, encode_reply, limits,
+    ClientFrame, Code, Content, ConversationId, DeviceList, Envelope, Event, Reference, Reply,
+    Request, RequestKind, ServerFrame, SignedContent, decode_request, encode_event, encode_refusal,
+    encode_reply, limits,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -105,11 +106,14 @@ fn reply_name(reply: &Reply) -> &'static str {
         Reply::Fetched(_) => "fetched",
         Reply::Users { .. } => "users",
         Reply::Account(_) => "account",
+        Reply::KeyPackages { .. } => "key_packages",
+        Reply::GroupInfo { .. } => "group_info",
+        Reply::ListVersions { .. } => "list_versions",
         Reply::Unknown => panic!("an example that this version does not know"),
     }
 }
 
-const REPLIES: usize = 12;
+const REPLIES: usize = 15;
 
 /// The name of an event; see [`reply_name`].
 fn event_name(event: &Event) -> &'static str {
@@ -120,6 +124,7 @@ fn event_name(event: &Event) -> &'static str {
         Event::Left { .. } => "left",
         Event::Presence { .. } => "presence",
         Event::DeviceList { .. } => "device_list",
+        Event::KeyPackages(_) => "key_packages",
         Event::Lagging => "lagging",
         Event::Stopping => "stopping",
         Event::Closed { .. } => "closed",
@@ -127,7 +132,7 @@ fn event_name(event: &Event) -> &'static str {
     }
 }
 
-const EVENTS: usize = 9;
+const EVENTS: usize = 10;
 
 #[test]
 fn every_reply_and_event_has_an_example() {
@@ -212,6 +217,16 @@ fn limits_are_the_programs() {
     check("versions of a list in one answer", limits::DEVICE_LIST_VERSIONS);
     check("changes in a `presence` event", limits::PRESENCE_CHANGES);
     check("an invitation code", limits::INVITE_BYTES);
+    check("devices in an encrypted conversation", limits::GROUP_DEVICES);
+    check("devices that one commit welcomes", limits::COMMIT_DEVICES);
+    check("a group's public state", limits::GROUP_INFO_BYTES);
+    check("a welcome", limits::WELCOME_BYTES);
+    check(
+        "single-use key packages of a device, and key packages in an upload",
+        limits::KEY_PACKAGES,
+    );
+    check("a key package", limits::KEY_PACKAGE_BYTES);
+    check("accounts whose list versions are asked for", limits::LIST_VERSIONS);
 }
 
 /// The example session is a real one: its signatures verify and its chain fits.
@@ -231,7 +246,8 @@ fn what_is_signed_and_hashed_is_as_it_says() {
                 identity = Some(logged_in.identity)
             }
             ServerFrame::Reply(_, Reply::Fetched(fetched)) => page = Some(fetched),
-            ServerFrame::Event(Event::Envelope(envelope)) => said = Some(envelope),
+            // The first is a message; the one in an inbox is nothing that these types read.
+            ServerFrame::Event(Event::Envelope(envelope)) => said = said.or(Some(envelope)),
             _ => {}
         }
     }
@@ -242,12 +258,45 @@ fn what_is_signed_and_hashed_is_as_it_says() {
     let page = page.unwrap();
     assert_eq!(page.envelopes.as_slice(), std::slice::from_ref(&said));
     assert_eq!(page.base.chain, Envelope::chain_start(said.conversation));
-    let key = list.key_of(said.device).unwrap();
+    let key = list.keys_of(said.device).unwrap().auth;
     let content = SignedContent::from_body(&said.body).unwrap().open(&key);
     let mut shown = serde_json::to_string(&compact(examples("content")[0])).unwrap();
     shown += &" ".repeat(shown.len().next_power_of_two() - shown.len());
     assert_eq!(Content::decode(shown.as_bytes()), content);
     assert_ne!(said.chain_after(page.base.chain), Hash::from_bytes([0; 32]));
+}
+
+/// Ids that both sides compute are those of the examples.
+#[test]
+fn computed_ids_are_as_shown() {
+    let mut shown = Vec::new();
+    for (_, request) in requests() {
+        if let Request::Commit { envelope, welcome, .. } = request {
+            shown.extend(welcome.unwrap().devices.into_iter().map(|d| (envelope.reference, d)));
+        }
+    }
+    let [(commit, device)] = shown[..] else { panic!("one device is welcomed") };
+    let list: DeviceList = serde_json::from_str(examples("list")[0]).unwrap();
+    let (mut welcomes, mut directs) = (0, 0);
+    for frame in frames() {
+        match frame {
+            ServerFrame::Event(Event::Envelope(e)) if e.conversation.is_computed() => {
+                assert_eq!(e.conversation, ConversationId::inbox(device));
+                assert_eq!(e.reference, Reference::of_welcome(commit, device));
+                welcomes += 1;
+            }
+            ServerFrame::Reply(_, Reply::Conversations { conversations, .. }) => {
+                for summary in conversations {
+                    let Some(with) = summary.with else { continue };
+                    let direct = ConversationId::direct(list.account, with.account);
+                    assert_eq!(summary.conversation, direct);
+                    directs += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((welcomes, directs), (1, 1));
 }
 
 fn compact(text: &str) -> Value {
