@@ -1,4 +1,4 @@
-//! Only members read, and only what was said while they were members.
+//! Only members read, and only what was said while they were members; an inbox, only its own device.
 //!
 //! Attack: someone with any login asks for a conversation by its id, or reads on after being removed.
 //! CWE-639, authorization bypass through a user-controlled key.
@@ -96,8 +96,17 @@ pub(crate) fn not_found() -> Refusal {
 mod tests {
     use super::*;
     use crate::defences::{Defences, SOUND};
-    use crate::testing::{Person, World};
+    use crate::testing::{Person, World, welcoming};
     use portcullis_proto::{Access, Reply};
+
+    const UNSOUND: Defences = Defences {
+        may_read: |context, session, conversation| {
+            let conversation = context.tx.conversation(conversation)?;
+            let conversation = conversation.ok_or_else(not_found)?;
+            Ok(MayRead::unproven(session.open()?.account, conversation))
+        },
+        ..SOUND
+    };
 
     struct Room {
         world: World,
@@ -174,6 +183,28 @@ mod tests {
         room.check(Err(Code::NotFound));
     }
 
+    /// A device reads its own inbox, and no other, not even one of the same account.
+    #[test]
+    fn an_inbox_is_its_devices_own() {
+        let read = |defences: Defences, whose: &str| {
+            let mut world = World::with(defences);
+            let (mut mira, oleg) = (world.person("mira"), world.person("oleg"));
+            let second = world.enrol(&mut mira);
+            let made = oleg.make_direct(&mira, 1);
+            let welcomed = welcoming(&[&mira, &second], made);
+            world.ask(oleg.connection, welcomed).unwrap();
+            let who = if whose == "another account's" { &oleg } else { &mira };
+            let device = if whose == "its own" { mira.device } else { second.device };
+            let inbox = ConversationId::inbox(device);
+            world.readable(who, inbox).map_err(|refusal| refusal.code)
+        };
+        assert_eq!(read(SOUND, "its own"), Ok(vec![1]));
+        for whose in ["another device's", "another account's"] {
+            assert_eq!(read(SOUND, whose), Err(Code::NotFound), "{whose}");
+            assert_eq!(read(UNSOUND, whose), Ok(vec![1]), "{whose}");
+        }
+    }
+
     #[test]
     fn an_open_channel_is_read_from_its_beginning() {
         let mut world = World::new();
@@ -224,15 +255,7 @@ mod tests {
 
     #[test]
     fn without_the_check_anyone_reads_everything() {
-        let unsound = Defences {
-            may_read: |context, session, conversation| {
-                let conversation = context.tx.conversation(conversation)?;
-                let conversation = conversation.ok_or_else(not_found)?;
-                Ok(MayRead::unproven(session.open()?.account, conversation))
-            },
-            ..SOUND
-        };
-        let mut room = room(unsound);
+        let mut room = room(UNSOUND);
         room.check(Ok(&[1, 2, 3]));
         room.invite();
         room.join();

@@ -218,6 +218,43 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_with_another_body_is_used_up() {
+        let mut world = World::new();
+        let mira = world.person("mira");
+        world.say(&mira, LOBBY, &[1, 2]).unwrap();
+        let mut check = |envelopes: Vec<Draft>, expected: Result<(), Code>| {
+            let said = world.attempt(mira.connection, submit(&mira, 0, envelopes));
+            assert_eq!(said.map(|_| ()), expected);
+        };
+        let other = |number, like| Draft { reference: reference(number), body: body(like) };
+        check(drafts(&[1, 2]), Ok(()));
+        check(vec![other(1, 2)], Err(Code::ReferenceReused));
+        check(vec![other(1, 1), other(2, 9)], Err(Code::ReferenceReused));
+        check(vec![other(3, 1)], Ok(()));
+    }
+
+    /// What was said before is answered before the epoch is compared.
+    #[test]
+    fn submitting_again_after_an_epoch_has_begun() {
+        let mut world = World::new();
+        let mira = world.person("mira");
+        let group = ConversationId::from_bytes([7; 16]);
+        let commit = |world: &mut World, request| world.ask(mira.connection, request).unwrap();
+        commit(&mut world, mira.make_group(group, 1, &[]));
+        let said = |world: &mut World, numbers: &[u8]| {
+            let (epoch, device, envelopes) = (1, mira.device, drafts(numbers));
+            let request = Request::Submit { conversation: group, epoch, device, envelopes };
+            world.attempt(mira.connection, request)
+        };
+        let first = said(&mut world, &[2, 3]);
+        assert!(first.is_ok());
+        commit(&mut world, mira.commit(group, 1, 4, portcullis_proto::Members::default()));
+        assert_eq!(said(&mut world, &[2, 3]), first);
+        assert_eq!(said(&mut world, &[5]), Err(Code::EpochChanged));
+        assert_eq!(said(&mut world, &[3, 5]), Err(Code::ReferenceReused));
+    }
+
+    #[test]
     fn references_are_each_devices_own() {
         let mut world = World::new();
         let (mut mira, oleg) = (world.person("mira"), world.person("oleg"));

@@ -12,12 +12,14 @@
 
 mod accounts;
 mod conversations;
+mod encrypted;
 mod fixtures;
 mod log;
 mod transactions;
 
 pub use accounts::*;
 pub use conversations::*;
+pub use encrypted::*;
 pub use log::*;
 pub use transactions::*;
 
@@ -57,6 +59,11 @@ macro_rules! store_contract {
             a_page_begins_where_asked_and_ends_at_its_bounds,
             a_page_knows_the_chain_before_it,
             large_bodies_come_back_whole,
+            directs_groups_and_inboxes_have_no_name,
+            an_epoch_begins_with_what_to_join_by,
+            what_lies_in_an_inbox_does_not_count,
+            key_packages_are_handed_out_once,
+            key_packages_are_dropped_by_their_end,
         }
         #[test]
         fn what_is_committed_is_durable_and_nothing_else() {

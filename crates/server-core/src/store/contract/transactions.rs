@@ -1,9 +1,10 @@
 //! Transactions, requests, and what outlives the process.
 
-use portcullis_proto::{ConversationId, Role, Timestamp};
+use portcullis_proto::{Bytes, ConversationId, Role, Stock, Timestamp};
 
+use super::encrypted::{last_resort, package};
 use super::fixtures::*;
-use crate::store::{InsertError, Store};
+use crate::store::{GroupInfo, InsertError, Store};
 
 pub fn a_transaction_is_kept_or_forgotten_whole<S: Store>(store: &S) {
     store.begin().unwrap();
@@ -197,6 +198,9 @@ fn change_everything<S: Store>(store: &S) {
     let owner = membership(Role::Owner, &[(1, None)]);
     store.put_membership(account_id(1), conversation_id(1), &owner).unwrap();
     store.append(conversation_id(1), &envelopes(1, 3)).unwrap();
+    let packages = [package(1, 50), last_resort(2, 50)];
+    store.put_key_packages(device_id(1), &packages).unwrap();
+    store.begin_epoch(conversation_id(1), &group_info(8)).unwrap();
     // What is read now must not be remembered should the request be refused.
     let _ = Traces::of(store);
 }
@@ -211,6 +215,12 @@ fn check_untouched<S: Store>(store: &S) {
     assert_eq!(store.conversation_by_name(&channel_name("#channel1")), Ok(None));
     assert_eq!(store.membership(account_id(1), conversation_id(1)), Ok(None));
     assert_eq!(store.place_of(device_id(1), reference(1_001)), Ok(None));
+    assert_eq!(store.stock(device_id(1), Timestamp(0)), Ok(Stock::default()));
+    assert_eq!(store.group_info(conversation_id(1)), Ok(None));
+}
+
+fn group_info(epoch: u64) -> GroupInfo {
+    GroupInfo { epoch, body: Bytes(vec![epoch as u8; 9]) }
 }
 
 /// Every kind of change, to a store that was populated; appends to channel 1 what is missing up to 3.
@@ -237,6 +247,14 @@ fn change_everything_again<S: Store>(store: &S) {
     store.append(conversation_id(1), &envelopes(end + 1, 3)).unwrap();
     let third = [envelope(3, 3, 1, b"third")];
     store.append(conversation_id(3), &third).unwrap();
+    let packages = [package(1, 50), package(2, 90), last_resort(3, 90)];
+    store.put_key_packages(device_id(1), &packages).unwrap();
+    assert!(store.take_key_package(device_id(1), Timestamp(60)).unwrap().is_some());
+    assert!(store.take_key_package(device_id(1), Timestamp(60)).unwrap().is_some());
+    store.put_key_packages(device_id(3), &[package(4, 50), package(5, 90)]).unwrap();
+    store.drop_key_packages(device_id(3), Timestamp(50)).unwrap();
+    store.begin_epoch(conversation_id(1), &group_info(end + 8)).unwrap();
+    store.begin_epoch(conversation_id(3), &group_info(9)).unwrap();
 }
 
 /// Everything that the changes above could leave behind.
@@ -260,6 +278,9 @@ impl Traces {
             traces.push(format!("{:?}", store.memberships(account, None, 99)));
             traces.push(format!("{:?}", store.conversation(conversation)));
             traces.push(format!("{:?}", store.member_count(conversation)));
+            traces.push(format!("{:?}", store.stock(device_id(number), Timestamp(0))));
+            let info = store.group_info(conversation).unwrap();
+            traces.push(format!("{:?}", info.map(|info| (info.epoch, info.body.0))));
             traces.push(format!("{:?}", place_and_page(store, number, conversation)));
         }
         Self(traces)
