@@ -10,7 +10,7 @@ use crate::people::Person;
 use crate::records::{self, BadRecord, Own, OwnDevice};
 use crate::show::{Need, Show, Warning};
 use portcullis_crypto::{IdentityKey, Job, LeafKey, Password, Randomness, Secret, Stretch};
-use portcullis_mls::{Mls, RecordKey};
+use portcullis_mls::{GroupView, Mls, RecordKey};
 use portcullis_proto::{
     AccountId, ClientFrame, ConversationId, ConversationName, DeviceId, DeviceName,
     Event as ServerEvent, Reference, Refusal, Reply, Request, Seen, ServerFrame, Timestamp,
@@ -88,7 +88,14 @@ pub struct Client {
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = self.own.as_ref().map(|own| &own.name);
-        f.debug_struct("Client").field("name", &name).field("link", &self.link).finish()
+        // What waits, without what it says.
+        let waits = self.conversations.values().filter(|c| c.has_unsent());
+        let waits: Vec<String> = waits.map(Conversation::waiting).collect();
+        f.debug_struct("Client")
+            .field("name", &name)
+            .field("link", &self.link)
+            .field("waits", &waits)
+            .finish()
     }
 }
 
@@ -212,6 +219,12 @@ impl Client {
     #[must_use]
     pub fn seen(&self, conversation: ConversationId) -> Option<Seen> {
         self.conversations.get(&conversation)?.read
+    }
+
+    /// The members, devices and epoch of an encrypted conversation, as this device's keys have it.
+    #[must_use]
+    pub fn group(&self, conversation: ConversationId) -> Option<GroupView> {
+        self.mls.view(conversation)
     }
 
     /// Whether anything waits to be acknowledged.

@@ -20,6 +20,10 @@ impl Client {
             Command::Invite(id, name) if self.is_encrypted(id) => {
                 self.run(step, vec![name], Then::Add(id));
             }
+            // Whoever takes themselves out leaves.
+            Command::Remove(id, name) if self.name() == Some(&name) => {
+                self.change_plan(step, id, |plan| plan.leave = true);
+            }
             Command::Remove(id, name) => self.change_member(step, id, &name, |plan, account| {
                 plan.remove.insert(account);
             }),

@@ -144,6 +144,30 @@ impl Conversation {
         planned || self.outbox.iter().any(Outgoing::is_visible)
     }
 
+    /// What keeps the conversation from rest, for `Debug`: ids, numbers and plans, nothing that was said.
+    pub(crate) fn waiting(&self) -> String {
+        let encrypted = self.encrypted.as_ref().map(|e| {
+            let commit = e.commit.as_ref().map(|commit| (commit.epoch, commit.acknowledged));
+            let claims = e.claims.len();
+            format!(
+                "epoch {}, {:?}, {:?}, commit {commit:?}, {claims} claims, {} tries, joining {}",
+                e.epoch, e.entry, e.plan, e.tries, e.joining
+            )
+        });
+        format!(
+            "{}: {:?}, {} unsent, read {} of {}, in flight {}, fetching {}, waits for {:?}, not before {:?}; {encrypted:?}",
+            self.id(),
+            self.summary.role,
+            self.outbox.len(),
+            self.seen().seq,
+            self.summary.head,
+            self.in_flight,
+            self.fetching,
+            self.waits_for,
+            self.retry_at,
+        )
+    }
+
     /// The last place that was read, or the conversation's beginning.
     pub(crate) fn seen(&self) -> Seen {
         self.read.unwrap_or_else(|| Seen { seq: 0, chain: Envelope::chain_start(self.id()) })

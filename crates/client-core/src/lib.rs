@@ -29,7 +29,7 @@ pub use drive::drive;
 pub use effect::{Effect, Effects, Key, Write};
 pub use event::{Command, Event, JobId, Saying};
 pub use message::{Body, Message, Notice};
-pub use portcullis_mls::RecordKey;
+pub use portcullis_mls::{GroupView, RecordKey};
 pub use records::{BadRecord, read_message};
 pub use show::{
     ConversationView, DeviceView, IdentityState, MemberView, Need, PersonView, Show, Warning,

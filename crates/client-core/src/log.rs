@@ -95,7 +95,9 @@ impl Client {
             return;
         }
         conversation.summary.role = Role::Outside;
+        let fetching = conversation.fetching;
         conversation.connection_lost();
+        conversation.fetching = fetching;
         for outgoing in &conversation.outbox {
             let reason = "you are no longer in this conversation; it is sent if you come back";
             step.show(Show::Failed {
@@ -222,6 +224,11 @@ impl Client {
                 conversation.retry_at = Some(step.now.plus_millis(wait));
                 return;
             }
+        }
+        let gone = self.conversations.get(&id).is_some_and(|c| !c.is_member());
+        if refusal.code == Code::NotFound && gone {
+            // There is nothing more to read here, so its keys are of no use.
+            return self.mls.forget(id);
         }
         if refusal.code != Code::NotFound {
             step.show(Show::Refused { what: "read this conversation", refusal });

@@ -1,5 +1,7 @@
 //! What must be true after every run.
 
+mod encrypted;
+
 use crate::{Device, World};
 use portcullis_client_core::{Message, Show, Warning};
 use portcullis_proto::{ConversationId, Envelope, Reference, Seen};
@@ -41,7 +43,7 @@ pub(crate) fn check(world: &World) -> Result<usize, Violation> {
             check_device(&who, device, channel.id, &log)?;
         }
     }
-    Ok(envelopes)
+    Ok(envelopes + encrypted::check(world)?)
 }
 
 fn check_device(

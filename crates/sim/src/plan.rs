@@ -1,9 +1,11 @@
 //! A run: people talk while things break, then all comes to rest and is checked.
 
-use crate::{Chance, DeviceIndex, Violation, World, checker};
-use portcullis_client_core::{Command, Event, Saying};
+use crate::{Chance, Device, DeviceIndex, Violation, World, checker};
+use portcullis_client_core::{Client, Command, Event, Saying};
 use portcullis_crypto::Stretch;
-use portcullis_proto::{Access, ChannelName, ConversationId, ConversationName, UserName};
+use portcullis_proto::{
+    Access, ChannelName, ConversationId, ConversationKind, ConversationName, GroupName, UserName,
+};
 
 /// What a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub fn run(seed: u64) -> Result<Report, Violation> {
         faults += usize::from(one_step(&mut world)?);
     }
     world.settle().map_err(Violation)?;
+    last_words(&mut world).map_err(Violation)?;
     let envelopes = checker::check(&world)?;
     Ok(Report { devices: world.devices.len(), envelopes, faults, refusals: world.refusals })
 }
@@ -63,7 +66,8 @@ fn one_step(world: &mut World) -> Result<bool, Violation> {
             return Ok(dies);
         }
         (75..84, _) => say(world, index, &mut chance),
-        (84..88, _) => come_and_go(world, index, &mut chance),
+        (84..86, _) => come_and_go(world, index, &mut chance),
+        (86..88, _) => regroup(world, index, &mut chance),
         (88..91, _) => world.tick(),
         (91, Some(link)) => return fault(|| world.cut(link)),
         (92, Some(link)) => return fault(|| world.half_open(link)),
@@ -89,26 +93,74 @@ fn fault(happens: impl FnOnce()) -> Result<bool, Violation> {
 fn say(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
     let text = format!("text {}", chance.below(1_000_000));
     let dies = chance.one_in(50).then(|| chance.below(3));
-    let client = world.devices.get(index.0).and_then(crate::Device::client);
-    let den = client.and_then(|client| client.find(&den_name()?)).filter(|_| chance.one_in(3));
-    let say = Command::Say {
-        conversation: den.unwrap_or(ConversationId::LOBBY),
-        what: Saying::Text(text),
+    let say = if chance.one_in(4) {
+        let Some(whom) = somebody(world, chance) else { return };
+        Command::Tell(whom, text)
+    } else {
+        let client = world.devices.get(index.0).and_then(Device::client);
+        let places: Vec<_> = client.iter().flat_map(|client| client.conversations()).collect();
+        let place = places.get(chance.below(places.len())).filter(|_| chance.one_in(2));
+        let conversation = place.map_or(ConversationId::LOBBY, |place| place.id);
+        Command::Say { conversation, what: Saying::Text(text) }
     };
     world.event(index, Event::Command(say), dies);
 }
 
-fn den_name() -> Option<ConversationName> {
-    ConversationName::parse(DEN).ok()
+/// The name of a person of this world.
+fn somebody(world: &World, chance: &mut Chance) -> Option<UserName> {
+    let at = chance.below(world.devices.len());
+    world.devices.get(at).map(|device| device.name.clone())
+}
+
+/// Somebody makes a group, or changes one; not everything that people ask for is granted.
+fn regroup(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
+    let client = world.devices.get(index.0).and_then(Device::client);
+    let views = client.iter().flat_map(|client| client.conversations());
+    let groups: Vec<_> =
+        views.filter(|view| view.kind == ConversationKind::Group).map(|view| view.id).collect();
+    let (Some(whom), Ok(name)) =
+        (somebody(world, chance), GroupName::parse(&format!("+group{}", chance.below(3))))
+    else {
+        return;
+    };
+    let command = match groups.get(chance.below(groups.len())) {
+        Some(id) if !chance.one_in(6) => match chance.below(10) {
+            0..4 => Command::Invite(*id, whom),
+            4 | 5 => Command::Remove(*id, whom),
+            6 => Command::Rename(*id, name),
+            7 => Command::SetOwner(*id, whom),
+            _ => Command::Leave(*id),
+        },
+        _ => Command::CreateGroup(name, vec![whom]),
+    };
+    let dies = chance.one_in(20).then(|| chance.below(3));
+    world.event(index, Event::Command(command), dies);
+}
+
+/// After the faults have ended, everyone can say something everywhere, and is heard.
+fn last_words(world: &mut World) -> Result<(), String> {
+    for index in (0..world.devices.len()).map(DeviceIndex) {
+        let client = world.devices.get(index.0).and_then(Device::client);
+        let places: Vec<_> = client.iter().flat_map(|client| client.conversations()).collect();
+        for place in places.into_iter().filter(|place| place.suite.is_some()) {
+            let what = Saying::Text(format!("last words of {}", index.0));
+            world.command(index, Command::Say { conversation: place.id, what });
+        }
+    }
+    world.settle()
 }
 
 /// The channel that people make, join and leave as they like.
 const DEN: &str = "#den";
 
+fn den(client: &Client) -> Option<ConversationId> {
+    client.find(&ConversationName::parse(DEN).ok()?)
+}
+
 fn come_and_go(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
     let Ok(name) = ChannelName::parse(DEN) else { return };
-    let client = world.devices.get(index.0).and_then(crate::Device::client);
-    let command = match client.and_then(|client| client.find(&den_name()?)) {
+    let client = world.devices.get(index.0).and_then(Device::client);
+    let command = match client.and_then(den) {
         // Not everything that people ask for is granted.
         _ if chance.one_in(2) => Command::Leave(ConversationId::LOBBY),
         Some(den) if chance.one_in(3) => Command::Leave(den),

@@ -14,6 +14,9 @@ use std::collections::BTreeSet;
 impl Client {
     /// Takes the next step in an encrypted conversation, if one is due and nothing is under way.
     pub(crate) fn advance(&mut self, step: &mut Step<'_>, id: ConversationId) {
+        if !self.is_open() || self.unsettled.is_some() {
+            return;
+        }
         let Some(conversation) = self.conversations.get(&id) else {
             return;
         };
@@ -64,14 +67,19 @@ impl Client {
             return;
         };
         let me = own.account;
-        let Some(conversation) = self.conversations.get(&id) else {
-            return;
-        };
-        let Some(encrypted) = &conversation.encrypted else {
+        let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
         let waiting = !conversation.outbox.is_empty();
+        let Some(encrypted) = &mut conversation.encrypted else {
+            return;
+        };
+        let before = encrypted.plan.clone();
+        encrypted.plan.settle(&view.roster, me);
         let plan = encrypted.plan.clone();
+        if plan != before {
+            self.touch(Key::Conversation(id));
+        }
         let mut accounts: BTreeSet<AccountId> = view.roster.members.iter().copied().collect();
         accounts.extend(&plan.add);
         if self.check_lists(step, &accounts) {

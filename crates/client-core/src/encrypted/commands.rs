@@ -45,10 +45,22 @@ impl Client {
             return self.not_online(step, "look this account up");
         }
         self.errands.push(Errand { names, then });
-        for name in unknown {
+        self.ask_names(step, unknown);
+    }
+
+    fn ask_names(&mut self, step: &mut Step<'_>, names: Vec<UserName>) {
+        for name in names {
             let request = Request::AccountByName { name: name.clone(), after_version: 0 };
             self.ask(step, request, Pending::Errand(name));
         }
+    }
+
+    /// Over a new connection, names are looked up again.
+    pub(crate) fn resume_errands(&mut self, step: &mut Step<'_>) {
+        self.errand_goes_on(step);
+        let names = self.errands.iter().flat_map(|errand| &errand.names);
+        let unknown = names.filter(|name| self.account_of(name).is_none()).cloned().collect();
+        self.ask_names(step, unknown);
     }
 
     /// A name was looked up.

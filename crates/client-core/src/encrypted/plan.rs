@@ -48,13 +48,18 @@ pub(crate) enum Hindrance {
 }
 
 impl Plan {
-    /// Forgets what has come true.
+    /// Forgets what is true, and what no longer can be.
     pub(crate) fn settle(&mut self, roster: &Roster, me: AccountId) {
-        self.create = false;
+        let add = &self.add;
+        let member =
+            |account: &AccountId| roster.members.contains(account) || add.contains(account);
+        self.owner.take_if(|owner| roster.owner == Some(*owner) || !member(owner));
+        if self.create {
+            return;
+        }
         self.add.retain(|account| !roster.members.contains(account));
         self.remove.retain(|account| roster.members.contains(account));
         self.name.take_if(|name| roster.name.as_ref() == Some(name));
-        self.owner.take_if(|owner| roster.owner == Some(*owner));
         self.leave &= roster.members.contains(&me) && !roster.leaving.contains(&me);
     }
 
@@ -106,7 +111,8 @@ pub(crate) fn wanted<'a>(
         roster.name = plan.name.clone().or(roster.name);
         let named = plan.owner.filter(|owner| roster.members.contains(owner));
         roster.owner = named.or(roster.owner);
-        if plan.leave {
+        // Whoever has just begun to make it leaves what was made.
+        if plan.leave && !plan.create {
             roster.leaving.push(me);
             wanted.members.removed.push(me);
         }

@@ -358,6 +358,7 @@ impl Client {
 
     fn settle_plan(&mut self, id: ConversationId, view: &GroupView, me: AccountId) {
         if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.plan.create = false;
             encrypted.plan.settle(&view.roster, me);
             encrypted.name.clone_from(&view.roster.name);
             encrypted.tries = 0;

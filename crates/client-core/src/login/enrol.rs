@@ -192,6 +192,7 @@ impl Client {
         self.list_conversations(step);
         self.fill_stock(step, opened.stock);
         self.fetch_inbox(step);
+        self.resume_errands(step);
         self.flush_all(step);
     }
 
