@@ -24,7 +24,14 @@ pub(crate) fn run(server: Address, roots: TlsRoots, who: cli::Identity) -> Resul
         let message = "the chat needs a terminal; for scripts there are `send` and `tail`";
         return Err(Failure::new(Exit::Usage, message));
     }
-    let options = Options { server, roots, user: who.user, home: who.home, device: device_name() };
+    let options = Options {
+        server,
+        roots,
+        user: who.user,
+        home: who.home,
+        device: device_name(),
+        read_marks: !who.no_read_marks,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     let ended = runtime.block_on(chat::run(options));

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
-use portcullis_proto::{ChannelName, UserName};
+use portcullis_proto::{BadName, ChannelName, ConversationName, GroupName, UserName};
 use portcullis_terminal::net::Address;
 use portcullis_terminal::verbs::Exit;
 
@@ -42,9 +42,9 @@ pub(crate) enum Command {
     Send {
         #[command(flatten)]
         common: Common,
-        /// The channel
-        #[arg(long, value_name = "CONVERSATION", value_parser = ChannelName::parse)]
-        to: ChannelName,
+        /// To whom: a user, a +group or a #channel
+        #[arg(long, value_name = "CONVERSATION", value_parser = ConversationName::parse)]
+        to: ConversationName,
         /// What to say; with `-` each line of standard input is a message
         text: String,
     },
@@ -52,13 +52,13 @@ pub(crate) enum Command {
     Tail {
         #[command(flatten)]
         common: Common,
-        /// One channel, instead of all that the account is in
-        #[arg(long = "in", value_name = "CONVERSATION", value_parser = ChannelName::parse)]
-        within: Option<ChannelName>,
+        /// One user's messages, +group or #channel, instead of all that the account is in
+        #[arg(long = "in", value_name = "CONVERSATION", value_parser = ConversationName::parse)]
+        within: Option<ConversationName>,
         /// Begin at this sequence number, instead of after what `tail` has printed before
         #[arg(long, value_name = "N")]
         from: Option<u64>,
-        /// End after so many messages
+        /// End after so many lines
         #[arg(long, value_name = "N")]
         count: Option<u64>,
     },
@@ -86,9 +86,65 @@ pub(crate) enum Command {
         #[arg(long)]
         by_invitation: bool,
     },
+    /// Make groups, and change or list their members
+    #[command(subcommand)]
+    Group(Group),
     /// Look after a server, on its machine
     #[command(subcommand)]
     Admin(Admin),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Group {
+    /// Make a group with these members
+    Create {
+        #[command(flatten)]
+        common: Common,
+        /// What its members call it; nobody else hears of it
+        #[arg(value_parser = group_name)]
+        name: GroupName,
+        /// Its members, besides oneself
+        #[arg(value_name = "USER", required = true, value_parser = UserName::parse)]
+        members: Vec<UserName>,
+    },
+    /// Bring somebody into a group
+    Invite {
+        #[command(flatten)]
+        common: Common,
+        /// The group; where several have one name, + and its id
+        #[arg(value_parser = group_name)]
+        name: GroupName,
+        /// Whom
+        #[arg(value_name = "USER", required = true, value_parser = UserName::parse)]
+        members: Vec<UserName>,
+    },
+    /// Take somebody out of one's own group
+    Remove {
+        #[command(flatten)]
+        common: Common,
+        /// The group; where several have one name, + and its id
+        #[arg(value_parser = group_name)]
+        name: GroupName,
+        /// Whom
+        #[arg(value_name = "USER", value_parser = UserName::parse)]
+        member: UserName,
+    },
+    /// Leave a group
+    Leave {
+        #[command(flatten)]
+        common: Common,
+        /// The group; where several have one name, + and its id
+        #[arg(value_parser = group_name)]
+        name: GroupName,
+    },
+    /// Print a group's members as JSON lines, in the order in which they joined
+    Members {
+        #[command(flatten)]
+        common: Common,
+        /// The group; where several have one name, + and its id
+        #[arg(value_parser = group_name)]
+        name: GroupName,
+    },
 }
 
 /// What all verbs are told.
@@ -145,7 +201,7 @@ pub(crate) struct Chat {
     pub(crate) tls_root: Option<PathBuf>,
 }
 
-/// Who chats.
+/// Who chats, and what others hear of it.
 #[derive(Debug, Args)]
 pub(crate) struct Identity {
     /// The account's name [default: the one used last, or a new one]
@@ -154,6 +210,9 @@ pub(crate) struct Identity {
     /// The folder of this device [default: portcullis/SERVER/NAME in the user's data folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
+    /// Do not tell others how far you have read
+    #[arg(long)]
+    pub(crate) no_read_marks: bool,
 }
 
 #[derive(Debug, Args)]
@@ -237,6 +296,11 @@ pub(crate) enum Admin {
     },
 }
 
+/// A group's name; its sign may be left out.
+fn group_name(text: &str) -> Result<GroupName, BadName> {
+    GroupName::parse(&format!("+{}", text.strip_prefix('+').unwrap_or(text)))
+}
+
 /// Reads the command line; ends the program where it can't be understood, or asks for help.
 pub(crate) fn parse() -> Cli {
     let matches = Cli::command().after_help(exit_codes()).get_matches();
@@ -278,13 +342,24 @@ mod tests {
         check("portcullis register --user mira", false);
         check("portcullis register --user mira --password secret", false);
         check(&format!("portcullis send {common} --to #lobby -"), true);
-        check(&format!("portcullis send {common} --to lobby -"), false);
+        check(&format!("portcullis send {common} --to noor -"), true);
+        check(&format!("portcullis send {common} --to +team -"), true);
+        check(&format!("portcullis send {common} --to ++team -"), false);
         check(&format!("portcullis send {common} --to #lobby"), false);
         check(&format!("portcullis tail {common} --in #lobby --from 3 --count 2"), true);
         check(&format!("portcullis users {common} --server http://a"), false);
         check(&format!("portcullis users {common} --server wss://a --tls-root r"), true);
         check(&format!("portcullis users {common} --timeout 0"), false);
         check(&format!("portcullis create {common} #team --by-invitation"), true);
+        check(&format!("portcullis tail {common} --in noor"), true);
+        check(&format!("portcullis group create {common} team noor oleg"), true);
+        check(&format!("portcullis group create {common} +team"), false);
+        check(&format!("portcullis group create {common} #team noor"), false);
+        check(&format!("portcullis group invite {common} team noor oleg"), true);
+        check(&format!("portcullis group remove {common} team noor oleg"), false);
+        check(&format!("portcullis group leave {common} +team"), true);
+        check(&format!("portcullis group members {common}"), false);
+        check("portcullis chat --no-read-marks", true);
         check("portcullis admin disable mira --data d", true);
         check("portcullis admin disable M!", false);
     }

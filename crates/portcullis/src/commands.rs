@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use portcullis_proto::Access;
 use portcullis_terminal::net::TlsRoots;
-use portcullis_terminal::verbs::{self, Exit, Failure, Source, Tail};
+use portcullis_terminal::verbs::{self, Exit, Failure, Group, Source, Tail};
 use tokio::runtime::Builder;
 
 use crate::cli::{self, Cli, Command};
@@ -45,12 +45,26 @@ async fn verb(command: Command) -> Result<(), Failure> {
             let access = if by_invitation { Access::Invitation } else { Access::Open };
             verbs::create(&shared(common), channel, access).await
         }
+        Command::Group(command) => {
+            let (common, what) = group(command);
+            verbs::group(&shared(common), what).await
+        }
         // These are not verbs.
         Command::Up(_)
         | Command::Down(_)
         | Command::Chat(_)
         | Command::Serve(_)
         | Command::Admin(_) => Ok(()),
+    }
+}
+
+fn group(command: cli::Group) -> (cli::Common, Group) {
+    match command {
+        cli::Group::Create { common, name, members } => (common, Group::Create(name, members)),
+        cli::Group::Invite { common, name, members } => (common, Group::Invite(name, members)),
+        cli::Group::Remove { common, name, member } => (common, Group::Remove(name, member)),
+        cli::Group::Leave { common, name } => (common, Group::Leave(name)),
+        cli::Group::Members { common, name } => (common, Group::Members(name)),
     }
 }
 

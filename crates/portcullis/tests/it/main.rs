@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod chat;
+mod groups;
 mod kill;
 mod operator;
+mod private;
 mod program;
 mod pty;
 mod restart;

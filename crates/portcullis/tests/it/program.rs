@@ -75,9 +75,9 @@ impl World {
             write_private(&password, "correct horse\n");
         }
         let server = self.server();
-        let (verb, rest) = words.split_first().unwrap();
+        let (verb, rest) = words.split_at(if words[0] == "group" { 2 } else { 1 });
         let mut command = program();
-        command.args([verb, "--server", &server, "--user", user, "--password-file"]);
+        command.args(verb).args(["--server", &server, "--user", user, "--password-file"]);
         command.arg(password).arg("--home").arg(self.path(home)).args(rest);
         command
     }

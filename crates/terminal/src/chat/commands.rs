@@ -4,11 +4,29 @@ use super::model::{id_of, words::short};
 use super::{ChatError, Shell};
 use crate::device::News;
 use crate::ui::command::{self, Command as Typed};
-use crate::ui::view::Level;
+use crate::ui::view::{ConversationKind, Level};
 use crate::ui::{Action, Password as TypedPassword};
-use portcullis_client_core::{Command, DeviceView, Show};
+use portcullis_client_core::{Command, DeviceView, Saying, Show};
 use portcullis_crypto::Password;
-use portcullis_proto::{Access, ConversationId, DeviceName, UserName};
+use portcullis_proto::{Access, ConversationId, ConversationName, DeviceName, UserName};
+
+/// The kinds of conversation for a command, and what to say in another.
+type Kinds = (&'static [ConversationKind], &'static str);
+
+const CHANGE: Kinds =
+    (&[ConversationKind::Group], "this is for groups; /group NAME USER… makes one");
+const INVITE: Kinds = (
+    &[ConversationKind::Channel, ConversationKind::Group],
+    "a direct conversation is for two; /group NAME USER… makes a group",
+);
+const LEAVE: Kinds = (
+    &[ConversationKind::Channel, ConversationKind::Group],
+    "a direct conversation is for ever, and can't be left",
+);
+const MEMBERS: Kinds = (
+    &[ConversationKind::Direct, ConversationKind::Group],
+    "a channel has no list of members; /list shows who is here",
+);
 
 impl Shell {
     /// Does what the screen's state asks for.
@@ -46,21 +64,50 @@ impl Shell {
                 self.command(Command::ListUsers)?;
                 self.command(Command::ListChannels)
             }
+            Typed::Tell(name, _) if self.is_me(&name) => {
+                self.hint("that is you: a private message goes to somebody else");
+                Ok(())
+            }
+            Typed::Tell(name, text) => {
+                self.model.want(ConversationName::Direct(name.clone()));
+                self.model.saying(&text);
+                self.command(Command::Tell(name, text))
+            }
+            Typed::Reply(back, text) => self.reply(open, back, text),
+            Typed::Edit(back, text) => self.edit(open, back, text),
+            Typed::Delete(back) => self.delete(open, back),
+            Typed::React(back, emoji) => self.react(open, back, emoji),
+            Typed::History(back) => {
+                self.tell_versions(back);
+                Ok(())
+            }
             Typed::Join(name) => {
-                self.model.want(name.as_str());
+                self.model.want(ConversationName::Channel(name.clone()));
                 self.command(Command::Join(name))
             }
             Typed::Create(name, access) => {
-                self.model.want(name.as_str());
+                self.model.want(ConversationName::Channel(name.clone()));
                 let access = match access {
                     command::Access::Open => Access::Open,
                     command::Access::Invitation => Access::Invitation,
                 };
                 self.command(Command::Create(name, access))
             }
-            Typed::Invite(name) => self.in_open(open, |id| Command::Invite(id, name)),
-            Typed::Leave => self.in_open(open, Command::Leave),
-            Typed::Verify(name, _) if self.account().as_ref() == Some(&name) => {
+            Typed::Group(name, members) => {
+                self.model.want(ConversationName::Group(name.clone()));
+                self.command(Command::CreateGroup(name, members))
+            }
+            Typed::Invite(names) => self.in_kind(open, INVITE, |id| {
+                names.into_iter().map(|name| Command::Invite(id, name)).collect()
+            }),
+            Typed::Members => self.in_kind(open, MEMBERS, |id| vec![Command::ShowMembers(id)]),
+            Typed::Kick(name) => self.in_kind(open, CHANGE, |id| vec![Command::Remove(id, name)]),
+            Typed::Rename(name) => self.in_kind(open, CHANGE, |id| vec![Command::Rename(id, name)]),
+            Typed::Owner(name) => {
+                self.in_kind(open, CHANGE, |id| vec![Command::SetOwner(id, name)])
+            }
+            Typed::Leave => self.in_kind(open, LEAVE, |id| vec![Command::Leave(id)]),
+            Typed::Verify(name, _) if self.is_me(&name) => {
                 self.hint("that is you");
                 Ok(())
             }
@@ -79,19 +126,38 @@ impl Shell {
 
     fn say(&mut self, open: Option<ConversationId>, text: String) -> Result<(), ChatError> {
         self.model.saying(&text);
-        self.in_open(open, |conversation| Command::Say { conversation, text })
+        match open {
+            Some(conversation) => {
+                self.command(Command::Say { conversation, what: Saying::Text(text) })
+            }
+            None => self.nothing_open(),
+        }
     }
 
-    fn in_open(
+    pub(super) fn nothing_open(&mut self) -> Result<(), ChatError> {
+        self.hint("no conversation is open: /join #NAME, or /msg USER");
+        Ok(())
+    }
+
+    /// Does something in the open conversation, if that is of a kind for it.
+    fn in_kind(
         &mut self,
         open: Option<ConversationId>,
-        command: impl FnOnce(ConversationId) -> Command,
+        (kinds, otherwise): (&[ConversationKind], &'static str),
+        commands: impl FnOnce(ConversationId) -> Vec<Command>,
     ) -> Result<(), ChatError> {
-        if let Some(id) = open {
-            return self.command(command(id));
+        let Some(id) = open else {
+            return self.nothing_open();
+        };
+        if !self.model.kind(id).is_some_and(|kind| kinds.contains(&kind)) {
+            self.hint(otherwise);
+            return Ok(());
         }
-        self.hint("no conversation is open: /join #NAME");
-        Ok(())
+        commands(id).into_iter().try_for_each(|command| self.command(command))
+    }
+
+    fn is_me(&self, name: &UserName) -> bool {
+        self.account().as_ref() == Some(name)
     }
 
     fn answer(&mut self, answer: bool) -> Result<(), ChatError> {
@@ -127,7 +193,7 @@ impl Shell {
         Ok(())
     }
 
-    fn hint(&mut self, text: impl Into<String>) {
+    pub(super) fn hint(&mut self, text: impl Into<String>) {
         self.ui.show_hint(text, Level::Warning);
     }
 }

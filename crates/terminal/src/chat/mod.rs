@@ -12,6 +12,7 @@ mod error;
 mod folders;
 mod keys;
 mod limits;
+mod messages;
 mod model;
 mod screen;
 mod signals;
@@ -49,6 +50,8 @@ pub struct Options {
     pub home: Option<PathBuf>,
     /// What this device is called if it is a new one.
     pub device: DeviceName,
+    /// Whether others are told how far the person has read.
+    pub read_marks: bool,
 }
 
 /// Runs the chat until the person leaves, or the system asks it to end.
@@ -209,14 +212,16 @@ impl Shell {
     }
 
     /// Step four: fetches the lines that the screen lacks; with `older`, those before them.
-    fn load_history(&mut self, older: bool) -> Result<(), ChatError> {
-        let (Some((id, before)), Some(device)) = (self.model.wants_history(older), &self.device)
-        else {
-            return Ok(());
-        };
-        let lines = device.home().messages_before(id, before, limits::PAGE)?;
-        let has_older = u32::try_from(lines.len()).is_ok_and(|count| count == limits::PAGE);
-        self.model.add_history(id, &lines, has_older);
+    fn load_history(&mut self, mut older: bool) -> Result<(), ChatError> {
+        // A page is followed by another where it has nothing to show; each begins further back.
+        while let (Some((id, before)), Some(device)) =
+            (self.model.wants_history(older), &self.device)
+        {
+            let lines = device.home().messages_before(id, before, limits::PAGE)?;
+            let has_older = u32::try_from(lines.len()).is_ok_and(|count| count == limits::PAGE);
+            self.model.add_history(id, &lines, has_older);
+            older = false;
+        }
         Ok(())
     }
 
@@ -274,5 +279,6 @@ fn config(options: &Options) -> Config {
         device_name: options.device.clone(),
         stretch_floor: Stretch::STANDARD,
         history: History::Last(limits::HISTORY),
+        read_marks: options.read_marks,
     }
 }

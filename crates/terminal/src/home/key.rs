@@ -1,7 +1,7 @@
 //! The key of a row: a byte for its kind, the ids, and the sequence number with its highest byte first,
 //! so that a conversation's messages stand in order.
 
-use portcullis_client_core::Key;
+use portcullis_client_core::{Key, RecordKey};
 use portcullis_proto::{AccountId, ConversationId, DeviceId};
 
 const ACCOUNT: u8 = 1;
@@ -9,9 +9,12 @@ const PERSON: u8 = 2;
 const CONVERSATION: u8 = 3;
 const NUMBER: u8 = 4;
 const OUTBOX: u8 = 5;
-/// Kinds below this are what a client is restored from.
+/// Messages, and with them what is not the state of a client, lie from here …
 pub(super) const MESSAGE: u8 = 6;
 const TAILED: u8 = 7;
+/// … to here. A kind keeps its number, so that a home of an earlier version opens.
+pub(super) const INBOX: u8 = 8;
+const MLS: u8 = 9;
 
 /// What a row is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,8 @@ impl Row {
             Self::Core(Key::Number(id, device)) => {
                 with(NUMBER, &[id.as_bytes(), device.as_bytes()])
             }
+            Self::Core(Key::Inbox) => with(INBOX, &[]),
+            Self::Core(Key::Mls(RecordKey(key))) => with(MLS, &[key]),
             Self::Core(Key::Outbox(id)) => with(OUTBOX, &[id.as_bytes()]),
             Self::Core(Key::Message(id, seq)) => {
                 with(MESSAGE, &[id.as_bytes(), &seq.to_be_bytes()])
@@ -52,6 +57,8 @@ impl Row {
                 let device = DeviceId::from_bytes(device.try_into().ok()?);
                 Some(Key::Number(conversation(id)?, device))
             }
+            INBOX => rest.is_empty().then_some(Key::Inbox),
+            MLS => Some(Key::Mls(RecordKey(rest.try_into().ok()?))),
             OUTBOX => Some(Key::Outbox(conversation(rest)?)),
             MESSAGE => {
                 let (id, seq) = rest.split_at_checked(16)?;
@@ -87,6 +94,8 @@ mod tests {
         check(Key::Conversation(ID), 17);
         check(Key::Number(ID, DeviceId::from_bytes([2; 16])), 33);
         check(Key::Outbox(ID), 17);
+        check(Key::Inbox, 1);
+        check(Key::Mls(RecordKey([3; 32])), 33);
         check(Key::Message(ID, 1 << 40), 25);
         assert_eq!(Row::decode(&[]), None);
         assert_eq!(Row::decode(&Row::Tailed(ID).encode()), None);

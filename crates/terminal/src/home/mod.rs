@@ -74,7 +74,8 @@ impl Home {
         &self.folder
     }
 
-    /// What the client is to be restored from: all records but the messages, in order.
+    /// What the client is to be restored from: all records, but of messages only the last
+    /// [`CHANGEABLE`](portcullis_client_core::limits::CHANGEABLE) of each conversation.
     ///
     /// # Errors
     /// [`HomeError::Damaged`] where a record doesn't open.
@@ -119,7 +120,7 @@ impl Home {
         let Some(last) = before.checked_sub(1) else {
             return Ok(Vec::new());
         };
-        let rows = self.store.last_messages(conversation, last, limit)?;
+        let rows = self.store.last_messages(conversation, last, limit as usize)?;
         rows.iter().map(|value| self.message(value)).collect()
     }
 

@@ -7,14 +7,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use portcullis_client_core::{Key, Write};
+use portcullis_client_core::{Key, Write, limits};
 use portcullis_crypto::{Randomness, SealKey};
 use portcullis_proto::ConversationId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use zeroize::Zeroizing;
 
 use super::header::{self, FORMAT};
-use super::key::{MESSAGE, Row};
+use super::key::{INBOX, MESSAGE, Row};
 use super::lock::private_file;
 use super::{HomeError, Record};
 
@@ -63,9 +63,20 @@ impl Store {
         HomeError::Damaged(self.path.clone())
     }
 
+    /// What a client is restored from, the last messages of each conversation included.
     pub(super) fn state(&self) -> Result<Vec<Record>, HomeError> {
-        let sql = "SELECT key, value FROM records WHERE key < ?1 ORDER BY key";
-        let rows = self.rows(sql, params![[MESSAGE].as_slice()])?;
+        let sql = "SELECT key, value FROM records WHERE key < ?1 OR key >= ?2 ORDER BY key";
+        let mut rows = self.rows(sql, params![[MESSAGE].as_slice(), [INBOX].as_slice()])?;
+        let keys = rows.iter().filter_map(|(key, _)| Row::decode(key));
+        let conversations: Vec<ConversationId> = keys
+            .filter_map(|key| match key {
+                Key::Conversation(id) => Some(id),
+                _ => None,
+            })
+            .collect();
+        for id in conversations {
+            rows.extend(self.last_rows(id, u64::MAX, limits::CHANGEABLE)?);
+        }
         let open = |(key, value): SealedRow| {
             let record = Row::decode(&key).ok_or_else(|| self.damaged())?;
             Ok((record, self.unseal(&key, &value)?))
@@ -92,14 +103,24 @@ impl Store {
         &self,
         id: ConversationId,
         last: u64,
-        limit: u32,
+        limit: usize,
     ) -> Result<Vec<Zeroizing<Vec<u8>>>, HomeError> {
+        let rows = self.last_rows(id, last, limit)?;
+        rows.iter().rev().map(|(key, value)| self.unseal(key, value)).collect()
+    }
+
+    /// The last messages up to this number, the newest first.
+    fn last_rows(
+        &self,
+        id: ConversationId,
+        last: u64,
+        limit: usize,
+    ) -> Result<Vec<SealedRow>, HomeError> {
         let sql =
             "SELECT key, value FROM records WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT ?3";
         let row = |seq| Row::Core(Key::Message(id, seq)).encode();
-        let rows = self.rows(sql, params![row(0), row(last), limit])?;
-        let newest_last = rows.iter().rev();
-        newest_last.map(|(key, value)| self.unseal(key, value)).collect()
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.rows(sql, params![row(0), row(last), limit])
     }
 
     pub(super) fn get(&self, row: &Row) -> Result<Option<Zeroizing<Vec<u8>>>, HomeError> {
@@ -190,6 +211,8 @@ fn prepare(connection: &Connection) -> rusqlite::Result<u32> {
         return Ok(version);
     }
     connection.query_row("PRAGMA journal_mode = WAL", (), |_| Ok(()))?;
+    // A key that was used up is gone from the file, too: forward secrecy reaches down to the disk.
+    connection.query_row("PRAGMA secure_delete = ON", (), |_| Ok(()))?;
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
          PRAGMA trusted_schema = OFF;

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use portcullis_client_core::{RecordKey, limits};
 use portcullis_proto::{AccountId, DeviceId};
 use tempfile::TempDir;
 
@@ -48,7 +49,9 @@ async fn what_is_persisted_comes_back_in_order() {
     let mut home = open(&folder).await.unwrap();
     let first = [
         write(Key::Outbox(ID), Some("outbox")),
-        write(Key::Message(ID, 1), Some("never part of the state")),
+        write(Key::Message(ID, 1), Some("message")),
+        write(Key::Mls(RecordKey([3; 32])), Some("keys")),
+        write(Key::Inbox, Some("inbox")),
         write(number, Some("number")),
         write(Key::Conversation(ID), Some("conversation")),
         write(person, Some("person")),
@@ -62,9 +65,27 @@ async fn what_is_persisted_comes_back_in_order() {
         (person, "person"),
         (Key::Conversation(ID), "conversation"),
         (number, "number"),
+        (Key::Inbox, "inbox"),
+        (Key::Mls(RecordKey([3; 32])), "keys"),
+        (Key::Message(ID, 1), "message"),
     ];
     let expected = expected.map(|(key, value)| (key, value.to_owned()));
     assert_eq!(read(&open(&folder).await.unwrap()), expected);
+}
+
+#[tokio::test]
+async fn of_messages_the_last_belong_to_the_state() {
+    let folder = TempDir::new().unwrap();
+    let mut home = open(&folder).await.unwrap();
+    let most = limits::CHANGEABLE as u64;
+    let messages = (1..=most + 2).map(|seq| write(Key::Message(ID, seq), Some("said")));
+    let writes: Vec<Write> = messages.collect();
+    home.persist(&writes).unwrap();
+    assert_eq!(read(&home), [], "nobody is in this conversation");
+    home.persist(&[write(Key::Conversation(ID), Some("conversation"))]).unwrap();
+    let keys: Vec<Key> = read(&home).into_iter().map(|(key, _)| key).collect();
+    let last = (3..=most + 2).rev().map(|seq| Key::Message(ID, seq));
+    assert_eq!(keys, [Key::Conversation(ID)].into_iter().chain(last).collect::<Vec<_>>());
 }
 
 #[tokio::test]

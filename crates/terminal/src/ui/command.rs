@@ -2,7 +2,8 @@
 //! help are made. It leaves out what the commands do: that is the client core's.
 
 use super::mistake::{CommandError, Problem, nearest};
-use portcullis_proto::{ChannelName, DeviceName, UserName};
+use super::words::Words;
+use portcullis_proto::{ChannelName, DeviceName, GroupName, UserName};
 
 /// What a person asked for in the input line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,12 +14,35 @@ pub enum Command {
     List,
     /// Text for everybody: for `#lobby`.
     All(String),
+    /// Text for somebody alone; empty only opens the conversation with them.
+    Tell(UserName, String),
+    /// An answer to the message that is so many back; 1 is the last one.
+    Reply(usize, String),
+    /// The own message that is so many back, otherwise; empty asks for its text, to change it.
+    Edit(usize, String),
+    /// Take back the own message that is so many back.
+    Delete(usize),
+    /// React to the message that is so many back; the same again takes it back.
+    React(usize, String),
+    /// Show what the message that is so many back said before; without a number the last that was
+    /// changed.
+    History(Option<usize>),
     /// Enter an open channel, or one that invited us.
     Join(ChannelName),
     /// Make a channel.
     Create(ChannelName, Access),
-    /// Invite into the open channel.
-    Invite(UserName),
+    /// Make a group with these members.
+    Group(GroupName, Vec<UserName>),
+    /// Invite into the open channel or group.
+    Invite(Vec<UserName>),
+    /// Show who is in the open conversation.
+    Members,
+    /// Take somebody out of the open group.
+    Kick(UserName),
+    /// Name the open group.
+    Rename(GroupName),
+    /// Make somebody the open group's owner.
+    Owner(UserName),
     /// Show the safety number to compare; with `true`, it was compared and agrees.
     Verify(UserName, bool),
     /// Accept a person's new identity key.
@@ -29,7 +53,7 @@ pub enum Command {
     Revoke(DeviceName),
     /// Change the password, which is asked for in a form.
     Password,
-    /// Leave the open channel.
+    /// Leave the open channel or group.
     Leave,
     /// Show keys and commands.
     Help,
@@ -52,6 +76,10 @@ pub enum Access {
 pub enum Argument {
     /// An account's name.
     User,
+    /// Any number of them.
+    Users,
+    /// A name that is new, so that there is nothing to offer.
+    New,
     /// A channel's name.
     Channel,
     /// One of these words.
@@ -76,6 +104,9 @@ pub struct Entry {
     parse: fn(&mut Words<'_>) -> Result<Command, Problem>,
 }
 
+const USER: &[Argument] = &[Argument::User];
+const TEXT: &[Argument] = &[Argument::Text];
+
 /// All commands, in the order of the help.
 pub static COMMANDS: &[Entry] = &[
     Entry {
@@ -91,8 +122,64 @@ pub static COMMANDS: &[Entry] = &[
         alias: "",
         usage: "/all TEXT",
         help: "say something to everybody, in #lobby",
-        arguments: &[Argument::Text],
+        arguments: TEXT,
         parse: |words| words.text("a text").map(Command::All),
+    },
+    Entry {
+        name: "msg",
+        alias: "tell",
+        usage: "/msg USER [TEXT]",
+        help: "talk to somebody alone, encrypted",
+        arguments: &[Argument::User, Argument::Text],
+        parse: |words| Ok(Command::Tell(words.user()?, words.all())),
+    },
+    Entry {
+        name: "group",
+        alias: "",
+        usage: "/group NAME USER…",
+        help: "make an encrypted group with them",
+        arguments: &[Argument::New, Argument::Users],
+        parse: |words| Ok(Command::Group(words.group()?, words.users()?)),
+    },
+    Entry {
+        name: "reply",
+        alias: "r",
+        usage: "/reply [N] TEXT",
+        help: "answer the last message, or the N-th last",
+        arguments: TEXT,
+        parse: |words| Ok(Command::Reply(words.back()?, words.text("a text")?)),
+    },
+    Entry {
+        name: "edit",
+        alias: "",
+        usage: "/edit [N] [TEXT]",
+        help: "change your last message, or your N-th last",
+        arguments: TEXT,
+        parse: |words| Ok(Command::Edit(words.back()?, words.all())),
+    },
+    Entry {
+        name: "delete",
+        alias: "",
+        usage: "/delete [N]",
+        help: "take back your last message, or your N-th last",
+        arguments: &[],
+        parse: |words| words.back().map(Command::Delete),
+    },
+    Entry {
+        name: "react",
+        alias: "",
+        usage: "/react [N] EMOJI",
+        help: "react to the last message, or the N-th last",
+        arguments: &[],
+        parse: |words| Ok(Command::React(words.back()?, words.word("an emoji")?)),
+    },
+    Entry {
+        name: "history",
+        alias: "",
+        usage: "/history [N]",
+        help: "what a changed message said before",
+        arguments: &[],
+        parse: |words| words.number().map(Command::History),
     },
     Entry {
         name: "join",
@@ -108,15 +195,55 @@ pub static COMMANDS: &[Entry] = &[
         usage: "/create #NAME [open|invitation]",
         help: "make a channel, open to all or by invitation",
         arguments: &[Argument::Channel, Argument::Word(&["open", "invitation"])],
-        parse: |words| Ok(Command::Create(words.channel()?, words.access()?)),
+        parse: |words| Ok(Command::Create(words.channel()?, access(words)?)),
     },
     Entry {
         name: "invite",
         alias: "",
-        usage: "/invite USER",
-        help: "invite somebody into this channel",
-        arguments: &[Argument::User],
-        parse: |words| words.user().map(Command::Invite),
+        usage: "/invite USER…",
+        help: "bring somebody into this channel or group",
+        arguments: &[Argument::Users],
+        parse: |words| words.users().map(Command::Invite),
+    },
+    Entry {
+        name: "members",
+        alias: "",
+        usage: "/members",
+        help: "who is in this encrypted conversation",
+        arguments: &[],
+        parse: |_| Ok(Command::Members),
+    },
+    Entry {
+        name: "kick",
+        alias: "",
+        usage: "/kick USER",
+        help: "take somebody out of this group",
+        arguments: USER,
+        parse: |words| words.user().map(Command::Kick),
+    },
+    Entry {
+        name: "rename",
+        alias: "",
+        usage: "/rename NAME",
+        help: "give this group another name",
+        arguments: &[Argument::New],
+        parse: |words| words.group().map(Command::Rename),
+    },
+    Entry {
+        name: "owner",
+        alias: "",
+        usage: "/owner USER",
+        help: "make somebody the owner of this group",
+        arguments: USER,
+        parse: |words| words.user().map(Command::Owner),
+    },
+    Entry {
+        name: "leave",
+        alias: "part",
+        usage: "/leave",
+        help: "leave this channel or group",
+        arguments: &[],
+        parse: |_| Ok(Command::Leave),
     },
     Entry {
         name: "verify",
@@ -124,14 +251,14 @@ pub static COMMANDS: &[Entry] = &[
         usage: "/verify USER [yes]",
         help: "compare safety numbers; yes: they agree",
         arguments: &[Argument::User, Argument::Word(&["yes"])],
-        parse: |words| Ok(Command::Verify(words.user()?, words.yes()?)),
+        parse: |words| Ok(Command::Verify(words.user()?, yes(words)?)),
     },
     Entry {
         name: "accept",
         alias: "",
         usage: "/accept USER",
         help: "accept somebody's changed identity key",
-        arguments: &[Argument::User],
+        arguments: USER,
         parse: |words| words.user().map(Command::Accept),
     },
     Entry {
@@ -140,7 +267,7 @@ pub static COMMANDS: &[Entry] = &[
         usage: "/devices [revoke NAME]",
         help: "your devices; take one off the list",
         arguments: &[Argument::Word(&["revoke"]), Argument::Text],
-        parse: |words| words.devices(),
+        parse: devices,
     },
     Entry {
         name: "password",
@@ -149,14 +276,6 @@ pub static COMMANDS: &[Entry] = &[
         help: "change your password",
         arguments: &[],
         parse: |_| Ok(Command::Password),
-    },
-    Entry {
-        name: "leave",
-        alias: "part",
-        usage: "/leave",
-        help: "leave this channel",
-        arguments: &[],
-        parse: |_| Ok(Command::Leave),
     },
     Entry {
         name: "help",
@@ -194,7 +313,7 @@ pub fn parse(line: &str) -> Result<Command, CommandError> {
         return Err(CommandError::Unknown { typed, nearest });
     };
     let misused = |problem| CommandError::Misused { name: entry.name, usage: entry.usage, problem };
-    let mut words = Words(arguments.trim());
+    let mut words = Words::new(arguments);
     let command = (entry.parse)(&mut words).map_err(misused)?;
     match words.next() {
         Some(_) if command == Command::Password => Err(misused(Problem::OpenPassword)),
@@ -210,64 +329,30 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     COMMANDS.iter().find(is_meant)
 }
 
-/// What follows a command, read word by word.
-struct Words<'a>(&'a str);
-
-impl<'a> Words<'a> {
-    fn next(&mut self) -> Option<&'a str> {
-        let text = self.0.trim_start();
-        let end = text.find(char::is_whitespace).unwrap_or(text.len());
-        let (word, rest) = text.split_at(end);
-        self.0 = rest;
-        (!word.is_empty()).then_some(word)
+fn access(words: &mut Words<'_>) -> Result<Access, Problem> {
+    match words.next() {
+        None | Some("open") => Ok(Access::Open),
+        Some("invitation") => Ok(Access::Invitation),
+        Some(other) => Err(Problem::Word(other.to_owned())),
     }
+}
 
-    fn rest(&mut self) -> Option<&'a str> {
-        let rest = std::mem::take(&mut self.0).trim();
-        (!rest.is_empty()).then_some(rest)
+fn yes(words: &mut Words<'_>) -> Result<bool, Problem> {
+    match words.next() {
+        None => Ok(false),
+        Some("yes") => Ok(true),
+        Some(other) => Err(Problem::Word(other.to_owned())),
     }
+}
 
-    fn text(&mut self, what: &'static str) -> Result<String, Problem> {
-        self.rest().map(str::to_owned).ok_or(Problem::Needs(what))
-    }
-
-    fn user(&mut self) -> Result<UserName, Problem> {
-        let word = self.next().ok_or(Problem::Needs("a user name"))?;
-        UserName::parse(word.strip_prefix('@').unwrap_or(word)).map_err(Problem::Name)
-    }
-
-    /// A channel's name; its sign may be left out.
-    fn channel(&mut self) -> Result<ChannelName, Problem> {
-        let word = self.next().ok_or(Problem::Needs("a channel name"))?;
-        ChannelName::parse(&format!("#{}", word.strip_prefix('#').unwrap_or(word)))
-            .map_err(Problem::Name)
-    }
-
-    fn access(&mut self) -> Result<Access, Problem> {
-        match self.next() {
-            None | Some("open") => Ok(Access::Open),
-            Some("invitation") => Ok(Access::Invitation),
-            Some(other) => Err(Problem::Word(other.to_owned())),
+fn devices(words: &mut Words<'_>) -> Result<Command, Problem> {
+    match words.next() {
+        None => Ok(Command::Devices),
+        Some("revoke") => {
+            let name = words.text("a device's name")?;
+            DeviceName::parse(&name).map(Command::Revoke).map_err(Problem::Name)
         }
-    }
-
-    fn yes(&mut self) -> Result<bool, Problem> {
-        match self.next() {
-            None => Ok(false),
-            Some("yes") => Ok(true),
-            Some(other) => Err(Problem::Word(other.to_owned())),
-        }
-    }
-
-    fn devices(&mut self) -> Result<Command, Problem> {
-        match self.next() {
-            None => Ok(Command::Devices),
-            Some("revoke") => {
-                let name = self.rest().ok_or(Problem::Needs("a device's name"))?;
-                DeviceName::parse(name).map(Command::Revoke).map_err(Problem::Name)
-            }
-            Some(other) => Err(Problem::Word(other.to_owned())),
-        }
+        Some(other) => Err(Problem::Word(other.to_owned())),
     }
 }
 
@@ -282,6 +367,14 @@ mod tests {
 
     fn channel(name: &str) -> ChannelName {
         ChannelName::parse(name).unwrap()
+    }
+
+    fn group(name: &str) -> GroupName {
+        GroupName::parse(name).unwrap()
+    }
+
+    fn two() -> Vec<UserName> {
+        vec![user("bob"), user("carol")]
     }
 
     #[test]
@@ -299,7 +392,28 @@ mod tests {
             ("/j dev", Command::Join(channel("#dev"))),
             ("/create #dev", Command::Create(channel("#dev"), Access::Open)),
             ("/create dev invitation", Command::Create(channel("#dev"), Access::Invitation)),
-            ("/invite @Bob", Command::Invite(user("bob"))),
+            ("/msg Bob hi  there\nyou", Command::Tell(user("bob"), "hi  there\nyou".into())),
+            ("/tell @bob", Command::Tell(user("bob"), String::new())),
+            ("/group Team bob @carol", Command::Group(group("+team"), two())),
+            ("/group +team bob, carol", Command::Group(group("+team"), two())),
+            ("/reply yes, from nine", Command::Reply(1, "yes, from nine".into())),
+            ("/r 3 yes", Command::Reply(3, "yes".into())),
+            ("/reply 1 2 apples", Command::Reply(1, "2 apples".into())),
+            ("/reply 2nd time", Command::Reply(1, "2nd time".into())),
+            ("/edit 2 better", Command::Edit(2, "better".into())),
+            ("/edit", Command::Edit(1, String::new())),
+            ("/delete", Command::Delete(1)),
+            ("/delete 12", Command::Delete(12)),
+            ("/react 👍🏽", Command::React(1, "👍🏽".into())),
+            ("/react 4 +1", Command::React(4, "+1".into())),
+            ("/history", Command::History(None)),
+            ("/history 2", Command::History(Some(2))),
+            ("/invite @Bob", Command::Invite(vec![user("bob")])),
+            ("/invite bob carol", Command::Invite(two())),
+            ("/members", Command::Members),
+            ("/kick bob", Command::Kick(user("bob"))),
+            ("/rename Team-2", Command::Rename(group("+team-2"))),
+            ("/owner bob", Command::Owner(user("bob"))),
             ("/verify bob", Command::Verify(user("bob"), false)),
             ("/verify bob yes", Command::Verify(user("bob"), true)),
             ("/accept bob", Command::Accept(user("bob"))),

@@ -1,9 +1,9 @@
 //! Completion: Tab walks through what the word before the cursor may become. Commands come from
-//! their table, people with the most recent speakers first, channels from the list.
+//! their table, people with the most recent speakers first, channels and groups from the list.
 
 use super::command::{self, Argument, COMMANDS};
 use super::input::InputLine;
-use super::view::{ConversationKind, LineKind, View};
+use super::view::{LineKind, View};
 
 /// A walk through candidates.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,10 +88,11 @@ fn candidates(before: &str, typed: &str, view: &View) -> (Vec<String>, &'static 
         return (beginning(names, typed), " ");
     }
     match argument(before) {
-        Some(Argument::User) => (beginning(people(view), bare(typed)), " "),
+        Some(Argument::New) => (Vec::new(), ""),
+        Some(Argument::User | Argument::Users) => (beginning(people(view), bare(typed)), " "),
         Some(Argument::Channel) => {
             let typed = format!("#{}", typed.trim_start_matches('#'));
-            (beginning(channels(view), &typed), " ")
+            (beginning(conversations(view), &typed), " ")
         }
         Some(Argument::Word(words)) => {
             (beginning(words.iter().map(|word| (*word).to_owned()), typed), " ")
@@ -105,7 +106,7 @@ fn candidates(before: &str, typed: &str, view: &View) -> (Vec<String>, &'static 
 fn in_text(typed: &str, view: &View, after: &'static str) -> (Vec<String>, &'static str) {
     match typed {
         "" => (Vec::new(), ""),
-        _ if typed.starts_with('#') => (beginning(channels(view), typed), " "),
+        _ if typed.starts_with(['#', '+']) => (beginning(conversations(view), typed), " "),
         _ => (beginning(people(view), bare(typed)), after),
     }
 }
@@ -116,7 +117,10 @@ fn argument(before: &str) -> Option<Argument> {
     let entry = command::find(&words.next()?.to_lowercase())?;
     match entry.arguments.get(words.count()) {
         Some(argument) => Some(*argument),
-        None => entry.arguments.last().copied().filter(|last| *last == Argument::Text),
+        None => {
+            let repeats = |last: &Argument| matches!(last, Argument::Text | Argument::Users);
+            entry.arguments.last().copied().filter(repeats)
+        }
     }
 }
 
@@ -147,11 +151,8 @@ fn people(view: &View) -> impl Iterator<Item = String> {
     speakers.chain(others).filter(move |name| *name != own)
 }
 
-fn channels(view: &View) -> impl Iterator<Item = String> {
-    let channels = view.conversations.iter().filter(|conversation| {
-        conversation.kind == ConversationKind::Channel && conversation.name.starts_with('#')
-    });
-    channels.map(|conversation| conversation.name.clone())
+fn conversations(view: &View) -> impl Iterator<Item = String> {
+    view.conversations.iter().map(|conversation| conversation.name.clone())
 }
 
 #[cfg(test)]
@@ -186,8 +187,15 @@ mod tests {
     fn words() {
         check("/inv", &["/invite "]);
         check("/l", &["/list ", "/leave "]);
+        check("/m", &["/msg ", "/members "]);
         check("/invite da", &["/invite dave "]);
         check("/invite @da", &["/invite dave "]);
+        check("/invite dave car", &["/invite dave carol "]);
+        check("/group b", &[]);
+        check("/group team car", &["/group team carol "]);
+        check("/msg da", &["/msg dave "]);
+        check("/msg dave hi b", &["/msg dave hi bob "]);
+        check("see +", &["see +team "]);
         check("/join de", &["/join #dev "]);
         check("/create #new inv", &["/create #new invitation "]);
         check("/verify bob ", &["/verify bob yes "]);

@@ -36,6 +36,8 @@ pub enum Problem {
     Name(BadName),
     /// This word is not one of those it knows.
     Word(String),
+    /// This does not count messages.
+    Number(String),
     /// A password was typed where others can read it.
     OpenPassword,
 }
@@ -58,6 +60,9 @@ impl fmt::Display for CommandError {
                     Problem::Extra(word) => write!(f, "/{name} does not take {word:?}")?,
                     Problem::Name(bad) => write!(f, "{bad}")?,
                     Problem::Word(word) => write!(f, "/{name} does not know {word:?}")?,
+                    Problem::Number(word) => {
+                        write!(f, "{word} does not count messages: 1 is the last one")?;
+                    }
                     Problem::OpenPassword => {}
                 }
                 write!(f, ": {usage}")
@@ -99,14 +104,29 @@ mod tests {
     #[test]
     fn what_is_answered() {
         for (line, expected) in [
-            ("/invite", "/invite needs a user name: /invite USER"),
+            ("/invite", "/invite needs a user name: /invite USER…"),
+            ("/msg", "/msg needs a user name: /msg USER [TEXT]"),
+            ("/group", "/group needs a name for the group: /group NAME USER…"),
+            ("/group team", "/group needs a user name: /group NAME USER…"),
+            ("/reply", "/reply needs a text: /reply [N] TEXT"),
+            ("/reply 2", "/reply needs a text: /reply [N] TEXT"),
+            ("/react 2", "/react needs an emoji: /react [N] EMOJI"),
+            ("/react so good", "/react does not take \"good\": /react [N] EMOJI"),
+            ("/delete 0", "0 does not count messages: 1 is the last one: /delete [N]"),
+            ("/delete it", "/delete does not take \"it\": /delete [N]"),
+            ("/grop team bob", "there is no /grop; did you mean /group NAME USER… ?"),
+            ("/kick", "/kick needs a user name: /kick USER"),
+            (
+                "/rename a b",
+                "a group's name is + and 2 to 32 characters: letters a-z, digits, and . _ - after the first: /rename NAME",
+            ),
             ("/all ", "/all needs a text: /all TEXT"),
             ("/list now", "/list does not take \"now\": /list"),
             ("/verify bob no", "/verify does not know \"no\": /verify USER [yes]"),
             ("/devices revoke", "/devices needs a device's name: /devices [revoke NAME]"),
             ("/lst", "there is no /lst; did you mean /list ?"),
             ("/jion", "there is no /jion; did you mean /join #NAME ?"),
-            ("/inv", "there is no /inv; did you mean /invite USER ?"),
+            ("/inv", "there is no /inv; did you mean /invite USER… ?"),
             ("/dance", "there is no /dance; /help shows what there is"),
             ("/", "there is no /; /help shows what there is"),
             (
@@ -115,7 +135,7 @@ mod tests {
             ),
             (
                 "/invite b!",
-                "a user name has 2 to 32 characters: letters a-z, digits, and . _ - after the first: /invite USER",
+                "a user name has 2 to 32 characters: letters a-z, digits, and . _ - after the first: /invite USER…",
             ),
         ] {
             assert_eq!(parse(line).unwrap_err().to_string(), expected, "{line}");

@@ -26,6 +26,7 @@ mod state;
 #[cfg(test)]
 mod state_tests;
 mod theme;
+mod words;
 mod wrap;
 
 pub use action::Action;

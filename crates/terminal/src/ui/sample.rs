@@ -4,6 +4,7 @@ use super::view::*;
 
 pub(super) const LOBBY: ConversationKey = ConversationKey([1; 16]);
 pub(super) const DEV: ConversationKey = ConversationKey([2; 16]);
+pub(super) const TEAM: ConversationKey = ConversationKey([5; 16]);
 const START: u64 = 1_795_385_355_000;
 
 /// What a view holds as soon as somebody is logged in.
@@ -31,10 +32,11 @@ pub(super) fn busy() -> View {
         Conversation { muted: true, ..conversation(ConversationKey([3; 16]), "#random", 40) },
         Conversation {
             kind: ConversationKind::Direct,
-            suite: "end-to-end encrypted".into(),
-            ..conversation(ConversationKey([4; 16]), "bob", 1)
+            trust: Some(Trust::Verified),
+            ..encrypted(ConversationKey([4; 16]), "bob", 1)
         },
     ];
+    view.conversations.insert(3, encrypted(TEAM, "+team", 0));
     view.people = vec![
         person("alice", true, Trust::Verified),
         person("bob", true, Trust::Verified),
@@ -101,9 +103,21 @@ pub(super) fn conversation(key: ConversationKey, name: &str, unread: u32) -> Con
         name: name.into(),
         kind: ConversationKind::Channel,
         suite: "signed, not encrypted".into(),
+        trust: None,
+        members: None,
         unread,
         mention: false,
         muted: false,
+    }
+}
+
+fn encrypted(key: ConversationKey, name: &str, unread: u32) -> Conversation {
+    Conversation {
+        kind: ConversationKind::Group,
+        suite: "encrypted: mls".into(),
+        trust: Some(Trust::NotVerified),
+        members: Some(3),
+        ..conversation(key, name, unread)
     }
 }
 
@@ -128,6 +142,65 @@ fn message(sender: &str, trust: Trust, text: &str) -> Message {
     Message { sender: sender.into(), text: text.into(), trust, ..Message::default() }
 }
 
+/// An evening in a group: changes of its members and of its messages.
+pub(super) fn group() -> View {
+    let mut view = View { open: Some(TEAM), unread_from: None, ..busy() };
+    let notice = |key, text: &str| {
+        line(key, key, LineKind::Notice { text: text.into(), level: Level::Info })
+    };
+    let answer =
+        |sender: &str, text: &str| Some(Quote { sender: sender.into(), text: text.into() });
+    let with = |key, message| line(key, key, LineKind::Message(message));
+    let reactions = vec![("👍".into(), 2), ("❤️".into(), 1)];
+    view.lines = vec![
+        notice(0, "alice made this conversation with bob"),
+        notice(1, "alice added carol"),
+        with(
+            2,
+            Message { reactions, ..message("bob", Trust::Verified, "The lab is open from nine.") },
+        ),
+        with(
+            3,
+            Message {
+                answers: answer(
+                    "bob",
+                    "The lab is open from nine, and the key is with the porter.",
+                ),
+                change: Change::Edited,
+                ..message("carol", Trust::NotVerified, "Thank you! I shall be there at ten.")
+            },
+        ),
+        with(4, Message { change: Change::Deleted, ..message("carol", Trust::NotVerified, "") }),
+        with(
+            5,
+            Message {
+                own: true,
+                answers: answer("", ""),
+                marks: "read by bob".into(),
+                ..message("alice", Trust::Verified, "Until then.")
+            },
+        ),
+        with(
+            6,
+            Message {
+                own: true,
+                change: Change::Edited,
+                marks: "delivered to carol".into(),
+                ..message("alice", Trust::Verified, "I bring the long cable, the short one")
+            },
+        ),
+        said(
+            7,
+            7,
+            "bob",
+            Trust::Verified,
+            "(a message of the kind \"poll\", which this version can't show)",
+        ),
+        notice(8, "bob named this group +team"),
+    ];
+    view
+}
+
 /// What an attacker would send.
 pub(super) fn hostile() -> View {
     let mut view = empty();
@@ -148,6 +221,14 @@ pub(super) fn hostile() -> View {
     for (key, text) in (0..).zip(texts) {
         view.lines.push(said(key, key, "mall\u{202e}ory\nbob", Trust::NotVerified, text));
     }
+    let everywhere = Message {
+        answers: Some(Quote { sender: "bob".into(), text: "one\n22:10 two\u{1b}[2J".into() }),
+        reactions: vec![("\u{202e}\u{1b}[2J".into(), 1)],
+        change: Change::Edited,
+        marks: "read by \u{1b}[2J".into(),
+        ..message("mallory", Trust::NotVerified, "no more")
+    };
+    view.lines.push(line(9, 9, LineKind::Message(everywhere)));
     view
 }
 

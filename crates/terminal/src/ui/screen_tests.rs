@@ -72,6 +72,37 @@ fn a_busy_conversation() {
 }
 
 #[test]
+fn a_group() {
+    insta::assert_snapshot!("group_80x24", screen(&sample::group(), 80, 24));
+    insta::assert_snapshot!("group_120x24", screen(&sample::group(), 120, 24));
+}
+
+/// The bars say what protects a conversation, in words, and at 80 columns all of them.
+#[test]
+fn the_bars_of_a_conversation() {
+    let bars = |name: &str, trust: Option<Trust>| {
+        let mut view = sample::busy();
+        let named = |one: &&mut Conversation| one.name == name;
+        let conversation = view.conversations.iter_mut().find(named).unwrap();
+        conversation.trust = trust;
+        view.open = Some(conversation.key);
+        let screen = screen(&view, 80, 6);
+        let rows: Vec<&str> = screen.lines().collect();
+        format!("{}\n{}", rows[0], rows[4])
+    };
+    let changed = || Some(Trust::Warning("identity changed!".into()));
+    let shown = [
+        bars("#lobby", None),
+        bars("+team", Some(Trust::NotVerified)),
+        bars("+team", Some(Trust::Verified)),
+        bars("+team", changed()),
+        bars("bob", Some(Trust::Verified)),
+        bars("bob", changed()),
+    ];
+    insta::assert_snapshot!("bars", shown.join("\n"));
+}
+
+#[test]
 fn writing_of_the_world() {
     insta::assert_snapshot!(screen(&sample::world(), 80, 24));
 }
@@ -87,7 +118,7 @@ fn the_help() {
     let (mut ui, view) = (Ui::new(Theme::Colour), sample::busy());
     press(&mut ui, &view, KeyCode::F(1), KeyModifiers::NONE);
     insta::assert_snapshot!("help_80x24", shown(&mut ui, &view, 80, 24));
-    insta::assert_snapshot!("help_all", shown(&mut ui, &view, 80, 56));
+    insta::assert_snapshot!("help_all", shown(&mut ui, &view, 80, 76));
     insta::assert_snapshot!("help_tiny", shown(&mut ui, &view, 30, 8));
 }
 

@@ -113,6 +113,13 @@ impl Ui {
         self.hint = Some(Hint { text: text.into(), level });
     }
 
+    /// Puts a text into the line, in place of what is there.
+    pub fn type_in(&mut self, text: &str) {
+        let place = self.place();
+        place.input.take();
+        place.input.insert(text);
+    }
+
     /// A key was pressed.
     pub fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Action> {
         if key.kind == KeyEventKind::Release {
@@ -262,7 +269,7 @@ impl Ui {
             }
         };
         if matches!(command, Command::Say(_)) && view.open.is_none() {
-            self.show_hint("no conversation is open: /join #NAME", Level::Warning);
+            self.show_hint("no conversation is open: /join #NAME, or /msg USER", Level::Warning);
             return None;
         }
         self.history.remember(&text);

@@ -68,7 +68,7 @@ fn sending() {
 fn mistakes_stay_in_the_line() {
     let mut person = Person::new();
     assert_eq!(person.enter("/invite"), None);
-    assert_eq!(person.hint(), "/invite needs a user name: /invite USER");
+    assert_eq!(person.hint(), "/invite needs a user name: /invite USER…");
     assert_eq!(person.input(), "/invite");
     person.press(KeyCode::Char(' '));
     assert_eq!(person.hint(), "");
@@ -98,7 +98,7 @@ fn drafts_belong_to_conversations() {
 #[test]
 fn switching() {
     let mut person = Person::new();
-    let bob = person.view.conversations[3].key;
+    let bob = person.view.conversations[4].key;
     for (modifiers, code, expected) in [
         (KeyModifiers::ALT, KeyCode::Char('2'), Some(DEV)),
         (KeyModifiers::ALT, KeyCode::Char('9'), None),

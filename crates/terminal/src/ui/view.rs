@@ -54,8 +54,13 @@ pub struct Conversation {
     pub name: String,
     /// What it is.
     pub kind: ConversationKind,
-    /// Its suite in words: "signed, not encrypted".
+    /// Its suite in words: "signed, not encrypted", "encrypted: mls".
     pub suite: String,
+    /// What is known of the others' identities, the worst of it; none in a channel, where each message
+    /// says it for itself.
+    pub trust: Option<Trust>,
+    /// How many people are in it, where that is known.
+    pub members: Option<u64>,
     /// Lines not yet read.
     pub unread: u32,
     /// Whether one of them names the reader.
@@ -143,12 +148,42 @@ pub struct Message {
     pub own: bool,
     /// Whether it names the reader.
     pub mention: bool,
-    /// The text; may have several lines.
+    /// The message that it answers, if it answers one.
+    pub answers: Option<Quote>,
+    /// The text as it is now; may have several lines. Nothing where it was taken back.
     pub text: String,
+    /// What its author has made of it since.
+    pub change: Change,
+    /// The reactions to it, each with how many gave it.
+    pub reactions: Vec<(String, usize)>,
     /// How far it has come.
     pub state: Delivery,
+    /// Up to where others have come, in words, if it is the last own message that they have: "read by
+    /// bob".
+    pub marks: String,
     /// Who stands behind it.
     pub trust: Trust,
+}
+
+/// What a message answers, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Quote {
+    /// Who said it; nobody where it is not known here.
+    pub sender: String,
+    /// What it says now.
+    pub text: String,
+}
+
+/// What the author of a message has made of it since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Change {
+    /// It is as it was said.
+    #[default]
+    None,
+    /// It says something else.
+    Edited,
+    /// It was taken back.
+    Deleted,
 }
 
 /// How far a message has come.

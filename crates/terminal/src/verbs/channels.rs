@@ -1,7 +1,7 @@
 //! `join` and `create`: being in a channel, and making one.
 
 use portcullis_client_core::{Command, History, Show};
-use portcullis_proto::{Access, ChannelName, Code, ConversationId};
+use portcullis_proto::{Access, ChannelName, ConversationId, ConversationName};
 use serde::Serialize;
 
 use super::{Common, Failure, Session, TIMEOUT, output, within};
@@ -47,15 +47,16 @@ async fn enter(
 ) -> Result<(), Failure> {
     let mut session = Session::begin(common, History::None).await?;
     session.log_in().await?;
+    let called = ConversationName::Channel(name.clone());
     // Where the answer to an earlier asking was lost, being there shows that it was done.
     let mut asked = already == Already::IsDone;
     loop {
-        if let Some(id) = session.find(name).filter(|_| asked) {
+        if let Some(id) = session.find(&called)?.filter(|_| asked) {
             return output::line(&Line { conversation: name, id });
         }
         asked = true;
         let shows = session.command(ask())?;
-        if !refused_for_now(&shows)? {
+        if !Session::refused_for_now(&shows)? {
             while !settled(&session.next().await?)? && session.is_listed() {}
         }
         session.log_in().await?;
@@ -65,18 +66,5 @@ async fn enter(
 /// Whether the asking was answered.
 fn settled(shows: &[Show]) -> Result<bool, Failure> {
     let done = shows.iter().any(|show| matches!(show, Show::Done(_)));
-    Ok(done || refused_for_now(shows)?)
-}
-
-/// Whether the connection was lost meanwhile; any other refusal is for good.
-fn refused_for_now(shows: &[Show]) -> Result<bool, Failure> {
-    for show in shows {
-        if let Show::Refused { what, refusal } = show {
-            return match refusal.code {
-                Code::Unavailable | Code::NotNow => Ok(true),
-                _ => Err(Failure::refused(what, refusal)),
-            };
-        }
-    }
-    Ok(false)
+    Ok(done || Session::refused_for_now(shows)?)
 }

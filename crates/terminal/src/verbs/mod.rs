@@ -5,6 +5,7 @@
 
 mod channels;
 mod exit;
+mod group;
 mod options;
 mod output;
 mod register;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub use channels::{create, join};
 pub use exit::{Exit, Failure};
+pub use group::{Group, group};
 pub use options::{Common, data_folder, homes_at};
 pub use output::note;
 pub use register::register;

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write as _};
 
+use portcullis_client_core::IdentityState;
 use serde::Serialize;
 
 use super::{Exit, Failure};
@@ -17,6 +18,16 @@ pub(super) fn line(value: &impl Serialize) -> Result<(), Failure> {
         ErrorKind::BrokenPipe => Failure::pipe_closed(),
         kind => Failure::new(Exit::Failed, format!("standard output: {kind}")),
     })
+}
+
+/// What is known of an identity, for programs.
+pub(super) const fn identity(state: IdentityState) -> &'static str {
+    match state {
+        IdentityState::NotVerified => "not_verified",
+        IdentityState::Verified => "verified",
+        IdentityState::Changed => "changed",
+        IdentityState::Own => "own",
+    }
 }
 
 /// Tells a person something. What others wrote into it is shown, never obeyed.

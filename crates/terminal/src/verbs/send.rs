@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, Read as _};
 
-use portcullis_client_core::{Command, History, Show};
-use portcullis_proto::{ChannelName, ConversationId, Reference, limits};
+use portcullis_client_core::{Command, History, Saying, Show};
+use portcullis_proto::{ConversationId, ConversationName, Reference, limits};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -25,7 +25,7 @@ pub enum Source {
 
 #[derive(Serialize)]
 struct Line<'a> {
-    conversation: &'a ChannelName,
+    conversation: &'a ConversationName,
     seq: u64,
     id: Reference,
 }
@@ -34,23 +34,22 @@ struct Line<'a> {
 ///
 /// # Errors
 /// [`Failure`]; what was printed stays true.
-pub async fn send(common: &Common, to: &ChannelName, source: Source) -> Result<(), Failure> {
+pub async fn send(common: &Common, to: &ConversationName, source: Source) -> Result<(), Failure> {
     // Nobody knows how long standard input is going to be.
     let default = (source != Source::Lines).then_some(TIMEOUT);
     within(common.timeout.or(default), run(common, to, source)).await
 }
 
-async fn run(common: &Common, to: &ChannelName, source: Source) -> Result<(), Failure> {
+async fn run(common: &Common, to: &ConversationName, source: Source) -> Result<(), Failure> {
     let mut session = Session::begin(common, History::None).await?;
-    session.log_in().await?;
-    let id = session.find(to).ok_or_else(|| Session::not_there(to))?;
-    if session.device().client().has_unsent() {
+    let id = reach(&mut session, to).await?;
+    if session.has_unsent() {
         output::note("what an earlier command has left unsent goes first");
     }
     let mut sending = Sending { to, id, under_way: BTreeSet::new(), failed: None };
     let mut texts = read(source);
     let mut more = true;
-    while more || !sending.under_way.is_empty() || session.device().client().has_unsent() {
+    while more || !sending.under_way.is_empty() || session.has_unsent() {
         let room = UNDER_WAY.saturating_sub(sending.under_way.len());
         tokio::select! {
             text = texts.recv(), if more && room > 0 => match text {
@@ -64,8 +63,28 @@ async fn run(common: &Common, to: &ChannelName, source: Source) -> Result<(), Fa
     sending.failed.map_or(Ok(()), Err)
 }
 
+/// The conversation of this name. A direct one is begun where there is none.
+async fn reach(session: &mut Session, to: &ConversationName) -> Result<ConversationId, Failure> {
+    let ConversationName::Direct(name) = to else {
+        return session.find_listed(to).await;
+    };
+    loop {
+        session.log_in().await?;
+        if let Some(id) = session.find(to)? {
+            return Ok(id);
+        }
+        let mut shows = session.command(Command::Tell(name.clone(), String::new()))?;
+        while session.find(to)?.is_none() && session.is_listed() {
+            if Session::refused_for_now(&shows)? {
+                break;
+            }
+            shows = session.next().await?;
+        }
+    }
+}
+
 struct Sending<'a> {
-    to: &'a ChannelName,
+    to: &'a ConversationName,
     id: ConversationId,
     under_way: BTreeSet<Reference>,
     failed: Option<Failure>,
@@ -84,7 +103,10 @@ impl Sending<'_> {
         let mut next = Some(first);
         while let Some(text) = next {
             match text {
-                Ok(text) => commands.push(Command::Say { conversation: self.id, text }),
+                Ok(text) => {
+                    let (conversation, what) = (self.id, Saying::Text(text));
+                    commands.push(Command::Say { conversation, what });
+                }
                 Err(failure) => {
                     self.failed = Some(failure);
                     break;

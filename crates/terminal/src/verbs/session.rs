@@ -1,13 +1,20 @@
 //! What verbs have in common: a home, a login, and the words for what happens on the way.
 
-use portcullis_client_core::{Command, Config, ConversationView, History, Show, Warning};
+use std::collections::BTreeSet;
+
+use portcullis_client_core::{
+    Command, Config, ConversationView, History, IdentityState, Show, Warning,
+};
 use portcullis_crypto::{Password, Stretch};
-use portcullis_proto::{ChannelName, ConversationId, Role, UserName};
+use portcullis_proto::{Code, ConversationId, ConversationKind, ConversationName, Role, UserName};
 
 use super::{Common, Exit, Failure, output};
 use crate::device::{Device, News, device_name};
 use crate::home::Home;
 use crate::net::Link;
+
+/// What a group is called before its members have told this device.
+const UNNAMED: &str = "+unnamed";
 
 /// A device of the account, on its way to a session or in one.
 pub(super) struct Session {
@@ -16,6 +23,8 @@ pub(super) struct Session {
     server: String,
     /// All conversations were listed since the last login.
     listed: bool,
+    /// What was caught up since then.
+    caught_up: BTreeSet<ConversationId>,
 }
 
 impl Session {
@@ -40,8 +49,13 @@ impl Session {
         let folder = common.home()?;
         let home = Home::open(&folder, &password, Stretch::STANDARD).await?;
         let link = Link::open(common.server.clone(), &common.tls_roots)?;
-        let config =
-            Config { device_name: device_name(), stretch_floor: Stretch::STANDARD, history };
+        let config = Config {
+            device_name: device_name(),
+            stretch_floor: Stretch::STANDARD,
+            history,
+            // A program looks at nothing.
+            read_marks: false,
+        };
         let device = Device::restore(home, link, config)?;
         if let Some(owner) = device.client().name().filter(|owner| **owner != common.user) {
             let message = format!("{}: this home belongs to {owner}", folder.display());
@@ -52,10 +66,16 @@ impl Session {
             user: common.user.clone(),
             server: common.server.to_string(),
             listed: false,
+            caught_up: BTreeSet::new(),
         };
         let known = session.device.client().name().is_some();
         session.command(first(known, password))?;
         Ok(session)
+    }
+
+    /// The account's name.
+    pub(super) const fn user(&self) -> &UserName {
+        &self.user
     }
 
     /// The device.
@@ -101,15 +121,94 @@ impl Session {
         self.take_in(news)
     }
 
-    /// The channel of this name that the account is in.
-    pub(super) fn find(&self, name: &ChannelName) -> Option<ConversationId> {
-        let is_it = |view: &ConversationView| view.name == *name && is_member(view);
-        self.device.client().conversations().find(is_it).map(|view| view.id)
+    /// Goes on until a conversation is read to its end.
+    pub(super) async fn catch_up(&mut self, id: ConversationId) -> Result<(), Failure> {
+        while !self.caught_up.contains(&id) {
+            self.next().await?;
+        }
+        Ok(())
     }
 
-    /// The failure of whoever is not in a channel.
-    pub(super) fn not_there(name: &ChannelName) -> Failure {
-        Failure::new(Exit::NotThere, format!("you are not in {name}; join it first"))
+    /// Whether something waits to be sent that can be: not where an identity has changed, which a person
+    /// has to look at first.
+    pub(super) fn has_unsent(&self) -> bool {
+        let client = self.device.client();
+        let blocked = client.conversations().any(|view| view.trust == IdentityState::Changed);
+        client.has_unsent() && !blocked
+    }
+
+    /// The conversation of this name that the account is in. A group also goes by `+` and its id, since
+    /// several may have one name; that is refused.
+    pub(super) fn find(&self, name: &ConversationName) -> Result<Option<ConversationId>, Failure> {
+        let views: Vec<ConversationView> =
+            self.device.client().conversations().filter(is_member).collect();
+        let is_id = |view: &&ConversationView| name.as_str() == format!("+{}", view.id);
+        if let Some(view) = views.iter().filter(|view| is_group(view)).find(is_id) {
+            return Ok(Some(view.id));
+        }
+        let named = views.iter().filter(|view| view.name == *name);
+        let ids: Vec<ConversationId> = named.map(|view| view.id).collect();
+        match ids.as_slice() {
+            [] => Ok(None),
+            [id] => Ok(Some(*id)),
+            several => {
+                let ids: Vec<String> = several.iter().map(|id| format!("+{id}")).collect();
+                let (count, ids) = (ids.len(), ids.join(" or "));
+                let message = format!("{count} groups are called {name}; say which: {ids}");
+                Err(Failure::new(Exit::Usage, message))
+            }
+        }
+    }
+
+    /// Whether a conversation of this name may still turn up: what a group is called comes with its keys.
+    pub(super) fn may_come(&self, name: &ConversationName) -> bool {
+        let unnamed = |view: &ConversationView| is_group(view) && view.name.as_str() == UNNAMED;
+        let is_group = matches!(name, ConversationName::Group(_));
+        !self.listed
+            || (is_group && self.device.client().conversations().any(|view| unnamed(&view)))
+    }
+
+    /// The conversation of this name, once it is certain whether the account is in it.
+    pub(super) async fn find_listed(
+        &mut self,
+        name: &ConversationName,
+    ) -> Result<ConversationId, Failure> {
+        loop {
+            self.log_in().await?;
+            if let Some(id) = self.find(name)? {
+                return Ok(id);
+            }
+            if !self.may_come(name) {
+                return Err(Self::not_there(name));
+            }
+            self.next().await?;
+        }
+    }
+
+    /// The failure of whoever is not in a conversation.
+    pub(super) fn not_there(name: &ConversationName) -> Failure {
+        let words = match name {
+            ConversationName::Channel(name) => format!("you are not in {name}; join it first"),
+            ConversationName::Group(name) => format!("you are not in {name}"),
+            ConversationName::Direct(name) => {
+                format!("there is no conversation with {name} yet; `send --to {name}` begins one")
+            }
+        };
+        Failure::new(Exit::NotThere, words)
+    }
+
+    /// Whether something was refused because the connection was lost meanwhile; any other refusal is for
+    /// good.
+    pub(super) fn refused_for_now(shows: &[Show]) -> Result<bool, Failure> {
+        for show in shows {
+            if let Show::Refused { what, refusal } = show {
+                return match refusal.code {
+                    Code::Unavailable | Code::NotNow => Ok(true),
+                    _ => Err(Failure::refused(what, refusal)),
+                };
+            }
+        }
+        Ok(false)
     }
 
     fn take_in(&mut self, news: Vec<News>) -> Result<Vec<Show>, Failure> {
@@ -122,6 +221,7 @@ impl Session {
                 }
                 News::Waiting { delay, reason } => {
                     self.listed = false;
+                    self.caught_up.clear();
                     let seconds = delay.as_secs_f32();
                     output::note(&match reason {
                         Some(reason) => {
@@ -145,6 +245,9 @@ impl Session {
     fn look_at(&mut self, show: &Show) -> Result<(), Failure> {
         match show {
             Show::Listed => self.listed = true,
+            Show::CaughtUp(id, _) => {
+                self.caught_up.insert(*id);
+            }
             Show::Refused { what: what @ ("log in" | "register"), refusal } => {
                 return Err(Failure::refused(what, refusal));
             }
@@ -175,6 +278,10 @@ impl Session {
             None => output::note(&format!("warning: {warning}")),
         }
     }
+}
+
+fn is_group(view: &ConversationView) -> bool {
+    view.kind == ConversationKind::Group
 }
 
 fn is_member(view: &ConversationView) -> bool {

@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use portcullis_client_core::{History, IdentityState, Message, Show};
-use portcullis_proto::{ChannelName, ConversationId, DeviceId, Reference, Timestamp, UserName};
+use portcullis_client_core::{Body, History, IdentityState, Message, Show};
+use portcullis_proto::{
+    ConversationId, ConversationName, DeviceId, Reference, Timestamp, UserName,
+};
 use serde::Serialize;
 
 use super::{Common, Failure, Session, output, within};
@@ -19,24 +21,55 @@ const PAGE: u32 = 256;
 #[derive(Debug, Clone, Default)]
 pub struct Tail {
     /// One conversation; all of the account's if there is none.
-    pub within: Option<ChannelName>,
+    pub within: Option<ConversationName>,
     /// From this sequence number on, of each conversation; otherwise what was not printed yet.
     pub from: Option<u64>,
-    /// Ends after so many messages.
+    /// Ends after so many lines.
     pub count: Option<u64>,
 }
 
 #[derive(Serialize)]
 struct Line<'a> {
-    conversation: &'a ChannelName,
+    conversation: &'a ConversationName,
     seq: u64,
     id: Reference,
     sender: &'a UserName,
     device: DeviceId,
     sent_at: Timestamp,
-    text: &'a str,
+    #[serde(flatten)]
+    what: What<'a>,
     verified: bool,
     identity: &'static str,
+}
+
+/// What an entry holds; the messages that it speaks of by their ids.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum What<'a> {
+    Text {
+        text: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reply_to: Option<Reference>,
+    },
+    Edit {
+        target: Reference,
+        text: &'a str,
+    },
+    Delete {
+        target: Reference,
+    },
+    Reaction {
+        target: Reference,
+        emoji: &'a str,
+    },
+    /// Who takes part has changed: the words that follow the sender's name.
+    Notice {
+        text: String,
+    },
+    /// A kind that this version does not know.
+    Unknown {
+        name: &'a str,
+    },
 }
 
 /// Prints messages until it has printed enough, or for ever.
@@ -53,19 +86,21 @@ async fn run(common: &Common, what: &Tail) -> Result<(), Failure> {
     }
     let mut session = Session::begin(common, History::All).await?;
     let mut tailing = Tailing { what, places: BTreeMap::new(), left: what.count };
-    tailing.print_stored(&mut session)?;
+    let known: Vec<_> = session.device().client().conversations().collect();
+    for view in known {
+        tailing.begin(&mut session, view.id, &view.name, view.suite.is_some())?;
+        tailing.print_new(&mut session, view.id)?;
+    }
     while tailing.left != Some(0) {
         let shows = session.next().await?;
-        let printed = tailing.print(&mut session, &shows);
-        tailing.remember(&mut session)?;
-        printed?;
+        tailing.follow(&mut session, &shows)?;
     }
     Ok(())
 }
 
 /// How far a conversation is printed.
 struct Place {
-    name: ChannelName,
+    name: ConversationName,
     /// The last number that was printed, or just before the first that is to be.
     printed: u64,
     /// Up to where the home says it is printed.
@@ -81,35 +116,17 @@ struct Tailing<'a> {
 }
 
 impl Tailing<'_> {
-    /// What the home has that is to be printed.
-    fn print_stored(&mut self, session: &mut Session) -> Result<(), Failure> {
-        let known: Vec<_> = session.device().client().conversations().collect();
-        for view in known {
-            self.begin(session, view.id, view.name)?;
-            let mut page = self.stored_page(session, view.id)?;
-            while !page.is_empty() && self.left != Some(0) {
-                let printed = page.iter().try_for_each(|message| self.print_one(message));
-                self.remember(session)?;
-                printed?;
-                page = self.stored_page(session, view.id)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn stored_page(&self, session: &Session, id: ConversationId) -> Result<Vec<Message>, Failure> {
-        let Some(place) = self.places.get(&id) else {
-            return Ok(Vec::new());
-        };
-        Ok(session.device().home().messages_after(id, place.printed, PAGE)?)
-    }
-
-    fn print(&mut self, session: &mut Session, shows: &[Show]) -> Result<(), Failure> {
+    fn follow(&mut self, session: &mut Session, shows: &[Show]) -> Result<(), Failure> {
         for show in shows {
             match show {
-                Show::Conversation(view) => self.begin(session, view.id, view.name.clone())?,
-                Show::Message(message) => self.print_one(message)?,
+                Show::Conversation(view) => {
+                    self.begin(session, view.id, &view.name, view.suite.is_some())?;
+                }
+                Show::Message(Message { conversation, .. })
+                | Show::Sent { conversation, .. }
+                | Show::CaughtUp(conversation, _) => self.print_new(session, *conversation)?,
                 Show::Left(id) => {
+                    self.print_new(session, *id)?;
                     let left = self.places.remove(id);
                     if let (Some(place), Some(_)) = (left, &self.what.within) {
                         return Err(Session::not_there(&place.name));
@@ -122,7 +139,7 @@ impl Tailing<'_> {
             }
         }
         match &self.what.within {
-            Some(name) if session.is_listed() && session.find(name).is_none() => {
+            Some(name) if !session.may_come(name) && session.find(name)?.is_none() => {
                 Err(Session::not_there(name))
             }
             _ => Ok(()),
@@ -134,25 +151,56 @@ impl Tailing<'_> {
         &mut self,
         session: &mut Session,
         id: ConversationId,
-        name: ChannelName,
+        name: &ConversationName,
+        is_encrypted: bool,
     ) -> Result<(), Failure> {
-        let wanted = self.what.within.as_ref().is_none_or(|wanted| *wanted == name);
-        if !wanted || self.places.contains_key(&id) {
+        if let Some(place) = self.places.get_mut(&id) {
+            place.name.clone_from(name);
+            return Ok(());
+        }
+        let by_id = format!("+{id}");
+        let is_meant = |wanted: &ConversationName| wanted == name || wanted.as_str() == by_id;
+        if !self.what.within.as_ref().is_none_or(is_meant) {
             return Ok(());
         }
         let read = session.device().client().seen(id).map_or(0, |seen| seen.seq);
+        // What this device has read of a channel so far, it has read. An encrypted conversation is read
+        // by whatever command comes first.
+        let read = if is_encrypted { 0 } else { read };
         let home = session.device_mut().home_mut();
         let remembered = match home.tailed(id)? {
             Some(remembered) => remembered,
             None => {
-                // What this device has read so far, it has read.
                 home.set_tailed([(id, read)])?;
                 read
             }
         };
         let printed = self.what.from.map_or(remembered, |from| from.saturating_sub(1));
         let counts = printed <= remembered;
+        let name = name.clone();
         self.places.insert(id, Place { name, printed, remembered, counts });
+        Ok(())
+    }
+
+    /// Prints what the home has up to where the log was read. What this device has said itself may lie
+    /// there before the rest up to it does.
+    fn print_new(&mut self, session: &mut Session, id: ConversationId) -> Result<(), Failure> {
+        let read = session.device().client().seen(id).map_or(0, |seen| seen.seq);
+        while let Some(place) = self.places.get(&id) {
+            if place.printed >= read || self.left == Some(0) {
+                return Ok(());
+            }
+            let home = session.device().home();
+            let mut page = home.messages_after(id, place.printed, PAGE)?;
+            page.retain(|message| message.seq <= read);
+            let ends = page.is_empty();
+            let printed = page.iter().try_for_each(|message| self.print_one(message));
+            if ends && let Some(place) = self.places.get_mut(&id) {
+                place.printed = read;
+            }
+            self.remember(session)?;
+            printed?;
+        }
         Ok(())
     }
 
@@ -160,14 +208,11 @@ impl Tailing<'_> {
         let Some(place) = self.places.get_mut(&message.conversation) else {
             return Ok(());
         };
-        if message.seq <= place.printed || self.left == Some(0) {
-            return Ok(());
-        }
-        if let Some(text) = &message.text {
-            output::line(&line(&place.name, message, text))?;
+        if self.left != Some(0) {
+            output::line(&line(&place.name, message))?;
             self.left = self.left.map(|left| left - 1);
+            place.printed = message.seq;
         }
-        place.printed = message.seq;
         Ok(())
     }
 
@@ -190,13 +235,7 @@ impl Tailing<'_> {
     }
 }
 
-fn line<'a>(name: &'a ChannelName, message: &'a Message, text: &'a str) -> Line<'a> {
-    let identity = match message.identity {
-        IdentityState::NotVerified => "not_verified",
-        IdentityState::Verified => "verified",
-        IdentityState::Changed => "changed",
-        IdentityState::Own => "own",
-    };
+fn line<'a>(name: &'a ConversationName, message: &'a Message) -> Line<'a> {
     Line {
         conversation: name,
         seq: message.seq,
@@ -204,8 +243,22 @@ fn line<'a>(name: &'a ChannelName, message: &'a Message, text: &'a str) -> Line<
         sender: &message.sender,
         device: message.device,
         sent_at: message.sent_at,
-        text,
+        what: what(&message.body),
         verified: message.identity != IdentityState::Changed,
-        identity,
+        identity: output::identity(message.identity),
+    }
+}
+
+fn what(body: &Body) -> What<'_> {
+    match body {
+        Body::Text { text, reply_to } => What::Text { text, reply_to: *reply_to },
+        Body::Edit { target, text } => What::Edit { target: *target, text },
+        Body::Delete { target } => What::Delete { target: *target },
+        Body::Reaction { target, emoji } => What::Reaction { target: *target, emoji },
+        Body::Notices(notices) => {
+            let words: Vec<String> = notices.iter().map(ToString::to_string).collect();
+            What::Notice { text: words.join("; ") }
+        }
+        Body::Unknown(name) => What::Unknown { name },
     }
 }

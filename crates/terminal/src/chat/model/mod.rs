@@ -1,7 +1,10 @@
 //! What the client core has shown, gathered into what the screen draws. It leaves out what the
 //! person is in the middle of (`Ui`), and every effect but `Show`.
 
+mod changes;
 mod code;
+mod marks;
+mod messages;
 mod people;
 mod room;
 #[cfg(test)]
@@ -11,13 +14,15 @@ pub(super) mod words;
 
 use crate::ui::view::{
     Connection, Conversation, ConversationKey, ConversationKind, FormView, Level, LineKey,
-    Registration, View,
+    Registration, Trust, View,
 };
 use people::People;
 use portcullis_client_core::{ConversationView, IdentityState, Message, Need, Show, Warning};
 use portcullis_proto::{
-    Code, ConversationId, DeviceId, DeviceName, Reference, Refusal, Role, Timestamp, UserName,
+    Code, ConversationId, ConversationKind as Kind, ConversationName, DeviceId, DeviceName,
+    Refusal, Role, Timestamp, UserName,
 };
+pub(super) use room::Picked;
 use room::Room;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,8 +43,8 @@ pub(crate) struct Model {
     changed: BTreeSet<UserName>,
     /// The list of people was asked for, and is to be told in words.
     lists_people: bool,
-    /// The channel to open as soon as it is there.
-    wanted: Option<String>,
+    /// The conversation to open as soon as it is there.
+    wanted: Option<ConversationName>,
     /// The text that the core was given last: it is shown even where the core takes none.
     said: Option<String>,
     server: String,
@@ -125,13 +130,13 @@ impl Model {
                 let words = format!("The server has ended the session: {reason}");
                 self.say_or_form(words, Level::Warning);
             }
-            Show::Conversation(view) => self.learn(&view),
+            Show::Conversation(view) => self.learn(view),
             Show::Left(id) => self.leave(id),
             Show::Listed => self.view.form = None,
             Show::CaughtUp(..) => {}
             Show::Message(message) => self.message(&message),
-            Show::Pending { conversation, id, text, at } => {
-                self.pending(conversation, id, text, at)
+            Show::Pending { conversation, id, body, at } => {
+                self.pending(conversation, id, &body, at);
             }
             Show::Sent { conversation, id, seq } => {
                 if let Some(room) = self.rooms.get_mut(&conversation) {
@@ -139,6 +144,15 @@ impl Model {
                 }
             }
             Show::Failed { conversation, id, reason } => self.failed(conversation, id, &reason),
+            Show::Mark { conversation, name, delivered, read } => {
+                self.mark(conversation, &name, delivered, read);
+            }
+            Show::Members { conversation, members, code } => {
+                let room = self.rooms.get(&conversation);
+                let name = room.map(|room| room.about.name.to_string()).unwrap_or_default();
+                let words = words::members(&name, &members, &code);
+                self.say_in(Some(conversation), words, Level::Info);
+            }
             Show::People { people, first, more } => {
                 let complete = self.people.take_page(people, first, more);
                 if complete && std::mem::take(&mut self.lists_people) {
@@ -167,16 +181,17 @@ impl Model {
     /// The conversations that a restored client knows.
     pub(crate) fn restore(&mut self, conversations: impl Iterator<Item = ConversationView>) {
         for view in conversations {
-            self.learn(&view);
+            self.learn(view);
         }
         self.is_stale = true;
     }
 
     /// Opens a conversation. What was not read in it is marked.
     pub(crate) fn open(&mut self, id: ConversationId) {
-        let Some(room) = self.rooms.get(&id) else {
+        let Some(room) = self.rooms.get_mut(&id) else {
             return;
         };
+        room.is_invitation = false;
         self.view.open = Some(key_of(id));
         self.view.unread_from = room.first_unread;
         self.is_stale = true;
@@ -214,7 +229,9 @@ impl Model {
             room.insert(LineKey(next_key), message, &reader);
         }
         room.has_older = has_older;
-        if !std::mem::replace(&mut room.is_loaded, true) && room.unread > 0 {
+        // A page may hold nothing but changes of messages that are still older.
+        let is_loaded = room.has_lines() || !has_older;
+        if !std::mem::replace(&mut room.is_loaded, is_loaded) && is_loaded && room.unread > 0 {
             room.first_unread = room.unread_from(room.unread);
             if self.view.open == Some(key_of(id)) {
                 self.view.unread_from = room.first_unread;
@@ -229,9 +246,14 @@ impl Model {
         self.lists_people = true;
     }
 
-    /// The channel of this name is opened as soon as it is there.
-    pub(crate) fn want(&mut self, name: &str) {
-        self.wanted = Some(name.to_owned());
+    /// The conversation of this name is opened as soon as it is there.
+    pub(crate) fn want(&mut self, name: ConversationName) {
+        self.wanted = Some(name);
+    }
+
+    /// What a conversation is.
+    pub(crate) fn kind(&self, id: ConversationId) -> Option<ConversationKind> {
+        self.rooms.get(&id).map(|room| kind(room.about.kind))
     }
 
     /// The core is about to be given this text.
@@ -324,28 +346,30 @@ impl Model {
         }
     }
 
-    fn learn(&mut self, view: &ConversationView) {
-        let before = self.rooms.get(&view.id).map(|room| room.role);
+    fn learn(&mut self, view: ConversationView) {
+        let (id, unread) = (view.id, view.unread);
+        let before = self.rooms.get(&id).map(|room| room.about.role);
         if view.role == Role::Invited && before != Some(Role::Invited) {
             let name = &view.name;
             self.say(format!("You are invited: /join {name}"), Level::Info);
         }
-        let room = self.rooms.entry(view.id).or_insert_with(|| Room::new(view));
-        room.name = view.name.clone();
-        room.access = view.access;
-        room.role = view.role;
-        room.unread = view.unread;
-        if view.unread == 0 {
+        // Several groups may have one name: the one that is wanted is new.
+        let is_wanted = self.wanted.as_ref() == Some(&view.name)
+            && (view.kind != Kind::Group || before.is_none());
+        let room = self.rooms.entry(id).or_insert_with(|| Room::new(view.clone()));
+        room.about = view;
+        room.unread = unread;
+        if unread == 0 {
             room.mention = false;
             room.first_unread = None;
         }
-        if self.wanted.as_deref() == Some(view.name.as_str()) {
+        if is_wanted {
             self.wanted = None;
-            self.open(view.id);
+            self.open(id);
         }
-        let is_lobby = view.id == ConversationId::LOBBY;
+        let is_lobby = id == ConversationId::LOBBY;
         if self.view.open.is_none() && (is_lobby || self.rooms.len() == 1) {
-            self.open(view.id);
+            self.open(id);
         }
     }
 
@@ -361,48 +385,11 @@ impl Model {
                 self.open(next);
             }
         }
-        self.say(format!("You are no longer in {}.", room.name), Level::Info);
-    }
-
-    fn message(&mut self, message: &Message) {
-        let key = self.key();
-        let reader = self.view.status.own_name.clone();
-        let Some(room) = self.rooms.get_mut(&message.conversation) else {
-            return;
-        };
-        let is_new = room.insert(key, message, &reader);
-        if is_new && message.identity != IdentityState::Own {
-            room.unread += 1;
-            let text = message.text.as_deref().unwrap_or_default();
-            room.mention |= room::mentions(text, &reader);
-            room.first_unread.get_or_insert(key);
-        }
-        room.trim();
-    }
-
-    fn pending(&mut self, id: ConversationId, message: Reference, text: String, at: Timestamp) {
-        let key = self.key();
-        if let Some(room) = self.rooms.get_mut(&id) {
-            room.push_pending(key, &self.view.status.own_name, message, text, at);
-        }
-        self.said = None;
-    }
-
-    fn failed(&mut self, id: ConversationId, message: Reference, reason: &str) {
-        let Some(room) = self.rooms.get_mut(&id) else {
-            return self.say(format!("Not sent: {reason}."), Level::Warning);
-        };
-        if room.mark_failed(message, reason) {
-            return;
-        }
-        let (text, now) = (self.said.take().unwrap_or_default(), self.now);
-        self.pending(id, message, text, now);
-        if let Some(room) = self.rooms.get_mut(&id) {
-            room.mark_failed(message, reason);
-        }
+        self.say(format!("You are no longer in {}.", room.about.name), Level::Info);
     }
 
     fn refused(&mut self, what: &str, refusal: &Refusal) {
+        self.wanted = None;
         if self.view.status.connection == Connection::Online {
             self.view.form = None;
         }
@@ -454,7 +441,7 @@ impl Model {
         self.view.people = self.people.rows();
         let mut rows: Vec<(ConversationId, &Room)> =
             self.rooms.iter().map(|(id, room)| (*id, room)).collect();
-        rows.sort_by_key(|(id, room)| (*id != ConversationId::LOBBY, room.name.clone()));
+        rows.sort_by_key(|(id, room)| (*id != ConversationId::LOBBY, room.about.name.clone()));
         self.view.conversations = rows.into_iter().map(|(id, room)| row(id, room)).collect();
         let room = self.opened().and_then(|id| self.rooms.get(&id));
         let trust = |name: &str| self.people.trust(name);
@@ -465,17 +452,34 @@ impl Model {
 }
 
 fn row(id: ConversationId, room: &Room) -> Conversation {
+    let about = &room.about;
+    let unread = room.unread.max(u64::from(room.is_invitation));
     Conversation {
         key: key_of(id),
-        name: room.name.as_str().to_owned(),
-        kind: ConversationKind::Channel,
-        suite: match room.role {
-            Role::Invited => format!("you are invited: /join {}", room.name),
-            _ => CHANNEL_SUITE.to_owned(),
+        name: about.name.as_str().to_owned(),
+        kind: kind(about.kind),
+        suite: match (about.role, about.suite) {
+            (Role::Invited, _) => format!("you are invited: /join {}", about.name),
+            (_, Some(suite)) => format!("encrypted: {suite}"),
+            (_, None) => CHANNEL_SUITE.to_owned(),
         },
-        unread: u32::try_from(room.unread).unwrap_or(u32::MAX),
+        trust: about.suite.map(|_| match about.trust {
+            IdentityState::Verified | IdentityState::Own => Trust::Verified,
+            IdentityState::NotVerified => Trust::NotVerified,
+            IdentityState::Changed => Trust::Warning("identity changed!".to_owned()),
+        }),
+        members: about.members,
+        unread: u32::try_from(unread).unwrap_or(u32::MAX),
         mention: room.mention,
         muted: false,
+    }
+}
+
+const fn kind(kind: Kind) -> ConversationKind {
+    match kind {
+        Kind::Direct => ConversationKind::Direct,
+        Kind::Group => ConversationKind::Group,
+        Kind::Channel | Kind::Inbox | Kind::Unknown => ConversationKind::Channel,
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the screen is given for what the core shows.
 
 use super::*;
-use crate::ui::view::{Delivery, Line, LineKind, Trust};
-use portcullis_client_core::PersonView;
-use portcullis_proto::{Access, AccountId, ChannelName};
+use crate::ui::view::{Change, Delivery, Line, LineKind, Message as MessageView, Trust};
+use portcullis_client_core::{Body, MemberView, Notice, PersonView};
+use portcullis_proto::{Access, AccountId, GroupName, Reference};
 
 const LOBBY: ConversationId = ConversationId::LOBBY;
 const PLAN: ConversationId = ConversationId::from_bytes([7; 16]);
@@ -13,10 +13,18 @@ fn user(name: &str) -> UserName {
 }
 
 fn conversation(id: ConversationId, name: &str, role: Role, unread: u64) -> Show {
-    let name = ChannelName::parse(name).unwrap();
+    let name = ConversationName::parse(name).unwrap();
+    let (kind, suite) = match &name {
+        ConversationName::Channel(_) => (Kind::Channel, None),
+        ConversationName::Group(_) => (Kind::Group, Some("mls")),
+        ConversationName::Direct(_) => (Kind::Direct, Some("mls")),
+    };
     Show::Conversation(ConversationView {
         id,
+        kind,
         name,
+        suite,
+        trust: IdentityState::NotVerified,
         access: Access::Open,
         role,
         unread,
@@ -30,7 +38,15 @@ fn reference(seq: u64) -> Reference {
     Reference::from_bytes(bytes)
 }
 
-fn message(seq: u64, sender: &str, text: &str) -> Message {
+fn text(text: &str) -> Body {
+    Body::Text { text: text.to_owned(), reply_to: None }
+}
+
+fn message(seq: u64, sender: &str, said: &str) -> Message {
+    entry(seq, sender, text(said))
+}
+
+fn entry(seq: u64, sender: &str, body: Body) -> Message {
     let own = sender == "mira";
     Message {
         conversation: LOBBY,
@@ -40,16 +56,18 @@ fn message(seq: u64, sender: &str, text: &str) -> Message {
         sender: user(sender),
         device: DeviceId::from_bytes([2; 16]),
         sent_at: Timestamp(seq * 1000),
-        text: Some(text.to_owned()),
-        unknown_kind: None,
+        body,
         identity: if own { IdentityState::Own } else { IdentityState::NotVerified },
         own,
     }
 }
 
-fn pending(id: u64, text: &str) -> Show {
-    let at = Timestamp(0);
-    Show::Pending { conversation: LOBBY, id: reference(id), text: text.to_owned(), at }
+fn pending(id: u64, said: &str) -> Show {
+    waiting(id, text(said))
+}
+
+fn waiting(id: u64, body: Body) -> Show {
+    Show::Pending { conversation: LOBBY, id: reference(id), body, at: Timestamp(0) }
 }
 
 /// mira's screen, in `#lobby`.
@@ -75,7 +93,20 @@ fn shown(line: &Line) -> String {
                 Delivery::Failed(reason) => &format!(" ✗ {reason}"),
             };
             let mention = if message.mention { "»" } else { "" };
-            format!("{mention}{}: {}{state}", message.sender, message.text)
+            let answers = message.answers.as_ref();
+            let answers = answers.map(|quote| format!("[{}: {}] ", quote.sender, quote.text));
+            let change = match message.change {
+                Change::None => "",
+                Change::Edited => " (edited)",
+                Change::Deleted => " (deleted)",
+            };
+            let reactions: Vec<String> =
+                message.reactions.iter().map(|(emoji, count)| format!(" {emoji}{count}")).collect();
+            let marks =
+                if message.marks.is_empty() { "" } else { &format!(" ({})", message.marks) };
+            let (answers, reactions) = (answers.unwrap_or_default(), reactions.concat());
+            let MessageView { sender, text, .. } = message;
+            format!("{mention}{sender}: {answers}{text}{change}{reactions}{state}{marks}")
         }
     }
 }
@@ -110,6 +141,238 @@ fn lines_stand_in_the_order_of_the_log() {
         vec![said(1, "noor", "ho"), Show::Done("Done.".into()), said(2, "noor", "he")],
         &["noor: ho", "Info Done.", "noor: he"],
     );
+}
+
+/// What becomes of noor's "hello" (1), mira's "hi" (2) and otto's "ho" (3) by what follows from 4 on.
+fn check_changes(follows: &[(u64, &str, Body)], expected: [&str; 3]) {
+    let said = [message(1, "noor", "hello"), message(2, "mira", "hi"), message(3, "otto", "ho")];
+    let changes = follows.iter().map(|(seq, sender, body)| entry(*seq, sender, body.clone()));
+    let all: Vec<Message> = said.into_iter().chain(changes).collect();
+    let lines = |model: &mut Model| -> Vec<String> {
+        let lines = model.view().lines.iter();
+        lines.filter(|line| matches!(line.what, LineKind::Message(_))).map(shown).collect()
+    };
+    let mut live = online();
+    all.iter().for_each(|message| live.show(Show::Message(message.clone())));
+    assert_eq!(lines(&mut live), expected, "as it comes");
+    let mut twice = live;
+    all.iter().for_each(|message| twice.show(Show::Message(message.clone())));
+    assert_eq!(lines(&mut twice), expected, "and again");
+    let mut loaded = online();
+    for page in all.rchunks(2) {
+        loaded.add_history(LOBBY, page, true);
+    }
+    assert_eq!(lines(&mut loaded), expected, "loaded from the end, page by page");
+}
+
+#[test]
+fn changes_of_messages() {
+    let edit = |seq, text: &str| Body::Edit { target: reference(seq), text: text.to_owned() };
+    let delete = |seq| Body::Delete { target: reference(seq) };
+    let react =
+        |seq, emoji: &str| Body::Reaction { target: reference(seq), emoji: emoji.to_owned() };
+    let answer =
+        |seq, text: &str| Body::Text { text: text.to_owned(), reply_to: Some(reference(seq)) };
+    let same = ["noor: hello", "mira: hi", "otto: ho"];
+    check_changes(&[], same);
+    check_changes(&[(4, "mira", edit(2, "hi!"))], [same[0], "mira: hi! (edited)", same[2]]);
+    check_changes(
+        &[(4, "noor", edit(1, "hallo")), (5, "noor", edit(1, "hola"))],
+        ["noor: hola (edited)", same[1], same[2]],
+    );
+    check_changes(
+        &[(4, "noor", react(3, "👍")), (5, "noor", delete(1)), (6, "mira", react(1, "👍"))],
+        ["noor:  (deleted)", same[1], "otto: ho 👍1"],
+    );
+    check_changes(
+        &[(4, "noor", react(2, "👍")), (5, "otto", react(2, "❤")), (6, "mira", react(2, "👍"))],
+        [same[0], "mira: hi 👍2 ❤1", same[2]],
+    );
+    check_changes(
+        &[(4, "noor", react(2, "👍")), (5, "noor", react(2, "❤")), (6, "otto", react(2, ""))],
+        [same[0], "mira: hi ❤1", same[2]],
+    );
+    check_changes(&[(4, "noor", react(2, "👍")), (5, "noor", react(2, ""))], same);
+    // What nobody but its author may change; the core refuses it, and here it would not count either.
+    check_changes(&[(4, "otto", edit(1, "evil")), (5, "otto", delete(2))], same);
+    check(
+        vec![
+            Show::Message(message(1, "noor", "hello")),
+            Show::Message(entry(2, "otto", answer(1, "hello noor"))),
+            Show::Message(entry(3, "otto", answer(9, "who?"))),
+            Show::Message(entry(4, "noor", edit(1, "hallo"))),
+        ],
+        &["noor: hallo (edited)", "otto: [noor: hallo] hello noor", "otto: [: ] who?"],
+    );
+}
+
+#[test]
+fn own_changes_wait_and_may_fail() {
+    let sent = |id, seq| Show::Sent { conversation: LOBBY, id: reference(id), seq };
+    let failed = |id| Show::Failed { conversation: LOBBY, id: reference(id), reason: "why".into() };
+    let edit = || waiting(9, Body::Edit { target: reference(1), text: "hi!".into() });
+    let said = || Show::Message(message(1, "mira", "hi"));
+    check(vec![said(), edit()], &["mira: hi! (edited) …"]);
+    check(vec![said(), edit(), sent(9, 2)], &["mira: hi! (edited)"]);
+    check(vec![said(), edit(), failed(9)], &["mira: hi", "Warning Not changed: why."]);
+    check(vec![said(), failed(9)], &["mira: hi", "Warning Not sent: why."]);
+}
+
+#[test]
+fn an_id_that_two_have_chosen_changes_neither_for_the_other() {
+    let mine = message(1, "noor", "hello");
+    let same_id = Message { id: reference(1), ..message(2, "otto", "mine, too") };
+    let edit = entry(3, "otto", Body::Edit { target: reference(1), text: "evil".into() });
+    let expected = ["noor: hello", "otto: evil (edited)"];
+    check([mine, same_id, edit].map(Show::Message).into(), &expected);
+}
+
+#[test]
+fn marks_stand_behind_own_messages() {
+    let mark = |name, delivered, read| {
+        let name = user(name);
+        Show::Mark { conversation: LOBBY, name, delivered, read }
+    };
+    let mut shows: Vec<Show> =
+        (1..4).map(|seq| Show::Message(message(seq, "mira", "hi"))).collect();
+    shows.extend([mark("noor", 1, 1), mark("noor", 2, 1), mark("otto", 3, 2), mark("mira", 3, 3)]);
+    check(
+        shows,
+        &[
+            "mira: hi (read by noor)",
+            "mira: hi (read by otto, delivered to noor)",
+            "mira: hi (delivered to otto)",
+        ],
+    );
+}
+
+#[test]
+fn changes_of_members_are_lines() {
+    let notices = Body::Notices(vec![
+        Notice::Before(3),
+        Notice::Added(vec![user("otto")]),
+        Notice::Renamed(GroupName::parse("+plan").unwrap()),
+    ]);
+    check(
+        vec![
+            Show::Message(entry(5, "noor", notices)),
+            Show::Message(entry(6, "noor", Body::Unknown("poll".into()))),
+        ],
+        &[
+            "Info 3 entries were sent before this device was added\nnoor added otto\nnoor named this group +plan",
+            "noor: (a message of the kind \"poll\", which this version can't show)",
+        ],
+    );
+}
+
+#[test]
+fn whoever_is_brought_in_hears_of_it() {
+    let mut model = online();
+    model.show(conversation(PLAN, "+plan", Role::Member, 0));
+    let made = entry(1, "noor", Body::Notices(vec![Notice::Created(vec![user("mira")])]));
+    model.show(Show::Message(Message { conversation: PLAN, ..made }));
+    model.show(conversation(PLAN, "+plan", Role::Member, 0));
+    let rows: Vec<_> =
+        model.view().conversations.iter().map(|one| (one.name.clone(), one.unread)).collect();
+    assert_eq!(rows, [("#lobby".into(), 0), ("+plan".into(), 1)]);
+    let lines: Vec<String> = model.view().lines.iter().map(shown).collect();
+    assert_eq!(lines, ["Info noor has brought you into +plan; /leave leaves it."]);
+    model.open(PLAN);
+    model.show(conversation(PLAN, "+plan", Role::Member, 0));
+    assert_eq!(model.view().conversations[1].unread, 0);
+    let lines: Vec<String> = model.view().lines.iter().map(shown).collect();
+    assert_eq!(lines, ["Info noor made this conversation with mira"]);
+}
+
+#[test]
+fn what_was_asked_for_opens() {
+    const OTHER: ConversationId = ConversationId::from_bytes([8; 16]);
+    let mut model = online();
+    model.show(conversation(PLAN, "+plan", Role::Member, 0));
+    model.want(ConversationName::parse("+plan").unwrap());
+    model.show(conversation(PLAN, "+plan", Role::Member, 0));
+    assert_eq!(model.opened(), Some(LOBBY), "another group of this name");
+    model.show(conversation(OTHER, "+plan", Role::Owner, 0));
+    assert_eq!(model.opened(), Some(OTHER));
+    model.want(ConversationName::parse("noor").unwrap());
+    let refusal = Refusal::new(Code::NotFound, "there is no account called noor");
+    model.show(Show::Refused { what: "find this account", refusal });
+    model.show(conversation(ConversationId::from_bytes([9; 16]), "noor", Role::Owner, 1));
+    assert_eq!(model.opened(), Some(OTHER), "nobody waits for it any more");
+}
+
+#[test]
+fn messages_are_counted_from_the_last() {
+    let mut model = online();
+    let delete = Body::Delete { target: reference(4) };
+    for message in [
+        message(1, "noor", "one"),
+        message(2, "mira", "two"),
+        message(3, "noor", "three"),
+        message(4, "mira", "four"),
+        entry(5, "mira", delete),
+    ] {
+        model.show(Show::Message(message));
+    }
+    model.show(pending(9, "waits"));
+    let check = |back, own, expected: Option<&str>| {
+        let picked = model.pick(back, own).map(|picked| picked.words);
+        assert_eq!(picked.as_deref(), expected, "{back} {own}");
+    };
+    check(1, false, Some("noor: three"));
+    check(2, false, Some("mira: two"));
+    check(3, false, Some("noor: one"));
+    check(4, false, None);
+    check(0, false, None);
+    check(1, true, Some("mira: two"));
+    check(2, true, None);
+}
+
+#[test]
+fn what_a_message_said_before_stays_within_reach() {
+    let mut model = online();
+    assert!(!model.tell_versions(None));
+    let edit = |text: &str| Body::Edit { target: reference(1), text: text.into() };
+    model.show(Show::Message(message(1, "noor", "one")));
+    model.show(Show::Message(message(2, "noor", "untouched")));
+    model.show(Show::Message(entry(3, "noor", edit("uno"))));
+    model.show(Show::Message(entry(4, "noor", edit("un\nalso"))));
+    assert!(model.tell_versions(None));
+    let last = shown(model.view().lines.last().unwrap());
+    let rows: Vec<&str> = last.lines().map(|row| row.rsplit(" · ").next().unwrap()).collect();
+    assert_eq!(rows, ["Info What it has said, the last as it is now:", "one", "uno", "un␊also"]);
+    assert!(model.tell_versions(Some(1)));
+    assert_eq!(shown(model.view().lines.last().unwrap()), "Info Never changed: noor: untouched");
+}
+
+#[test]
+fn members_are_listed() {
+    let member =
+        |name, owner, identity| MemberView { name: user(name), owner, devices: 2, identity };
+    let members = vec![
+        member("mira", true, IdentityState::Own),
+        member("noor", false, IdentityState::Changed),
+    ];
+    let code = "0123 4567".into();
+    check(
+        vec![Show::Members { conversation: LOBBY, members, code }],
+        &[
+            "Info Members of #lobby:\n  mira (owner) · 2 devices · you\n  noor · 2 devices · identity changed!\nThe keys: 0123 4567 (the same for all who see this list)",
+        ],
+    );
+}
+
+#[test]
+fn a_page_of_changes_alone_is_followed_by_another() {
+    let mut model = online();
+    let react =
+        |seq| entry(seq, "noor", Body::Reaction { target: reference(1), emoji: "👍".into() });
+    assert_eq!(model.wants_history(false), Some((LOBBY, u64::MAX)));
+    model.add_history(LOBBY, &[react(3), react(4)], true);
+    assert_eq!(model.wants_history(false), Some((LOBBY, 3)));
+    model.add_history(LOBBY, &[message(1, "mira", "hi"), react(2)], true);
+    assert_eq!(model.wants_history(false), None);
+    assert_eq!(shown(&model.view().lines[0]), "mira: hi 👍1");
 }
 
 #[test]

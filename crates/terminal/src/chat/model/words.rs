@@ -1,10 +1,11 @@
 //! What the program says in the message pane: which warning alarms, and lists in words.
 
 use super::code;
+use crate::ui::safe_text::SafeLine;
 use crate::ui::view::{Dialog, Level};
-use portcullis_client_core::{ConversationView, DeviceView, IdentityState, Warning};
+use portcullis_client_core::{ConversationView, DeviceView, IdentityState, MemberView, Warning};
 use portcullis_crypto::SafetyNumber;
-use portcullis_proto::{DeviceId, Role, UserName};
+use portcullis_proto::{ConversationKind, DeviceId, Role, Timestamp, UserName};
 
 /// How much a warning matters: an alarm where somebody may be lying, a warning where something is
 /// missing or is one's own to look after, and a plain notice for what people do every day.
@@ -21,14 +22,28 @@ pub(super) fn level(warning: &Warning) -> Level {
         | Warning::IdentityChanged { .. }
         | Warning::OlderList { .. }
         | Warning::ForgedList { .. }
-        | Warning::WeakStretching => Level::Alarm,
+        | Warning::WeakStretching
+        | Warning::KindChanged
+        | Warning::RefusedCommit { .. }
+        | Warning::RefusedChange { .. }
+        | Warning::RefusedWelcome { .. }
+        | Warning::RefusedEntry { .. }
+        | Warning::RefusedKeyPackage { .. }
+        | Warning::ReplayedWelcome => Level::Alarm,
         Warning::Skipped { .. }
         | Warning::Missing { .. }
         | Warning::Restored
         | Warning::OwnDeviceAdded { .. }
         | Warning::OwnDeviceRevoked
-        | Warning::Nonsense => Level::Warning,
-        Warning::DeviceAdded { .. } | Warning::DeviceRevoked { .. } => Level::Info,
+        | Warning::Nonsense
+        | Warning::Strayed { .. }
+        | Warning::Unreadable { .. }
+        | Warning::LostPlace
+        | Warning::Lost
+        | Warning::WelcomeNotForUs => Level::Warning,
+        Warning::DeviceAdded { .. }
+        | Warning::DeviceRevoked { .. }
+        | Warning::FoundAgain { .. } => Level::Info,
     }
 }
 
@@ -70,6 +85,54 @@ pub(super) fn devices(devices: &[DeviceView], utc_offset_seconds: i32) -> String
             let rows: Vec<String> = some.iter().map(row).collect();
             let rows = rows.join("\n");
             format!("Your devices:\n{rows}")
+        }
+    }
+}
+
+/// Who takes part in an encrypted conversation, for `/members`.
+pub(super) fn members(name: &str, members: &[MemberView], code: &str) -> String {
+    let row = |member: &MemberView| {
+        let owner = if member.owner { " (owner)" } else { "" };
+        let devices = match member.devices {
+            1 => "1 device".to_owned(),
+            count => format!("{count} devices"),
+        };
+        let identity = match member.identity {
+            IdentityState::Own => "you",
+            IdentityState::Verified => "verified",
+            IdentityState::NotVerified => "not verified",
+            IdentityState::Changed => "identity changed!",
+        };
+        format!("  {}{owner} · {devices} · {identity}", member.name)
+    };
+    let rows: Vec<String> = members.iter().map(row).collect();
+    let rows = rows.join("\n");
+    format!("Members of {name}:\n{rows}\nThe keys: {code} (the same for all who see this list)")
+}
+
+/// That somebody has brought the reader into a conversation.
+pub(super) fn invited(by: &UserName, about: &ConversationView) -> String {
+    match about.kind {
+        ConversationKind::Direct => format!("{by} has begun a direct conversation with you."),
+        _ => format!("{by} has brought you into {}; /leave leaves it.", about.name),
+    }
+}
+
+/// What a message has said, for `/history`. Each text stays in a row of its own.
+pub(super) fn versions(
+    message: &str,
+    versions: &[(&str, Timestamp)],
+    utc_offset_seconds: i32,
+) -> String {
+    let row = |(text, at): &(&str, Timestamp)| {
+        let when = crate::ui::date_and_time(at.0, utc_offset_seconds);
+        format!("  {when} · {}", SafeLine::name(text))
+    };
+    match versions {
+        [] | [_] => format!("Never changed: {message}"),
+        some => {
+            let rows: Vec<String> = some.iter().map(row).collect();
+            format!("What it has said, the last as it is now:\n{}", rows.join("\n"))
         }
     }
 }

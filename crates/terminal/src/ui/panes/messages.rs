@@ -5,7 +5,7 @@ use super::row::Row;
 use crate::ui::clock::LocalTime;
 use crate::ui::safe_text::SafeLine;
 use crate::ui::theme::Theme;
-use crate::ui::view::{Delivery, Level, Line, LineKind, Message, Trust, View};
+use crate::ui::view::{Change, Delivery, Level, Line, LineKind, Message, Quote, Trust, View};
 use crate::ui::wrap::{Room, wrap};
 use ratatui::style::Style;
 
@@ -71,16 +71,23 @@ impl Messages<'_> {
     }
 
     fn message(&self, line: &Line, message: &Message) -> Vec<Row> {
-        let head = self.message_head(line, message);
-        let (text_style, tail) = match message.state {
-            Delivery::Sending => (self.theme.faint(), " …"),
-            Delivery::Sent | Delivery::Failed(_) => (self.theme.text(), ""),
-        };
-        let mut lines = SafeLine::body(&message.text);
-        if let Some(last) = lines.last_mut() {
-            *last = SafeLine::join(&[last, &SafeLine::own(tail)]);
+        let mut rows = Vec::new();
+        if let Some(quote) = &message.answers {
+            rows.push(self.quote(quote));
         }
-        let mut rows = self.under_head(head, &lines, text_style);
+        let text_style = match message.state {
+            Delivery::Sending => self.theme.faint(),
+            Delivery::Sent | Delivery::Failed(_) => self.theme.text(),
+        };
+        let head = self.message_head(line, message);
+        rows.extend(self.under_head(head, &SafeLine::body(&message.text), text_style));
+        self.add_tail(&mut rows, message);
+        if message.change == Change::Deleted {
+            rows.extend(self.remark("×", "deleted by its author", self.theme.faint()));
+        }
+        if !message.reactions.is_empty() {
+            rows.extend(self.remark("+", &reactions(message), self.theme.text()));
+        }
         if let Delivery::Failed(reason) = &message.state {
             let reason = format!("not sent: {reason}");
             rows.extend(self.remark("✗", &reason, self.theme.failure()));
@@ -89,6 +96,41 @@ impl Messages<'_> {
             rows.extend(self.remark("!", reason, self.theme.warning()));
         }
         rows
+    }
+
+    /// What a message answers, in one row above it.
+    fn quote(&self, quote: &Quote) -> Row {
+        let words = match quote.sender.as_str() {
+            "" => "a message that is not here".to_owned(),
+            sender => format!("{sender}: {}", quote.text),
+        };
+        let style = self.theme.faint();
+        let before = self.remark_head("╭", style);
+        let room = self.width.saturating_sub(before.width());
+        before.safe(SafeLine::name(&words).cut(room), style)
+    }
+
+    /// What the program adds to a message's last row, or below it where there is no room.
+    fn add_tail(&self, rows: &mut Vec<Row>, message: &Message) {
+        let edited = (message.change == Change::Edited).then(|| "(edited)".to_owned());
+        let sending = (message.state == Delivery::Sending).then(|| "…".to_owned());
+        let marks = (!message.marks.is_empty()).then(|| format!("· {}", message.marks));
+        let tail: Vec<String> = [edited, sending, marks].into_iter().flatten().collect();
+        if tail.is_empty() {
+            return;
+        }
+        let tail = SafeLine::name(&tail.join(" "));
+        let style = self.theme.faint();
+        match rows.pop() {
+            Some(last) if last.width() + 1 + tail.width() <= self.width => {
+                rows.push(last.own(" ", style).safe(tail, style));
+            }
+            last => {
+                rows.extend(last);
+                let room = self.width.saturating_sub(self.indent());
+                rows.push(self.indented().safe(tail.cut(room), style));
+            }
+        }
     }
 
     fn message_head(&self, line: &Line, message: &Message) -> Row {
@@ -190,15 +232,24 @@ impl Messages<'_> {
     /// The program's remark on a message. Its mark stands left of where the message's own text can
     /// reach, so that no message can remark upon itself.
     fn remark(&self, mark: &'static str, reason: &str, style: Style) -> Vec<Row> {
-        let head = match self.is_aligned() {
+        self.under_head(self.remark_head(mark, style), &[SafeLine::name(reason)], style)
+    }
+
+    fn remark_head(&self, mark: &'static str, style: Style) -> Row {
+        match self.is_aligned() {
             true => Row::new().gap(TIME_COLUMNS, style).and(self.in_name_column(mark, style)),
             false => {
                 let before = self.indent().saturating_sub(2);
                 Row::new().gap(before, Style::new()).own(mark, style).own(" ", style)
             }
-        };
-        self.under_head(head, &[SafeLine::name(reason)], style)
+        }
     }
+}
+
+/// "👍 2 ❤ 1".
+fn reactions(message: &Message) -> String {
+    let each = message.reactions.iter().map(|(emoji, count)| format!("{emoji} {count}"));
+    each.collect::<Vec<_>>().join("  ")
 }
 
 /// A line across the pane with words in it. It begins where no message's text can.

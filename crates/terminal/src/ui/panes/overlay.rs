@@ -53,6 +53,9 @@ fn help_rows(theme: Theme, width: usize) -> Vec<Row> {
         ("bob!", "something is wrong; it says what"),
         ("●  ○", "is here, is not here"),
         ("»", "names you"),
+        ("╭", "the message below answers this one"),
+        ("+", "reactions, and how many gave each"),
+        ("×", "was deleted by its author"),
         ("…", "on its way to the server"),
         ("⟦U+202E⟧  ␛", "a hidden character that somebody sent, shown by its number"),
     ] {

@@ -6,7 +6,7 @@ use super::row::Row;
 use crate::ui::safe_text::SafeLine;
 use crate::ui::state::Hint;
 use crate::ui::theme::Theme;
-use crate::ui::view::{Connection, ConversationKind, Level, Trust, View};
+use crate::ui::view::{Connection, Conversation, ConversationKind, Level, Trust, View};
 use ratatui::style::Style;
 
 /// The bar at the top.
@@ -16,19 +16,15 @@ pub(in crate::ui) fn title(view: &View, theme: Theme, width: usize) -> Row {
         return Row::new().own(" Portcullis", style).fill(width, 0, style);
     };
     let online = view.people.iter().filter(|person| person.online).count();
-    let right = match conversation.kind {
-        ConversationKind::Direct => direct_trust(view).to_owned(),
-        _ => format!("{online} online "),
-    };
-    let kind = match conversation.kind {
-        ConversationKind::Channel => "channel",
-        ConversationKind::Direct => "direct",
-        ConversationKind::Group => "group",
+    let (kind, right) = match conversation.kind {
+        ConversationKind::Channel => ("channel", format!("{online} online ")),
+        ConversationKind::Direct => ("direct", presence(view, &conversation.name).to_owned()),
+        ConversationKind::Group => ("group", members(conversation.members)),
     };
     let room = width.saturating_sub(2);
     let name = SafeLine::name(&conversation.name).cut(room);
     let mut row = Row::new().own(" ", style).safe(name, bold).own(" ", style);
-    let about = SafeLine::name(&format!("· {kind} · {}", conversation.suite));
+    let about = SafeLine::name(&format!("· {kind} · {}", protection(conversation)));
     if row.width() + about.width() + right.chars().count() < width {
         row = row.safe(about, style);
     }
@@ -38,14 +34,35 @@ pub(in crate::ui) fn title(view: &View, theme: Theme, width: usize) -> Row {
     row.fill(width, right.chars().count(), style).text(&right, style)
 }
 
-fn direct_trust(view: &View) -> &'static str {
-    let other = view.people.iter().find(|person| person.name != view.status.own_name);
-    match other.map(|person| &person.trust) {
-        Some(Trust::Verified) => "✓ verified ",
-        Some(Trust::NotVerified) => "not verified ",
-        Some(Trust::Warning(_)) => "! warning ",
+/// Whether the other one of a direct is here.
+fn presence(view: &View, name: &str) -> &'static str {
+    match view.people.iter().find(|person| person.name == name) {
+        Some(person) if person.online => "online ",
+        Some(_) => "away ",
         None => "",
     }
+}
+
+fn members(count: Option<u64>) -> String {
+    match count {
+        Some(1) => "1 member ".to_owned(),
+        Some(count) => format!("{count} members "),
+        None => String::new(),
+    }
+}
+
+/// The suite, and in an encrypted conversation whether the others are who they seem to be, in words:
+/// "encrypted: mls · not verified".
+fn protection(conversation: &Conversation) -> String {
+    let suite = &conversation.suite;
+    let words = match (&conversation.trust, conversation.kind) {
+        (None, _) => return suite.clone(),
+        (Some(Trust::Verified), ConversationKind::Direct) => "verified",
+        (Some(Trust::Verified), _) => "all verified",
+        (Some(Trust::NotVerified), _) => "not verified",
+        (Some(Trust::Warning(reason)), _) => reason,
+    };
+    format!("{suite} · {words}")
 }
 
 /// The bar at the bottom: what fits of it, the most important first.
@@ -53,7 +70,7 @@ pub(in crate::ui) fn status(view: &View, theme: Theme, width: usize, list_hidden
     let style = theme.bar();
     let (mark, connection) = connection(view.status.connection, theme);
     let mut row = Row::new().own(" ", style).own(mark, style).text(&connection, style);
-    let suite = view.open_conversation().map(|conversation| conversation.suite.clone());
+    let suite = view.open_conversation().map(protection);
     let elsewhere = if list_hidden { elsewhere(view) } else { String::new() };
     let parts = [elsewhere, suite.unwrap_or_default(), view.status.identity.clone()];
     for part in parts.iter().filter(|part| !part.is_empty()) {
