@@ -10,7 +10,8 @@
 use crate::Context;
 use crate::defences::Sender;
 use crate::defences::may_read::not_found;
-use crate::store::{Conversation, Membership, Store, StoreError};
+use crate::roster::{Change, Roster, role_in};
+use crate::store::Conversation;
 use portcullis_proto::{
     AccountId, Code, ConversationId, ConversationKind, Creates, DeviceId, Members, Refusal, Role,
     limits,
@@ -27,25 +28,6 @@ pub struct Proposed<'a> {
     pub members: &'a Members,
     /// The devices that it welcomes.
     pub welcomed: &'a [DeviceId],
-}
-
-/// An account whose place in the conversation the commit changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// Whose.
-    pub account: AccountId,
-    /// What it was, if anything.
-    pub before: Option<Membership>,
-    /// What it is from the commit on.
-    pub role: Role,
-}
-
-impl Change {
-    /// Whether the account was a member before.
-    #[must_use]
-    pub fn was_present(&self) -> bool {
-        role_in(self.before.as_ref()).is_present()
-    }
 }
 
 /// A device in use, whose account is a member after the commit.
@@ -136,18 +118,17 @@ pub fn may_commit(
         Some(creates) => made(context, own, proposed.conversation, creates)?,
         None => (known(context, own, proposed.conversation)?, Vec::new()),
     };
-    let (id, kind) = (conversation.id, conversation.kind);
-    let mut roster = Roster { tx: context.tx, id, kind, changes: Vec::new() };
+    let mut roster = Roster::new(context.tx, &conversation);
     for (account, role) in first {
         roster.set(account, role)?;
     }
-    roster.apply(own, proposed.members)?;
-    roster.check_size()?;
+    apply(&mut roster, own, proposed.members)?;
+    check_size(&roster)?;
     let mut welcomed = Vec::with_capacity(proposed.welcomed.len());
     for device in proposed.welcomed {
-        welcomed.push(roster.welcome(*device)?);
+        welcomed.push(welcome(context, &roster, *device)?);
     }
-    let changes = roster.changes;
+    let changes = roster.into_changes();
     let is_new = proposed.creates.is_some();
     Ok(MayCommit { sender, conversation, is_new, changes, welcomed })
 }
@@ -219,107 +200,65 @@ fn made(
     }
 }
 
-/// The members as the commit leaves them: the store's rows, and what changes.
-struct Roster<'a> {
-    tx: &'a dyn Store,
-    id: ConversationId,
-    kind: ConversationKind,
-    changes: Vec<Change>,
-}
-
-impl Roster<'_> {
-    fn role(&self, account: AccountId) -> Result<Role, StoreError> {
-        match self.changes.iter().find(|change| change.account == account) {
-            Some(change) => Ok(change.role),
-            None => Ok(role_in(self.before(account)?.as_ref())),
+/// Applies what the commit changes, as far as the sender may do it.
+fn apply(roster: &mut Roster<'_>, own: AccountId, members: &Members) -> Result<(), Refusal> {
+    let is_direct = roster.kind() == ConversationKind::Direct;
+    let is_owner = roster.role(own)? == Role::Owner;
+    for account in &members.added {
+        if roster.role(*account)?.is_present() {
+            continue;
         }
+        if is_direct {
+            return Err(forbidden("a direct is its two accounts' for ever"));
+        }
+        if !roster.has_account(*account)? {
+            return Err(no_account());
+        }
+        roster.set(*account, Role::Member)?;
     }
-
-    fn before(&self, account: AccountId) -> Result<Option<Membership>, StoreError> {
-        self.tx.membership(account, self.id)
+    for account in &members.removed {
+        if !roster.role(*account)?.is_present() {
+            continue;
+        }
+        if is_direct || !(is_owner || *account == own) {
+            return Err(forbidden("only the owner of a group removes others"));
+        }
+        roster.set(*account, Role::Outside)?;
     }
-
-    fn set(&mut self, account: AccountId, role: Role) -> Result<(), StoreError> {
-        match self.changes.iter_mut().find(|change| change.account == account) {
-            Some(change) => change.role = role,
-            None => {
-                let before = self.before(account)?;
-                self.changes.push(Change { account, before, role });
-            }
+    match members.owner {
+        Some(_) if !is_owner => Err(forbidden("only the owner of a group names another")),
+        Some(next) => name_owner(roster, own, next),
+        None if is_owner && roster.role(own)? == Role::Outside && roster.count()? > 0 => {
+            Err(forbidden("name another owner before you leave"))
         }
-        Ok(())
-    }
-
-    fn apply(&mut self, own: AccountId, members: &Members) -> Result<(), Refusal> {
-        let is_direct = self.kind == ConversationKind::Direct;
-        let is_owner = self.role(own)? == Role::Owner;
-        for account in &members.added {
-            if self.role(*account)?.is_present() {
-                continue;
-            }
-            if is_direct {
-                return Err(forbidden("a direct is its two accounts' for ever"));
-            }
-            self.tx.account(*account)?.ok_or_else(no_account)?;
-            self.set(*account, Role::Member)?;
-        }
-        for account in &members.removed {
-            if !self.role(*account)?.is_present() {
-                continue;
-            }
-            if is_direct || !(is_owner || *account == own) {
-                return Err(forbidden("only the owner of a group removes others"));
-            }
-            self.set(*account, Role::Outside)?;
-        }
-        match members.owner {
-            Some(_) if !is_owner => Err(forbidden("only the owner of a group names another")),
-            Some(next) => self.name_owner(own, next),
-            None if is_owner && self.role(own)? == Role::Outside && self.count()? > 0 => {
-                Err(forbidden("name another owner before you leave"))
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn name_owner(&mut self, own: AccountId, next: AccountId) -> Result<(), Refusal> {
-        if !self.role(next)?.is_present() {
-            return Err(forbidden("the owner of a group is one of its members"));
-        }
-        if self.role(own)?.is_present() {
-            self.set(own, Role::Member)?;
-        }
-        Ok(self.set(next, Role::Owner)?)
-    }
-
-    /// How many accounts are members after the commit.
-    fn count(&self) -> Result<u64, StoreError> {
-        let present = |is: bool| u64::from(is);
-        let before = self.tx.member_count(self.id)?;
-        let entered: u64 = self.changes.iter().map(|c| present(c.role.is_present())).sum();
-        let had: u64 = self.changes.iter().map(|c| present(c.was_present())).sum();
-        Ok((before + entered).saturating_sub(had))
-    }
-
-    fn check_size(&self) -> Result<(), Refusal> {
-        let fits = self.count()? <= limits::GROUP_DEVICES as u64;
-        fits.then_some(())
-            .ok_or_else(|| Refusal::new(Code::TooLarge, "a group can't have as many members"))
-    }
-
-    fn welcome(&self, id: DeviceId) -> Result<Welcomed, Refusal> {
-        let device = self.tx.device(id)?.filter(|device| !device.revoked);
-        if let Some(device) = device
-            && self.role(device.account)?.is_present()
-        {
-            return Ok(Welcomed { id, account: device.account });
-        }
-        Err(forbidden("only devices of members are welcomed"))
+        None => Ok(()),
     }
 }
 
-fn role_in(membership: Option<&Membership>) -> Role {
-    membership.map_or(Role::Outside, |membership| membership.role)
+fn name_owner(roster: &mut Roster<'_>, own: AccountId, next: AccountId) -> Result<(), Refusal> {
+    if !roster.role(next)?.is_present() {
+        return Err(forbidden("the owner of a group is one of its members"));
+    }
+    if roster.role(own)?.is_present() {
+        roster.set(own, Role::Member)?;
+    }
+    Ok(roster.set(next, Role::Owner)?)
+}
+
+fn check_size(roster: &Roster<'_>) -> Result<(), Refusal> {
+    let fits = roster.count()? <= limits::GROUP_DEVICES as u64;
+    fits.then_some(())
+        .ok_or_else(|| Refusal::new(Code::TooLarge, "a group can't have as many members"))
+}
+
+fn welcome(context: &Context<'_>, roster: &Roster<'_>, id: DeviceId) -> Result<Welcomed, Refusal> {
+    let device = context.tx.device(id)?.filter(|device| !device.revoked);
+    if let Some(device) = device
+        && roster.role(device.account)?.is_present()
+    {
+        return Ok(Welcomed { id, account: device.account });
+    }
+    Err(forbidden("only devices of members are welcomed"))
 }
 
 fn forbidden(message: &'static str) -> Refusal {
@@ -336,6 +275,7 @@ mod tests {
     use super::*;
     use crate::ConnectionId;
     use crate::defences::{Defences, SOUND};
+    use crate::store::Store as _;
     use crate::testing::{Person, World, adding, creating, naming, removing, welcoming};
     use portcullis_proto::{Request, Timestamp};
 

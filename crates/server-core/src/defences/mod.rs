@@ -32,7 +32,7 @@ pub use admit_registration::{RegistrationAdmitted, admit_registration};
 pub use confirm_password::{PasswordConfirmed, confirm_password};
 pub use find_login::{LoginTarget, find_login};
 pub use may_claim::{MayClaim, may_claim};
-pub use may_commit::{Change, MayCommit, Proposed, Welcomed, may_commit};
+pub use may_commit::{MayCommit, Proposed, Welcomed, may_commit};
 pub use may_invite::{MayInvite, may_invite};
 pub use may_join::{MayJoin, may_join};
 pub use may_listen::{MayListen, may_listen};

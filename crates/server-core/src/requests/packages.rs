@@ -84,12 +84,14 @@ mod tests {
     use crate::testing::{Person, World, body};
     use portcullis_proto::{Bytes, DeviceId, Request, Stock, Timestamp};
 
+    type Each<T> = Vec<(DeviceId, T)>;
+
     /// What oleg gets of mira's devices, and which of them hear of their stock.
     fn claim(
         world: &mut World,
         oleg: &Person,
         mira: &Person,
-    ) -> (Vec<(DeviceId, Option<Bytes>)>, Vec<(DeviceId, Stock)>) {
+    ) -> (Each<Option<Bytes>>, Each<Stock>) {
         let request = Request::ClaimKeyPackages { account: mira.account };
         let Ok(Reply::KeyPackages { packages }) = world.ask(oleg.connection, request) else {
             panic!("no packages");

@@ -1,7 +1,10 @@
 //! Random sequences of requests, honest and hostile, from several connections. Whatever comes: no
 //! panic, no trace of a refusal, logs without gaps, and the same logs where the server dies after each
-//! batch and every answer is lost.
+//! batch and every answer is lost. What holds in directs and groups besides is in [`encrypted`].
 
+mod encrypted;
+
+use self::encrypted::{Change, PLACES, commits};
 use super::{Person, World, body, channel, drafts, reference};
 use crate::ConnectionId;
 use crate::store::Store as _;
@@ -11,6 +14,7 @@ use portcullis_proto::{
     RevokedEntry, Seen, Timestamp,
 };
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 const CHANNELS: [&str; 3] = ["#lobby", "#den", "#tea"];
 const PEOPLE: [&str; 3] = ["mira", "oleg", "nina"];
@@ -33,18 +37,31 @@ enum Step {
     Publish(bool),
     Enrol,
     SignOut,
+    Make(usize),
+    Commit(usize, u8, Change, bool),
+    GroupInfo(usize),
+    Upload,
+    Claim(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let place = 0..CHANNELS.len();
+    let place = 0..PLACES;
+    let made = prop::sample::select(vec![0, 3, 3, 4, 4, 5, 6, 7]);
+    let often = prop::sample::select(vec![0, 1, 2, 3, 3, 3, 4, 4, 5, 5, 6, 7]);
     let whom = 0..PEOPLE.len();
     prop_oneof![
-        6 => (place.clone(), 0..12_u8, 1..4_usize).prop_map(|(c, n, k)| Step::Submit(c, n, k)),
+        6 => (often.clone(), 0..12_u8, 1..4_usize).prop_map(|(c, n, k)| Step::Submit(c, n, k)),
         1 => (place.clone(), whom.clone()).prop_map(|(c, w)| Step::SubmitAs(c, w)),
         1 => any::<u8>().prop_map(Step::SubmitInto),
         2 => (place.clone(), prop_oneof![0..20_u64, Just(u64::MAX)]).prop_map(|(c, a)| Step::Fetch(c, a)),
-        2 => (place.clone(), any::<bool>()).prop_map(|(c, open)| Step::Create(c, open)),
-        3 => place.clone().prop_map(Step::Join),
+        2 => (0..CHANNELS.len(), any::<bool>()).prop_map(|(c, open)| Step::Create(c, open)),
+        3 => (0..CHANNELS.len()).prop_map(Step::Join),
+        3 => made.prop_map(Step::Make),
+        6 => (often, 0..60_u8, encrypted::change(), prop::bool::weighted(0.1))
+            .prop_map(|(p, n, change, stale)| Step::Commit(p, n, change, stale)),
+        1 => place.clone().prop_map(Step::GroupInfo),
+        1 => Just(Step::Upload),
+        1 => whom.clone().prop_map(Step::Claim),
         1 => place.clone().prop_map(Step::Leave),
         2 => (place, whom.clone()).prop_map(|(c, w)| Step::Invite(c, w)),
         1 => whom.clone().prop_map(Step::Resume),
@@ -71,16 +88,21 @@ struct Run {
     people: Vec<Person>,
     /// The places that were acknowledged.
     acknowledged: Vec<(ConversationId, u64, Reference)>,
+    /// The commits that were acknowledged, by their place.
+    commits: BTreeMap<(ConversationId, u64), Request>,
 }
 
 impl Run {
     fn new() -> Self {
         let mut world = World::new();
         let people = PEOPLE.map(|name| world.person(name)).into();
-        Self { world, people, acknowledged: Vec::new() }
+        Self { world, people, acknowledged: Vec::new(), commits: BTreeMap::new() }
     }
 
     fn id(&self, place: usize) -> ConversationId {
+        if place >= CHANNELS.len() {
+            return self.encrypted_id(place);
+        }
         let found = self.world.store.inner.conversation_by_name(&channel(CHANNELS[place]));
         let nowhere = ConversationId::from_bytes([9; 16]);
         found.unwrap().map_or(nowhere, |conversation| conversation.id)
@@ -102,7 +124,7 @@ impl Run {
         let request = match step {
             Step::Submit(place, first, count) => {
                 let numbers: Vec<u8> = (first..).take(count).collect();
-                mira.submit(self.id(place), &numbers)
+                self.submit(&mira, place, &numbers)
             }
             Step::SubmitAs(place, whom) => self.people[whom].submit(self.id(place), &[200]),
             Step::SubmitInto(byte) => mira.submit(ConversationId::from_bytes([byte; 16]), &[201]),
@@ -143,6 +165,16 @@ impl Run {
                 list: Some(mira.list.clone()),
             },
             Step::SignOut => Request::SignOut {},
+            Step::Make(place) => self.make(who, place),
+            Step::Commit(place, number, change, stale) => {
+                self.commit(who, place, number, change, stale)
+            }
+            Step::GroupInfo(place) => Request::GroupInfo { conversation: self.id(place) },
+            Step::Upload => {
+                let packages = [false, false, true].map(|last| self.world.key_package(1, 99, last));
+                Request::UploadKeyPackages { packages: packages.into() }
+            }
+            Step::Claim(whom) => Request::ClaimKeyPackages { account: self.people[whom].account },
         };
         (connection, request)
     }
@@ -176,10 +208,13 @@ impl Run {
             assert!(self.world.trace() == before, "refusals left a trace");
         }
         for ((_, request), result) in batch.into_iter().zip(results) {
-            let Request::Submit { conversation, envelopes, .. } = request else {
+            let Ok(Reply::Submitted { first, last, .. }) = result else {
                 continue;
             };
-            if let Ok(Reply::Submitted { first, last, .. }) = result {
+            if let Request::Commit { conversation, .. } = &request {
+                // The same again does nothing, so what was done is what the first one says.
+                self.commits.entry((*conversation, first)).or_insert(request);
+            } else if let Request::Submit { conversation, envelopes, .. } = request {
                 assert_eq!(last, first + envelopes.len() as u64 - 1);
                 let places = (first..).zip(envelopes);
                 let places = places.map(|(seq, draft)| (conversation, seq, draft.reference));
@@ -206,6 +241,14 @@ impl Run {
                     assert!(self.world.trace() == before, "said twice");
                 }
             }
+            if let Step::Commit(place, number, change, stale) = *step
+                && self.commits.values().any(|made| commits(made, &self.people[*who], number))
+            {
+                let request = self.commit(*who, place, number, change, stale);
+                let before = self.world.trace();
+                let _ = self.world.ask(self.people[*who].connection, request);
+                assert!(self.world.trace() == before, "committed twice");
+            }
         }
     }
 
@@ -213,9 +256,8 @@ impl Run {
     fn logs(&self) -> Vec<Vec<Said>> {
         let store = &self.world.store.inner;
         let mut logs = Vec::new();
-        for name in CHANNELS {
-            let found = store.conversation_by_name(&channel(name)).unwrap();
-            let Some(found) = found else { continue };
+        for place in 0..PLACES {
+            let Some(found) = store.conversation(self.id(place)).unwrap() else { continue };
             let page = store.fetch(found.id, 0, u64::MAX, u32::MAX, usize::MAX).unwrap();
             let mut end = Seen { seq: 0, chain: Envelope::chain_start(found.id) };
             for envelope in &page.envelopes {
@@ -244,6 +286,8 @@ fn check(sequence: &[Vec<(usize, Step)>]) {
         crashing.crash_and_repeat(steps);
     }
     assert_eq!(steady.logs(), crashing.logs());
+    steady.check_encrypted();
+    crashing.check_encrypted();
 }
 
 proptest! {
@@ -272,4 +316,26 @@ fn an_honest_sequence_is_said_whole() {
     assert_eq!((lobby.len(), den.len()), (3, 2));
     assert_eq!(den[0].2, drafts(&[1])[0].reference);
     assert_eq!(den[1].3, body(2));
+}
+
+#[test]
+fn an_honest_group_and_direct_are_said_whole() {
+    let (group, direct) = (CHANNELS.len(), CHANNELS.len() + 2);
+    let mut run = Run::new();
+    for step in [
+        (0, Step::Make(group)),
+        (0, Step::Commit(group, 0, Change::Add(1), false)),
+        (1, Step::Submit(group, 1, 2)),
+        (0, Step::Commit(group, 1, Change::Remove(1), false)),
+        (1, Step::Submit(group, 3, 1)),
+        (1, Step::Make(direct)),
+        (0, Step::Submit(direct, 3, 1)),
+    ] {
+        run.batch(&[step]);
+        run.crash_and_repeat(&[step]);
+    }
+    let sizes: Vec<_> = run.logs().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [0, 5, 2]);
+    assert_eq!(run.commits.len(), 4);
+    run.check_encrypted();
 }

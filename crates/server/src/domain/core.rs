@@ -202,6 +202,10 @@ impl Domain for CoreDomain {
         match read {
             // One envelope weighs nothing: it is what a chat is for.
             Ok((_, Request::Submit { envelopes, .. })) => envelopes.len().saturating_sub(1),
+            // A copy of the welcome for each device.
+            Ok((_, Request::Commit { welcome: Some(welcome), .. })) => {
+                OTHER_WEIGHT.saturating_add(welcome.devices.len())
+            }
             Ok((_, Request::Fetch { .. })) => FETCH_WEIGHT,
             Ok(_) => OTHER_WEIGHT,
             Err(_) => 0,
