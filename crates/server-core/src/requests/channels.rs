@@ -239,7 +239,7 @@ mod tests {
     use crate::Output;
     use crate::store::{InsertError, Store as _};
     use crate::testing::{Person, World, channel};
-    use portcullis_proto::Request;
+    use portcullis_proto::{ConversationKind as Kind, Request};
 
     /// The channels that a person sees in a list, with its role in each.
     fn listed(world: &mut World, person: &Person, request: Request) -> Vec<(String, Role)> {
@@ -366,14 +366,17 @@ mod tests {
     }
 
     /// Gives an account `rows` conversations in which it has this role.
-    fn with_rows(world: &mut World, guest: &Person, role: Role, rows: u32) {
+    fn with_rows(world: &mut World, guest: &Person, kind: Kind, role: Role, rows: u32) {
         world.operate(|store| {
             for n in 0..rows {
                 let mut id = [0; 16];
                 id[0..4].copy_from_slice(&n.to_be_bytes()); // before every other
                 let id = ConversationId::from_bytes(id);
                 let name = channel(&format!("#row{n}"));
-                let row = Conversation::channel(id, name, Access::Invitation);
+                let row = match kind {
+                    Kind::Group => Conversation::group(id),
+                    _ => Conversation::channel(id, name, Access::Invitation),
+                };
                 let spans = vec![Span { from: 1, to: Some(1) }];
                 store.insert_conversation(&row)?;
                 store.put_membership(guest.account, id, &Membership { role, spans })?;
@@ -384,26 +387,36 @@ mod tests {
 
     #[test]
     fn only_what_one_is_in_takes_room() {
-        fn check(role: Role, rows: u32, expected: Result<(), Code>) {
-            let mut world = World::new();
-            let oleg = world.person("oleg");
-            with_rows(&mut world, &oleg, role, rows);
-            let own = Request::CreateChannel { name: channel("#own"), access: Access::Open };
-            assert_eq!(world.attempt(oleg.connection, own).map(|_| ()), expected, "{role:?}");
+        fn check(kind: Kind, role: Role, rows: u32, expected: Result<(), Code>) {
+            let make: [fn(&Person) -> Request; 2] = [
+                |_| Request::CreateChannel { name: channel("#own"), access: Access::Open },
+                |oleg| oleg.make_group(ConversationId::from_bytes([0x7f; 16]), 1, &[]),
+            ];
+            for make in make {
+                let mut world = World::new();
+                let oleg = world.person("oleg");
+                with_rows(&mut world, &oleg, kind, role, rows);
+                let made = world.attempt(oleg.connection, make(&oleg)).map(|_| ());
+                assert_eq!(made, expected, "{kind:?} {role:?}");
+            }
         }
+        use Kind::{Channel, Group};
         let room = limits::MEMBERSHIPS - 1; // one is #lobby
-        check(Role::Invited, limits::MEMBERSHIPS + 1, Ok(()));
-        check(Role::Outside, limits::MEMBERSHIPS + 1, Ok(()));
-        check(Role::Member, room - 1, Ok(()));
-        check(Role::Member, room, Err(Code::TooLarge));
-        check(Role::Owner, room, Err(Code::TooLarge));
+        check(Channel, Role::Invited, limits::MEMBERSHIPS + 1, Ok(()));
+        check(Channel, Role::Outside, limits::MEMBERSHIPS + 1, Ok(()));
+        check(Channel, Role::Member, room - 1, Ok(()));
+        check(Channel, Role::Member, room, Err(Code::TooLarge));
+        check(Channel, Role::Owner, room, Err(Code::TooLarge));
+        check(Group, Role::Member, limits::MEMBERSHIPS + 1, Ok(()));
+        check(Group, Role::Owner, room - 1, Ok(()));
+        check(Group, Role::Owner, room, Err(Code::TooLarge));
     }
 
     #[test]
     fn none_that_is_heard_is_missed_however_many_rows_there_are() {
         let mut world = World::new();
         let oleg = world.person("oleg");
-        with_rows(&mut world, &oleg, Role::Outside, limits::MEMBERSHIPS_READ + 1);
+        with_rows(&mut world, &oleg, Kind::Channel, Role::Outside, limits::MEMBERSHIPS_READ + 1);
         let tea = world.create(&oleg, "#tea", Access::Open);
         let connection = world.connect();
         let finish = world.begin_login(connection, "oleg", &oleg.password).unwrap();

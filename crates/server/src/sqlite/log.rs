@@ -161,6 +161,9 @@ fn move_end(
 
 /// Whether what is appended counts for its device: what a commit leaves in an inbox does not.
 fn counts(store: &SqliteStore, conversation: ConversationId) -> Result<bool, StoreError> {
+    if let Some(recent) = store.recent.borrow().conversation(conversation) {
+        return Ok(recent.kind != ConversationKind::Inbox);
+    }
     let found = conversations::by_id(store, conversation)?.ok_or(MISUSE)?;
     Ok(found.kind != ConversationKind::Inbox)
 }
