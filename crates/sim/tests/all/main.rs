@@ -3,8 +3,11 @@
 
 mod accounts;
 mod corpus;
+mod group_attacks;
+mod group_lies;
 mod groups;
 mod lies;
+mod puppet;
 mod secrets;
 mod seeds;
 mod stored;
