@@ -3,7 +3,7 @@
 
 use crate::client::{Client, Step};
 use crate::conversation::{Conversation, Known};
-use crate::defences::Target;
+use crate::defences::{ChangeRefused, Target};
 use crate::effect::{Key, Write};
 use crate::message::{Body, Message};
 use crate::records;
@@ -35,7 +35,10 @@ impl Client {
         let mut body = body_of(content);
         if let Err(refused) = self.check_change(id, envelope.account, content) {
             let seq = envelope.seq;
-            step.warn(Some(id), Warning::RefusedChange { author, seq, refused });
+            // Two devices of one author may take the same message back at once.
+            if refused != ChangeRefused::Deleted {
+                step.warn(Some(id), Warning::RefusedChange { author, seq, refused });
+            }
             // What answers a message that is not known here is still worth reading.
             match &mut body {
                 Some(Body::Text { reply_to, .. }) => *reply_to = None,
@@ -54,7 +57,7 @@ impl Client {
         id: ConversationId,
         author: AccountId,
         content: &Content,
-    ) -> Result<(), crate::defences::ChangeRefused> {
+    ) -> Result<(), ChangeRefused> {
         let about = matches!(
             content.kind,
             Kind::Edit { .. } | Kind::Delete | Kind::Reaction { .. } | Kind::Text(_)

@@ -72,6 +72,7 @@ impl Client {
             self.conversations.entry(id).or_insert_with(|| Conversation::new(summary.clone()));
         let seen = conversation.seen().seq;
         conversation.summary = summary;
+        self.make_way(id);
         self.touch(Key::Conversation(id));
         self.show_conversation(step, id);
         if head < seen {
@@ -116,6 +117,7 @@ impl Client {
     pub(crate) fn catch_up(&mut self, step: &mut Step<'_>, id: ConversationId, head: u64) {
         let history = self.config.history;
         let settling = self.unsettled.is_some();
+        let can_read = self.can_read(id);
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
@@ -124,7 +126,7 @@ impl Client {
         let wanted =
             readable || history != History::None || (settling && !conversation.outbox.is_empty());
         // Whoever was taken out reads up to there, to learn by whom.
-        let keyed = readable && self.mls.is_member(id);
+        let keyed = readable && can_read;
         let may = if readable { keyed } else { conversation.is_member() };
         if !may || conversation.fetching || !wanted {
             return;
@@ -238,13 +240,14 @@ impl Client {
     /// An envelope came by itself.
     pub(crate) fn heard(&mut self, step: &mut Step<'_>, envelope: Envelope) {
         let id = envelope.conversation;
+        let can_read = self.can_read(id);
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
         conversation.summary.head = conversation.summary.head.max(envelope.seq);
         let busy = conversation.fetching || conversation.waits_for.is_some();
         let encrypted = conversation.encrypted.is_some();
-        if encrypted && !self.mls.is_member(id) {
+        if encrypted && !can_read {
             return self.flush(step, id);
         }
         if busy || (self.config.history == History::None && !encrypted) {

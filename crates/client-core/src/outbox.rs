@@ -294,7 +294,11 @@ impl Client {
             return self.retire(step);
         }
         for id in behind {
-            self.catch_up_if_behind(step, id);
+            // A commit is known again by its reference, and its answer tells as well as the log.
+            match self.unanswered_commit(id) {
+                Some(commit) => self.send_commit(step, id, &commit),
+                None => self.catch_up_if_behind(step, id),
+            }
         }
     }
 }

@@ -91,6 +91,13 @@ impl Client {
         self.send_commit(step, id, &commit);
     }
 
+    /// A commit that was made, and whose fate is not known.
+    pub(crate) fn unanswered_commit(&self, id: ConversationId) -> Option<OwnCommit> {
+        let conversation = self.conversations.get(&id).filter(|c| !c.in_flight)?;
+        let commit = conversation.encrypted.as_ref()?.commit.as_ref()?;
+        (!commit.acknowledged).then(|| commit.clone())
+    }
+
     /// Sends a commit, for the first time or again: the server knows it by its reference.
     pub(crate) fn send_commit(
         &mut self,
@@ -156,13 +163,18 @@ impl Client {
         if refusal.code.passes() || refusal.code == Code::NotNow {
             return self.put_off(step, id, wait.max(limits::RETRY_MILLIS));
         }
+        let making = self.is_being_made(id);
         self.drop_commit(id);
         let tries = self.encrypted_mut(id).map_or(0, |encrypted| encrypted.tries);
         if refusal.code == Code::EpochChanged && tries < limits::COMMIT_TRIES {
             self.put_off(step, id, wait);
             return self.list_conversations(step);
         }
-        if refusal.code == Code::NotFound {
+        if making {
+            // Nobody but this device has ever known of it.
+            self.forget_outbox(step, id, &refusal.to_string());
+            self.left(step, id);
+        } else if refusal.code == Code::NotFound {
             self.left(step, id);
         }
         if let Some(encrypted) = self.encrypted_mut(id) {
@@ -170,6 +182,15 @@ impl Client {
             encrypted.tries = 0;
         }
         step.show(Show::Refused { what: "change this conversation", refusal });
+    }
+
+    /// Somebody else has made a conversation that this device was about to make.
+    pub(crate) fn make_way(&mut self, id: ConversationId) {
+        let exists = self.conversations.get(&id).is_some_and(|c| c.summary.epoch > 0);
+        let encrypted = self.encrypted_mut(id);
+        if exists && encrypted.is_some_and(|e| e.plan.create && e.commit.is_none()) {
+            self.drop_commit(id);
+        }
     }
 
     /// Forgets a commit that nobody has taken. Whoever was about to make the conversation, or to join

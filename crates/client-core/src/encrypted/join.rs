@@ -19,9 +19,6 @@ impl Client {
         let Some(encrypted) = self.encrypted_mut(id) else {
             return;
         };
-        if encrypted.tries > limits::JOIN_TRIES {
-            return;
-        }
         encrypted.joining = true;
         self.ask(step, Request::GroupInfo { conversation: id }, Pending::GroupInfo(id));
     }

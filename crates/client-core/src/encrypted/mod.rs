@@ -60,6 +60,8 @@ pub(crate) struct Encrypted {
     /// Devices whose commit was refused since the last one that was accepted: they go on by themselves,
     /// and what they say there is no sign that something is wrong here.
     pub(crate) strayed: BTreeSet<DeviceId>,
+    /// Devices of which something could not be opened in this epoch.
+    pub(crate) unreadable: BTreeSet<DeviceId>,
     /// How far each account has come.
     pub(crate) marks: BTreeMap<AccountId, Mark>,
     /// The last message of somebody else, for marks.

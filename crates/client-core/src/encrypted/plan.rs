@@ -123,7 +123,8 @@ pub(crate) fn wanted<'a>(
     if plan.create {
         // The maker's other devices, and the other one of a direct, who is a member from the start.
         wanted.add.push(me);
-        wanted.add.extend(plan.add.iter().filter(|account| before.members.contains(account)));
+        let other = |account: &&AccountId| **account != me && before.members.contains(account);
+        wanted.add.extend(plan.add.iter().filter(other));
     }
     let stays = |leaf: &portcullis_mls::Leaf| {
         let entry = list(leaf.account).and_then(|list| list.in_use(leaf.device));

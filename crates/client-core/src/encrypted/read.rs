@@ -22,7 +22,7 @@ impl Client {
         let Some(encrypted) = self.conversations.get(&id).and_then(|c| c.encrypted.as_ref()) else {
             return Taken::Read;
         };
-        if !self.mls.is_member(id) {
+        if !self.can_read(id) {
             return Taken::Waits;
         }
         let own = self.own_device() == Some(envelope.device);
@@ -55,6 +55,17 @@ impl Client {
                 Taken::Read
             }
         }
+    }
+
+    /// Whether this device has keys that fit the log. Those of a conversation that it is about to make
+    /// do not, until the server has taken its first commit: it may be that somebody else was faster.
+    pub(crate) fn can_read(&self, id: ConversationId) -> bool {
+        let encrypted = self.conversations.get(&id).and_then(|c| c.encrypted.as_ref());
+        let made = encrypted.is_some_and(|encrypted| {
+            let taken = encrypted.commit.as_ref().is_some_and(|commit| commit.acknowledged);
+            !encrypted.plan.create || taken
+        });
+        made && self.mls.is_member(id)
     }
 
     /// An own commit stands in the log: it counts from here on.
@@ -257,7 +268,10 @@ impl Client {
         if let (Some(Entry::Welcome { by }), true) = (&encrypted.entry, message < group) {
             let by = *by;
             // The commit that the welcome came with is the last of what came before.
-            if message + 1 == group && envelope.account == by && self.is_handshake(envelope) {
+            if message + 1 == group
+                && envelope.account == by
+                && portcullis_mls::is_commit(envelope.body.as_slice())
+            {
                 self.count_epoch(envelope, true);
                 self.tell_welcome(step, envelope);
                 return Taken::Read;
@@ -311,13 +325,26 @@ impl Client {
     fn take_unreadable(&mut self, step: &mut Step<'_>, envelope: &Envelope) {
         let id = envelope.conversation;
         self.count_epoch(envelope, false);
-        let strayed = self.encrypted_mut(id).is_some_and(|e| e.strayed.contains(&envelope.device));
         let (author, seq) = (self.author(envelope), envelope.seq);
-        if strayed {
+        let devices = self.mls.view(id).map_or(0, |view| view.leaves.len());
+        let Some(encrypted) = self.encrypted_mut(id) else {
+            return;
+        };
+        if portcullis_mls::is_commit(envelope.body.as_slice()) {
+            encrypted.strayed.insert(envelope.device);
+            let reason = CommitRefused::Broken;
+            return step.warn(Some(id), Warning::RefusedCommit { author, seq, reason });
+        }
+        if encrypted.strayed.contains(&envelope.device) {
             return step.warn(Some(id), Warning::Strayed { author, seq });
         }
+        encrypted.unreadable.insert(envelope.device);
+        // One device may send what nobody can open; where two do, it is these keys that don't fit.
+        let lost = encrypted.unreadable.len() > 1 || devices <= 2;
         step.warn(Some(id), Warning::Unreadable { author, seq });
-        self.lost_place(step, id);
+        if lost {
+            self.lost_place(step, id);
+        }
     }
 
     /// This device's keys are not what the others have. It gives them up, says so, and joins again; if
@@ -335,6 +362,7 @@ impl Client {
             encrypted.commit = None;
             encrypted.entry = Some(Entry::Lost);
             encrypted.strayed.clear();
+            encrypted.unreadable.clear();
         }
         self.touch(Key::Conversation(id));
         step.warn(Some(id), Warning::LostPlace);
@@ -351,6 +379,7 @@ impl Client {
         encrypted.epoch = envelope.epoch;
         if accepted {
             encrypted.strayed.clear();
+            encrypted.unreadable.clear();
             encrypted.tries = 0;
         }
         self.touch(Key::Conversation(id));
@@ -364,10 +393,6 @@ impl Client {
             encrypted.tries = 0;
         }
         self.touch(Key::Conversation(id));
-    }
-
-    fn is_handshake(&self, envelope: &Envelope) -> bool {
-        portcullis_mls::is_commit(envelope.body.as_slice())
     }
 
     /// An account whose lists have to be looked up before a commit can be judged: one that is not known,
