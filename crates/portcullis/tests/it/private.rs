@@ -98,7 +98,7 @@ fn two_people_talk_alone() {
     mira.keys("/msg noor Are you there?\r");
     mira.wait_for("noor ❯");
     mira.wait_for("encrypted: mls · not verified");
-    noor.wait_for("mira has begun a direct conversation with you.");
+    noor.wait_for("mira has begun a direct conversation");
     // Alt-A: to what is not read yet.
     noor.keys("\u{1b}a");
     noor.wait_for("mira ❯");

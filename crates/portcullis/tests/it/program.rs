@@ -84,7 +84,11 @@ impl World {
 
     /// Runs a verb to its end.
     pub(crate) fn run(&self, user: &str, home: &str, words: &[&str]) -> Output {
-        self.command(user, home, words).output().unwrap()
+        let mut command = self.command(user, home, words);
+        if !words.contains(&"--timeout") {
+            command.args(["--timeout", &DEADLINE.as_secs().to_string()]);
+        }
+        command.output().unwrap()
     }
 
     /// Runs a verb that has to succeed; its lines.

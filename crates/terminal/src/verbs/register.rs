@@ -28,10 +28,22 @@ async fn run(common: &Common, invite: Option<String>) -> Result<(), Failure> {
         false => Command::Register { name, password, invite },
     })
     .await?;
+    let mut online = None;
     loop {
         for show in session.next().await? {
-            if let Show::Online { name, device } = show {
-                return output::line(&Line { name: &name, device });
+            match show {
+                // Others can write to this device once the server has its key packages. They were sent
+                // as the session began, and requests are answered in their order.
+                Show::Online { name, device } => {
+                    online = Some((name, device));
+                    session.command(Command::ListChannels)?;
+                }
+                Show::Channels(_) => {
+                    if let Some((name, device)) = &online {
+                        return output::line(&Line { name, device: *device });
+                    }
+                }
+                _ => {}
             }
         }
     }

@@ -42,10 +42,11 @@ pub async fn send(common: &Common, to: &ConversationName, source: Source) -> Res
 
 async fn run(common: &Common, to: &ConversationName, source: Source) -> Result<(), Failure> {
     let mut session = Session::begin(common, History::None).await?;
-    let id = reach(&mut session, to).await?;
+    session.log_in().await?;
     if session.has_unsent() {
         output::note("what an earlier command has left unsent goes first");
     }
+    let id = reach(&mut session, to).await?;
     let mut sending = Sending { to, id, under_way: BTreeSet::new(), failed: None };
     let mut texts = read(source);
     let mut more = true;
