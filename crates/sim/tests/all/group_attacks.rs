@@ -7,17 +7,14 @@
 //! tests of `keep_account` see that it is refused then. What a lying server can do to the same end is
 //! among the [lies](crate::group_lies).
 
-use crate::puppet::{
-    ALICE, BOB, CAROL, HONEST, Line, MALLORY, Puppet, Twin, account, commit, does, group,
-    group_name, instead, log, name, relay, said, say, tell, texts, view, warned,
-};
+use crate::puppet::*;
 use portcullis_client_core::defences::{Committed, Defences, Lists, SOUND, Target};
 use portcullis_client_core::{Body, Command, GroupView, Show};
 use portcullis_crypto::LeafKey;
 use portcullis_mls::{Changes, Mls, MlsError, RosterKind};
 use portcullis_proto::{
     AccountId, Bytes, Code, Content, ConversationId, DeviceId, Draft, Kind, Reference, Reply,
-    Request, Timestamp,
+    Request,
 };
 use portcullis_sim::{Chance, DeviceIndex, World};
 
@@ -27,10 +24,8 @@ type Deed = fn(&World, &Puppet, ConversationId) -> Changes;
 const RIGHTS: &str = "they may not do that";
 const UNLISTED: &str = "it adds a device that its owner has not signed";
 const OUTSIDER: &str = "it brings in a device that is no member's";
+const BROKEN: &str = "it does not fit the keys of this conversation";
 const CONTEXT: &str = "it changes how the conversation is protected";
-
-/// In time for every key package.
-const LATER: Timestamp = Timestamp(1_800_000_000_000);
 
 fn commits_unchecked() -> Defences {
     let may_commit = |committed: &Committed<'_>, lists: &dyn Lists| {
@@ -195,6 +190,20 @@ fn a_member_makes_a_direct_of_a_group() {
         let roster = puppet.roster(id, |roster| roster.kind = RosterKind::Direct);
         Changes { roster: Some(roster), ..Changes::default() }
     });
+}
+
+#[test]
+fn a_member_sends_a_commit_of_another_group() {
+    let (mut world, id) = group();
+    let before = view(&world, ALICE, id);
+    let mut puppet = Puppet::copy(&world, MALLORY);
+    let other = ConversationId::from_bytes([9; 16]);
+    let roster = puppet.roster(id, |_| ());
+    puppet.mls.create(other, &roster).unwrap();
+    let made = puppet.mls.commit(other, &Changes::default()).unwrap();
+    puppet.sends(&mut world, id, &made);
+    refused(&world, id, before.as_ref(), BROKEN);
+    goes_on(&mut world, id, before.as_ref());
 }
 
 #[test]

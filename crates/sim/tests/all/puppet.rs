@@ -223,6 +223,26 @@ pub(crate) fn leave(world: &mut World, to: DeviceIndex, bodies: Vec<Vec<u8>>) {
     });
 }
 
+/// In time for every key package.
+pub(crate) const LATER: Timestamp = Timestamp(1_800_000_000_000);
+
+pub(crate) fn assert_warned(world: &World, who: DeviceIndex, expected: &[&str]) {
+    assert_eq!(warned(world, who), expected, "{who:?}");
+}
+
+/// A device that the server, or somebody with it, has made up in an account's name.
+pub(crate) fn listener(account: AccountId) -> Mls {
+    let key = LeafKey::generate(Chance::new(66).rng());
+    Mls::new(account, DeviceId::from_bytes([66; 16]), key)
+}
+
+/// Alice says this; Bob has it, and both have the same keys.
+pub(crate) fn understood(world: &mut World, id: ConversationId, text: &str) {
+    say(world, ALICE, id, text);
+    assert_eq!(texts(world, BOB, id).last().map(String::as_str), Some(text));
+    assert_eq!(view(world, ALICE, id), view(world, BOB, id));
+}
+
 /// Somebody who does with a device's keys what they like.
 pub(crate) struct Puppet {
     who: DeviceIndex,
