@@ -176,7 +176,7 @@ fn two_commits_for_one_epoch_show() {
     assert!(!texts(&world, BOB, id).contains(&"on the one side".to_owned()));
 }
 
-fn summary(conversation: ConversationId, kind: ConversationKind) -> ConversationSummary {
+pub(crate) fn summary(conversation: ConversationId, kind: ConversationKind) -> ConversationSummary {
     ConversationSummary {
         conversation,
         kind,
@@ -194,7 +194,7 @@ fn summary(conversation: ConversationId, kind: ConversationKind) -> Conversation
 const KIND_CHANGED: &str = "The server says that a conversation is of another kind than before, or with somebody else; it is not believed.";
 
 /// Whether a text stands in anything that was sent, as it is or in what an envelope carries.
-fn is_readable(sends: &[String], text: &str) -> bool {
+pub(crate) fn is_readable(sends: &[String], text: &str) -> bool {
     let carried = |frame: &String| match decode_request(frame).unwrap().1 {
         Request::Submit { envelopes, .. } => {
             envelopes.into_iter().map(|draft| draft.body.0).collect::<Vec<_>>()
