@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The version of these records. A client refuses records of a later one.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A record that no client of this version wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,9 @@ use super::stage::{Home, NAMES, Records, Stage, config, password, restore};
 use portcullis_client_core::defences::SOUND;
 use portcullis_client_core::{Client, Command, Event, JobId, Saying};
 use portcullis_crypto::{Outcome, StretchFailed};
-use portcullis_proto::{Access, ChannelName, ConversationId, DeviceId, Timestamp, UserName};
+use portcullis_proto::{
+    Access, ChannelName, ConversationId, DeviceId, GroupName, Reference, Timestamp, UserName,
+};
 
 /// Steps of one run; more only cost time.
 const STEPS: usize = 96;
@@ -83,7 +85,7 @@ fn step(stage: &mut Stage, input: &mut Input<'_>) -> Option<()> {
         8 => stage.event(0, Event::Frame(input.text()?)),
         9 | 10 => invented(stage, input)?,
         11 | 12 => {
-            let command = command(input)?;
+            let command = command(stage, 0, input)?;
             stage.event(0, Event::Command(command));
         }
         13 => {
@@ -136,13 +138,17 @@ fn invented(stage: &mut Stage, input: &mut Input<'_>) -> Option<()> {
     Some(())
 }
 
-fn command(input: &mut Input<'_>) -> Option<Command> {
+fn command(stage: &Stage, who: usize, input: &mut Input<'_>) -> Option<Command> {
     let user = UserName::parse(input.pick(&["mira", "oleg", "nina"])?).ok()?;
     let channel = ChannelName::parse(input.pick(&["#lobby", "#den", "#tea"])?).ok()?;
-    let lobby = ConversationId::LOBBY;
-    let conversation = input.pick(&[lobby, lobby, ConversationId::from_bytes([9; 16])])?;
+    let known: Vec<_> =
+        stage.homes.get(who)?.client.conversations().map(|conversation| conversation.id).collect();
+    let at = input.below(known.len() + 1)?;
+    let conversation = known.get(at).copied().unwrap_or(ConversationId::from_bytes([9; 16]));
+    let group = GroupName::parse("+den").ok()?;
+    let target = Reference::from_bytes([input.byte()?; 16]);
     let secret = password(user.as_str());
-    Some(match input.below(20)? {
+    Some(match input.below(28)? {
         0 => Command::Register { name: user, password: secret, invite: None },
         1 => Command::LogIn { name: user, password: secret },
         2 => Command::Join(channel),
@@ -160,13 +166,23 @@ fn command(input: &mut Input<'_>) -> Option<Command> {
         14 => Command::ChangePassword { old: secret, new: password("new") },
         15 => Command::MarkRead(conversation),
         16 => Command::SignOut,
+        17 | 18 => Command::Tell(user, input.text()?),
+        19 => Command::CreateGroup(group, vec![user]),
+        20 => Command::Remove(conversation, user),
+        21 => Command::Rename(conversation, group),
+        22 => Command::SetOwner(conversation, user),
+        23 => Command::ShowMembers(conversation),
+        24 => {
+            let emoji = input.text()?;
+            Command::Say { conversation, what: Saying::Reaction { target, emoji } }
+        }
         _ => Command::Say { conversation, what: Saying::Text(input.text()?) },
     })
 }
 
 /// The other person says something, or makes a channel and asks everyone in.
 fn others(stage: &mut Stage, input: &mut Input<'_>) -> Option<()> {
-    let command = command(input)?;
+    let command = command(stage, 2, input)?;
     stage.connect(2);
     stage.event(2, Event::Command(command));
     for _ in 0..16 {

@@ -6,8 +6,9 @@ use super::stage::{NAMES, Stage, light, password};
 use portcullis_client_core::Key;
 use portcullis_crypto::{AuthKey, ClientLogin, Job, Outcome, Purpose, Secret, Signature, Stretch};
 use portcullis_proto::{
-    Access, AccountId, Bytes, ChannelName, ClientFrame, ConversationId, DeviceId, Draft, Event,
-    Reference, Reply, Request, ServerFrame, SignedList, UserName, session_proof,
+    Access, AccountId, Bytes, ChannelName, ClientFrame, ConversationId, Creates, DeviceId, Draft,
+    Event, KeyPackageUpload, Members, Reference, Reply, Request, ServerFrame, SignedList,
+    Timestamp, UserName, Welcome, session_proof,
 };
 use portcullis_server_core::ConnectionId;
 use portcullis_server_core::store::Store as _;
@@ -72,7 +73,7 @@ impl<'a> Play<'a> {
         let record: Value = serde_json::from_slice(record).ok()?;
         let record = record.get("r")?;
         let account = serde_json::from_value(record.get("account")?.clone()).ok()?;
-        let (device, secret): (DeviceId, Bytes) =
+        let (device, secret, _leaf): (DeviceId, Bytes, Bytes) =
             serde_json::from_value(record.get("device")?.clone()).ok()?;
         let token = serde_json::from_value(record.get("token")?.clone()).ok()?;
         let key = AuthKey::from_secret(&Secret::from_slice(secret.as_slice())?);
@@ -155,7 +156,7 @@ impl<'a> Play<'a> {
         let conversation = self.conversation()?;
         let name = ChannelName::parse(self.input.pick(&CHANNELS)?).ok()?;
         let user = UserName::parse(self.input.pick(&PEOPLE)?).ok()?;
-        Some(match self.input.below(16)? {
+        Some(match self.input.below(24)? {
             0 => Request::Conversations { after: Some(conversation) },
             1 => Request::Channels { after: Some(name) },
             2 => Request::CreateChannel { name, access: Access::Open },
@@ -174,7 +175,73 @@ impl<'a> Play<'a> {
                 let account = self.members.get(who)?.account;
                 Request::AccountById { account, after_version: self.input.number()? }
             }
+            12 => self.commit(who)?,
+            13 => Request::GroupInfo { conversation: self.encrypted()? },
+            14 => Request::Fetch { conversation: self.encrypted()?, after: 0, limit: 9 },
+            15 => {
+                let (package, expires_at) = (self.body()?, Timestamp(self.input.number()?));
+                let last_resort = self.input.below(2)? == 0;
+                let upload = KeyPackageUpload { package, expires_at, last_resort };
+                Request::UploadKeyPackages { packages: vec![upload] }
+            }
+            16 => Request::ClaimKeyPackages { account: self.account()? },
+            17 => Request::ListVersions { accounts: vec![self.account()?] },
             _ => self.submit(conversation)?,
+        })
+    }
+
+    fn body(&mut self) -> Option<Bytes> {
+        Some(Bytes(self.input.chunk()?.to_vec()))
+    }
+
+    /// Somebody's account.
+    fn account(&mut self) -> Option<AccountId> {
+        let at = self.input.below(self.members.len())?;
+        self.members.get(at).map(|member| member.account)
+    }
+
+    /// A direct of theirs, a group, an inbox, or nothing of the kind.
+    fn encrypted(&mut self) -> Option<ConversationId> {
+        let (one, other) = (self.account()?, self.account()?);
+        Some(match self.input.below(4)? {
+            0 => ConversationId::direct(one, other),
+            1 => ConversationId::inbox(self.members.first()?.device),
+            2 => ConversationId::LOBBY,
+            _ => ConversationId::from_bytes([7; 16]),
+        })
+    }
+
+    fn commit(&mut self, who: usize) -> Option<Request> {
+        let device = self.members.get(who)?.device;
+        let conversation = self.encrypted()?;
+        let creates = match self.input.below(3)? {
+            0 => None,
+            1 => Some(Creates::Direct { with: self.account()? }),
+            _ => Some(Creates::Group {}),
+        };
+        let epoch = self.input.below(4)? as u64;
+        let reference = Reference::from_bytes([self.input.byte()? % 16; 16]);
+        let envelope = Draft { reference, body: self.body()? };
+        let welcomed = self.input.below(self.members.len() + 1)?;
+        let welcomed = self.members.get(welcomed).map(|member| member.device);
+        let body = self.body()?;
+        let welcome = welcomed.map(|device| Welcome { devices: vec![device], body });
+        let accounts = |play: &mut Self| -> Option<Vec<AccountId>> {
+            (0..play.input.below(3)?).map(|_| play.account()).collect()
+        };
+        let (added, removed) = (accounts(self)?, accounts(self)?);
+        let owner = accounts(self)?.pop();
+        let members = Members { added, removed, owner };
+        let group_info = self.body()?;
+        Some(Request::Commit {
+            conversation,
+            epoch,
+            device,
+            creates,
+            envelope,
+            welcome,
+            group_info,
+            members,
         })
     }
 
@@ -293,7 +360,7 @@ mod tests {
 
     #[test]
     fn everyone_has_a_session_and_is_heard() {
-        let submit = [0, 7, 1, 0, 0, 0, 0, 15, 0, 1, 1, 3, 1, 65, 0, 0];
+        let submit = [0, 7, 1, 0, 0, 0, 0, 20, 0, 1, 1, 3, 1, 65, 0, 0];
         let said = Play::new(&submit).map(|mut play| {
             while play.step().is_some() {}
             play.acknowledged
