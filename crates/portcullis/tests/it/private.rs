@@ -117,6 +117,10 @@ fn two_people_talk_alone() {
     mira.wait_for("× deleted by its author");
     mira.keys("/members\r");
     mira.wait_for("Members of noor:");
+    mira.keys("/verify noor\r");
+    mira.wait_for("Do they match?");
+    mira.keys("y");
+    mira.wait_for("│ encrypted: mls · verified │");
     mira.keys("/leave\r");
     mira.wait_for("can't be left");
     // What was said is there again after the program was ended, changes and all.

@@ -116,6 +116,7 @@ impl Shell {
             Typed::Accept(name) => {
                 self.model.accepted(&name);
                 self.command(Command::AcceptIdentity(name))?;
+                self.trust_changed();
                 self.command(Command::ListUsers)
             }
             Typed::Devices => self.command(Command::ListDevices),
@@ -170,6 +171,7 @@ impl Shell {
 
     fn mark_verified(&mut self, name: UserName) -> Result<(), ChatError> {
         self.command(Command::MarkVerified(name))?;
+        self.trust_changed();
         self.command(Command::ListUsers)
     }
 

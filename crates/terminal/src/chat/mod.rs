@@ -27,7 +27,7 @@ use account::Entering;
 use connection::Retry;
 use folders::Folders;
 use model::Model;
-use portcullis_client_core::{Command, Config, History, Show};
+use portcullis_client_core::{Command, Config, History, Show, Warning};
 use portcullis_crypto::Stretch;
 use portcullis_proto::{DeviceName, UserName};
 use ratatui::crossterm::event::Event as Input;
@@ -188,6 +188,7 @@ impl Shell {
     /// Step three, wherever something came of it: takes it into the model.
     fn show(&mut self, news: Vec<News>) -> Result<(), ChatError> {
         let mut follows = Vec::new();
+        let mut is_trust_changed = false;
         for news in news {
             match news {
                 News::Waiting { delay, reason } => self.waits(delay, reason),
@@ -202,13 +203,26 @@ impl Shell {
                         Show::Offline => self.is_offline(),
                         Show::Need(_) => self.not_entered()?,
                         Show::SafetyNumber { name, .. } => self.verifying = Some(name.clone()),
+                        Show::Warning { warning: Warning::IdentityChanged { .. }, .. } => {
+                            is_trust_changed = true;
+                        }
                         _ => {}
                     }
                     self.model.show(show);
                 }
             }
         }
+        if is_trust_changed {
+            self.trust_changed();
+        }
         follows.into_iter().try_for_each(|command| self.command(command))
+    }
+
+    /// What is known of somebody's identity has changed, and with it what conversations say of it.
+    fn trust_changed(&mut self) {
+        if let Some(device) = &self.device {
+            self.model.restore(device.client().conversations());
+        }
     }
 
     /// Step four: fetches the lines that the screen lacks; with `older`, those before them.
