@@ -15,11 +15,27 @@ pub(crate) fn sim(arguments: &[String]) -> Result<(), String> {
     hand_over(&program, arguments)
 }
 
-/// `cargo xtask bench [ARGS]`: builds the binary that is measured, then measures it.
+/// `cargo xtask bench [ARGS]`: the server, then the clients in encrypted conversations; `bench groups`
+/// measures the clients alone, and any other table of the server's that is named, that alone.
 pub(crate) fn bench(arguments: &[String]) -> Result<(), String> {
+    match arguments.split_first() {
+        Some((name, rest)) if name == "groups" => bench_groups(rest),
+        Some((name, _)) if name != "all" => bench_server(arguments),
+        _ => bench_server(arguments).and_then(|()| bench_groups(&[])),
+    }
+}
+
+/// Builds the binary that is measured, then measures it.
+fn bench_server(arguments: &[String]) -> Result<(), String> {
     run("cargo", &["build", "--release", "-p", "portcullis"])?;
     let program =
         ["run", "--release", "-p", "portcullis-server", "--bin", "portcullis-bench", "--"];
+    hand_over(&program, arguments)
+}
+
+fn bench_groups(arguments: &[String]) -> Result<(), String> {
+    let program =
+        ["run", "--release", "-p", "portcullis-sim", "--bin", "portcullis-bench-groups", "--"];
     hand_over(&program, arguments)
 }
 
