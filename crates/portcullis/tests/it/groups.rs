@@ -40,17 +40,21 @@ fn members_come_and_go() {
     let line = tail.json();
     assert_eq!(said(&line).1, "notice");
     assert!(said(&line).2.contains("added otto"), "{line}");
-    world.lines("noor", "noor", &["send", "--to", "+team", "with otto"]);
+    assert_eq!(line["conversation_id"], made[0]["id"]);
+    // Another group of the same name is not taken for this one.
+    world.lines("noor", "noor", &["group", "create", "team", "otto"]);
+    let first = format!("+{}", made[0]["id"].as_str().unwrap());
+    world.lines("noor", "noor", &["send", "--to", &first, "with otto"]);
     assert_eq!(said(&tail.json()), ("noor", "text", "with otto"));
     // Who is taken out hears of that, and of nothing after it.
     world.lines("mira", "mira", &["group", "remove", "team", "otto"]);
-    world.lines("noor", "noor", &["send", "--to", "+team", "after otto"]);
+    world.lines("noor", "noor", &["send", "--to", &first, "after otto"]);
     assert_eq!(said(&tail.json()), ("mira", "notice", "removed otto"));
     let (code, errors) = tail.ending();
     assert_eq!(code, Some(8), "{errors}");
     assert!(errors.contains("you are not in +team"), "{errors}");
 
-    world.lines("noor", "noor", &["group", "leave", "team"]);
+    world.lines("noor", "noor", &["group", "leave", &first]);
     let lines = world.lines("mira", "mira", &["tail", "--in", "+team", "--count", "7"]);
     let expected = [
         ("mira", "notice", "made this conversation with noor"),

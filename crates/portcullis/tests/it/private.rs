@@ -87,6 +87,53 @@ fn a_kill_after_the_acknowledgement_loses_nothing() {
     assert_eq!(heard, expected);
 }
 
+#[test]
+fn a_second_device_takes_part_by_itself() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    world.lines("mira", "mira", &["send", "--to", "noor", "before the second"]);
+    world.lines("noor", "noor", &["tail", "--count", "2"]);
+    // Nobody else is connected.
+    let lines = world.lines("noor", "noor.second", &["tail", "--count", "1"]);
+    let words = said(&lines[0]).3;
+    assert!(words.contains("2 entries were sent before this device was added"), "{words}");
+    world.lines("noor", "noor.second", &["send", "--to", "mira", "from the second"]);
+    world.lines("mira", "mira", &["send", "--to", "noor", "to both"]);
+    for home in ["noor", "noor.second"] {
+        let tail = world.start("noor", home, &["tail", "--in", "mira"]);
+        let mut heard = Vec::new();
+        while heard.last().is_none_or(|text| text != "to both") {
+            let line = tail.json();
+            if line["kind"] == "text" {
+                heard.push(line["text"].as_str().unwrap().to_owned());
+            }
+        }
+        assert_eq!(heard, ["from the second", "to both"], "{home}");
+    }
+}
+
+#[test]
+fn whoever_wants_it_reads_unseen() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    let (folder, server) = (world.path(""), world.server());
+    let mut mira = Pty::register(&folder, &server, "mira");
+    let unseen = ["chat", "--server", &server, "--user", "noor", "--no-read-marks"];
+    let mut noor = Pty::start(&folder, &unseen, &[]);
+    noor.fill_in("noor");
+    mira.keys("/msg noor one\r");
+    noor.wait_for("mira has begun a direct conversation");
+    noor.keys("/msg mira\r");
+    noor.wait_for("mira: one");
+    noor.keys("two\r");
+    mira.wait_for("noor: two");
+    // A mark for this one would tell of the first, too.
+    mira.keys("three\r");
+    mira.wait_for("mira: three · delivered");
+    assert!(!mira.screen().contains("read"), "{}", mira.screen());
+}
+
 /// The person's side of it: two screens.
 #[test]
 fn two_people_talk_alone() {

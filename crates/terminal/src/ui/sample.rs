@@ -221,15 +221,20 @@ pub(super) fn hostile() -> View {
     for (key, text) in (0..).zip(texts) {
         view.lines.push(said(key, key, "mall\u{202e}ory\nbob", Trust::NotVerified, text));
     }
+    view.lines.push(changed(9, "one\n22:10 \u{202e}two\u{1b}[2J"));
+    view
+}
+
+/// A message with a text of others wherever there can be one.
+pub(super) fn changed(key: u64, text: &str) -> Line {
     let everywhere = Message {
-        answers: Some(Quote { sender: "bob".into(), text: "one\n22:10 two\u{1b}[2J".into() }),
-        reactions: vec![("\u{202e}\u{1b}[2J".into(), 1)],
+        answers: Some(Quote { sender: format!("b{text}"), text: text.into() }),
+        reactions: vec![(text.into(), 1)],
         change: Change::Edited,
-        marks: "read by \u{1b}[2J".into(),
+        marks: text.into(),
         ..message("mallory", Trust::NotVerified, "no more")
     };
-    view.lines.push(line(9, 9, LineKind::Message(everywhere)));
-    view
+    line(key, key, LineKind::Message(everywhere))
 }
 
 /// Writing of the world.

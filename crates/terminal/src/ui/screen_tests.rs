@@ -272,10 +272,11 @@ proptest! {
         keys in prop::collection::vec(any_key(), 0..40),
         sizes in prop::collection::vec((1u16..100, 1u16..30), 1..4),
         texts in prop::collection::vec(any::<String>(), 0..4),
-        kind in 0..6,
+        kind in 0..7,
     ) {
         let mut view = match kind {
             0 => sample::busy(),
+            5 => sample::group(),
             1 => sample::hostile(),
             2 => View { form: Some(FormView::default()), ..View::default() },
             3 => View { has_older: true, ..sample::world() },
@@ -286,6 +287,7 @@ proptest! {
             view.lines.push(sample::said(key, key, text, Trust::NotVerified, text));
             view.conversations.push(sample::conversation(ConversationKey([key as u8; 16]), text, 9));
             view.people.push(sample::person(text, true, Trust::Warning(text.clone())));
+            view.lines.push(sample::changed(key + 50, text));
         }
         let mut ui = Ui::new(Theme::Colour);
         for (columns, rows) in sizes {

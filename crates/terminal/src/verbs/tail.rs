@@ -31,6 +31,9 @@ pub struct Tail {
 #[derive(Serialize)]
 struct Line<'a> {
     conversation: &'a ConversationName,
+    /// Of a group, since others may make one of the same name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation_id: Option<ConversationId>,
     seq: u64,
     id: Reference,
     sender: &'a UserName,
@@ -86,6 +89,10 @@ async fn run(common: &Common, what: &Tail) -> Result<(), Failure> {
     }
     let mut session = Session::begin(common, History::All).await?;
     let mut tailing = Tailing { what, places: BTreeMap::new(), left: what.count };
+    if let Some(name) = &what.within {
+        // Not one of several.
+        session.find(name)?;
+    }
     let known: Vec<_> = session.device().client().conversations().collect();
     for view in known {
         tailing.begin(&mut session, view.id, &view.name, view.suite.is_some())?;
@@ -139,8 +146,8 @@ impl Tailing<'_> {
             }
         }
         match &self.what.within {
-            Some(name) if !session.may_come(name) && session.find(name)?.is_none() => {
-                Err(Session::not_there(name))
+            Some(name) if self.places.is_empty() && !session.may_come(name) => {
+                session.find(name)?.map(drop).ok_or_else(|| Session::not_there(name))
             }
             _ => Ok(()),
         }
@@ -158,9 +165,11 @@ impl Tailing<'_> {
             place.name.clone_from(name);
             return Ok(());
         }
+        // Whoever makes another group of the name that is followed is not heard.
+        let is_found = self.what.within.is_some() && !self.places.is_empty();
         let by_id = format!("+{id}");
         let is_meant = |wanted: &ConversationName| wanted == name || wanted.as_str() == by_id;
-        if !self.what.within.as_ref().is_none_or(is_meant) {
+        if is_found || !self.what.within.as_ref().is_none_or(is_meant) {
             return Ok(());
         }
         let read = session.device().client().seen(id).map_or(0, |seen| seen.seq);
@@ -236,8 +245,10 @@ impl Tailing<'_> {
 }
 
 fn line<'a>(name: &'a ConversationName, message: &'a Message) -> Line<'a> {
+    let is_group = matches!(name, ConversationName::Group(_));
     Line {
         conversation: name,
+        conversation_id: is_group.then_some(message.conversation),
         seq: message.seq,
         id: message.id,
         sender: &message.sender,
