@@ -343,6 +343,7 @@ mod tests {
     use super::*;
     use crate::login::Goal;
     use portcullis_crypto::{IdentityKey, Password};
+    use portcullis_proto::{Kind, Reference, Timestamp};
 
     fn check(value: &dyn fmt::Debug, expected: &str) {
         assert_eq!(format!("{value:?}"), expected);

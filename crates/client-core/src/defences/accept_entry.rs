@@ -2,7 +2,8 @@
 //! one of them, and every device in it is listed.
 //!
 //! Attack: the server, or a stranger, makes a conversation that looks like one's own with a friend, or a
-//! real one with a listener in it, and sends the welcome.
+//! real one with a listener in it, and sends the welcome; or shows one as it was before somebody was
+//! taken out.
 //! CWE-345, insufficient verification of data authenticity.
 //! Precedent: "Practically-exploitable Cryptographic Vulnerabilities in Matrix" (Albrecht et al. 2023),
 //! where the server could put devices and rooms before a client that took them as they came.
@@ -31,7 +32,10 @@ pub fn accept_entry(
     joining: &Joining<'_>,
     lists: &dyn Lists,
 ) -> Result<EntryAccepted, EntryRefused> {
-    let Joining { conversation, kind, me, roster, leaves } = *joining;
+    let Joining { conversation, kind, me, roster, leaves, epoch, at_least } = *joining;
+    if epoch < at_least {
+        return Err(EntryRefused::Old);
+    }
     if !roster.members.contains(&me) || roster.leaving.contains(&me) {
         return Err(EntryRefused::NotMember);
     }
@@ -66,6 +70,8 @@ mod tests {
             me: OLEG,
             roster: &scene.before.roster,
             leaves: &scene.before.leaves,
+            epoch: scene.before.epoch,
+            at_least: 0,
         };
         change(&mut joining);
         assert_eq!(accept_entry(&joining, &scene.lists).err(), expected);
@@ -82,6 +88,8 @@ mod tests {
         check(&group, |joining| joining.kind = Some(ConversationKind::Direct), other);
         check(&direct, |j| j.conversation = ConversationId::direct(MIRA, NINA), other);
         check(&group, |joining| joining.me = NINA, Some(EntryRefused::NotMember));
+        check(&group, |joining| joining.at_least = joining.epoch, None);
+        check(&group, |joining| joining.at_least = joining.epoch + 1, Some(EntryRefused::Old));
         let mut left = Scene::group();
         left.before.roster.leaving = vec![OLEG];
         check(&left, |_| (), Some(EntryRefused::NotMember));

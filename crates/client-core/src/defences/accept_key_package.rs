@@ -86,8 +86,7 @@ mod tests {
     fn a_revoked_device_gets_no_new_keys() {
         let scene = Scene::group();
         let gone = leaf(OLEG, 3);
-        let package =
-            KeyPackageView { leaf: gone.clone(), expires_at: Timestamp(101), last_resort: false };
+        let package = KeyPackageView { leaf: gone, expires_at: Timestamp(101), last_resort: false };
         let offered = Offered {
             account: OLEG,
             device: gone.device,

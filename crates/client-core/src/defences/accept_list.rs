@@ -59,7 +59,7 @@ pub fn accept_list(
 mod tests {
     use super::*;
     use crate::client::tests::rng;
-    use portcullis_crypto::{AuthKey, Hash, IdentityKey};
+    use portcullis_crypto::{AuthKey, Hash, IdentityKey, LeafKey};
     use portcullis_proto::{DeviceEntry, DeviceId, DeviceList, DeviceName, Timestamp};
 
     const ALICE: AccountId = AccountId::from_bytes([1; 16]);
@@ -73,6 +73,7 @@ mod tests {
             device: DeviceId::from_bytes([number; 16]),
             name: DeviceName::parse("laptop").unwrap(),
             auth: AuthKey::generate(&mut rng(u64::from(number) + 50)).public(),
+            leaf: LeafKey::generate(&mut rng(u64::from(number) + 90)).public(),
             added_at: Timestamp(1),
         }
     }

@@ -53,10 +53,10 @@ mod tests {
         let (mira, oleg) = (leaf(MIRA, 1), leaf(OLEG, 1));
         let by = |leaf: &portcullis_mls::Leaf| (leaf.account, leaf.device);
         check(None, by(&mira), None);
-        check(Some(mira.clone()), by(&mira), None);
-        check(Some(oleg.clone()), by(&mira), refused);
+        check(Some(mira), by(&mira), None);
+        check(Some(oleg), by(&mira), refused);
         check(Some(leaf(MIRA, 2)), by(&mira), refused);
-        let other_key = portcullis_mls::Leaf { key: oleg.key, ..mira.clone() };
+        let other_key = portcullis_mls::Leaf { key: oleg.key, ..mira };
         check(Some(other_key), by(&mira), refused);
         check(Some(mira), by(&oleg), refused);
     }

@@ -32,6 +32,12 @@ pub fn keep_kind(
         return Err(Warning::KindChanged);
     }
     match summary.kind {
+        // The id of a direct that is still to be made is known to the server as well.
+        ConversationKind::Channel | ConversationKind::Group
+            if summary.conversation.is_computed() =>
+        {
+            Err(Warning::KindChanged)
+        }
         ConversationKind::Channel if summary.name.is_some() => Ok(Kept::Kind),
         ConversationKind::Group => Ok(Kept::Kind),
         ConversationKind::Direct => {
@@ -83,7 +89,10 @@ mod tests {
         let changed = Err(Warning::KindChanged);
         check(None, Direct, ours, Ok(Kept::Kind));
         check(Some(Direct), Direct, ours, Ok(Kept::Kind));
-        check(None, Group, ours, Ok(Kept::Kind));
+        check(None, Group, ConversationId::from_bytes([7; 16]), Ok(Kept::Kind));
+        check(None, Channel, ConversationId::from_bytes([7; 16]), Ok(Kept::Kind));
+        check(None, Channel, ours, changed.clone());
+        check(None, Group, ours, changed.clone());
         check(None, Channel, ConversationId::LOBBY, Ok(Kept::Kind));
         check(None, Unknown, ours, Ok(Kept::Ignored));
         check(None, Inbox, ours, Ok(Kept::Ignored));

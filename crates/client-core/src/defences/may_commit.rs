@@ -123,8 +123,8 @@ mod tests {
         expected: Option<CommitRefused>,
     ) {
         let mut commit = commit(scene);
-        commit.committer = maker.clone();
-        commit.new_leaf = Some(maker.clone());
+        commit.committer = *maker;
+        commit.new_leaf = Some(*maker);
         change(&mut commit);
         assert_eq!(may_commit(&scene.committed(&commit), &scene.lists).err(), expected);
     }

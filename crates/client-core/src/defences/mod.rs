@@ -49,6 +49,7 @@ use portcullis_proto::{
 /// Every security decision the client makes, each replaceable, all sound in production.
 #[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "each field's function says what it decides")]
+#[expect(clippy::type_complexity, reason = "each row is one plain function type")]
 #[rustfmt::skip]
 pub struct Defences {
     pub accept_change: fn(Option<Target>, AccountId, &Kind) -> Result<ChangeAccepted<'_>, ChangeRefused>,

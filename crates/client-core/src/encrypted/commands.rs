@@ -6,7 +6,7 @@ use crate::client::{Client, Pending, Step};
 use crate::conversation::Conversation;
 use crate::effect::Key;
 use crate::event::Saying;
-use crate::show::{MemberView, Show};
+use crate::show::{MemberView, Show, Warning};
 use portcullis_mls::{Roster, RosterKind};
 use portcullis_proto::{
     Access, AccountId, AccountName, Code, ConversationId, ConversationKind, ConversationSummary,
@@ -112,7 +112,11 @@ impl Client {
             return step.show(Show::Refused { what: "send a private message", refusal });
         }
         let id = ConversationId::direct(me, with);
-        if !self.conversations.contains_key(&id) {
+        let known = self.conversations.get(&id).map(|conversation| conversation.summary.kind);
+        if known.is_some_and(|kind| kind != ConversationKind::Direct) {
+            return step.warn(None, Warning::KindChanged);
+        }
+        if known.is_none() {
             let name = self.name_of(with).unwrap_or_else(crate::people::nobody);
             let with = Some(AccountName { account: with, name });
             self.begin(id, ConversationKind::Direct, with);

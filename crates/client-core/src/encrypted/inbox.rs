@@ -154,7 +154,7 @@ impl Client {
             self.ask_account(step, account);
             return Read::Waits;
         }
-        match self.judge_entry(id, &view.roster, &view.leaves) {
+        match self.judge_entry(id, view.epoch, &view.roster, &view.leaves) {
             Ok(accepted) => {
                 self.enter_by_welcome(step, envelope.body.as_slice(), &view, accepted);
             }
@@ -193,8 +193,9 @@ impl Client {
             return;
         };
         let view = self.mls.peek_welcome(&body).ok().filter(|view| view.conversation == id);
-        let accepted =
-            view.as_ref().and_then(|view| self.judge_entry(id, &view.roster, &view.leaves).ok());
+        let accepted = view
+            .as_ref()
+            .and_then(|view| self.judge_entry(id, view.epoch, &view.roster, &view.leaves).ok());
         match view.zip(accepted) {
             Some((view, accepted)) => self.enter_by_welcome(step, &body, &view, accepted),
             None => self.advance(step, id),
@@ -283,14 +284,18 @@ impl Client {
     pub(crate) fn judge_entry(
         &self,
         id: ConversationId,
+        epoch: u64,
         roster: &portcullis_mls::Roster,
         leaves: &[portcullis_mls::Leaf],
     ) -> Result<EntryAccepted, EntryRefused> {
         let Some(me) = self.own_account() else {
             return Err(EntryRefused::NotMember);
         };
-        let kind = self.conversations.get(&id).map(|conversation| conversation.summary.kind);
-        let joining = Joining { conversation: id, kind, me, roster, leaves };
+        let conversation = self.conversations.get(&id);
+        let kind = conversation.map(|conversation| conversation.summary.kind);
+        let encrypted = conversation.and_then(|conversation| conversation.encrypted.as_ref());
+        let at_least = encrypted.and_then(|encrypted| encrypted.floor).unwrap_or_default();
+        let joining = Joining { conversation: id, kind, me, roster, leaves, epoch, at_least };
         (self.defences.accept_entry)(&joining, self)
     }
 

@@ -49,7 +49,7 @@ impl Client {
             self.joins_waiting.insert(id, account);
             return self.ask_account(step, account);
         }
-        let judged = self.judge_entry(id, &view.roster, &view.leaves);
+        let judged = self.judge_entry(id, view.epoch, &view.roster, &view.leaves);
         let accepted = match judged {
             Ok(accepted) => accepted,
             Err(reason) => {

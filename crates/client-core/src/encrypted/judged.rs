@@ -41,10 +41,10 @@ impl Committed<'_> {
     pub fn leaves_after(&self) -> Vec<Leaf> {
         let removed = &self.commit.removed;
         let stays = |leaf: &&Leaf| removed.iter().all(|gone| gone.device != leaf.device);
-        let mut leaves: Vec<Leaf> = self.before.leaves.iter().filter(stays).cloned().collect();
-        leaves.extend(self.commit.added.iter().cloned());
+        let mut leaves: Vec<Leaf> = self.before.leaves.iter().filter(stays).copied().collect();
+        leaves.extend(self.commit.added.iter().copied());
         if self.commit.external {
-            leaves.push(self.commit.committer.clone());
+            leaves.push(self.commit.committer);
         }
         leaves
     }
@@ -63,6 +63,8 @@ pub enum CommitRefused {
     Context,
     /// A device joins by itself that is none of a member's.
     Outsider,
+    /// It was made for an epoch that has passed.
+    Old,
     /// Its signature, its keys or its form do not hold.
     Broken,
 }
@@ -75,6 +77,7 @@ impl fmt::Display for CommitRefused {
             Self::AccountChanged => "it gives one member's place to another",
             Self::Context => "it changes how the conversation is protected",
             Self::Outsider => "it brings in a device that is no member's",
+            Self::Old => "it comes too late, or a second time",
             Self::Broken => "it does not fit the keys of this conversation",
         })
     }
@@ -93,6 +96,10 @@ pub struct Joining<'a> {
     pub roster: &'a Roster,
     /// Its devices.
     pub leaves: &'a [Leaf],
+    /// Its epoch.
+    pub epoch: u64,
+    /// The epoch that this device knows it to have come to.
+    pub at_least: u64,
 }
 
 /// Why a conversation is not entered.
@@ -106,6 +113,8 @@ pub enum EntryRefused {
     UnlistedDevice,
     /// It has a device of an account that is no member.
     Outsider,
+    /// It is as it was before this device knew it last.
+    Old,
 }
 
 impl fmt::Display for EntryRefused {
@@ -115,6 +124,7 @@ impl fmt::Display for EntryRefused {
             Self::OtherConversation => "it is not the conversation that it claims to be",
             Self::UnlistedDevice => "a device listens there that its owner has not signed",
             Self::Outsider => "a device listens there that is no member's",
+            Self::Old => "the server shows it as it was before",
         })
     }
 }

@@ -71,7 +71,7 @@ impl Client {
         let conversation = self.conversations.get(&id)?;
         let encrypted = conversation.encrypted.as_ref()?;
         let members = self.mls.view(id)?.roster.members.len();
-        if members > limits::MARKED_MEMBERS || members < 2 {
+        if !(2..=limits::MARKED_MEMBERS).contains(&members) {
             return None;
         }
         let said = encrypted.marks.get(&self.own_account()?).copied().unwrap_or_default();

@@ -62,6 +62,9 @@ pub(crate) struct Encrypted {
     pub(crate) strayed: BTreeSet<DeviceId>,
     /// Devices of which something could not be opened in this epoch.
     pub(crate) unreadable: BTreeSet<DeviceId>,
+    /// The epoch of the keys when the first device strayed, or when they were given up: nothing older is
+    /// entered again.
+    pub(crate) floor: Option<u64>,
     /// How far each account has come.
     pub(crate) marks: BTreeMap<AccountId, Mark>,
     /// The last message of somebody else, for marks.
@@ -160,6 +163,7 @@ pub(crate) struct EncryptedRecord {
     commit: Option<OwnCommit>,
     welcome: Option<Bytes>,
     strayed: BTreeSet<DeviceId>,
+    floor: Option<u64>,
     marks: Vec<(AccountId, Mark)>,
     last_said: u64,
     looked_at: u64,
@@ -178,6 +182,7 @@ impl From<&Encrypted> for EncryptedRecord {
             commit,
             welcome: encrypted.welcome.clone(),
             strayed: encrypted.strayed.clone(),
+            floor: encrypted.floor,
             marks: encrypted.marks.iter().map(|(account, mark)| (*account, *mark)).collect(),
             last_said: encrypted.last_said,
             looked_at: encrypted.looked_at,
@@ -197,6 +202,7 @@ impl From<EncryptedRecord> for Encrypted {
             commit: record.commit,
             welcome: record.welcome,
             strayed: record.strayed,
+            floor: record.floor,
             marks: record.marks.into_iter().collect(),
             last_said: record.last_said,
             looked_at: record.looked_at,

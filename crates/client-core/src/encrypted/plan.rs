@@ -21,6 +21,9 @@ pub(crate) struct Plan {
     pub(crate) owner: Option<AccountId>,
     /// To be left.
     pub(crate) leave: bool,
+    /// To have its keys renewed: the server has the public state of a commit that does not count, and
+    /// devices that join by it would be lost.
+    pub(crate) renew: bool,
 }
 
 /// What one commit changes.
@@ -136,7 +139,8 @@ pub(crate) fn wanted<'a>(
     wanted.remove = gone.clone().map(|leaf| leaf.device).collect();
     wanted.urgent |= gone.clone().any(|leaf| leaf.account == me);
     wanted.roster = (roster != *before).then_some(roster);
-    let nothing = wanted.remove.is_empty() && wanted.roster.is_none() && !plan.create;
+    let nothing =
+        wanted.remove.is_empty() && wanted.roster.is_none() && !plan.create && !plan.renew;
     Ok((!nothing).then_some(wanted))
 }
 

@@ -13,7 +13,8 @@ use crate::log::Taken;
 use crate::message::{Body, Notice};
 use crate::show::Warning;
 use portcullis_mls::{CommitView, GroupView, Leaf, MlsError, Processed};
-use portcullis_proto::{AccountId, Content, ConversationId, Envelope};
+use portcullis_proto::{AccountId, Content, ConversationId, DeviceId, Envelope};
+use std::collections::BTreeSet;
 
 impl Client {
     /// The next envelope of an encrypted conversation.
@@ -49,6 +50,10 @@ impl Client {
             Ok(Processed::Commit(view)) => self.take_commit(step, envelope, &view),
             Err(MlsError::Epoch { message, group }) => {
                 self.take_elsewhere(step, envelope, message, group)
+            }
+            Err(MlsError::Replayed) => {
+                self.take_old(step, envelope);
+                Taken::Read
             }
             Err(_) => {
                 self.take_unreadable(step, envelope);
@@ -156,6 +161,11 @@ impl Client {
         if let Some(encrypted) = self.encrypted_mut(id) {
             encrypted.tries = 0;
             encrypted.entry = None;
+            // Whoever is understood has not strayed.
+            encrypted.strayed.remove(&envelope.device);
+            if encrypted.strayed.is_empty() {
+                encrypted.floor = None;
+            }
         }
         self.take_content(step, envelope, &content);
     }
@@ -185,12 +195,7 @@ impl Client {
         let merged = self.judge(&committed).and_then(|judged| self.merge(id, judged));
         if let Err(reason) = merged {
             self.mls.drop_staged();
-            self.count_epoch(envelope, false);
-            if let Some(encrypted) = self.encrypted_mut(id) {
-                encrypted.strayed.insert(envelope.device);
-            }
-            let (author, seq) = (self.author(envelope), envelope.seq);
-            step.warn(Some(id), Warning::RefusedCommit { author, seq, reason });
+            self.refuse_commit(step, envelope, reason);
             return Taken::Read;
         }
         self.commit_taken(step, envelope, view, &before);
@@ -200,6 +205,44 @@ impl Client {
     /// Lets a commit count, once all have looked at it.
     fn merge(&mut self, id: ConversationId, _: Judged) -> Result<(), CommitRefused> {
         self.mls.merge_staged(id).map_err(|_| CommitRefused::Broken)
+    }
+
+    /// A commit does not count. Whoever made it goes on by itself; the others renew their keys, so that
+    /// the public state that the server hands out is theirs again.
+    fn refuse_commit(&mut self, step: &mut Step<'_>, envelope: &Envelope, reason: CommitRefused) {
+        let id = envelope.conversation;
+        self.count_epoch(envelope, false);
+        self.strays(id, envelope.device);
+        if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.plan.renew = true;
+        }
+        let (author, seq) = (self.author(envelope), envelope.seq);
+        step.warn(Some(id), Warning::RefusedCommit { author, seq, reason });
+        self.put_off(step, id, 0);
+    }
+
+    /// A device goes on by itself, as far as these keys can tell.
+    fn strays(&mut self, id: ConversationId, device: DeviceId) {
+        let epoch = self.mls.view(id).map(|view| view.epoch);
+        if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.floor = encrypted.floor.or(epoch);
+            encrypted.strayed.insert(device);
+        }
+        self.touch(Key::Conversation(id));
+    }
+
+    /// Whether all others have strayed, and they are several: then it is this device that has.
+    fn is_alone(&self, id: ConversationId) -> bool {
+        let (Some(view), Some(me)) = (self.mls.view(id), self.own_account()) else {
+            return false;
+        };
+        let encrypted = self.conversations.get(&id).and_then(|c| c.encrypted.as_ref());
+        let strayed = |leaf: &Leaf| encrypted.is_some_and(|e| e.strayed.contains(&leaf.device));
+        let others: BTreeSet<AccountId> =
+            view.leaves.iter().map(|leaf| leaf.account).filter(|account| *account != me).collect();
+        let gone: BTreeSet<AccountId> =
+            view.leaves.iter().filter(|leaf| strayed(leaf)).map(|leaf| leaf.account).collect();
+        others.len() > 1 && others.is_subset(&gone)
     }
 
     /// A commit counts now.
@@ -219,6 +262,10 @@ impl Client {
         }
         self.mls.discard_pending(id);
         let committer = view.committer.account;
+        if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.strayed.clear();
+            encrypted.floor = None;
+        }
         if view.removes_self {
             self.mls.forget(id);
             let own = self.own_account().and_then(|own| self.name_of(own));
@@ -278,15 +325,34 @@ impl Client {
             }
             return self.pass_over(step, envelope);
         }
-        let strayed = encrypted.strayed.contains(&envelope.device);
+        let doubtful = !encrypted.strayed.is_empty();
+        if message < group {
+            // What is old costs nobody their keys, whoever brings it up again.
+            self.take_old(step, envelope);
+            return Taken::Read;
+        }
         self.count_epoch(envelope, false);
-        if strayed {
-            let (author, seq) = (self.author(envelope), envelope.seq);
-            step.warn(Some(id), Warning::Strayed { author, seq });
-        } else {
+        if !doubtful {
+            self.lost_place(step, id);
+            return Taken::Read;
+        }
+        self.strays(id, envelope.device);
+        let (author, seq) = (self.author(envelope), envelope.seq);
+        step.warn(Some(id), Warning::Strayed { author, seq });
+        if self.is_alone(id) {
             self.lost_place(step, id);
         }
         Taken::Read
+    }
+
+    /// Something from an epoch that has passed.
+    fn take_old(&mut self, step: &mut Step<'_>, envelope: &Envelope) {
+        if portcullis_mls::is_commit(envelope.body.as_slice()) {
+            return self.refuse_commit(step, envelope, CommitRefused::Old);
+        }
+        self.count_epoch(envelope, false);
+        let author = self.author(envelope);
+        step.warn(Some(envelope.conversation), Warning::Replayed { author });
     }
 
     /// The commit by which somebody else brought this device in.
@@ -331,9 +397,7 @@ impl Client {
             return;
         };
         if portcullis_mls::is_commit(envelope.body.as_slice()) {
-            encrypted.strayed.insert(envelope.device);
-            let reason = CommitRefused::Broken;
-            return step.warn(Some(id), Warning::RefusedCommit { author, seq, reason });
+            return self.refuse_commit(step, envelope, CommitRefused::Broken);
         }
         if encrypted.strayed.contains(&envelope.device) {
             return step.warn(Some(id), Warning::Strayed { author, seq });
@@ -357,8 +421,10 @@ impl Client {
             return step.warn(Some(id), Warning::Lost);
         }
         self.put_off(step, id, 0);
+        let epoch = self.mls.view(id).map(|view| view.epoch);
         self.mls.forget(id);
         if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.floor = encrypted.floor.or(epoch);
             encrypted.commit = None;
             encrypted.entry = Some(Entry::Lost);
             encrypted.strayed.clear();
@@ -378,8 +444,8 @@ impl Client {
         };
         encrypted.epoch = envelope.epoch;
         if accepted {
-            encrypted.strayed.clear();
             encrypted.unreadable.clear();
+            encrypted.plan.renew = false;
             encrypted.tries = 0;
         }
         self.touch(Key::Conversation(id));
