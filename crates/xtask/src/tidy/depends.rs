@@ -13,7 +13,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("mls", &["crypto", "proto"]),
     ("client-core", &["mls", "crypto", "proto"]),
     ("server-core", &["crypto", "proto"]),
-    ("sim", &["client-core", "server-core", "crypto", "proto"]),
+    ("sim", &["client-core", "server-core", "mls", "crypto", "proto"]),
     ("server", &["server-core", "crypto", "proto"]),
     ("terminal", &["client-core", "crypto", "proto"]),
     ("web", &["client-core", "crypto", "proto"]),
