@@ -385,7 +385,9 @@ impl Model {
                 self.open(next);
             }
         }
-        self.say(format!("You are no longer in {}.", room.about.name), Level::Info);
+        let why = room.done_to(&self.view.status.own_name).map(|why| format!(": {why}"));
+        let (name, why) = (&room.about.name, why.unwrap_or_default());
+        self.say(format!("You are no longer in {name}{why}."), Level::Info);
     }
 
     fn refused(&mut self, what: &str, refusal: &Refusal) {

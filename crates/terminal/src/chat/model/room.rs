@@ -235,6 +235,14 @@ impl Room {
         self.entries.iter().any(|entry| !matches!(entry.what, What::Notice(..)))
     }
 
+    /// What somebody else has done to the reader, if the log ends with that.
+    pub(super) fn done_to(&self, reader: &str) -> Option<&str> {
+        match &self.entries.last()?.what {
+            What::Change(text) if mentions(text, reader) && !text.starts_with(reader) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The key of the message from which on so many things of others were not looked at.
     pub(super) fn unread_from(&self, unread: u64) -> Option<LineKey> {
         let others = || {

@@ -285,6 +285,22 @@ fn whoever_is_brought_in_hears_of_it() {
 }
 
 #[test]
+fn whoever_is_taken_out_hears_by_whom() {
+    let check = |sender: &str, notice: Notice, expected: &str| {
+        let mut model = online();
+        model.show(conversation(PLAN, "+plan", Role::Member, 0));
+        let gone = entry(1, sender, Body::Notices(vec![notice]));
+        model.show(Show::Message(Message { conversation: PLAN, ..gone }));
+        model.show(Show::Left(PLAN));
+        assert_eq!(shown(&model.view().lines[0]), expected);
+    };
+    let removed = Notice::Removed(vec![user("mira")]);
+    check("noor", removed, "Info You are no longer in +plan: noor removed mira.");
+    check("mira", Notice::Left, "Info You are no longer in +plan.");
+    check("noor", Notice::Left, "Info You are no longer in +plan.");
+}
+
+#[test]
 fn what_was_asked_for_opens() {
     const OTHER: ConversationId = ConversationId::from_bytes([8; 16]);
     let mut model = online();
