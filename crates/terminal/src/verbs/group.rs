@@ -95,17 +95,18 @@ async fn create(
     let done = |members: &[MemberView]| {
         names.iter().filter(|name| **name != own).all(|name| is_in(members, name))
     };
+    let ask = || Command::CreateGroup(name.clone(), names.clone());
+    let mut shows = session.command(ask())?;
     loop {
-        session.log_in().await?;
-        let mut shows = session.command(Command::CreateGroup(name.clone(), names.clone()))?;
-        while session.is_listed() {
-            if let Some(id) = made(session) {
-                Session::refused_for_now(&shows)?;
-                return change(session, name, id, Vec::new(), done).await;
-            }
-            if Session::refused_for_now(&shows)? {
-                break;
-            }
+        let again = Session::refused_for_now(&shows)?;
+        if let Some(id) = made(session) {
+            return change(session, name, id, Vec::new(), done).await;
+        }
+        if again {
+            // What was not refused, the core goes on with by itself when it is connected again.
+            session.log_in().await?;
+            shows = session.command(ask())?;
+        } else {
             shows = session.next().await?;
         }
     }

@@ -69,16 +69,21 @@ async fn reach(session: &mut Session, to: &ConversationName) -> Result<Conversat
     let ConversationName::Direct(name) = to else {
         return session.find_listed(to).await;
     };
+    if let Some(id) = session.find(to)? {
+        return Ok(id);
+    }
+    let ask = || Command::Tell(name.clone(), String::new());
+    let mut shows = session.command(ask())?;
     loop {
-        session.log_in().await?;
+        let again = Session::refused_for_now(&shows)?;
         if let Some(id) = session.find(to)? {
             return Ok(id);
         }
-        let mut shows = session.command(Command::Tell(name.clone(), String::new()))?;
-        while session.find(to)?.is_none() && session.is_listed() {
-            if Session::refused_for_now(&shows)? {
-                break;
-            }
+        if again {
+            // What was not refused, the core goes on with by itself when it is connected again.
+            session.log_in().await?;
+            shows = session.command(ask())?;
+        } else {
             shows = session.next().await?;
         }
     }

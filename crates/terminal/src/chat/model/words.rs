@@ -3,7 +3,9 @@
 use super::code;
 use crate::ui::safe_text::SafeLine;
 use crate::ui::view::{Dialog, Level};
-use portcullis_client_core::{ConversationView, DeviceView, IdentityState, MemberView, Warning};
+use portcullis_client_core::{
+    ConversationView, DeviceView, GroupWarning, IdentityState, MemberView, Warning,
+};
 use portcullis_crypto::SafetyNumber;
 use portcullis_proto::{ConversationKind, DeviceId, Role, Timestamp, UserName};
 
@@ -24,26 +26,31 @@ pub(super) fn level(warning: &Warning) -> Level {
         | Warning::ForgedList { .. }
         | Warning::WeakStretching
         | Warning::KindChanged
-        | Warning::RefusedCommit { .. }
-        | Warning::RefusedChange { .. }
-        | Warning::RefusedWelcome { .. }
-        | Warning::RefusedEntry { .. }
-        | Warning::RefusedKeyPackage { .. }
-        | Warning::ReplayedWelcome => Level::Alarm,
+        | Warning::RefusedChange { .. } => Level::Alarm,
         Warning::Skipped { .. }
         | Warning::Missing { .. }
         | Warning::Restored
         | Warning::OwnDeviceAdded { .. }
         | Warning::OwnDeviceRevoked
-        | Warning::Nonsense
-        | Warning::Strayed { .. }
-        | Warning::Unreadable { .. }
-        | Warning::LostPlace
-        | Warning::Lost
-        | Warning::WelcomeNotForUs => Level::Warning,
-        Warning::DeviceAdded { .. }
-        | Warning::DeviceRevoked { .. }
-        | Warning::FoundAgain { .. } => Level::Info,
+        | Warning::Nonsense => Level::Warning,
+        Warning::DeviceAdded { .. } | Warning::DeviceRevoked { .. } => Level::Info,
+        Warning::Group(warning) => group_level(warning),
+    }
+}
+
+fn group_level(warning: &GroupWarning) -> Level {
+    match warning {
+        GroupWarning::RefusedCommit { .. }
+        | GroupWarning::RefusedWelcome { .. }
+        | GroupWarning::RefusedEntry { .. }
+        | GroupWarning::RefusedKeyPackage { .. }
+        | GroupWarning::ReplayedWelcome => Level::Alarm,
+        GroupWarning::Strayed { .. }
+        | GroupWarning::Unreadable { .. }
+        | GroupWarning::LostPlace
+        | GroupWarning::Lost
+        | GroupWarning::WelcomeNotForUs => Level::Warning,
+        GroupWarning::FoundAgain { .. } => Level::Info,
     }
 }
 
