@@ -485,8 +485,12 @@ impl Step<'_> {
         self.out.shows.push(show);
     }
 
-    pub(crate) fn warn(&mut self, conversation: Option<ConversationId>, warning: Warning) {
-        self.show(Show::Warning { conversation, warning });
+    pub(crate) fn warn(
+        &mut self,
+        conversation: Option<ConversationId>,
+        warning: impl Into<Warning>,
+    ) {
+        self.show(Show::Warning { conversation, warning: warning.into() });
     }
 }
 

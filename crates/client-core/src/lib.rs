@@ -23,6 +23,7 @@ mod people;
 mod records;
 mod show;
 mod views;
+mod warning;
 
 pub use client::{Client, Config, History};
 pub use drive::drive;
@@ -32,5 +33,6 @@ pub use message::{Body, Message, Notice};
 pub use portcullis_mls::{GroupView, RecordKey};
 pub use records::{BadRecord, read_message};
 pub use show::{
-    ConversationView, DeviceView, IdentityState, MemberView, Need, PersonView, Show, Warning,
+    ConversationView, DeviceView, GroupWarning, IdentityState, MemberView, Need, PersonView, Show,
+    Warning,
 };

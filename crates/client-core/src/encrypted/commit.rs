@@ -7,7 +7,7 @@ use crate::client::{Client, Pending, Step};
 use crate::defences::Offered;
 use crate::effect::Key;
 use crate::limits;
-use crate::show::{Show, Warning};
+use crate::show::{GroupWarning, Show};
 use portcullis_mls::{Changes, Made};
 use portcullis_proto::{
     AccountId, Bytes, ClaimedPackage, ClientFrame, Code, ConversationId, Creates, DeviceId, Draft,
@@ -266,7 +266,7 @@ impl Client {
             Ok(_) => Some((offer.device, bytes)),
             Err(reason) => {
                 let name = self.name_of(account).unwrap_or_else(crate::people::nobody);
-                step.warn(None, Warning::RefusedKeyPackage { name, reason });
+                step.warn(None, GroupWarning::RefusedKeyPackage { name, reason });
                 None
             }
         }

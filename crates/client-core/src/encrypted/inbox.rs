@@ -6,7 +6,7 @@ use crate::conversation::Conversation;
 use crate::defences::{EntryAccepted, EntryRefused, Joining};
 use crate::effect::Key;
 use crate::limits;
-use crate::show::Warning;
+use crate::show::{GroupWarning, Warning};
 use portcullis_mls::{MlsError, WelcomeView};
 use portcullis_proto::{
     Access, AccountId, AccountName, Bytes, Code, ConversationId, ConversationKind,
@@ -131,7 +131,7 @@ impl Client {
             Ok(view) => view,
             Err(error) => {
                 let warning = match error {
-                    MlsError::NoKeyPackage => Warning::WelcomeNotForUs,
+                    MlsError::NoKeyPackage => GroupWarning::WelcomeNotForUs.into(),
                     _ => Warning::Nonsense,
                 };
                 self.warn_of_inbox(step, warning);
@@ -160,7 +160,7 @@ impl Client {
             }
             Err(reason) => {
                 let name = self.name_of(view.sender.account).unwrap_or_else(crate::people::nobody);
-                self.warn_of_inbox(step, Warning::RefusedWelcome { name, reason });
+                self.warn_of_inbox(step, GroupWarning::RefusedWelcome { name, reason });
             }
         }
         Read::Done
@@ -177,7 +177,7 @@ impl Client {
         let id = view.conversation;
         let ours = self.mls.view(id).map_or(0, |view| view.epoch);
         if view.epoch <= ours {
-            self.warn_of_inbox(step, Warning::ReplayedWelcome);
+            self.warn_of_inbox(step, GroupWarning::ReplayedWelcome);
         } else if let Some(encrypted) = self.encrypted_mut(id) {
             encrypted.welcome = Some(envelope.body.clone());
             self.touch(Key::Conversation(id));
@@ -213,7 +213,7 @@ impl Client {
         let id = view.conversation;
         self.mls.forget(id);
         if self.mls.join_welcome(body).is_err() {
-            return self.warn_of_inbox(step, Warning::WelcomeNotForUs);
+            return self.warn_of_inbox(step, GroupWarning::WelcomeNotForUs);
         }
         let Some(me) = self.own_account() else {
             return;
@@ -300,7 +300,8 @@ impl Client {
     }
 
     /// Warns of the same thing in the inbox once in a session.
-    fn warn_of_inbox(&mut self, step: &mut Step<'_>, warning: Warning) {
+    fn warn_of_inbox(&mut self, step: &mut Step<'_>, warning: impl Into<Warning>) {
+        let warning = warning.into();
         if self.inbox_warned.as_ref() != Some(&warning) {
             self.inbox_warned = Some(warning.clone());
             step.warn(None, warning);

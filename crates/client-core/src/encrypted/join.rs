@@ -5,7 +5,7 @@ use crate::client::{Client, Pending, Step};
 use crate::defences::EntryAccepted;
 use crate::effect::Key;
 use crate::limits;
-use crate::show::{Show, Warning};
+use crate::show::{GroupWarning, Show, Warning};
 use portcullis_mls::{Made, MlsError};
 use portcullis_proto::{Code, ConversationId, Refusal, Request};
 
@@ -53,7 +53,7 @@ impl Client {
         let accepted = match judged {
             Ok(accepted) => accepted,
             Err(reason) => {
-                step.warn(Some(id), Warning::RefusedEntry { reason });
+                step.warn(Some(id), GroupWarning::RefusedEntry { reason });
                 return self.put_off(step, id, limits::RETRY_MILLIS);
             }
         };

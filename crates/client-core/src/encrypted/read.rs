@@ -11,7 +11,7 @@ use crate::effect::Key;
 use crate::limits;
 use crate::log::Taken;
 use crate::message::{Body, Notice};
-use crate::show::Warning;
+use crate::show::{GroupWarning, Warning};
 use portcullis_mls::{CommitView, GroupView, Leaf, MlsError, Processed};
 use portcullis_proto::{AccountId, Content, ConversationId, DeviceId, Envelope};
 use std::collections::BTreeSet;
@@ -118,7 +118,7 @@ impl Client {
         };
         let unread = std::mem::take(&mut encrypted.before);
         if again {
-            return step.warn(Some(id), Warning::FoundAgain { count: unread });
+            return step.warn(Some(id), GroupWarning::FoundAgain { count: unread });
         }
         let skipped = first.saturating_sub(since).saturating_add(unread);
         let mut told = vec![Notice::DeviceJoined];
@@ -217,7 +217,7 @@ impl Client {
             encrypted.plan.renew = true;
         }
         let (author, seq) = (self.author(envelope), envelope.seq);
-        step.warn(Some(id), Warning::RefusedCommit { author, seq, reason });
+        step.warn(Some(id), GroupWarning::RefusedCommit { author, seq, reason });
         self.put_off(step, id, 0);
     }
 
@@ -338,7 +338,7 @@ impl Client {
         }
         self.strays(id, envelope.device);
         let (author, seq) = (self.author(envelope), envelope.seq);
-        step.warn(Some(id), Warning::Strayed { author, seq });
+        step.warn(Some(id), GroupWarning::Strayed { author, seq });
         if self.is_alone(id) {
             self.lost_place(step, id);
         }
@@ -400,12 +400,12 @@ impl Client {
             return self.refuse_commit(step, envelope, CommitRefused::Broken);
         }
         if encrypted.strayed.contains(&envelope.device) {
-            return step.warn(Some(id), Warning::Strayed { author, seq });
+            return step.warn(Some(id), GroupWarning::Strayed { author, seq });
         }
         encrypted.unreadable.insert(envelope.device);
         // One device may send what nobody can open; where two do, it is these keys that don't fit.
         let lost = encrypted.unreadable.len() > 1 || devices <= 2;
-        step.warn(Some(id), Warning::Unreadable { author, seq });
+        step.warn(Some(id), GroupWarning::Unreadable { author, seq });
         if lost {
             self.lost_place(step, id);
         }
@@ -418,7 +418,7 @@ impl Client {
             return;
         };
         if encrypted.tries >= limits::JOIN_TRIES {
-            return step.warn(Some(id), Warning::Lost);
+            return step.warn(Some(id), GroupWarning::Lost);
         }
         self.put_off(step, id, 0);
         let epoch = self.mls.view(id).map(|view| view.epoch);
@@ -431,7 +431,7 @@ impl Client {
             encrypted.unreadable.clear();
         }
         self.touch(Key::Conversation(id));
-        step.warn(Some(id), Warning::LostPlace);
+        step.warn(Some(id), GroupWarning::LostPlace);
         self.show_conversation(step, id);
     }
 
