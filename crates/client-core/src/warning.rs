@@ -228,12 +228,7 @@ impl fmt::Display for Warning {
             Self::OutOfOrder { expected, got } => {
                 write!(f, "The server sent message number {got} where number {expected} belongs.")
             }
-            Self::Missing { author, count: 1 } => {
-                write!(f, "A message of {author} is missing before the next.")
-            }
-            Self::Missing { author, count } => {
-                write!(f, "{count} messages of {author} are missing before the next.")
-            }
+            Self::Missing { author, count } => missing(f, author, *count),
             Self::Replayed { author } => {
                 write!(f, "A message of {author} came a second time; it is not shown again.")
             }
@@ -275,6 +270,13 @@ impl fmt::Display for Warning {
             }
             Self::Group(warning) => warning.fmt(f),
         }
+    }
+}
+
+fn missing(f: &mut fmt::Formatter<'_>, author: &UserName, count: u64) -> fmt::Result {
+    match count {
+        1 => write!(f, "A message of {author} is missing before the next."),
+        count => write!(f, "{count} messages of {author} are missing before the next."),
     }
 }
 
