@@ -15,6 +15,8 @@ use portcullis_proto::{
     Role, Seen, UserName,
 };
 
+use std::collections::BTreeSet;
+
 /// What became of an envelope.
 pub(crate) enum Taken {
     /// It was read, or refused for good: the next one follows.
@@ -337,30 +339,30 @@ impl Client {
         Taken::Read
     }
 
-    /// Makes a conversation's reading wait until an account was looked up. False if it was already, for
-    /// this very envelope.
+    /// Makes a conversation's reading wait until some accounts were looked up. False if all of them were,
+    /// for this very envelope.
     pub(crate) fn wait_for(
         &mut self,
         step: &mut Step<'_>,
         id: ConversationId,
-        account: AccountId,
+        accounts: &BTreeSet<AccountId>,
     ) -> bool {
-        let Some(conversation) = self.conversations.get_mut(&id) else {
+        let Some(conversation) = self.conversations.get(&id) else {
             return false;
         };
-        if conversation.looked_up.contains(&account) {
-            return false;
+        let unasked = accounts.difference(&conversation.looked_up).copied().collect();
+        let waits_for = self.ask_accounts(step, &unasked);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.waits_for = waits_for;
         }
-        conversation.waits_for = Some(account);
-        self.ask_account(step, account);
-        true
+        waits_for.is_some()
     }
 
     /// An envelope of a channel.
     fn take_signed(&mut self, step: &mut Step<'_>, envelope: &Envelope) -> Taken {
         let id = envelope.conversation;
         let keys = self.keys_of(envelope.account, envelope.device);
-        if keys.is_none() && self.wait_for(step, id, envelope.account) {
+        if keys.is_none() && self.wait_for(step, id, &BTreeSet::from([envelope.account])) {
             return Taken::Waits;
         }
         let key = keys.map(|keys| keys.auth);

@@ -126,6 +126,17 @@ impl Client {
         }
     }
 
+    /// Asks for several accounts at once. The last of them is the one to wait for: answers come in the
+    /// order of the questions.
+    pub(crate) fn ask_accounts(
+        &mut self,
+        step: &mut Step<'_>,
+        accounts: &BTreeSet<AccountId>,
+    ) -> Option<AccountId> {
+        accounts.iter().for_each(|account| self.ask_account(step, *account));
+        accounts.last().copied()
+    }
+
     /// Asks for an account's lists, unless that is under way.
     pub(crate) fn ask_account(&mut self, step: &mut Step<'_>, account: AccountId) {
         let mut after_version = 0;

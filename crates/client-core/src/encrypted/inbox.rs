@@ -3,15 +3,17 @@
 use super::{Encrypted, Entry};
 use crate::client::{Client, Pending, Step};
 use crate::conversation::Conversation;
-use crate::defences::{EntryAccepted, EntryRefused, Joining};
+use crate::defences::{EntryAccepted, EntryRefused, Joining, Lists as _};
 use crate::effect::Key;
 use crate::limits;
 use crate::show::{GroupWarning, Warning};
-use portcullis_mls::{MlsError, WelcomeView};
+use portcullis_mls::{Leaf, MlsError, Roster, WelcomeView};
 use portcullis_proto::{
     Access, AccountId, AccountName, Bytes, Code, ConversationId, ConversationKind,
     ConversationSummary, Envelope, Fetched, Refusal, Request, Role, Seen,
 };
+
+use std::collections::BTreeSet;
 
 /// How far this device has read its inbox.
 #[derive(Debug, Clone, Default)]
@@ -147,11 +149,9 @@ impl Client {
         if self.mls.is_member(id) && !making {
             return self.keep_welcome(step, envelope, &view);
         }
-        let unknown = view.leaves.iter().map(|leaf| leaf.account);
-        let unknown = unknown.chain(view.roster.members.iter().copied());
-        if let Some(account) = self.to_look_up(unknown, &view.leaves) {
-            self.inbox.waits_for = Some(account);
-            self.ask_account(step, account);
+        let unknown = self.to_look_up(&view.roster, &view.leaves);
+        if let Some(last) = self.ask_accounts(step, &unknown) {
+            self.inbox.waits_for = Some(last);
             return Read::Waits;
         }
         match self.judge_entry(id, view.epoch, &view.roster, &view.leaves) {
@@ -264,20 +264,15 @@ impl Client {
         }
     }
 
-    /// The first account that has to be looked up before leaves can be judged.
-    pub(crate) fn to_look_up(
-        &self,
-        mut accounts: impl Iterator<Item = AccountId>,
-        leaves: &[portcullis_mls::Leaf],
-    ) -> Option<AccountId> {
-        let unknown = accounts.find(|account| self.list_of(*account).is_none());
-        let unlisted = leaves.iter().find(|leaf| {
-            let keys = self.keys_of(leaf.account, leaf.device);
-            keys.is_none_or(|keys| keys.leaf != leaf.key)
-        });
-        let account = unknown.or_else(|| unlisted.map(|leaf| leaf.account))?;
-        let again = self.inbox.looked_up.contains(&account) || self.checked.contains(&account);
-        (!again).then_some(account)
+    /// The accounts that have to be looked up before a conversation's members and leaves can be judged.
+    pub(crate) fn to_look_up(&self, roster: &Roster, leaves: &[Leaf]) -> BTreeSet<AccountId> {
+        let members = roster.members.iter().chain(leaves.iter().map(|leaf| &leaf.account));
+        let unknown = members.filter(|account| self.list_of(**account).is_none()).copied();
+        let unlisted = leaves.iter().filter(|leaf| !self.names(leaf)).map(|leaf| leaf.account);
+        let again = |account: &AccountId| {
+            self.inbox.looked_up.contains(account) || self.checked.contains(account)
+        };
+        unknown.chain(unlisted).filter(|account| !again(account)).collect()
     }
 
     /// Whether this device may enter a conversation with these members and devices.
@@ -285,8 +280,8 @@ impl Client {
         &self,
         id: ConversationId,
         epoch: u64,
-        roster: &portcullis_mls::Roster,
-        leaves: &[portcullis_mls::Leaf],
+        roster: &Roster,
+        leaves: &[Leaf],
     ) -> Result<EntryAccepted, EntryRefused> {
         let Some(me) = self.own_account() else {
             return Err(EntryRefused::NotMember);

@@ -42,12 +42,11 @@ impl Client {
             step.warn(Some(id), Warning::Nonsense);
             return self.put_off(step, id, limits::RETRY_MILLIS);
         };
-        let accounts = view.leaves.iter().map(|leaf| leaf.account);
-        let accounts = accounts.chain(view.roster.members.iter().copied());
-        if let Some(account) = self.to_look_up(accounts, &view.leaves) {
-            // Once it is known, this is asked for again.
-            self.joins_waiting.insert(id, account);
-            return self.ask_account(step, account);
+        let unknown = self.to_look_up(&view.roster, &view.leaves);
+        if let Some(last) = self.ask_accounts(step, &unknown) {
+            // Once they are known, this is asked for again.
+            self.joins_waiting.insert(id, last);
+            return;
         }
         let judged = self.judge_entry(id, view.epoch, &view.roster, &view.leaves);
         let accepted = match judged {

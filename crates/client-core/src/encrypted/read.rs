@@ -181,9 +181,8 @@ impl Client {
         let Some(before) = self.mls.view(id) else {
             return Taken::Read;
         };
-        if let Some(unknown) = self.unknown_among(&accounts_of(view), view)
-            && self.wait_for(step, id, unknown)
-        {
+        let unknown = self.unknown_among(&accounts_of(view), view);
+        if self.wait_for(step, id, &unknown) {
             self.mls.drop_staged();
             return Taken::Waits;
         }
@@ -461,22 +460,18 @@ impl Client {
         self.touch(Key::Conversation(id));
     }
 
-    /// An account whose lists have to be looked up before a commit can be judged: one that is not known,
-    /// or whose known list speaks against the commit.
-    fn unknown_among(&self, accounts: &[AccountId], view: &CommitView) -> Option<AccountId> {
-        let unknown = |account: &&AccountId| self.list_of(**account).is_none();
-        if let Some(account) = accounts.iter().find(unknown) {
-            return Some(*account);
-        }
+    /// The accounts whose lists have to be looked up before a commit can be judged: those that are not
+    /// known, and those whose known list speaks against the commit.
+    fn unknown_among(&self, accounts: &[AccountId], view: &CommitView) -> BTreeSet<AccountId> {
+        let unknown = accounts.iter().filter(|account| self.list_of(**account).is_none()).copied();
         let added = view.added.iter().chain(view.new_leaf.as_ref());
-        let named = |leaf: &&Leaf| !self.names(leaf);
+        let unlisted = added.filter(|leaf| !self.names(leaf));
         let members = view.roster_after.as_ref().map(|roster| &roster.members);
         let stays = |leaf: &Leaf| members.is_some_and(|members| members.contains(&leaf.account));
-        let kept = |leaf: &&Leaf| {
+        let kept = view.removed.iter().filter(|leaf| {
             stays(leaf) && leaf.account != view.committer.account && self.in_use(leaf)
-        };
-        let unlisted = added.clone().find(named).or_else(|| view.removed.iter().find(kept));
-        unlisted.map(|leaf| leaf.account)
+        });
+        unknown.chain(unlisted.chain(kept).map(|leaf| leaf.account)).collect()
     }
 
     /// All the checks of a commit, before it counts.
