@@ -207,6 +207,8 @@ fn any_size_will_do() {
     mira.keys("/help\r");
     mira.wait_for("┌─ Help ");
     mira.wait_for("/create #NAME [open|invitation]");
+    // All of it: Escape and the key after it would be one key.
+    mira.wait_until("the help alone", |screen| !screen.contains("still here"));
     mira.keys("\u{1b}");
     mira.wait_for("mira: still here");
     mira.keys("/nonsense\r");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ui::view::{Change, Delivery, Line, LineKind, Message as MessageView, Trust};
-use portcullis_client_core::{Body, MemberView, Notice, PersonView};
+use portcullis_client_core::{Body, GroupWarning, MemberView, Notice, PersonView};
 use portcullis_proto::{Access, AccountId, GroupName, Reference};
 
 const LOBBY: ConversationId = ConversationId::LOBBY;
@@ -498,6 +498,9 @@ fn warnings_have_levels() {
         (Warning::Missing { author: name.clone(), count: 1 }, Level::Warning),
         (Warning::DeviceRevoked { name }, Level::Info),
         (Warning::OwnDeviceRevoked, Level::Warning),
+        (GroupWarning::ReplayedWelcome.into(), Level::Alarm),
+        (GroupWarning::LostPlace.into(), Level::Warning),
+        (GroupWarning::FoundAgain { count: 0 }.into(), Level::Info),
     ] {
         assert_eq!(words::level(&warning), expected, "{warning}");
     }
