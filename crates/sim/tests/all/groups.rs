@@ -158,6 +158,11 @@ fn a_group_from_its_making_to_its_end() {
     assert_eq!(lines(&world, ALICE, id), whole[..8]);
     assert_eq!(lines(&world, BOB, id), whole[..5]);
     assert_eq!(find(&world, BOB, "+plan"), None);
+    // Once it was left, nothing shows it as if it were there.
+    let shows = &world.devices[ALICE.0].shows;
+    let left = shows.iter().position(|show| *show == Show::Left(id)).unwrap();
+    let again = |show: &Show| matches!(show, Show::Conversation(view) if view.id == id);
+    assert!(!shows[left..].iter().any(again));
 }
 
 #[test]
