@@ -29,8 +29,13 @@ impl Client {
             let at = content.after.seq;
             step.warn(Some(id), Warning::Forked { author: author.clone(), at });
         }
+        let known = conversation.target(envelope.reference).is_some();
         if let Kind::Mark { delivered, read } = content.kind {
             return self.marked(step, envelope, delivered, read);
+        }
+        if known {
+            // Who could give a message another's id could change what the other said.
+            return step.warn(Some(id), Warning::Replayed { author });
         }
         let mut body = body_of(content);
         if let Err(refused) = self.check_change(id, envelope.account, content) {

@@ -77,6 +77,7 @@ impl Client {
         self.make_way(id);
         self.touch(Key::Conversation(id));
         self.show_conversation(step, id);
+        self.show_marks(step, id);
         if head < seen {
             return self.warn_once(step, id, Warning::Rewound { seen, head });
         }

@@ -39,6 +39,17 @@ impl Client {
         step.show(Show::Mark { conversation: id, name, delivered, read });
     }
 
+    /// Shows what is known of how far everyone has come: a shell does not keep it.
+    pub(crate) fn show_marks(&self, step: &mut Step<'_>, id: ConversationId) {
+        let encrypted = self.conversations.get(&id).and_then(|c| c.encrypted.as_ref());
+        for (account, mark) in encrypted.iter().flat_map(|encrypted| &encrypted.marks) {
+            if let Some(name) = self.name_of(*account) {
+                let Mark { delivered, read } = *mark;
+                step.show(Show::Mark { conversation: id, name, delivered, read });
+            }
+        }
+    }
+
     /// Puts a mark behind what waits to be sent, if this device has come further than its account said.
     pub(crate) fn add_mark(&mut self, step: &mut Step<'_>, id: ConversationId) {
         let Some(mark) = self.due_mark(id) else {
