@@ -25,6 +25,9 @@ pub const FETCH_INBOX: u32 = 64;
 /// Times that a commit is made again because others were faster, before the person is told.
 pub const COMMIT_TRIES: u32 = 12;
 
+/// Times that the keys are renewed because of refused commits, before anybody else is understood again.
+pub const RENEWALS: u32 = 3;
+
 /// Times that a device joins again because it can't read what others say, before it says so and waits.
 pub const JOIN_TRIES: u32 = 5;
 

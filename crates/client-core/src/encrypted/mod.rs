@@ -71,6 +71,8 @@ pub(crate) struct Encrypted {
     pub(crate) last_said: u64,
     /// Up to where the person has looked.
     pub(crate) looked_at: u64,
+    /// Renewals of keys after refused commits, since anybody else was understood.
+    pub(crate) renewals: u32,
     /// Attempts to join or to commit since the last that succeeded.
     pub(crate) tries: u32,
     /// Key packages that were handed out for this conversation, over this connection.

@@ -161,6 +161,7 @@ impl Client {
         if let Some(encrypted) = self.encrypted_mut(id) {
             encrypted.tries = 0;
             encrypted.entry = None;
+            encrypted.renewals = 0;
             // Whoever is understood has not strayed.
             encrypted.strayed.remove(&envelope.device);
             if encrypted.strayed.is_empty() {
@@ -213,10 +214,15 @@ impl Client {
         self.count_epoch(envelope, false);
         self.strays(id, envelope.device);
         if let Some(encrypted) = self.encrypted_mut(id) {
-            encrypted.plan.renew = true;
+            // Two sides that refuse each other would go on for ever.
+            encrypted.plan.renew |= encrypted.renewals < limits::RENEWALS;
+            encrypted.renewals = encrypted.renewals.saturating_add(1);
         }
         let (author, seq) = (self.author(envelope), envelope.seq);
         step.warn(Some(id), GroupWarning::RefusedCommit { author, seq, reason });
+        if self.is_alone(id) {
+            return self.lost_place(step, id);
+        }
         self.put_off(step, id, 0);
     }
 

@@ -52,7 +52,7 @@ fn an_account_that_the_server_adds_reads_nothing() {
     for who in HONEST {
         let words = "A change of this conversation by carol does not count here: it brings in a device that is no member's.";
         assert_eq!(warned(&world, who)[0], words);
-        assert_eq!(view(&world, who, id), before);
+        assert_eq!(essence(view(&world, who, id).as_ref()), essence(before.as_ref()));
     }
 }
 
@@ -72,7 +72,7 @@ fn a_device_that_the_server_invents_does_not_come_by_itself() {
     for who in HONEST {
         let words = "A change of this conversation by alice does not count here: it brings in a device that is no member's.";
         assert_eq!(warned(&world, who)[0], words);
-        assert_eq!(view(&world, who, id), before);
+        assert_eq!(essence(view(&world, who, id).as_ref()), essence(before.as_ref()));
     }
     let came = |show: &Show| matches!(show, Show::Message(said) if said.device == maker.1);
     assert!(twin.borrow().shows.iter().any(came), "it listens to the twin");
@@ -96,9 +96,10 @@ fn a_commit_that_the_server_gives_to_somebody_else_does_not_count() {
     });
     puppet.commits(&mut world, id, &Changes::default());
     let words = "A change of this conversation by bob does not count here: it gives one member's place to another.";
-    assert_warned(&world, ALICE, &[words]);
-    assert_eq!(view(&world, ALICE, id), before);
-    assert_eq!(twin.borrow().group(id), view(&world, BOB, id), "the twin takes it for Bob's");
+    assert_eq!(warned(&world, ALICE)[0], words);
+    assert_eq!(essence(view(&world, ALICE, id).as_ref()), essence(before.as_ref()));
+    let told = twin.borrow().warned();
+    assert!(!told.contains(&words.to_owned()), "the twin takes it for Bob's: {told:?}");
 }
 
 #[test]
@@ -263,10 +264,8 @@ fn a_replayed_message_is_not_shown_again_and_disturbs_nobody() {
     let next = all.len() as u64 + 1;
     insert(&mut world, BOB, next, old);
     say(&mut world, ALICE, id, "all well?");
-    let words = format!(
-        "Message number {next} of alice can't be opened, so it is not shown: it was changed on its way, or this device has lost its place."
-    );
-    assert_eq!(warned(&world, BOB).first(), Some(&words));
+    let words = "A message of alice came a second time; it is not shown again.";
+    assert_eq!(warned(&world, BOB)[0], words);
     assert_eq!(texts(&world, BOB, id), ["hello", "hello", "hello", "all well?"]);
     assert_eq!(view(&world, BOB, id), before);
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod corpus;
 mod group_attacks;
+mod group_continuity;
 mod group_joins;
 mod group_lies;
 mod groups;

@@ -23,7 +23,7 @@ use portcullis_server_core::{
 use portcullis_sim::{Chance, DeviceIndex, World};
 use serde_json::{Value, from_slice, from_value, json};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 pub(crate) const ALICE: DeviceIndex = DeviceIndex(0);
@@ -230,6 +230,18 @@ pub(crate) fn assert_warned(world: &World, who: DeviceIndex, expected: &[&str]) 
     assert_eq!(warned(world, who), expected, "{who:?}");
 }
 
+/// Members and their devices, apart from keys, and from who has left and waits to be taken out: what an
+/// attack leaves as it was, though the others renew their keys after it.
+pub(crate) fn essence(view: Option<&GroupView>) -> Option<(Roster, BTreeSet<DeviceId>)> {
+    let view = view?;
+    let gone = |account: &AccountId| view.roster.leaving.contains(account);
+    let mut roster = view.roster.clone();
+    roster.members.retain(|account| !gone(account));
+    roster.leaving.clear();
+    let leaves = view.leaves.iter().filter(|leaf| !gone(&leaf.account));
+    Some((roster, leaves.map(|leaf| leaf.device).collect()))
+}
+
 /// A device that the server, or somebody with it, has made up in an account's name.
 pub(crate) fn listener(account: AccountId) -> Mls {
     let key = LeafKey::generate(Chance::new(66).rng());
@@ -322,7 +334,7 @@ impl Puppet {
     /// Puts a content into the outbox, for the client to encrypt.
     pub(crate) fn says(&mut self, world: &mut World, id: ConversationId, content: &Content) {
         let waiting = json!({ "content": Bytes(content.encode()), "body": null });
-        self.tampers(world, |_| (Key::Outbox(id), json!({ "v": 1, "r": [waiting] })));
+        self.tampers(world, |_| (Key::Outbox(id), json!({ "v": 2, "r": [waiting] })));
     }
 
     /// Stops the device, changes its home, and starts it again.
