@@ -152,3 +152,98 @@ pub(crate) fn settle_owner(roster: &mut Roster) {
         roster.owner = roster.members.iter().find(|account| stays(account)).copied();
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::encrypted::testing::{MIRA, NINA, OLEG, OWNER, Scene, leaf};
+    use portcullis_mls::Leaf;
+
+    /// What the next commit of a member's first device changes: the accounts that it adds, the leaves
+    /// that it takes out, the members afterwards.
+    fn check(
+        scene: &Scene,
+        me: AccountId,
+        change: impl FnOnce(&mut Plan),
+        expected: Result<Option<(&[AccountId], &[Leaf], &[AccountId])>, Hindrance>,
+    ) {
+        let mut plan = Plan::default();
+        change(&mut plan);
+        let list = |account: AccountId| scene.lists.get(&account);
+        let wanted = wanted(&scene.before, &plan, (me, leaf(me, 1).device), list);
+        let wanted = wanted.map(|wanted| {
+            wanted.map(|wanted| {
+                let roster = wanted.roster.unwrap_or_else(|| scene.before.roster.clone());
+                (wanted.add, wanted.remove, roster.members)
+            })
+        });
+        let expected = expected.map(|expected| {
+            expected.map(|(add, remove, members)| {
+                let remove = remove.iter().map(|leaf| leaf.device).collect();
+                (add.to_vec(), remove, members.to_vec())
+            })
+        });
+        assert_eq!(wanted, expected);
+    }
+
+    #[test]
+    fn a_plan_becomes_a_commit() {
+        let scene = Scene::group();
+        let all = [OWNER, MIRA, OLEG];
+        check(&scene, MIRA, |_| (), Ok(None));
+        let with_nina = [OWNER, MIRA, OLEG, NINA];
+        let add = |plan: &mut Plan| plan.add = [NINA].into();
+        check(&scene, MIRA, add, Ok(Some((&[NINA], &[], &with_nina))));
+        check(&scene, MIRA, |plan| plan.add = [OLEG].into(), Ok(None));
+        let remove = |plan: &mut Plan| plan.remove = [OLEG].into();
+        check(&scene, MIRA, remove, Err(Hindrance::NotOwner));
+        check(&scene, OWNER, remove, Ok(Some((&[], &[leaf(OLEG, 1)], &[OWNER, MIRA]))));
+        // Whoever leaves stays until somebody else takes the leaf out.
+        check(&scene, MIRA, |plan| plan.leave = true, Ok(Some((&[], &[], &all))));
+        check(&scene, MIRA, |plan| plan.renew = true, Ok(Some((&[], &[], &all))));
+    }
+
+    #[test]
+    fn devices_are_brought_in_line_with_the_lists() {
+        let mut scene = Scene::group();
+        scene.before.leaves.push(leaf(OLEG, 3)); // revoked
+        let all = [OWNER, MIRA, OLEG];
+        check(&scene, MIRA, |_| (), Ok(Some((&[], &[leaf(OLEG, 3)], &all))));
+        scene.before.roster.leaving = vec![OLEG];
+        let gone = [leaf(OLEG, 1), leaf(OLEG, 3)];
+        check(&scene, MIRA, |_| (), Ok(Some((&[], &gone, &[OWNER, MIRA]))));
+        let direct = Scene::direct();
+        check(&direct, MIRA, |plan| plan.add = [NINA].into(), Ok(None));
+    }
+
+    #[test]
+    fn a_group_has_so_many_devices_at_most() {
+        let mut scene = Scene::group();
+        let add = |plan: &mut Plan| plan.add = [NINA].into(); // with two devices
+        let full = wire::GROUP_DEVICES - 2;
+        while scene.before.leaves.len() < full {
+            scene.before.leaves.push(leaf(MIRA, 1));
+        }
+        let with_nina = [OWNER, MIRA, OLEG, NINA];
+        check(&scene, MIRA, add, Ok(Some((&[NINA], &[], &with_nina))));
+        scene.before.leaves.push(leaf(MIRA, 1));
+        check(&scene, MIRA, add, Err(Hindrance::Full));
+    }
+
+    #[test]
+    fn the_first_who_joined_follows_the_owner() {
+        let check = |leaving: &[AccountId], owner: Option<AccountId>, expected: AccountId| {
+            let mut roster = Scene::group().before.roster;
+            roster.leaving = leaving.to_vec();
+            roster.owner = owner;
+            settle_owner(&mut roster);
+            assert_eq!(roster.owner, Some(expected));
+        };
+        check(&[], Some(OLEG), OLEG);
+        check(&[OWNER], Some(OWNER), MIRA);
+        check(&[OWNER, MIRA], Some(OWNER), OLEG);
+        check(&[], Some(NINA), OWNER);
+        check(&[], None, OWNER);
+    }
+}

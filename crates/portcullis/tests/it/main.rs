@@ -9,6 +9,7 @@ mod private;
 mod program;
 mod pty;
 mod restart;
+mod team;
 mod tls;
 mod up;
 mod verbs;

@@ -240,3 +240,29 @@ fn messages_are_answered_changed_and_taken_back() {
     assert_eq!(bodies(ALICE), expected);
     assert_eq!(bodies(BOB), expected);
 }
+
+#[test]
+fn a_home_from_an_old_copy_uses_no_key_again() {
+    let mut world = world(&["alice", "bob"]);
+    tell(&mut world, ALICE, "bob", "before the copy");
+    let id = find(&world, ALICE, "bob").unwrap();
+    let copy = world.devices[ALICE.0].copy_of_home();
+    tell(&mut world, ALICE, "bob", "after the copy");
+    let device = |world: &World| world.devices[ALICE.0].client().unwrap().group(id).unwrap();
+    let before = device(&world);
+    world.crash_device(ALICE);
+    world.devices[ALICE.0].restore_home(copy);
+    world.settle().unwrap();
+    assert!(warnings(&world, ALICE)[0].contains("restored from an older copy"));
+    tell(&mut world, ALICE, "bob", "as a new device");
+    tell(&mut world, BOB, "alice", "understood");
+    for who in [ALICE, BOB] {
+        let said = lines(&world, who, id);
+        let end = ["alice: as a new device", "bob: understood"];
+        assert!(said.ends_with(&end.map(str::to_owned)), "{who:?} {said:?}");
+    }
+    // None of the old leaf's keys is in use any more.
+    let after = device(&world);
+    let old = before.leaves.iter().filter(|leaf| after.leaves.contains(leaf));
+    assert_eq!(old.count(), 1, "bob's alone");
+}
