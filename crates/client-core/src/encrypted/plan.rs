@@ -160,13 +160,15 @@ mod tests {
     use crate::encrypted::testing::{MIRA, NINA, OLEG, OWNER, Scene, leaf};
     use portcullis_mls::Leaf;
 
-    /// What the next commit of a member's first device changes: the accounts that it adds, the leaves
-    /// that it takes out, the members afterwards.
+    /// The accounts that a commit adds, the leaves that it takes out, the members afterwards.
+    type Expected<'a> = (&'a [AccountId], &'a [Leaf], &'a [AccountId]);
+
+    /// What the next commit of a member's first device changes.
     fn check(
         scene: &Scene,
         me: AccountId,
         change: impl FnOnce(&mut Plan),
-        expected: Result<Option<(&[AccountId], &[Leaf], &[AccountId])>, Hindrance>,
+        expected: Result<Option<Expected<'_>>, Hindrance>,
     ) {
         let mut plan = Plan::default();
         change(&mut plan);

@@ -98,8 +98,8 @@ fn a_commit_that_the_server_gives_to_somebody_else_does_not_count() {
     let words = "A change of this conversation by bob does not count here: it gives one member's place to another.";
     assert_eq!(warned(&world, ALICE)[0], words);
     assert_eq!(essence(view(&world, ALICE, id).as_ref()), essence(before.as_ref()));
-    let told = twin.borrow().warned();
-    assert!(!told.contains(&words.to_owned()), "the twin takes it for Bob's: {told:?}");
+    puppet.mls.merge_pending(id).unwrap();
+    assert!(twin.borrow().followed(puppet.mls.view(id)), "the twin takes it for Bob's");
 }
 
 #[test]

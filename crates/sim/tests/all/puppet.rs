@@ -453,6 +453,8 @@ pub(crate) struct Twin {
     pub(crate) sends: Vec<String>,
     /// What it has shown.
     pub(crate) shows: Vec<Show>,
+    /// All groups as it has ever had them.
+    views: Vec<GroupView>,
 }
 
 impl Twin {
@@ -476,6 +478,7 @@ impl Twin {
             now: world.now,
             sends: Vec::new(),
             shows: Vec::new(),
+            views: Vec::new(),
         };
         twin.event(Event::Command(Command::LogIn { name, password }));
         twin.event(Event::Connected);
@@ -498,6 +501,17 @@ impl Twin {
                 _ => {}
             }
         }
+        let ids: Vec<_> = self.client.conversations().map(|view| view.id).collect();
+        for view in ids.into_iter().filter_map(|id| self.client.group(id)) {
+            if self.views.last() != Some(&view) {
+                self.views.push(view);
+            }
+        }
+    }
+
+    /// Whether it ever had a group as somebody else has it now: the same members, with the same keys.
+    pub(crate) fn followed(&self, view: Option<GroupView>) -> bool {
+        view.is_some_and(|view| self.views.contains(&view))
     }
 
     pub(crate) fn group(&self, id: ConversationId) -> Option<GroupView> {
@@ -506,13 +520,5 @@ impl Twin {
 
     pub(crate) fn find(&self, named: &str) -> Option<ConversationId> {
         self.client.find(&ConversationName::parse(named).unwrap())
-    }
-
-    pub(crate) fn warned(&self) -> Vec<String> {
-        let words = |show: &Show| match show {
-            Show::Warning { warning, .. } => Some(warning.to_string()),
-            _ => None,
-        };
-        self.shows.iter().filter_map(words).collect()
     }
 }
