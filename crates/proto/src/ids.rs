@@ -105,7 +105,36 @@ impl ConversationId {
     pub const LOBBY: Self = Self(*b"#lobby\0\0\0\0\0\0\0\0\0\0");
 }
 
+impl AccountId {
+    /// Whom the server's store names as the author of what classroom guests say; which guest it was stands
+    /// in the envelope's body, signed. No account has this id: it is of the computed form.
+    pub const GATEWAY: Self = Self(*b"\xffgateway\0\0\0\0\0\0\0\0");
+
+    /// What stands for a classroom guest: of the SHA-256 of its key's `SubjectPublicKeyInfo`. No account
+    /// has such an id.
+    #[must_use]
+    pub fn of_guest(hash: &[u8; 32]) -> Self {
+        Self(*ConversationId::hashed("portcullis 2026 guest", &[hash]).as_bytes())
+    }
+}
+
+impl DeviceId {
+    /// The device of [`AccountId::GATEWAY`].
+    pub const GATEWAY: Self = Self(*b"\xffgateway\0\0\0\0\0\0\0\0");
+}
+
 impl ConversationId {
+    /// The log of what classroom guests say privately: its readers are the accounts that allow guests, each
+    /// of which can open what is for its own devices.
+    pub const CLASSROOM: Self = Self(*b"#classroom\0\0\0\0\0\0");
+
+    /// What a device calls its conversation with a classroom guest. No server knows it.
+    #[must_use]
+    pub fn classic(guest: AccountId, device: DeviceId) -> Self {
+        let parts: [&[u8]; 2] = [guest.as_bytes(), device.as_bytes()];
+        Self::hashed("portcullis 2026 classic", &parts)
+    }
+
     /// The direct of two accounts: the same for both, and no other pair's.
     #[must_use]
     pub fn direct(one: AccountId, other: AccountId) -> Self {

@@ -27,11 +27,13 @@ pub use frame::{
     ClientFrame, ServerFrame, decode_request, encode_event, encode_refusal, encode_reply,
 };
 pub use ids::{AccountId, BadId, ConversationId, DeviceId, Reference};
-pub use names::{BadName, ChannelName, ConversationName, DeviceName, GroupName, UserName};
+pub use names::{
+    BadName, ChannelName, ConversationName, DeviceName, GroupName, GuestName, PersonName, UserName,
+};
 pub use refusal::{Code, Refusal};
 pub use reply::{
     Access, AccountCard, AccountName, ClaimedPackage, ConversationKind, ConversationSummary, Event,
-    Fetched, LoggedIn, Opened, Reply, Role, Stock, Stretching, UserCard,
+    Fetched, GuestCard, LoggedIn, Opened, Reply, Role, Stock, Stretching, UserCard,
 };
 pub use request::{
     Creates, KeyPackageUpload, Members, Request, RequestKind, Welcome, session_proof,

@@ -76,3 +76,10 @@ pub const PRESENCE_CHANGES: usize = 128;
 
 /// Bytes of an invitation code: 128 random bits in base64 have 24; room for future forms.
 pub const INVITE_BYTES: usize = 64;
+
+/// Bytes of a device's key for the classroom: RSA-2048 takes 294.
+pub const CLASSIC_KEY_BYTES: usize = 1024;
+
+/// Bytes of one frame of the classroom's protocol: a text of [`TEXT_BYTES`] that JSON escapes and base64
+/// lengthens, and the keys of some twenty recipients.
+pub const GUEST_FRAME_BYTES: usize = 64 * 1024;

@@ -15,6 +15,8 @@ pub enum BadName {
     Group,
     /// Not 1–32 printable characters.
     Device,
+    /// Not `~` and 16 characters of base32.
+    Guest,
 }
 
 impl fmt::Display for BadName {
@@ -30,6 +32,7 @@ impl fmt::Display for BadName {
                 "a group's name is + and 2 to 32 characters: letters a-z, digits, and . _ - after the first"
             }
             Self::Device => "a device name has 1 to 32 printable characters",
+            Self::Guest => "a guest's name is ~ and 16 characters: letters a-z and digits 2-7",
         })
     }
 }
@@ -109,7 +112,102 @@ name! {
     DeviceName, device
 }
 
-/// What a person calls a conversation: `#channel`, `+group`, or the other one's user name.
+name! {
+    /// A classroom guest's name: `~` and 80 bits of its key's hash in base32 (RFC 4648 section 6, lower
+    /// case). Nobody chooses it, and no account's name begins so.
+    GuestName, |text: &str| {
+        let rest = text.strip_prefix('~').ok_or(BadName::Guest)?.to_ascii_lowercase();
+        let fits = rest.len() == 16 && rest.bytes().all(|byte| BASE32.contains(&byte));
+        fits.then(|| format!("~{rest}")).ok_or(BadName::Guest)
+    }
+}
+
+const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+impl GuestName {
+    /// The name of the guest with this key: the SHA-256 of its `SubjectPublicKeyInfo`.
+    #[must_use]
+    pub fn of_key(hash: &[u8; 32]) -> Self {
+        let (mut name, mut bits, mut count) = ("~".to_owned(), 0_u32, 0);
+        for byte in hash.iter().take(10) {
+            bits = (bits << 8) | u32::from(*byte);
+            count += 8;
+            while count >= 5 {
+                count -= 5;
+                let digit = BASE32.get((bits >> count) as usize & 31);
+                name.extend(digit.map(|digit| char::from(*digit)));
+            }
+        }
+        Self(name)
+    }
+}
+
+/// Who says something: somebody with an account, or a classroom guest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PersonName {
+    /// An account, by its name.
+    User(UserName),
+    /// A guest, by its key.
+    Guest(GuestName),
+}
+
+impl PersonName {
+    /// Reads a name as a person may type it.
+    ///
+    /// # Errors
+    /// Refuses what is no such name, and says what one looks like.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        match text.starts_with('~') {
+            true => GuestName::parse(text).map(Self::Guest),
+            false => UserName::parse(text).map(Self::User),
+        }
+    }
+
+    /// The name's canonical text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::User(name) => name.as_str(),
+            Self::Guest(name) => name.as_str(),
+        }
+    }
+
+    /// The account's name, if it is one's.
+    #[must_use]
+    pub const fn user(&self) -> Option<&UserName> {
+        match self {
+            Self::User(name) => Some(name),
+            Self::Guest(_) => None,
+        }
+    }
+}
+
+impl From<UserName> for PersonName {
+    fn from(name: UserName) -> Self {
+        Self::User(name)
+    }
+}
+
+impl fmt::Display for PersonName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for PersonName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for PersonName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a person calls a conversation: `#channel`, `+group`, the other one's user name, or `~guest`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConversationName {
     /// A channel.
@@ -118,6 +216,8 @@ pub enum ConversationName {
     Group(GroupName),
     /// A direct, by the other account's name.
     Direct(UserName),
+    /// One's own device's conversation with a classroom guest.
+    Classic(GuestName),
 }
 
 impl ConversationName {
@@ -129,6 +229,7 @@ impl ConversationName {
         match text.chars().next() {
             Some('#') => ChannelName::parse(text).map(Self::Channel),
             Some('+') => GroupName::parse(text).map(Self::Group),
+            Some('~') => GuestName::parse(text).map(Self::Classic),
             _ => UserName::parse(text).map(Self::Direct),
         }
     }
@@ -140,6 +241,7 @@ impl ConversationName {
             Self::Channel(name) => name.as_str(),
             Self::Group(name) => name.as_str(),
             Self::Direct(name) => name.as_str(),
+            Self::Classic(name) => name.as_str(),
         }
     }
 }
@@ -227,6 +329,7 @@ mod tests {
                 ConversationName::Channel(name) => format!("channel {name}"),
                 ConversationName::Group(name) => format!("group {name}"),
                 ConversationName::Direct(name) => format!("direct {name}"),
+                ConversationName::Classic(name) => format!("classic {name}"),
             });
             assert_eq!(kind, expected.map(str::to_owned), "{text:?}");
         };
@@ -235,7 +338,22 @@ mod tests {
         check("Oleg", Ok("direct oleg"));
         check("#", Err(BadName::Channel));
         check("+", Err(BadName::Group));
+        check("~AAAAbbbbccccdd27", Ok("classic ~aaaabbbbccccdd27"));
+        check("~aaaabbbbccccdd28", Err(BadName::Guest));
+        check("~aaaa", Err(BadName::Guest));
         check("@oleg", Err(BadName::User));
         check("", Err(BadName::User));
+    }
+
+    #[test]
+    fn a_guests_name_is_80_bits_of_its_keys_hash() {
+        let check = |hash: [u8; 32], expected: &str| {
+            let name = GuestName::of_key(&hash);
+            assert_eq!(name.as_str(), expected);
+            assert_eq!(GuestName::parse(expected), Ok(name));
+        };
+        check([0; 32], "~aaaaaaaaaaaaaaaa");
+        check([0xff; 32], "~7777777777777777");
+        check(core::array::from_fn(|at| at as u8), "~aaaqeayeaudaocaj");
     }
 }

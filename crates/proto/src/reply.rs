@@ -86,6 +86,13 @@ pub enum Reply {
         /// The newest version of each account's device list.
         versions: Vec<u64>,
     },
+    /// To `guests`.
+    Guests {
+        /// One page.
+        guests: Vec<GuestCard>,
+        /// Whether there is another page.
+        more: bool,
+    },
     /// To `account_by_name` and `account_by_id`.
     Account(AccountCard),
     /// A reply of a kind that this version does not know.
@@ -121,6 +128,15 @@ pub enum Event {
         /// Went.
         offline: Vec<UserName>,
         /// There were more than fit: list the users anew.
+        more: bool,
+    },
+    /// Which classroom guests came and went within the last second.
+    Guests {
+        /// Came.
+        came: Vec<AccountId>,
+        /// Went.
+        went: Vec<AccountId>,
+        /// There were more than fit: list the guests anew.
         more: bool,
     },
     /// An account's device list has a new version.
@@ -232,6 +248,8 @@ pub enum ConversationKind {
     Group,
     /// A device's own: welcomes for it.
     Inbox,
+    /// A classroom guest and one device; known to that device alone.
+    Classic,
     /// A kind that this version does not know.
     #[serde(other)]
     Unknown,
@@ -321,6 +339,19 @@ pub struct UserCard {
     pub name: UserName,
     /// Whether one of its devices has a session now.
     pub online: bool,
+}
+
+/// A classroom guest who is here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestCard {
+    /// What stands for its key: [`AccountId::of_guest`].
+    pub guest: AccountId,
+    /// Its key, exactly as it sent it.
+    pub pem: String,
+    /// The name of its dialect, as far as the server could tell: see `classroom::Dialect`.
+    pub dialect: String,
+    /// The classroom server that it is connected to, as `destination_servers` names it.
+    pub server: String,
 }
 
 /// An account's public side.

@@ -255,6 +255,33 @@ requests! {
         /// The last version of its device list that the client has verified, or 0.
         after_version: u64,
     }
+    /// This device's key for the classroom: guests encrypt to it, and verify what it says by it.
+    PublishClassicKey = "publish_classic_key" {
+        /// An RSA key as DER `SubjectPublicKeyInfo`, at most [`crate::limits::CLASSIC_KEY_BYTES`].
+        key: Bytes,
+        /// Of the device's `auth` key, over it.
+        #[serde(with = "fixed")] proof: Signature,
+    }
+    /// Whether classroom guests may write to this account privately.
+    AllowGuests = "allow_guests" {
+        /// They may.
+        allow: bool,
+    }
+    /// The classroom guests who are here.
+    Guests = "guests" {
+        /// The last id of the page before.
+        #[serde(default)] after: Option<AccountId>,
+    }
+    /// Says something to a classroom guest who is here, in the classroom's own protocol.
+    GuestChat = "guest_chat" {
+        /// Whom.
+        guest: AccountId,
+        /// The device that made it; refused unless it is the session's own.
+        device: DeviceId,
+        /// A `chat` that this device's classroom key has signed, at most
+        /// [`crate::limits::GUEST_FRAME_BYTES`].
+        frame: String,
+    }
     /// The next version of the account's own device list.
     PublishList = "publish_list" {
         /// The list.
