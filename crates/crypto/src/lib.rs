@@ -1,7 +1,8 @@
 //! Secrets, keys, login, sealing, hashes and safety numbers of Portcullis.
 //!
 //! Everything here is a plain function of its arguments: no IO, no clock, and no randomness but what
-//! is passed in as `&mut dyn `[`Randomness`]. The crate compiles for `wasm32-unknown-unknown`.
+//! is passed in as `&mut dyn `[`Randomness`]; [`classic`] alone draws its own, and says why. The crate
+//! compiles for `wasm32-unknown-unknown`.
 //!
 //! It leaves out what encrypts conversations (the suites), what travels (the wire format), and any
 //! decision about who may do what. It holds no algorithm of its own: each module names the RFC or
@@ -9,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod classic;
 pub mod hash;
 pub mod opaque;
 pub mod random;
@@ -17,11 +19,14 @@ pub mod seal;
 pub mod secret;
 pub mod sign;
 pub mod stretch;
-#[cfg(test)]
-mod testing;
+pub mod testing;
 pub mod work;
 pub mod wrap;
 
+pub use classic::{
+    BadClassicKey, ClassicError, ClassicKey, ClassicPublic, LARGEST_CLASSIC_KEY,
+    SMALLEST_CLASSIC_KEY, Salt, classic_open, classic_seal, sha256,
+};
 pub use hash::{Hash, chain_next, chain_start, hash};
 pub use opaque::{
     ClientLogin, ClientRegistration, LoggedIn, LoginError, PasswordRecord, Registered, ServerLogin,

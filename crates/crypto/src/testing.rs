@@ -1,63 +1,72 @@
-//! What the tests of several files share: hexadecimal, a seeded source of randomness, a scripted one.
+//! NO SECURITY: classroom keys that everybody knows, so that tests and simulated worlds need not wait for
+//! primes.
+//!
+//! Making an RSA key takes 70 to 300 ms; a simulated run makes many. Only tests, the simulator and the
+//! range name this module; unnamed, it leaves nothing in a binary.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#[cfg(test)]
+mod helpers;
 
-use rand_chacha::ChaCha20Rng;
-use rand_core::{CryptoRng, RngCore, SeedableRng};
+#[cfg(test)]
+pub(crate) use helpers::{Scripted, damaged, from_hex, seeded, to_hex};
 
-pub(crate) fn seeded(seed: u64) -> ChaCha20Rng {
-    ChaCha20Rng::seed_from_u64(seed)
+use crate::work::{Job, Outcome};
+use crate::{ClassicError, ClassicKey};
+
+macro_rules! pool {
+    ($($number:literal)*) => {
+        [$(include_bytes!(concat!("testing/classic-", $number, ".pk8"))),*]
+    };
 }
 
-pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// RSA-2048 keys as PKCS #8, made for this by OpenSSL.
+static POOL: [&[u8]; 16] = pool!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+
+/// How many different keys [`classic_key`] has.
+pub const CLASSIC_KEYS: usize = POOL.len();
+
+/// A key that everybody knows: the same one for the same `number`, again from [`CLASSIC_KEYS`] on.
+///
+/// # Errors
+/// [`ClassicError::Unavailable`] where there are no private keys.
+pub fn classic_key(number: usize) -> Result<ClassicKey, ClassicError> {
+    let der = POOL.get(number % CLASSIC_KEYS).ok_or(ClassicError::Unavailable)?;
+    ClassicKey::from_pkcs8(der).map_err(|_| ClassicError::Unavailable)
 }
 
-pub(crate) fn from_hex(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let pairs = digits.chunks_exact(2);
-    assert!(pairs.remainder().is_empty(), "an odd number of digits");
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
-}
-
-/// Every way to change one byte of `bytes`, and every shorter length.
-pub(crate) fn damaged(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    let flipped = (0..bytes.len()).map(|place| {
-        let mut copy = bytes.to_vec();
-        copy[place] ^= 1;
-        copy
-    });
-    flipped.chain((0..bytes.len()).map(|length| bytes[..length].to_vec()))
-}
-
-/// Gives exactly the bytes it was made with: for vectors that fix what was drawn.
-pub(crate) struct Scripted(std::vec::IntoIter<u8>);
-
-impl Scripted {
-    pub(crate) fn new(parts: &[&[u8]]) -> Self {
-        Self(parts.concat().into_iter())
+/// Like [`perform`](crate::perform), with the key of this `number` in the place of a new one.
+pub fn perform_with_key(number: usize, job: Job) -> Outcome {
+    match job {
+        Job::MakeClassicKey => Outcome::MakeClassicKey(classic_key(number)),
+        job => crate::perform(job),
     }
 }
 
-impl RngCore for Scripted {
-    fn next_u32(&mut self) -> u32 {
-        panic!("vectors fix bytes, not numbers")
-    }
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-    fn next_u64(&mut self) -> u64 {
-        panic!("vectors fix bytes, not numbers")
-    }
+    use super::*;
 
-    fn fill_bytes(&mut self, destination: &mut [u8]) {
-        for byte in destination {
-            *byte = self.0.next().unwrap();
+    #[test]
+    fn every_number_has_a_key_and_neighbours_differ() {
+        let public = |number| classic_key(number).unwrap().public();
+        for number in 0..CLASSIC_KEYS {
+            assert_eq!(public(number), public(number + CLASSIC_KEYS));
+            assert_eq!(public(number).bits(), 2048);
+            for other in 0..number {
+                assert_ne!(public(number), public(other));
+            }
         }
     }
 
-    fn try_fill_bytes(&mut self, destination: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(destination);
-        Ok(())
+    #[test]
+    fn a_key_takes_the_place_of_a_new_one() {
+        match perform_with_key(3, Job::MakeClassicKey) {
+            Outcome::MakeClassicKey(key) => {
+                assert_eq!(key.unwrap().public(), classic_key(3).unwrap().public());
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
-
-impl CryptoRng for Scripted {}

@@ -2,13 +2,15 @@
 //!
 //! A core must not stop the screen for a quarter of a second, so it hands out a [`Job`] and later gets an
 //! [`Outcome`]. A job carries a seed instead of a source of randomness: the same job has the same outcome,
-//! wherever it is performed. Leaves out threads; the shell chooses where [`perform`] runs.
+//! wherever it is performed. A classroom key is the exception, for its library draws its own randomness.
+//! Leaves out threads; the shell chooses where [`perform`] runs.
 
 use std::fmt;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use crate::classic::{ClassicError, ClassicKey};
 use crate::opaque::{ClientLogin, ClientRegistration, LoggedIn, LoginError, Registered};
 use crate::stretch::{Stretch, StretchFailed, stretch};
 use crate::{Password, Secret};
@@ -56,6 +58,8 @@ pub enum Job {
         /// The store's own cost.
         stretch: Stretch,
     },
+    /// Making a device's key for classroom guests: see [`ClassicKey::generate`].
+    MakeClassicKey,
 }
 
 impl fmt::Debug for Job {
@@ -64,6 +68,7 @@ impl fmt::Debug for Job {
             Self::FinishRegistration { .. } => "FinishRegistration(..)",
             Self::FinishLogin { .. } => "FinishLogin(..)",
             Self::Stretch { .. } => "Stretch(..)",
+            Self::MakeClassicKey => "MakeClassicKey",
         })
     }
 }
@@ -78,9 +83,11 @@ pub enum Outcome {
     FinishLogin(Result<LoggedIn, LoginError>),
     /// The stretched password.
     Stretch(Result<Secret<32>, StretchFailed>),
+    /// The key.
+    MakeClassicKey(Result<ClassicKey, ClassicError>),
 }
 
-/// Does the job here and now; takes as long as its stretching takes.
+/// Does the job here and now; takes as long as its stretching, or its search for primes, takes.
 pub fn perform(job: Job) -> Outcome {
     match job {
         Job::FinishRegistration { state, password, response, name, stretch, seed } => {
@@ -104,6 +111,7 @@ pub fn perform(job: Job) -> Outcome {
         Job::Stretch { password, salt, stretch: cost } => {
             Outcome::Stretch(stretch(password.expose().as_bytes(), &salt, cost))
         }
+        Job::MakeClassicKey => Outcome::MakeClassicKey(ClassicKey::generate()),
     }
 }
 
