@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod chat;
+mod classroom;
 mod groups;
 mod kill;
 mod operator;

@@ -1,0 +1,16 @@
+//! Other people's clients at our door: scripted clients of the six families of the classroom, which
+//! know the protocol's text and its table and none of our code, speak to the program.
+
+mod chat;
+mod client;
+mod family;
+mod http;
+mod json;
+mod key;
+
+use crate::program::World;
+
+/// Where the server is, as `HOST:PORT`.
+fn address(world: &World) -> String {
+    world.server().strip_prefix("ws://").unwrap().to_owned()
+}
