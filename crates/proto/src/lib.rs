@@ -5,6 +5,7 @@
 //! `client-core`). `docs/protocol.md` shows an example of every frame.
 
 mod bytes;
+pub mod classroom;
 mod content;
 mod device_list;
 mod envelope;

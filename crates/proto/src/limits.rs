@@ -83,3 +83,30 @@ pub const CLASSIC_KEY_BYTES: usize = 1024;
 /// Bytes of one frame of the classroom's protocol: a text of [`TEXT_BYTES`] that JSON escapes and base64
 /// lengthens, and the keys of some twenty recipients.
 pub const GUEST_FRAME_BYTES: usize = 64 * 1024;
+
+// The classroom's protocol.
+
+/// Bytes of a frame that lists clients: [`GUEST_CLIENTS`] PEMs of RSA-2048, about 460 bytes each.
+pub const GUEST_LIST_BYTES: usize = 1024 * 1024;
+
+/// Clients that one server lists.
+pub const GUEST_CLIENTS: usize = 2048;
+
+/// Servers of one neighbourhood.
+pub const GUEST_SERVERS: usize = 64;
+
+/// Recipients of one `chat`: each takes 344 bytes of the frame, and a millisecond of every client that
+/// looks whether it is one of them.
+pub const GUEST_RECIPIENTS: usize = 128;
+
+/// Levels of JSON in one frame. A list of servers has four; each costs one pass over what it holds.
+pub const GUEST_NESTING: usize = 8;
+
+/// Keys of one JSON object. The richest frame has six; clients may add their own.
+pub const GUEST_FIELDS: usize = 64;
+
+/// Bytes of a PEM: RSA-4096 on 64-column lines takes 800, and clients may lay it out otherwise.
+pub const GUEST_PEM_BYTES: usize = 2048;
+
+/// The largest counter: where a client that counts with floating-point numbers stops to count.
+pub const GUEST_COUNTER: u64 = 1 << 53;

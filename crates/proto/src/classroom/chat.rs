@@ -1,0 +1,178 @@
+//! Private messages: AES-128-GCM under a fresh key, which is encrypted to each recipient by RSA-OAEP.
+//!
+//! Nobody but the recipients can open one, and nothing in it says which server or client it is for: whoever
+//! holds a key tries it. One family of clients puts a shape of its own into `chat`, so a chat that we can't
+//! read is still a chat that is passed on. Leaves out who sent it (the frame's signature tells) and what
+//! the suite can't give: forward secrecy, and a message that is bound to its conversation.
+
+use super::frame::{BadFrame, from_base64};
+use super::json::Json;
+use super::key::GuestKey;
+use crate::limits;
+use core::fmt;
+use portcullis_crypto::classic::{ClassicKey, classic_open};
+
+/// A frame of type `chat`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    /// Addresses of the recipients' servers, in the order of the recipients; empty where none are named.
+    pub destinations: Vec<String>,
+    /// What only its recipients can open; nothing where it has a shape that we don't know.
+    pub sealed: Option<Sealed>,
+}
+
+/// What is encrypted in a chat.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// 12 or 16 bytes.
+    pub iv: Vec<u8>,
+    /// The AES key, encrypted to each recipient.
+    pub keys: Vec<Vec<u8>>,
+    /// The inner text's ciphertext, with its 16-byte tag at the end.
+    pub text: Vec<u8>,
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({} bytes for {})", self.text.len(), self.keys.len())
+    }
+}
+
+/// How the inner text of a chat is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Inner {
+    /// `{"participants":[…],"message":…}`
+    Flat,
+    /// `{"chat":{"participants":[…],"message":…}}`
+    Nested,
+}
+
+/// What a chat says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The text, as long as a frame allows.
+    pub text: String,
+    /// Fingerprints: the sender's, then the recipients', ours among them.
+    pub participants: Vec<String>,
+    /// How it was written.
+    pub inner: Inner,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opened({} bytes among {})", self.text.len(), self.participants.len())
+    }
+}
+
+/// What is to be said privately.
+#[derive(Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// The recipients, each with what `destination_servers` calls its server.
+    pub to: &'a [(&'a GuestKey, &'a str)],
+    /// The text, at most [`limits::TEXT_BYTES`].
+    pub text: &'a str,
+    /// Fresh random bytes; a dialect may use the first 12 alone.
+    pub iv: &'a [u8; 16],
+    /// A fresh random AES key.
+    pub key: &'a [u8; 16],
+}
+
+impl fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outgoing({} bytes for {})", self.text.len(), self.to.len())
+    }
+}
+
+/// Why a chat was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotOpened {
+    /// None of its keys is for ours, or it has a shape that we don't know.
+    NotForMe,
+    /// It is for us, but was changed, or says what no client says.
+    Bad,
+    /// It is for us, and its sender copied it from somebody else: it names another author.
+    OtherAuthor,
+}
+
+impl fmt::Display for NotOpened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotForMe => "the message is for others",
+            Self::Bad => "the message can't be read",
+            Self::OtherAuthor => "the message names another author than its sender",
+        })
+    }
+}
+
+impl core::error::Error for NotOpened {}
+
+impl Chat {
+    pub(super) fn read(data: &Json<'_>) -> Result<Self, BadFrame> {
+        for name in ["destination_servers", "symm_keys"] {
+            let many = matches!(data.field(name), Some(Json::List(items)) if items.len() > limits::GUEST_RECIPIENTS);
+            if many {
+                return Err(BadFrame::Many);
+            }
+        }
+        let destinations = data.field("destination_servers").and_then(Json::texts);
+        let destinations =
+            destinations.unwrap_or_default().into_iter().map(str::to_owned).collect();
+        Ok(Self { destinations, sealed: Sealed::read(data) })
+    }
+}
+
+impl Sealed {
+    fn read(data: &Json<'_>) -> Option<Self> {
+        let bytes = |name| data.field(name).and_then(Json::text).and_then(from_base64);
+        let iv = bytes("iv").filter(|iv| matches!(iv.len(), 12 | 16))?;
+        let keys = data.field("symm_keys")?.texts()?.into_iter().map(from_base64);
+        Some(Self { iv, keys: keys.collect::<Option<_>>()?, text: bytes("chat")? })
+    }
+}
+
+/// Opens a chat that `sender` signed, with one of our keys.
+///
+/// Tries every key in it, [`limits::GUEST_RECIPIENTS`] at most, each for about a millisecond: slow work.
+///
+/// # Errors
+/// [`NotOpened`].
+pub fn open_chat(chat: &Chat, key: &ClassicKey, sender: &GuestKey) -> Result<Opened, NotOpened> {
+    let sealed = chat.sealed.as_ref().ok_or(NotOpened::NotForMe)?;
+    let ours = sealed.keys.iter().find_map(|encrypted| key.decrypt(encrypted).ok());
+    let ours = ours.ok_or(NotOpened::NotForMe)?;
+    let aes: &[u8; 16] = ours.as_slice().try_into().map_err(|_| NotOpened::Bad)?;
+    let inner = classic_open(aes, &sealed.iv, &sealed.text).map_err(|_| NotOpened::Bad)?;
+    let opened = core::str::from_utf8(&inner).ok().and_then(Opened::read).ok_or(NotOpened::Bad)?;
+    // Whoever receives a chat can seal the same text anew under a signature of its own.
+    match opened.participants.first().is_some_and(|author| sender.is_fingerprint(author)) {
+        true => Ok(opened),
+        false => Err(NotOpened::OtherAuthor),
+    }
+}
+
+impl Opened {
+    fn read(text: &str) -> Option<Self> {
+        let outer = Json::read(text).ok()?;
+        let (inner, fields) = match outer.field("chat") {
+            Some(nested) => (Inner::Nested, nested),
+            None => (Inner::Flat, &outer),
+        };
+        let participants = fields.field("participants")?.texts()?;
+        let text = fields.field("message")?.text()?.to_owned();
+        let fits = participants.len() <= limits::GUEST_RECIPIENTS + 1;
+        let participants = participants.into_iter().map(str::to_owned).collect();
+        fits.then_some(Self { text, participants, inner })
+    }
+}
+
+impl Inner {
+    /// The inner text.
+    pub(super) fn write<'a>(self, participants: &'a [String], text: &'a str) -> Json<'a> {
+        let participants = Json::List(participants.iter().map(|one| Json::of(one)).collect());
+        let flat = vec![("participants".into(), participants), ("message".into(), Json::of(text))];
+        match self {
+            Self::Flat => Json::Object(flat),
+            Self::Nested => Json::Object(vec![("chat".into(), Json::Object(flat))]),
+        }
+    }
+}
