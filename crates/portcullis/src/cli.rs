@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use portcullis_server::gateway::PublicUrl;
 use portcullis_proto::{BadName, ChannelName, ConversationName, GroupName, UserName};
 use portcullis_terminal::net::Address;
 use portcullis_terminal::verbs::Exit;
@@ -240,12 +241,27 @@ pub(crate) struct Serve {
     /// A host name by which the server is reached; may be repeated [default: any]
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Vec<String>,
+    /// Whether classroom guests are admitted, who need no account [default: on this machine alone]
+    #[arg(long, value_name = "YES|NO", num_args = 0..=1, default_missing_value = "yes")]
+    pub(crate) guests: Option<Guests>,
+    /// How guests reach this server, as http://chat.example:12345 [default: http://localhost:PORT]
+    #[arg(long, value_name = "URL", value_parser = PublicUrl::parse)]
+    pub(crate) public_url: Option<PublicUrl>,
     /// Write the log as JSON
     #[arg(long)]
     pub(crate) log_json: bool,
     /// Multiplies every rate limit; for load tests
     #[arg(long, hide = true, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate_factor: u32,
+}
+
+/// Whether classroom guests are admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Guests {
+    /// They are
+    Yes,
+    /// They are not
+    No,
 }
 
 #[derive(Debug, Args)]
@@ -337,6 +353,10 @@ mod tests {
         check("portcullis serve", true);
         check("portcullis serve --listen 127.0.0.1:0 --data d --registration invite", true);
         check("portcullis serve --tls-cert c", false);
+        check("portcullis serve --guests", true);
+        check("portcullis serve --guests no --public-url https://chat.example", true);
+        check("portcullis serve --public-url chat.example", false);
+        check("portcullis serve --public-url http://chat.example:1/path", false);
         check("portcullis serve --tls-cert c --tls-key k --behind-proxy ::1", true);
         check(&format!("portcullis register {common} --invite code"), true);
         check("portcullis register --user mira", false);

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use portcullis_crypto::Stretch;
 use portcullis_server::domain::CoreDomain;
+use portcullis_server::gateway::{PublicUrl, Setup};
 use portcullis_server::http::Admit;
 use portcullis_server::socket::Settings;
 use portcullis_server::sqlite::{OpenError, SqliteStore};
 use portcullis_server::{Parts, run, tls};
 use portcullis_server_core::defences::{Host, OriginPolicy, SOUND};
-use portcullis_server_core::{Instance, Registration, Server};
+use portcullis_server_core::{GuestPolicy, Instance, Registration, Server};
 use portcullis_terminal::verbs::{Exit, Failure};
 use rand_core::OsRng;
 use tokio::net::TcpListener;
@@ -26,12 +27,12 @@ pub(crate) fn serve(options: cli::Serve) -> Result<(), Failure> {
     log(options.log_json);
     refuse_exposed(&options)?;
     let folder = data_folder(&options.data)?;
-    let parts = parts(&options, &folder)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(&error))?;
     runtime.block_on(async {
         let listener = TcpListener::bind(options.listen).await;
         let listener = listener.map_err(|error| cannot_listen(options.listen, &error))?;
         let address = listener.local_addr().map_err(|error| failed(&error))?;
+        let parts = parts(&options, &folder, address)?;
         let stop = stop_signal().map_err(|error| failed(&error))?;
         announce(address, &folder).map_err(|error| failed(&error))?;
         let ended = run(listener, parts, stop).await;
@@ -56,7 +57,11 @@ pub(crate) fn unusable(folder: &Path, error: OpenError) -> Failure {
     Failure::new(exit, format!("{}: {error}", folder.display()))
 }
 
-fn parts(options: &cli::Serve, folder: &Path) -> Result<Parts<CoreDomain>, Failure> {
+fn parts(
+    options: &cli::Serve,
+    folder: &Path,
+    address: SocketAddr,
+) -> Result<Parts<CoreDomain>, Failure> {
     let tls = match (&options.tls_cert, &options.tls_key) {
         (Some(certificate), Some(key)) => {
             let config = tls::load(certificate, key);
@@ -67,7 +72,13 @@ fn parts(options: &cli::Serve, folder: &Path) -> Result<Parts<CoreDomain>, Failu
     let unusable = |error| unusable(folder, error);
     let store = SqliteStore::open(folder).map_err(unusable)?;
     Server::prepare(&store).map_err(|error| unusable(error.into()))?;
+    let gateway = gateway(options, address, &store).map_err(unusable)?;
+    let guests = gateway.as_ref().map(|setup| GuestPolicy {
+        address: setup.address.clone(),
+        gateway: setup.key.public(),
+    });
     let instance = Instance {
+        guests,
         setup: store.load_or_create_setup(&mut OsRng).map_err(unusable)?,
         registration: match options.registration {
             cli::Registration::Open => Registration::Open,
@@ -79,13 +90,34 @@ fn parts(options: &cli::Serve, folder: &Path) -> Result<Parts<CoreDomain>, Failu
     };
     let server = Server::new(instance, SOUND, Box::new(OsRng));
     Ok(Parts {
-        domain: CoreDomain::new(server, Box::new(store)),
+        domain: CoreDomain::new(server, Box::new(store), gateway),
         settings: Settings::default(),
         admit: admit(options),
         tls,
         behind_proxy: options.behind_proxy,
         more: axum::Router::new(),
     })
+}
+
+/// The classroom gateway: where the operator says so, and unasked where nobody but this machine can reach
+/// the server.
+fn gateway(
+    options: &cli::Serve,
+    address: SocketAddr,
+    store: &SqliteStore,
+) -> Result<Option<Setup>, OpenError> {
+    let alone = address.ip().is_loopback() && options.behind_proxy.is_none();
+    let admitted = options.guests.map_or(alone, |guests| guests == cli::Guests::Yes);
+    if !admitted {
+        return Ok(None);
+    }
+    let key = store.load_or_create_classroom_key()?;
+    Ok(Some(Setup { key, address: public_url(options, address).address() }))
+}
+
+/// How guests reach this server.
+fn public_url(options: &cli::Serve, address: SocketAddr) -> PublicUrl {
+    options.public_url.clone().unwrap_or_else(|| PublicUrl::local(address.port()))
 }
 
 fn admit(options: &cli::Serve) -> Admit {

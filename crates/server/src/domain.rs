@@ -4,6 +4,7 @@
 //! [`Domain`] is what decides; [`CoreDomain`] is the real one, around the server core.
 
 mod core;
+mod guests;
 mod inbox;
 mod refusals;
 
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-pub use core::{CoreDomain, Room, ServerStore};
+pub use core::{Ask, CoreDomain, Room, ServerStore};
 
 use inbox::Inbox;
 
@@ -62,6 +63,23 @@ pub trait Domain: Send + 'static {
     /// it returns, all that `batch` says is true and durable.
     fn carry_out(&mut self, arrivals: Vec<Arrival<Self::Request>>, batch: &mut Batch<Self::Room>);
 
+    /// Prepares for classroom guests, before the domain's thread starts, and says where what they send
+    /// goes; nothing where none are admitted.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    fn open_gateway(
+        &mut self,
+        _: &Entrance<Self>,
+        _: &SyncSender<Batch<Self::Room>>,
+        _: &Arc<Metrics>,
+    ) -> std::io::Result<Option<Arc<dyn Sink>>>
+    where
+        Self: Sized,
+    {
+        Ok(None)
+    }
+
     /// Called about once a [`TICK`].
     fn tick(&mut self, batch: &mut Batch<Self::Room>);
 }
@@ -72,6 +90,8 @@ pub struct Entrance<D: Domain>(Sender<Message<D::Request>>);
 /// A domain's thread, to be told to stop and waited for.
 pub struct Running<D: Domain> {
     entrance: Entrance<D>,
+    /// Where what classroom guests send goes, if they are admitted.
+    pub guests: Option<Arc<dyn Sink>>,
     thread: JoinHandle<()>,
     alive: oneshot::Receiver<()>,
 }
@@ -81,24 +101,25 @@ pub struct Running<D: Domain> {
 /// # Errors
 /// When the system gives no thread.
 pub fn start<D: Domain>(
-    domain: D,
+    mut domain: D,
     hub: SyncSender<Batch<D::Room>>,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<Running<D>> {
     let (sender, messages) = channel();
+    let guests = domain.open_gateway(&Entrance(sender.clone()), &hub, &metrics)?;
     let (living, alive) = oneshot::channel();
     let thread = std::thread::Builder::new().name("domain".to_owned()).spawn(move || {
         run(domain, Inbox::new(messages), &hub, &metrics);
         // Held until here, so that a panic drops it as well.
         drop(living);
     })?;
-    Ok(Running { entrance: Entrance(sender), thread, alive })
+    Ok(Running { entrance: Entrance(sender), guests, thread, alive })
 }
 
 impl<D: Domain> Running<D> {
     /// A way in.
     pub fn entrance(&self) -> Entrance<D> {
-        Entrance(self.entrance.0.clone())
+        self.entrance.clone()
     }
 
     /// Returns when the thread has ended without being told to: it panicked, or the hub's did.
@@ -112,6 +133,19 @@ impl<D: Domain> Running<D> {
         // If it has ended already, there is nothing to wait for.
         let _ = self.entrance.0.send(Message::Stop);
         let _ = self.thread.join();
+    }
+}
+
+impl<D: Domain> Clone for Entrance<D> {
+    fn clone(&self) -> Self {
+        Entrance(self.0.clone())
+    }
+}
+
+impl<D: Domain> Entrance<D> {
+    /// Hands in a message that has been read already.
+    pub(crate) fn ask(&self, request: D::Request, ticket: Ticket) {
+        let _ = self.0.send(Message::Request(request, ticket));
     }
 }
 

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::middleware::{self, Next};
 use axum::routing::{any, get};
-use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::header::{CONTENT_TYPE, HOST, ORIGIN, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
 use portcullis_server_core::defences::SOUND;
@@ -28,6 +28,8 @@ pub type Admit = Arc<dyn Fn(Option<&str>, Option<&str>) -> Result<(), String> + 
 pub struct Site {
     /// Where upgraded connections go.
     pub sockets: Arc<Sockets>,
+    /// Where classroom guests go, if they are admitted.
+    pub guests: Option<Arc<Sockets>>,
     /// Who may ask at all.
     pub admit: Admit,
     /// The one address whose `X-Forwarded-For` is believed.
@@ -37,7 +39,7 @@ pub struct Site {
 /// The routes of the server. `more` is added to them, behind the same checks.
 pub fn router(site: Site, more: Router) -> Router {
     Router::new()
-        .route("/", get(front_page))
+        .route("/", get(front))
         .route("/connect", any(connect))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(metrics))
@@ -56,8 +58,18 @@ To connect, use the terminal client:
 Programs speak JSON over a WebSocket at /connect, subprotocol portcullis.v1.
 ";
 
-async fn front_page() -> Response<Body> {
-    text(StatusCode::OK, FRONT_PAGE)
+/// The front page; for who asks for an upgrade, the classroom gateway.
+async fn front(State(site): State<Site>, request: Request<Body>) -> Response<Body> {
+    if !request.headers().contains_key(UPGRADE) {
+        return text(StatusCode::OK, FRONT_PAGE);
+    }
+    let Some(guests) = &site.guests else {
+        return text(StatusCode::FORBIDDEN, "Classroom guests are not admitted here.\n");
+    };
+    let Some(peer) = peer(&request, site.behind_proxy) else {
+        return text(StatusCode::BAD_REQUEST, "The proxy names no address.\n");
+    };
+    listen::upgrade(guests, request, peer, None)
 }
 
 async fn connect(State(site): State<Site>, request: Request<Body>) -> Response<Body> {

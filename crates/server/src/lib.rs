@@ -5,6 +5,7 @@
 //! runs the core in batches; and the *fan-out*, which writes to everybody else.
 
 pub mod domain;
+pub mod gateway;
 pub mod http;
 pub mod hub;
 pub mod metrics;
@@ -56,14 +57,19 @@ pub async fn run<D: Domain>(
     let metrics = Arc::new(Metrics::default());
     let hub = hub::start(Arc::clone(&metrics))?;
     let mut domain = domain::start(parts.domain, hub, Arc::clone(&metrics))?;
+    let guests = domain.guests.clone().map(|sink| {
+        Sockets::for_guests(gateway::settings(&parts.settings), Arc::clone(&metrics), sink)
+    });
     let sockets = Sockets::new(parts.settings, metrics, Arc::new(domain.entrance()));
     let site = Site {
         sockets: Arc::clone(&sockets),
+        guests: guests.clone(),
         admit: parts.admit,
         behind_proxy: parts.behind_proxy,
     };
     let router = http::router(site, parts.more);
-    let sweeping = tokio::spawn(Arc::clone(&sockets).sweep());
+    let all: Vec<_> = std::iter::once(Arc::clone(&sockets)).chain(guests).collect();
+    let sweeping: Vec<_> = all.iter().map(|one| tokio::spawn(Arc::clone(one).sweep())).collect();
     let tls = parts.tls.map(TlsAcceptor::from);
     let listening = tokio::spawn(listen::listen(listener, tls, router, Arc::clone(&sockets)));
     let failed = tokio::select! {
@@ -71,8 +77,12 @@ pub async fn run<D: Domain>(
         () = domain.failed() => true,
     };
     listening.abort();
-    sockets.stop().await;
-    sweeping.abort();
+    let mut stopping = tokio::task::JoinSet::new();
+    for sockets in all {
+        stopping.spawn(async move { sockets.stop().await });
+    }
+    stopping.join_all().await;
+    sweeping.iter().for_each(tokio::task::JoinHandle::abort);
     if failed {
         return Err(io::Error::other("a thread of the server has failed"));
     }

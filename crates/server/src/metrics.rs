@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use portcullis_server_core::GuestRefused;
+
 /// Counters that any thread may add to, read by `GET /metrics`.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -29,6 +31,56 @@ pub struct Metrics {
     pub batches: AtomicU64,
     /// Frames handed to connections by rooms and replies.
     pub delivered: AtomicU64,
+    /// What concerns classroom guests.
+    pub guests: GuestMetrics,
+}
+
+/// Counters of the classroom gateway.
+#[derive(Debug, Default)]
+pub struct GuestMetrics {
+    /// What guests sent and was refused, by reason.
+    refused: [AtomicU64; GuestRefused::ALL.len()],
+    /// Texts of accounts that guests were not told, because too many waited to be signed.
+    pub unsaid: AtomicU64,
+    /// What devices said to guests without a signature of theirs.
+    pub forged: AtomicU64,
+}
+
+impl GuestMetrics {
+    /// Counts a refusal.
+    pub fn count(&self, refused: GuestRefused) {
+        if let Some(counter) = self.refused.get(refused.index()) {
+            Metrics::count(counter);
+        }
+    }
+
+    /// How often something was refused for this reason.
+    fn refused(&self, reason: GuestRefused) -> u64 {
+        self.refused.get(reason.index()).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    fn render(&self, text: &mut String) {
+        for (name, help, counter) in [
+            ("unsaid", "texts that guests were not told", &self.unsaid),
+            ("forged", "what devices said to guests without their signature", &self.forged),
+        ] {
+            row(text, &format!("guest_{name}"), help, counter.load(Ordering::Relaxed));
+        }
+        for reason in GuestRefused::ALL {
+            let name = format!("guest_{}", reason.name());
+            row(text, &name, "refused of what guests sent", self.refused(reason));
+        }
+    }
+}
+
+/// A counter in the text exposition format.
+fn row(text: &mut String, name: &str, help: &str, value: u64) {
+    // Writing to a String can't fail.
+    let _ = write!(
+        text,
+        "# HELP portcullis_{name}_total {help}\n# TYPE portcullis_{name}_total counter\n\
+         portcullis_{name}_total {value}\n"
+    );
 }
 
 impl Metrics {
@@ -59,14 +111,9 @@ impl Metrics {
         ];
         let mut text = String::new();
         for (name, help, counter) in rows {
-            let value = counter.load(Ordering::Relaxed);
-            // Writing to a String can't fail.
-            let _ = write!(
-                text,
-                "# HELP portcullis_{name}_total {help}\n# TYPE portcullis_{name}_total counter\n\
-                 portcullis_{name}_total {value}\n"
-            );
+            row(&mut text, name, help, counter.load(Ordering::Relaxed));
         }
+        self.guests.render(&mut text);
         let open =
             self.opened.load(Ordering::Relaxed).saturating_sub(self.closed.load(Ordering::Relaxed));
         let _ = write!(

@@ -4,22 +4,28 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use portcullis_proto::classroom::DialectId;
 use portcullis_proto::{
     AccountId, Code, ConversationId, DeviceId, Event, Refusal, Request, Timestamp, encode_event,
     encode_refusal, encode_reply,
 };
 use portcullis_server_core::store::{MemoryStore, Store, StoreError};
 use portcullis_server_core::{
-    Audience, ConnectionId as CoreConnection, Effect, Incoming as CoreIncoming, Output, Peer,
-    Server, Whose, decode,
+    Audience, ConnectionId as CoreConnection, Effect, GuestAsk, Incoming as CoreIncoming, Output,
+    Peer, Server, Whose, decode,
 };
 
+use super::guests::GuestRooms;
 use super::refusals::Refusals;
-use super::{Arrival, Domain};
+use super::{Arrival, Domain, Entrance};
+use crate::gateway::{Gateway, Setup, Voice};
 use crate::hub::Batch;
-use crate::socket::{CloseCode, Connection, ConnectionId, Incoming};
+use crate::metrics::Metrics;
+use crate::socket::{CloseCode, Connection, ConnectionId, Incoming, Sink};
 use crate::sqlite::SqliteStore;
 
 /// A page of 200 messages costs what a hundred submits cost: about a millisecond, to read and encode.
@@ -28,8 +34,23 @@ const FETCH_WEIGHT: usize = 64;
 /// Logins and lists: some 0.2 ms.
 const OTHER_WEIGHT: usize = 16;
 
-/// A room of the hub is an audience of the core.
-pub type Room = Audience;
+/// A room of the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Room {
+    /// An audience of the core.
+    Audience(Audience),
+    /// The classroom guests who speak a dialect.
+    Guests(DialectId),
+}
+
+/// What is asked of the domain.
+#[derive(Debug)]
+pub enum Ask {
+    /// By a client of Portcullis: read, or refused with the id to answer under.
+    Client(Result<(u64, Request), (u64, Refusal)>),
+    /// By a classroom guest: verified.
+    Guest(GuestAsk),
+}
 
 /// A store that a server can stand on.
 pub trait ServerStore: Store + Send {
@@ -62,11 +83,15 @@ pub struct CoreDomain {
     accounts: HashMap<AccountId, Vec<ConnectionId>>,
     devices: HashMap<DeviceId, ConnectionId>,
     refusals: Refusals,
+    setup: Option<Setup>,
+    guests: Option<GuestRooms>,
+    /// Where the connections of guests come from.
+    peers: HashMap<ConnectionId, Peer>,
 }
 
 impl CoreDomain {
-    /// A core without connections.
-    pub fn new(server: Server, store: Box<dyn ServerStore>) -> Self {
+    /// A core without connections. With a gateway it serves classroom guests too, if the core admits them.
+    pub fn new(server: Server, store: Box<dyn ServerStore>, gateway: Option<Setup>) -> Self {
         CoreDomain {
             server,
             store,
@@ -74,6 +99,9 @@ impl CoreDomain {
             accounts: HashMap::new(),
             devices: HashMap::new(),
             refusals: Refusals::default(),
+            setup: gateway,
+            guests: None,
+            peers: HashMap::new(),
         }
     }
 
@@ -96,6 +124,11 @@ impl CoreDomain {
                 self.become_session(ConnectionId(connection.0), effect, batch);
             }
             Output::Effect(effect) => self.follow_effect(effect, batch),
+            Output::Guest(output) => {
+                if let Some(guests) = &mut self.guests {
+                    guests.follow(output, batch);
+                }
+            }
             Output::Drop { connection } => {
                 let connection = ConnectionId(connection.0);
                 self.forget(connection);
@@ -115,20 +148,24 @@ impl CoreDomain {
                 self.sessions.insert(connection, (account, device));
                 self.accounts.entry(account).or_default().push(connection);
                 self.devices.insert(device, connection);
-                batch.join(Audience::Account(account), connection);
-                batch.join(Audience::Device(device), connection);
+                batch.join(Room::Audience(Audience::Account(account)), connection);
+                batch.join(Room::Audience(Audience::Device(device)), connection);
                 for conversation in conversations {
-                    batch.join(Audience::Conversation(conversation), connection);
+                    batch.join(room(conversation), connection);
                 }
             }
-            Effect::WatchPresence => batch.join(Audience::PresenceWatchers, connection),
+            Effect::WatchPresence => {
+                batch.join(Room::Audience(Audience::PresenceWatchers), connection);
+            }
             other => self.follow_effect(other, batch),
         }
     }
 
     fn follow_effect(&mut self, effect: Effect, batch: &mut Batch<Room>) {
         match effect {
-            Effect::Deliver { to, event } => batch.room(to, encode_event(&event).as_bytes()),
+            Effect::Deliver { to, event } => {
+                batch.room(Room::Audience(to), encode_event(&event).as_bytes());
+            }
             Effect::Subscribe { account, conversation } => {
                 self.each(account, |connection| batch.join(room(conversation), connection));
             }
@@ -168,6 +205,19 @@ impl CoreDomain {
         }
     }
 
+    /// A connection has gone.
+    fn go(&mut self, connection: ConnectionId) {
+        if self.peers.remove(&connection).is_some() {
+            self.server.guest_gone(CoreConnection(connection.0));
+            if let Some(guests) = &mut self.guests {
+                guests.forget(connection);
+            }
+        } else {
+            self.server.disconnect(CoreConnection(connection.0));
+            self.forget(connection);
+        }
+    }
+
     fn forget(&mut self, connection: ConnectionId) {
         let Some((account, device)) = self.sessions.remove(&connection) else {
             return;
@@ -186,19 +236,22 @@ impl CoreDomain {
 
 impl Domain for CoreDomain {
     type Room = Room;
-    type Request = Result<(u64, Request), (u64, Refusal)>;
+    type Request = Ask;
 
     fn read(message: &Incoming) -> Self::Request {
-        match message {
+        Ask::Client(match message {
             Incoming::Text(text) => decode(text),
             // The socket layer closes on binary; this is for a mistake in its settings.
             Incoming::Binary(_) => {
                 Err((0, Refusal::new(Code::Malformed, "frames are text, not binary")))
             }
-        }
+        })
     }
 
     fn weight(read: &Self::Request) -> usize {
+        let Ask::Client(read) = read else {
+            return 0;
+        };
         match read {
             // One envelope weighs nothing: it is what a chat is for.
             Ok((_, Request::Submit { envelopes, .. })) => envelopes.len().saturating_sub(1),
@@ -212,39 +265,64 @@ impl Domain for CoreDomain {
         }
     }
 
+    fn open_gateway(
+        &mut self,
+        entrance: &Entrance<Self>,
+        hub: &SyncSender<Batch<Room>>,
+        metrics: &Arc<Metrics>,
+    ) -> std::io::Result<Option<Arc<dyn Sink>>> {
+        let Some(setup) = self.setup.take() else {
+            return Ok(None);
+        };
+        let Setup { key, address } = setup;
+        let own_key = key.public().spki().to_vec();
+        let voice = Voice::start(key, hub.clone(), Arc::clone(metrics))?;
+        self.guests = Some(GuestRooms::new(voice, Arc::clone(metrics), address, own_key));
+        Ok(Some(Arc::new(Gateway::new(entrance.clone(), Arc::clone(metrics)))))
+    }
+
     fn carry_out(&mut self, arrivals: Vec<Arrival<Self::Request>>, batch: &mut Batch<Room>) {
         let now = now();
-        let mut requests = Vec::with_capacity(arrivals.len());
+        let mut asked = Vec::with_capacity(arrivals.len());
         let mut gone = Vec::new();
         for arrival in arrivals {
             match arrival {
+                // Guests say who they are before anything is said to them.
+                Arrival::Opened(connection) if connection.id().is_guest() => {
+                    self.peers.insert(connection.id(), Peer::new(connection.peer().ip()));
+                }
                 Arrival::Opened(connection) => self.connect(&connection, now, batch),
-                Arrival::Request(connection, read) => {
+                Arrival::Request(connection, Ask::Client(read)) => {
                     let connection = CoreConnection(connection.0);
                     let (id, request) = match read {
                         Ok((id, request)) => (id, Ok(request)),
                         Err((id, refusal)) => (id, Err(refusal)),
                     };
-                    requests.push(CoreIncoming { connection, id, request });
+                    asked.push(CoreIncoming::Request { connection, id, request });
+                }
+                Arrival::Request(id, Ask::Guest(ask)) => {
+                    if let Some(peer) = self.peers.get(&id).copied() {
+                        let connection = CoreConnection(id.0);
+                        asked.push(CoreIncoming::Guest { connection, peer, ask });
+                    }
                 }
                 Arrival::Closed(connection) => gone.push(connection),
             }
         }
-        if !requests.is_empty() {
-            let outputs = self.server.run(self.store.as_ref(), now, requests);
+        if !asked.is_empty() {
+            let outputs = self.server.run(self.store.as_ref(), now, asked);
             self.refusals.log(now, &outputs);
             for output in outputs {
                 self.follow(output, batch);
             }
         }
         for connection in gone {
-            self.server.disconnect(CoreConnection(connection.0));
-            self.forget(connection);
+            self.go(connection);
         }
     }
 
     fn tick(&mut self, batch: &mut Batch<Room>) {
-        if let Some(output) = self.server.tick() {
+        for output in self.server.tick() {
             self.follow(output, batch);
         }
         if let Err(error) = self.end_disabled(batch) {
@@ -263,7 +341,7 @@ impl fmt::Debug for CoreDomain {
 }
 
 fn room(conversation: ConversationId) -> Room {
-    Audience::Conversation(conversation)
+    Room::Audience(Audience::Conversation(conversation))
 }
 
 /// The time by the system's clock; one before 1970 counts as 1970.

@@ -136,6 +136,7 @@ mod tests {
             registration: Registration::Open,
             stretch: Stretch::STANDARD,
             rate_factor: 1,
+            guests: None,
         };
         let store = MemoryStore::default();
         store.begin().unwrap(); // so that the batch can't

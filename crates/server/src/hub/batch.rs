@@ -18,6 +18,7 @@ pub(super) enum Step<K> {
     Open(Arc<Connection>),
     Forget(ConnectionId),
     Room(K, Range<usize>),
+    RoomExcept(K, ConnectionId, Range<usize>),
     Everyone(Range<usize>),
     Reply(ConnectionId, Range<usize>),
     Join(K, ConnectionId),
@@ -51,6 +52,12 @@ impl<K> Batch<K> {
     pub fn room(&mut self, room: K, payload: &[u8]) {
         let frame = self.frame(payload);
         self.steps.push(Step::Room(room, frame));
+    }
+
+    /// The same for all in `room` but one: what it said itself is not news to it.
+    pub fn room_except(&mut self, room: K, except: ConnectionId, payload: &[u8]) {
+        let frame = self.frame(payload);
+        self.steps.push(Step::RoomExcept(room, except, frame));
     }
 
     /// One text frame for every connection there is; a live event.

@@ -143,6 +143,11 @@ impl<K: Hash + Eq + Copy> Hub<K> {
                     self.append(room, bytes.get(frame).unwrap_or_default());
                 }
             }
+            Step::RoomExcept(key, except, frame) => {
+                if let Some(room) = self.members.room(&key) {
+                    self.append_except(room, except, bytes.get(frame).unwrap_or_default());
+                }
+            }
             Step::Everyone(frame) => {
                 self.append(RoomSlot::EVERYONE, bytes.get(frame).unwrap_or_default());
             }
@@ -179,6 +184,20 @@ impl<K: Hash + Eq + Copy> Hub<K> {
             self.pending.push(room);
         }
         self.gathered += frame.len();
+    }
+
+    /// The one left out has its own buffer from here on, which has seen the frame already.
+    fn append_except(&mut self, room: RoomSlot, except: ConnectionId, frame: &[u8]) {
+        let mut personal = self.take_personal(except);
+        if let Some(personal) = &mut personal {
+            self.catch_up(personal);
+        }
+        self.append(room, frame);
+        if let Some(mut personal) = personal {
+            let so_far = self.members.gathered(room).len();
+            personal.see(room, so_far);
+            self.put_back(personal);
+        }
     }
 
     fn reply(&mut self, id: ConnectionId, frame: &[u8]) {

@@ -18,6 +18,17 @@ use crate::metrics::Metrics;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
 
+impl ConnectionId {
+    /// The numbers of classroom guests begin here, so that one hub serves both kinds of connection.
+    pub(crate) const FIRST_GUEST: u64 = 1 << 63;
+
+    /// Whether this is a classroom guest's connection.
+    #[must_use]
+    pub const fn is_guest(self) -> bool {
+        self.0 >= Self::FIRST_GUEST
+    }
+}
+
 /// One open WebSocket connection.
 pub struct Connection {
     id: ConnectionId,

@@ -21,6 +21,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::Service as _;
 
+use portcullis_server_core::defences::SOUND;
+
 use super::handshake::{self, Refused};
 use super::{Sockets, Stream};
 use crate::metrics::Metrics;
@@ -123,6 +125,10 @@ async fn serve(
     // Frames are gathered before they are written: waiting for more would only add delay.
     let _ = stream.set_nodelay(true);
     let wait = place.0.settings.handshake;
+    let tls = match tls {
+        Some(_) if speaks_plainly(&stream, peer, wait).await => None,
+        tls => tls,
+    };
     match tls {
         None => serve_http(TokioIo::new(stream), peer, router, wait).await,
         Some(tls) => {
@@ -132,6 +138,19 @@ async fn serve(
         }
     }
     drop(place);
+}
+
+/// The first byte of a TLS connection: a record that holds a handshake message (RFC 8446 section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
+/// Whether a peer that may do so speaks without TLS: see the defence `admit_plain`.
+async fn speaks_plainly(stream: &TcpStream, peer: SocketAddr, wait: Duration) -> bool {
+    if (SOUND.admit_plain)(peer.ip()).is_err() {
+        return false;
+    }
+    let mut first = [TLS_HANDSHAKE];
+    let peeked = tokio::time::timeout(wait, stream.peek(&mut first)).await;
+    matches!(peeked, Ok(Ok(1))) && first != [TLS_HANDSHAKE]
 }
 
 async fn serve_http<I>(io: TokioIo<I>, peer: SocketAddr, router: Router, wait: Duration)

@@ -81,6 +81,24 @@ impl Sockets {
     /// No connections yet. Must be called inside the runtime that is to serve them; start the
     /// sweep with [`Sockets::sweep`].
     pub fn new(settings: Settings, metrics: Arc<Metrics>, sink: Arc<dyn Sink>) -> Arc<Self> {
+        Self::numbered(0, settings, metrics, sink)
+    }
+
+    /// The same for the connections of classroom guests, which have numbers of their own.
+    pub fn for_guests(
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        sink: Arc<dyn Sink>,
+    ) -> Arc<Self> {
+        Self::numbered(ConnectionId::FIRST_GUEST, settings, metrics, sink)
+    }
+
+    fn numbered(
+        last: u64,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        sink: Arc<dyn Sink>,
+    ) -> Arc<Self> {
         Arc::new(Sockets {
             budget: Arc::new(Semaphore::new(settings.in_flight_bytes as usize)),
             settings,
@@ -90,7 +108,7 @@ impl Sockets {
             open: Mutex::default(),
             handshaking: AtomicUsize::new(0),
             emptied: Notify::new(),
-            last: AtomicU64::new(0),
+            last: AtomicU64::new(last),
             started: Instant::now(),
             clock: AtomicU64::new(1),
         })

@@ -12,8 +12,8 @@ pub(super) const DATABASE: &str = "portcullis.db";
 pub(super) const LOCK: &str = "lock";
 /// The OPAQUE set-up.
 pub(super) const SETUP: &str = "opaque-setup";
-/// The OPAQUE set-up while it is written.
-const SETUP_DRAFT: &str = "opaque-setup.new";
+/// The key with which the server speaks to classroom guests, as PKCS#8.
+pub(super) const CLASSROOM_KEY: &str = "classroom-key";
 
 /// Makes a folder for its owner alone. One that exists is left as it is.
 pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
@@ -62,13 +62,13 @@ pub(super) fn lock(folder: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// Writes the set-up: whole, or not at all, and on the disk when this returns.
-pub(super) fn write_setup(folder: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = folder.join(SETUP_DRAFT);
+/// Writes a secret's file: whole, or not at all, and on the disk when this returns.
+pub(super) fn write_secret(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let draft = folder.join(name).with_extension("new");
     let mut file = private().write(true).create(true).truncate(true).open(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(&draft, folder.join(SETUP))?;
+    std::fs::rename(&draft, folder.join(name))?;
     sync_folder(folder)
 }
 

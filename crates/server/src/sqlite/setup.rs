@@ -2,6 +2,7 @@
 
 use std::io;
 
+use portcullis_crypto::classic::ClassicKey;
 use portcullis_crypto::{Randomness, ServerSetup};
 use portcullis_server_core::store::Store as _;
 use zeroize::Zeroizing;
@@ -25,8 +26,28 @@ impl SqliteStore {
                     return Err(OpenError::SetupMissing);
                 }
                 let setup = ServerSetup::generate(rng);
-                files::write_setup(&self.folder, &setup.to_bytes())?;
+                files::write_secret(&self.folder, files::SETUP, &setup.to_bytes())?;
                 Ok(setup)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads the key with which the server speaks to classroom guests, or makes it. One that is lost is made
+    /// anew: to guests the server is somebody else then, and to linked servers too.
+    ///
+    /// # Errors
+    /// [`OpenError::SetupDamaged`], or what the folder says.
+    pub fn load_or_create_classroom_key(&self) -> Result<ClassicKey, OpenError> {
+        match std::fs::read(self.folder.join(files::CLASSROOM_KEY)) {
+            Ok(bytes) => {
+                let bytes = Zeroizing::new(bytes);
+                ClassicKey::from_pkcs8(&bytes).map_err(|_| OpenError::SetupDamaged)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let key = ClassicKey::generate().map_err(io::Error::other)?;
+                files::write_secret(&self.folder, files::CLASSROOM_KEY, &key.to_pkcs8())?;
+                Ok(key)
             }
             Err(error) => Err(error.into()),
         }

@@ -20,6 +20,7 @@ fn server() -> RunningServer {
         registration: Registration::Open,
         stretch: Stretch::STANDARD,
         rate_factor: 1,
+        guests: None,
     };
     let store = MemoryStore::default();
     Server::prepare(&store).unwrap();

@@ -110,6 +110,16 @@ impl Scripted {
                 }
                 format!("={}", self.said)
             }
+            Some(("others", room)) => {
+                let room = room.chars().next().unwrap();
+                let line = format!("{room}{}", self.said);
+                batch.room_except(room, connection, line.as_bytes());
+                let members = self.rooms.get(&room).into_iter().flatten();
+                for member in members.filter(|member| **member != connection) {
+                    heard.entry(*member).or_default().push(line.clone());
+                }
+                format!("={}", self.said)
+            }
             Some(("all", text)) => {
                 let line = format!("*{text}");
                 batch.everyone(line.as_bytes());
@@ -166,6 +176,7 @@ impl Random {
             0..4 => format!("join {room}"),
             4..6 => format!("leave {room}"),
             6 => format!("all {}", self.below(1_000)),
+            7..12 => format!("others {room}"),
             _ => format!("say {room}"),
         }
     }

@@ -96,13 +96,27 @@ fn a_slow_reader_delays_nobody() {
 }
 
 #[test]
+fn on_this_machine_it_goes_without_tls_beside_others_with_it() {
+    let (server, certificate) = server(Settings::default());
+    let mut plain = crate::wire::Client::open(server.address, "/connect");
+    let mut secure = connect(&server, &certificate);
+    plain.send(&frame(TEXT, b"plain"));
+    assert_eq!(plain.next().unwrap().payload, b"plain");
+    secure.write_all(&frame(TEXT, b"secure")).unwrap();
+    let mut answer = [0; 8];
+    secure.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"\x81\x06secure");
+}
+
+#[test]
 fn garbage_instead_of_tls_is_hung_up_on() {
     let (server, _) = server(Settings::default());
-    let mut plain = TcpStream::connect(server.address).unwrap();
-    plain.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    plain.write_all(upgrade("/connect").as_bytes()).unwrap();
+    let mut peer = TcpStream::connect(server.address).unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    // It begins as TLS does, and goes on otherwise.
+    peer.write_all(b"\x16GET / HTTP/1.1\r\n\r\n").unwrap();
     let mut answer = Vec::new();
-    let _ = plain.read_to_end(&mut answer);
+    let _ = peer.read_to_end(&mut answer);
     assert!(!answer.starts_with(b"HTTP"), "HTTP in the clear");
 }
 

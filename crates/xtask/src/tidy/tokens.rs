@@ -9,6 +9,7 @@ use super::{Finding, scan};
 
 /// A proof token's type, and the file that may mint it; a type with several files has several rows.
 const PROOF_TOKENS: &[(&str, &str)] = &[
+    ("Attachment", "crates/server-core/src/defences/attach_upload.rs"),
     ("DeviceProven", "crates/server-core/src/defences/prove_device.rs"),
     ("ListAccepted", "crates/server-core/src/defences/accept_list.rs"),
     ("LoginTarget", "crates/server-core/src/defences/find_login.rs"),
@@ -29,13 +30,16 @@ const PROOF_TOKENS: &[(&str, &str)] = &[
     ("MayJoin", "crates/server-core/src/defences/may_join.rs"),
     ("MayListen", "crates/server-core/src/defences/may_listen.rs"),
     ("MayRead", "crates/server-core/src/defences/may_read.rs"),
+    ("MayUpload", "crates/server-core/src/defences/may_upload.rs"),
     ("MayWrite", "crates/server-core/src/defences/may_write.rs"),
     ("OriginAdmitted", "crates/server-core/src/defences/admit_origin.rs"),
+    ("PlainAdmitted", "crates/server-core/src/defences/admit_plain.rs"),
     ("PasswordConfirmed", "crates/server-core/src/defences/confirm_password.rs"),
     ("RateAdmitted", "crates/server-core/src/defences/admit_rate.rs"),
     ("RegistrationAdmitted", "crates/server-core/src/defences/admit_registration.rs"),
     ("Sender", "crates/server-core/src/defences/stamp_sender.rs"),
     ("TokenAccepted", "crates/server-core/src/defences/accept_token.rs"),
+    ("UploadName", "crates/server-core/src/defences/name_upload.rs"),
 ];
 
 /// The names of the constructors that make a token without the check that it proves.

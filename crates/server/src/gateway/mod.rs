@@ -1,0 +1,134 @@
+//! The classroom gateway: other people's clients, at `GET /` without a subprotocol.
+//!
+//! What a guest sends is read and verified on its connection's own task, since RSA is slow; what becomes of
+//! it the server core decides, on the domain's thread, in the same transaction as everything else. What
+//! leaves the core for guests is sent by the hub, in one room for each dialect.
+
+mod public_url;
+mod voice;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use portcullis_crypto::classic::ClassicKey;
+use portcullis_proto::classroom::{Incoming as Frame, Payload, SignedFrame};
+use portcullis_server_core::defences::{GuestState, SOUND};
+use portcullis_server_core::{GuestAsk, GuestRefused};
+
+use crate::domain::{Ask, CoreDomain, Entrance};
+use crate::metrics::Metrics;
+use crate::socket::{CloseCode, Connection, ConnectionId, Incoming, Settings, Sink, Ticket};
+
+pub use public_url::{BadPublicUrl, PublicUrl};
+pub(crate) use voice::{Errand, Voice};
+
+/// What the gateway is made of, besides the domain.
+#[derive(Debug)]
+pub struct Setup {
+    /// The gateway's own key, which signs what accounts say in `#lobby`.
+    pub key: ClassicKey,
+    /// This server, as `client_list` and `destination_servers` name it: see [`PublicUrl::address`].
+    pub address: String,
+}
+
+/// Frames of one connection that may be refused before it is closed: a client that errs now and then goes
+/// on, one that does nothing else costs no more signatures.
+const REFUSALS: usize = 64;
+
+/// The socket layer's bounds for guests: their frames are small, and they have no way to fetch what they
+/// have missed, so a lagging one is told nothing.
+#[must_use]
+pub fn settings(settings: &Settings) -> Settings {
+    Settings {
+        message: portcullis_proto::limits::GUEST_FRAME_BYTES,
+        in_flight: 16,
+        lagging: bytes::Bytes::new(),
+        stopping: bytes::Bytes::new(),
+        ..settings.clone()
+    }
+}
+
+/// The guests' way in.
+pub(crate) struct Gateway {
+    entrance: Entrance<CoreDomain>,
+    metrics: Arc<Metrics>,
+    seats: Mutex<HashMap<ConnectionId, Arc<Mutex<Seat>>>>,
+}
+
+/// What is known of a connection before the core hears of it.
+#[derive(Default)]
+struct Seat {
+    /// Nothing before `hello`.
+    guest: Option<GuestState>,
+    refused: usize,
+}
+
+impl Gateway {
+    pub(crate) fn new(entrance: Entrance<CoreDomain>, metrics: Arc<Metrics>) -> Self {
+        Self { entrance, metrics, seats: Mutex::default() }
+    }
+
+    fn seat(&self, connection: ConnectionId) -> Arc<Mutex<Seat>> {
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(seats.entry(connection).or_default())
+    }
+}
+
+impl Seat {
+    /// Nothing: the frame is of no consequence, as the protocol has it.
+    fn judge(&mut self, frame: Frame) -> Result<Option<GuestAsk>, GuestRefused> {
+        match frame {
+            Frame::Signed(frame) => self.judge_signed(frame).map(Some),
+            Frame::ListRequest => Ok(Some(GuestAsk::List)),
+            _ => Ok(None),
+        }
+    }
+
+    fn judge_signed(&mut self, frame: SignedFrame) -> Result<GuestAsk, GuestRefused> {
+        match (&mut self.guest, frame.payload()) {
+            (None, Payload::Hello { .. }) => {
+                let admitted = (SOUND.admit_hello)(&frame)?;
+                self.guest = Some(admitted.state());
+                Ok(GuestAsk::Hello(admitted))
+            }
+            (Some(_), Payload::Hello { .. }) => Err(GuestRefused::SecondHello),
+            (Some(guest), _) => (SOUND.admit_frame)(guest, frame).map(GuestAsk::Say),
+            (None, _) => Err(GuestRefused::NoHello),
+        }
+    }
+}
+
+impl Sink for Gateway {
+    fn opened(&self, connection: &Arc<Connection>) {
+        self.seat(connection.id());
+        self.entrance.opened(connection);
+    }
+
+    fn message(&self, message: Incoming, ticket: Ticket) {
+        let connection = Arc::clone(ticket.connection());
+        let seat = self.seat(connection.id());
+        let mut seat = seat.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = match &message {
+            Incoming::Text(text) => Frame::read(text).map_err(|_| GuestRefused::Malformed),
+            Incoming::Binary(_) => Err(GuestRefused::Malformed),
+        };
+        match read.and_then(|frame| seat.judge(frame)) {
+            Ok(Some(ask)) => self.entrance.ask(Ask::Guest(ask), ticket),
+            Ok(None) => {}
+            Err(refused) => {
+                self.metrics.guests.count(refused);
+                seat.refused += 1;
+                if seat.refused >= REFUSALS {
+                    connection.close(CloseCode::Policy, "too much that can't be accepted");
+                }
+            }
+        }
+    }
+
+    fn closed(&self, connection: ConnectionId) {
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        seats.remove(&connection);
+        drop(seats);
+        self.entrance.closed(connection);
+    }
+}
