@@ -5,6 +5,7 @@
 //! read is still a chat that is passed on. Leaves out who sent it (the frame's signature tells) and what
 //! the suite can't give: forward secrecy, and a message that is bound to its conversation.
 
+use super::dialect::Dialect;
 use super::frame::{BadFrame, from_base64};
 use super::json::Json;
 use super::key::GuestKey;
@@ -151,6 +152,18 @@ pub fn open_chat(chat: &Chat, key: &ClassicKey, sender: &GuestKey) -> Result<Ope
 }
 
 impl Opened {
+    /// What to answer in: the sender's dialect, but for the habits that this message shows.
+    #[must_use]
+    pub fn answer_in(&self, dialect: Dialect, chat: &Chat, sender: &GuestKey) -> Dialect {
+        let fingerprint = self.participants.first().and_then(|own| sender.fingerprint_in(own));
+        Dialect {
+            inner: self.inner,
+            iv_bytes: chat.sealed.as_ref().map_or(dialect.iv_bytes, |sealed| sealed.iv.len()),
+            fingerprint: fingerprint.unwrap_or(dialect.fingerprint),
+            ..dialect
+        }
+    }
+
     fn read(text: &str) -> Option<Self> {
         let outer = Json::read(text).ok()?;
         let (inner, fields) = match outer.field("chat") {

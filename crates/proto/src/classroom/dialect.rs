@@ -56,6 +56,8 @@ const COLUMNS_ENDED: PemLayout = PemLayout { wrap: Wrap::Columns, last_newline: 
 
 const BY_THE_TEXT: Fingerprint = base64_of(Hashed::Pem(LINE));
 const AS_RECEIVED: Fingerprint = base64_of(Hashed::Received);
+const HEX_IN_BASE64: Fingerprint =
+    Fingerprint { shown: Shown::Base64OfHex, ..base64_of(Hashed::Pem(COLUMNS_ENDED)) };
 
 const FIRST: Dialect = row("text", Form::Text, Recipe::AsSent, Salt::Digest, LINE, BY_THE_TEXT);
 
@@ -67,7 +69,14 @@ pub static DIALECTS: &[Dialect] = {
         FIRST,
         row("text-columns", Text, AsSent, Digest, COLUMNS, AS_RECEIVED),
         row("text-longest", Text, AsSent, Longest, LINE, BY_THE_TEXT),
-        objects_only(row("text-longest-columns", Text, AsSent, Longest, COLUMNS, AS_RECEIVED)),
+        objects_only(row(
+            "text-longest-columns",
+            Text,
+            AsSent,
+            Longest,
+            COLUMNS_ENDED,
+            HEX_IN_BASE64,
+        )),
         row("sorted", Object, counted(SORTED), Digest, LINE, BY_THE_TEXT),
         row("sorted-columns", Object, counted(SORTED), Digest, COLUMNS, AS_RECEIVED),
         row("sorted-longest", Object, counted(SORTED), Longest, COLUMNS_ENDED, AS_RECEIVED),
@@ -126,17 +135,22 @@ const fn objects_only(row: Dialect) -> Dialect {
     Dialect { accepts: Accepts::Object, ..row }
 }
 
-/// A row of [`DIALECTS`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DialectId(u8);
+/// A row of [`DIALECTS`], and how fingerprints are computed if that was seen to differ. The first row,
+/// unless something is known.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DialectId {
+    row: u8,
+    /// The place in [`Fingerprint::all`], counted from 1; 0 for the row's own.
+    fingerprint: u8,
+}
 
 impl DialectId {
     /// The dialect of the protocol's text.
-    pub const BY_THE_TEXT: Self = Self(0);
+    pub const BY_THE_TEXT: Self = Self { row: 0, fingerprint: 0 };
 
-    /// Every dialect's.
+    /// Each row's.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..).take(DIALECTS.len()).map(Self)
+        (0..).take(DIALECTS.len()).map(|row| Self { row, fingerprint: 0 })
     }
 
     /// Which dialect the sender of this `hello` speaks. `signing` is what its signature showed, `pem` its
@@ -157,28 +171,50 @@ impl DialectId {
         Self::all().min_by_key(differs).unwrap_or(Self::BY_THE_TEXT)
     }
 
-    /// The dialect of this name.
+    /// The same, for a client that was seen to compute fingerprints in this way
+    /// ([`GuestKey::fingerprint_in`](super::GuestKey::fingerprint_in)): no `hello` shows how.
+    #[must_use]
+    pub fn with_fingerprint(self, seen: Fingerprint) -> Self {
+        let place = (1..).zip(Fingerprint::all()).find(|(_, known)| *known == seen);
+        let own = seen == self.row_as_written().fingerprint;
+        Self { fingerprint: place.filter(|_| !own).map_or(0, |(place, _)| place), ..self }
+    }
+
+    /// The row of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::all().find(|id| id.name() == name)
     }
 
-    /// Its name.
+    /// The row's name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.row().name
+        self.row_as_written().name
     }
 
-    /// Its row.
+    /// The row, with what was seen to differ.
     #[must_use]
-    pub fn row(self) -> &'static Dialect {
-        DIALECTS.get(usize::from(self.0)).unwrap_or(&FIRST)
+    pub fn row(self) -> Dialect {
+        let row = self.row_as_written();
+        let seen = usize::from(self.fingerprint).checked_sub(1);
+        let seen = seen.and_then(|place| Fingerprint::all().nth(place));
+        Dialect { fingerprint: seen.unwrap_or(row.fingerprint), ..*row }
+    }
+
+    fn row_as_written(self) -> &'static Dialect {
+        DIALECTS.get(usize::from(self.row)).unwrap_or(&FIRST)
+    }
+}
+
+impl From<DialectId> for Dialect {
+    fn from(id: DialectId) -> Self {
+        id.row()
     }
 }
 
 impl fmt::Debug for DialectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DialectId({})", self.name())
+        write!(f, "DialectId({}, {})", self.name(), self.fingerprint)
     }
 }
 

@@ -48,7 +48,8 @@ pub enum Shown {
 }
 
 impl Hashed {
-    /// Each of them.
+    /// Each of them. A layout stands before the received text, which may have just that layout: who hashes
+    /// its own key's PEM in its own layout may lay out others' in the same way.
     pub fn all() -> impl Iterator<Item = Self> {
         let layouts = Wrap::ALL.into_iter().flat_map(|wrap| {
             [false, true].map(|last_newline| Self::Pem(PemLayout { wrap, last_newline }))
@@ -72,6 +73,9 @@ impl Hashed {
 }
 
 impl Shown {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Base64, Self::Hex, Self::Base64OfHex];
+
     fn write(self, digest: &[u8; 32]) -> String {
         let hex = || digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         match self {
@@ -106,6 +110,14 @@ fn from_hex(digits: &[u8]) -> Option<[u8; 32]> {
 }
 
 impl Fingerprint {
+    /// Every way.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let through = |of| [false, true].map(|through_base64| (of, through_base64));
+        Hashed::all().flat_map(through).flat_map(|(of, through_base64)| {
+            Shown::ALL.map(|shown| Self { of, through_base64, shown })
+        })
+    }
+
     /// What is hashed, in every way, with its hash. Where two are the same, the first stands for both.
     pub(super) fn digests(pem: &str, spki: &[u8]) -> Vec<(Hashed, bool, [u8; 32])> {
         let each = |of: Hashed| {

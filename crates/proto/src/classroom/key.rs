@@ -71,7 +71,7 @@ impl GuestKey {
     }
 
     /// In which way `text` was computed, if it is this key's fingerprint. Where several ways give the same
-    /// text, the one that needs no other layout than the received PEM's stands for all.
+    /// text, the first of [`Fingerprint::all`] stands for them.
     #[must_use]
     pub fn fingerprint_in(&self, text: &str) -> Option<Fingerprint> {
         let (shown, digest) = Shown::read(text)?;

@@ -4,7 +4,7 @@
 //! too, so that a reader finds the signed bytes whether it renders the data anew or takes it as it came.
 
 use super::chat::Outgoing;
-use super::dialect::DialectId;
+use super::dialect::Dialect;
 use super::frame::{Form, ServerList, to_base64};
 use super::json::{Json, Object};
 use super::key::GuestKey;
@@ -22,12 +22,13 @@ const PLAIN: Style =
 /// # Errors
 /// [`ClassicError`] if signing fails.
 pub fn write_hello(
-    dialect: DialectId,
+    dialect: impl Into<Dialect>,
     key: &ClassicKey,
     counter: u64,
 ) -> Result<String, ClassicError> {
-    let pem = pem_of(key.public().spki(), dialect.row().pem);
-    sign(dialect, key, counter, vec![field("type", "hello"), field("public_key", &pem)])
+    let row = dialect.into();
+    let pem = pem_of(key.public().spki(), row.pem);
+    sign(&row, key, counter, vec![field("type", "hello"), field("public_key", &pem)])
 }
 
 /// Says something to everybody.
@@ -35,15 +36,16 @@ pub fn write_hello(
 /// # Errors
 /// [`ClassicError`] if signing fails.
 pub fn write_public_chat(
-    dialect: DialectId,
+    dialect: impl Into<Dialect>,
     key: &ClassicKey,
     counter: u64,
     message: &str,
 ) -> Result<String, ClassicError> {
-    let sender = own_fingerprint(dialect, key);
+    let row = dialect.into();
+    let sender = own_fingerprint(&row, key);
     let fields =
         [field("type", "public_chat"), field("sender", &sender), field("message", message)];
-    sign(dialect, key, counter, fields.into())
+    sign(&row, key, counter, fields.into())
 }
 
 /// Says something to some recipients alone.
@@ -51,15 +53,15 @@ pub fn write_public_chat(
 /// # Errors
 /// [`ClassicError`] if encrypting or signing fails.
 pub fn write_chat(
-    dialect: DialectId,
+    dialect: impl Into<Dialect>,
     key: &ClassicKey,
     counter: u64,
     outgoing: &Outgoing<'_>,
 ) -> Result<String, ClassicError> {
-    let row = dialect.row();
+    let row = dialect.into();
     let recipients = outgoing.to.iter().map(|(guest, _)| guest.fingerprint(row.fingerprint));
     let participants: Vec<_> =
-        core::iter::once(own_fingerprint(dialect, key)).chain(recipients).collect();
+        core::iter::once(own_fingerprint(&row, key)).chain(recipients).collect();
     let mut inner = String::new();
     row.inner.write(&participants, outgoing.text).write(PLAIN, &mut inner);
     let iv = outgoing.iv.get(..row.iv_bytes).unwrap_or(outgoing.iv);
@@ -77,7 +79,7 @@ pub fn write_chat(
         ("symm_keys".into(), Json::List(keys)),
         field("chat", &sealed),
     ];
-    sign(dialect, key, counter, fields)
+    sign(&row, key, counter, fields)
 }
 
 /// The first frame of a server that connects to another; `address` is its own.
@@ -85,12 +87,17 @@ pub fn write_chat(
 /// # Errors
 /// [`ClassicError`] if signing fails.
 pub fn write_server_hello(
-    dialect: DialectId,
+    dialect: impl Into<Dialect>,
     key: &ClassicKey,
     counter: u64,
     address: &str,
 ) -> Result<String, ClassicError> {
-    sign(dialect, key, counter, vec![field("type", "server_hello"), field("sender", address)])
+    sign(
+        &dialect.into(),
+        key,
+        counter,
+        vec![field("type", "server_hello"), field("sender", address)],
+    )
 }
 
 /// Asks who is connected.
@@ -124,12 +131,11 @@ pub fn write_update<'a>(clients: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 fn sign(
-    dialect: DialectId,
+    row: &Dialect,
     key: &ClassicKey,
     counter: u64,
     fields: Object<'_>,
 ) -> Result<String, ClassicError> {
-    let row = dialect.row();
     let style = match row.signing.recipe {
         Recipe::AsSent => PLAIN,
         Recipe::Anew(style, _) => style,
@@ -152,8 +158,8 @@ fn sign(
 }
 
 /// As clients of the dialect compute it from the PEM that it lists of us.
-fn own_fingerprint(dialect: DialectId, key: &ClassicKey) -> String {
-    let (row, public) = (dialect.row(), key.public());
+fn own_fingerprint(row: &Dialect, key: &ClassicKey) -> String {
+    let public = key.public();
     row.fingerprint.compute(&pem_of(public.spki(), row.pem), public.spki())
 }
 
