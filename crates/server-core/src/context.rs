@@ -1,7 +1,7 @@
 //! All that a request may see and touch, passed in.
 
 use crate::defences::Defences;
-use crate::{Presence, RateLimits, store::Store};
+use crate::{GuestPolicy, Guests, Presence, RateLimits, store::Store};
 use portcullis_crypto::{Randomness, ServerSetup, Stretch};
 use portcullis_proto::Timestamp;
 
@@ -17,6 +17,8 @@ pub struct Context<'a> {
     pub limits: &'a mut RateLimits,
     /// Who is here: in memory as well.
     pub presence: &'a mut Presence,
+    /// Which classroom guests are here: in memory as well.
+    pub guests: &'a mut Guests,
     /// What makes this server this one.
     pub instance: &'a Instance,
     /// The security decisions.
@@ -34,6 +36,8 @@ pub struct Instance {
     pub stretch: Stretch,
     /// Multiplies every rate limit; 1 but for load tests.
     pub rate_factor: u32,
+    /// Classroom guests; none are admitted where there is nothing here.
+    pub guests: Option<GuestPolicy>,
 }
 
 /// Who may register.

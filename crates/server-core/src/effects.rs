@@ -1,6 +1,7 @@
 //! What a request leads to besides its reply. Effects name conversations, accounts and devices, never
 //! connections, so that they can cross nodes and be rebuilt from the store.
 
+use crate::GuestOutput;
 use portcullis_proto::{AccountId, ConversationId, DeviceId, Event, Reply};
 
 /// What became of a request: released only once the batch is durable, in this order.
@@ -11,17 +12,30 @@ pub struct Effects {
     pub reply: Reply,
     /// Then these.
     pub then: Vec<Effect>,
+    /// Then these, at the classroom gateway.
+    pub guests: Vec<GuestOutput>,
 }
 
 impl Effects {
     /// A reply and nothing else.
     pub fn reply(reply: Reply) -> Self {
-        Self { reply, then: Vec::new() }
+        Self::all(reply, Vec::new())
+    }
+
+    /// A reply and these.
+    pub fn all(reply: Reply, then: Vec<Effect>) -> Self {
+        Self { reply, then, guests: Vec::new() }
     }
 
     /// And this.
     pub fn and(mut self, effect: Effect) -> Self {
         self.then.push(effect);
+        self
+    }
+
+    /// And this, at the classroom gateway.
+    pub fn at_gateway(mut self, output: GuestOutput) -> Self {
+        self.guests.push(output);
         self
     }
 }

@@ -1,7 +1,7 @@
 //! One request.
 
 use crate::requests::{
-    channels, commits, devices, log, login, packages, password, people, register,
+    channels, commits, devices, guests, log, login, packages, password, people, register,
 };
 use crate::{Context, Effects, Session, limits, rule};
 use portcullis_proto::{Refusal, Request};
@@ -25,6 +25,7 @@ pub fn handle(
             1 + welcome.devices.len() / limits::WELCOMES_PER_TOKEN
         }
         Request::ListVersions { accounts } => accounts.len().max(1),
+        Request::GuestChat { frame, .. } => 1 + frame.len() / limits::GUEST_BYTES_PER_TOKEN,
         _ => 1,
     };
     let cost = u32::try_from(cost).unwrap_or(u32::MAX);
@@ -80,6 +81,10 @@ fn carry_out(
         R::PasswordFinish { upload, wrapped_identity } => {
             password::finish(context, session, &upload, &wrapped_identity)
         }
+        R::PublishClassicKey { key, proof } => guests::publish_key(context, session, &key, &proof),
+        R::AllowGuests { allow } => guests::allow(context, session, allow),
+        R::Guests { after } => guests::list(context, session, after),
+        R::GuestChat { guest, device, frame } => guests::chat(context, session, guest, device, frame),
         R::SignOut {} => login::sign_out(context, session),
     }
 }

@@ -7,6 +7,7 @@
 mod context;
 pub mod defences;
 mod effects;
+mod guests;
 mod handle;
 pub mod limits;
 mod presence;
@@ -21,7 +22,9 @@ mod table;
 mod testing;
 
 pub use context::{Context, Instance, Registration};
+pub use defences::GuestState;
 pub use effects::{Audience, Effect, Effects, Whose};
+pub use guests::{GuestAsk, GuestList, GuestOutput, GuestPolicy, GuestRefused, Guests};
 pub use handle::handle;
 pub use presence::Presence;
 pub use rate::{Rate, RateKey, RateLimits};

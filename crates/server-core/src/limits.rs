@@ -44,3 +44,40 @@ pub const OPAQUE_BYTES: usize = 4096;
 
 /// Bytes of a wrapped identity key: 32 of the key, 24 of the nonce, 16 of the tag, and room.
 pub const WRAPPED_BYTES: usize = 256;
+
+/// Connections of classroom guests at once. With [`GUEST_LIST_DEVICES`] and the gateway they make a list that
+/// other servers take: `GUEST_CLIENTS` of the protocol's limits.
+pub const GUESTS: usize = 1_500;
+
+/// Connections of classroom guests from one address: large classes behind one, and room for others.
+pub const GUESTS_AT_ADDRESS: usize = 750;
+
+/// Connections of one guest: a person's windows.
+pub const GUEST_CONNECTIONS: usize = 8;
+
+/// Devices' keys in a list for guests, those that were published last.
+pub const GUEST_LIST_DEVICES: u32 = 512;
+
+/// Destinations or keys of one guest's message that cost as much as a message: each guest tries each key.
+pub const GUEST_DESTINATIONS_PER_TOKEN: usize = 16;
+
+/// Bytes of one guest's message that cost as much as a message.
+pub const GUEST_BYTES_PER_TOKEN: usize = 8 * 1024;
+
+/// Bytes of a file that a classroom guest sends: a long document or a few photographs.
+pub const UPLOAD_FILE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Bytes of all guests' files together: more than a class sends in a day, and less than any disk has left.
+pub const UPLOAD_QUOTA_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Guests' files at one time, since a folder of small ones costs more than its bytes.
+pub const UPLOAD_FILES: usize = 16_384;
+
+/// Guests' files that may be coming at once: each costs a buffer and an open file.
+pub const UPLOADS_AT_ONCE: usize = 64;
+
+/// Those of one address, which a whole class may share.
+pub const UPLOADS_AT_ONCE_EACH: usize = 32;
+
+/// Bytes of a guest's file for each token of its address, of which there are 4,096 an hour.
+pub const UPLOAD_TOKEN_BYTES: u64 = 64 * 1024;

@@ -30,6 +30,20 @@ pub enum Rate {
     Welcome,
     /// Changing a channel, a device list, a password.
     Change,
+    /// Saying something to one classroom guest: by who does.
+    Tell,
+    /// A classroom guest's making itself known: by address.
+    GuestHello,
+    /// What one guest says.
+    GuestSay,
+    /// What all guests at one address say: a class may sit behind one, and new keys cost nothing.
+    GuestSayAtAddress,
+    /// One guest's asking who is here.
+    GuestList,
+    /// All guests' at one address asking who is here.
+    GuestListAtAddress,
+    /// What guests at one address send as files, by 64 KiB.
+    Upload,
 }
 
 impl Rate {
@@ -45,6 +59,13 @@ impl Rate {
             Self::Commit => (120, 1_000),
             Self::Claim | Self::Add | Self::Welcome => (20, 60_000),
             Self::Change => (60, 1_000),
+            Self::Tell => (60, 500),
+            Self::GuestHello => (1_000, 50),
+            Self::GuestSay => (120, 200),
+            Self::GuestSayAtAddress => (2_000, 10),
+            Self::GuestList => (60, 500),
+            Self::GuestListAtAddress => (1_000, 20),
+            Self::Upload => (4_096, 879), // an hour
         }
     }
 }

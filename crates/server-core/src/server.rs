@@ -8,8 +8,8 @@ use crate::defences::Defences;
 use crate::session::State;
 use crate::store::{Conversation, InsertError, Store, StoreError};
 use crate::{
-    Audience, Context, Effect, Effects, Instance, Peer, Presence, RateLimits, Session, Who, Whose,
-    handle, rule,
+    Audience, Context, Effect, Effects, GuestAsk, GuestOutput, Guests, Instance, Peer, Presence,
+    RateLimits, Session, Who, Whose, handle, rule,
 };
 use portcullis_crypto::Randomness;
 use portcullis_proto::{
@@ -19,19 +19,36 @@ use portcullis_proto::{
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use self::guests::refused;
+use crate::GuestRefused;
+
+mod guests;
+
 /// The shell's number of a connection; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
 /// A frame from a connection, read.
 #[derive(Debug)]
-pub struct Incoming {
-    /// From where.
-    pub connection: ConnectionId,
-    /// The request's id, or 0 where the frame had none.
-    pub id: u64,
-    /// The request, or the refusal that its form deserves.
-    pub request: Result<Request, Refusal>,
+pub enum Incoming {
+    /// Of a session.
+    Request {
+        /// From where.
+        connection: ConnectionId,
+        /// The request's id, or 0 where the frame had none.
+        id: u64,
+        /// The request, or the refusal that its form deserves.
+        request: Result<Request, Refusal>,
+    },
+    /// Of a classroom guest, or of a linked server.
+    Guest {
+        /// From where. A session never has this number.
+        connection: ConnectionId,
+        /// Where that is.
+        peer: Peer,
+        /// What it asks, verified.
+        ask: GuestAsk,
+    },
 }
 
 /// What a shell has to do after a batch, in this order.
@@ -56,6 +73,8 @@ pub enum Output {
     },
     /// Something for conversations, accounts or devices.
     Effect(Effect),
+    /// Something for the classroom gateway.
+    Guest(GuestOutput),
     /// The connection can't go on; close it.
     Drop {
         /// Which.
@@ -69,6 +88,7 @@ pub struct Server {
     defences: Defences,
     limits: RateLimits,
     presence: Presence,
+    guests: Guests,
     sessions: HashMap<ConnectionId, Session>,
     /// The connection of each device with a session.
     devices: HashMap<DeviceId, ConnectionId>,
@@ -92,6 +112,7 @@ impl Server {
             defences,
             limits: RateLimits::default(),
             presence: Presence::default(),
+            guests: Guests::default(),
             sessions: HashMap::new(),
             devices: HashMap::new(),
             ended: Vec::new(),
@@ -104,11 +125,11 @@ impl Server {
     /// # Errors
     /// What the store says.
     pub fn prepare(store: &dyn Store) -> Result<(), StoreError> {
-        let id = ConversationId::LOBBY;
-        if store.conversation(id)?.is_some() {
+        let lobby = ConversationId::LOBBY;
+        if store.conversation(lobby)?.is_some() {
             return Ok(());
         }
-        let lobby = Conversation::channel(id, ChannelName::lobby(), Access::Open);
+        let lobby = Conversation::channel(lobby, ChannelName::lobby(), Access::Open);
         store.begin()?;
         match store.insert_conversation(&lobby) {
             Ok(()) | Err(InsertError::Taken) => store.commit(),
@@ -141,11 +162,25 @@ impl Server {
         }
     }
 
+    /// A classroom guest's connection, or a linked server's, has gone.
+    pub fn guest_gone(&mut self, connection: ConnectionId) {
+        self.guests.went(connection);
+    }
+
+    /// How many connections of classroom guests and linked servers there are.
+    #[must_use]
+    pub fn count_guests(&self) -> usize {
+        self.guests.connections()
+    }
+
     /// Once a second: who came and went.
     #[must_use]
-    pub fn tick(&mut self) -> Option<Output> {
-        let event = self.presence.tell()?;
-        Some(Output::Effect(Effect::Deliver { to: Audience::PresenceWatchers, event }))
+    pub fn tick(&mut self) -> Vec<Output> {
+        let told = [self.presence.tell(), self.guests.tell()].into_iter().flatten();
+        let to = Audience::PresenceWatchers;
+        let told = told.map(|event| Output::Effect(Effect::Deliver { to, event }));
+        let list = self.guests.tell_list_changed() && self.instance.guests.is_some();
+        told.chain(list.then_some(Output::Guest(GuestOutput::ListChanged))).collect()
     }
 
     /// Ends the sessions of accounts that were disabled from outside.
@@ -170,6 +205,8 @@ impl Server {
                 outputs.push(Output::Effect(Effect::End { whose, reason }));
             }
         }
+        // Somebody without a session may have been disabled as well.
+        self.guests.forget_list();
         Ok(outputs)
     }
 
@@ -195,18 +232,25 @@ impl Server {
     ) -> Result<Vec<Output>, StoreError> {
         let mut outputs = Vec::with_capacity(batch.len() * 2);
         store.begin()?;
-        for Incoming { connection, id, request } in batch {
-            let result = match request {
-                Ok(request) => self.one(store, now, connection, request)?,
-                Err(refusal) => Err(refusal),
-            };
-            self.release(connection, id, result, &mut outputs);
+        for incoming in batch {
+            match incoming {
+                Incoming::Request { connection, id, request } => {
+                    let result = match request {
+                        Ok(request) => self.one(store, now, connection, request)?,
+                        Err(refusal) => Err(refusal),
+                    };
+                    self.release(connection, id, result, &mut outputs);
+                }
+                Incoming::Guest { connection, peer, ask } => {
+                    outputs.extend(self.guest(store, now, connection, peer, ask)?);
+                }
+            }
         }
         store.commit()?;
         Ok(outputs)
     }
 
-    /// Runs one request in a savepoint. A refusal or a panic leaves nothing behind.
+    /// Runs one request in a savepoint.
     fn one(
         &mut self,
         store: &dyn Store,
@@ -223,19 +267,13 @@ impl Server {
             rng: self.rng.as_mut(),
             limits: &mut self.limits,
             presence: &mut self.presence,
+            guests: &mut self.guests,
             instance: &self.instance,
             defences: &self.defences,
         };
-        store.savepoint()?;
-        let attempt = AssertUnwindSafe(|| handle(&mut context, session, request));
-        let result = catch_unwind(attempt).unwrap_or_else(|_| {
-            Err(Refusal::new(Code::Unavailable, "the server made a mistake with this request"))
-        });
-        match &result {
-            Ok(_) => store.release()?,
-            Err(_) => store.rollback_to_savepoint()?,
-        }
-        Ok(result)
+        let mistake = "the server made a mistake with this request";
+        let mistaken = || Refusal::new(Code::Unavailable, mistake);
+        in_savepoint(store, mistaken, || handle(&mut context, session, request))
     }
 
     /// Turns what became of a request into outputs, and follows the effects that end sessions.
@@ -246,9 +284,9 @@ impl Server {
         result: Result<Effects, Refusal>,
         outputs: &mut Vec<Output>,
     ) {
-        let (result, then) = match result {
-            Ok(effects) => (Ok(effects.reply), effects.then),
-            Err(refusal) => (Err(refusal), Vec::new()),
+        let (result, then, guests) = match result {
+            Ok(Effects { reply, then, guests }) => (Ok(reply), then, guests),
+            Err(refusal) => (Err(refusal), Vec::new(), Vec::new()),
         };
         outputs.push(Output::Reply { connection, id, result });
         for effect in then {
@@ -271,6 +309,7 @@ impl Server {
                 _ => outputs.push(Output::Effect(effect)),
             }
         }
+        outputs.extend(guests.into_iter().map(Output::Guest));
     }
 
     /// A device has one session: the newer one.
@@ -307,12 +346,17 @@ impl Server {
     }
 
     /// The batch is not durable: everyone is told so. Sessions that have moved on in memory while the
-    /// store does not know of it are dropped; their clients come back.
+    /// store does not know of it are dropped, as are guests whom nobody was told of; their clients come back.
     fn fail(&mut self, asked: &[Asked], error: StoreError) -> Vec<Output> {
         let mut outputs = Vec::with_capacity(asked.len());
         for Asked { connection, id, .. } in asked {
-            let result = Err(Refusal::from(error));
-            outputs.push(Output::Reply { connection: *connection, id: *id, result });
+            outputs.push(match id {
+                Some(id) => {
+                    let result = Err(Refusal::from(error));
+                    Output::Reply { connection: *connection, id: *id, result }
+                }
+                None => refused(*connection, GuestRefused::Unavailable),
+            });
         }
         let moved = asked.iter().filter(|one| one.moves).map(|one| one.connection);
         let mut dropped: Vec<ConnectionId> = self.ended.drain(..).chain(moved).collect();
@@ -320,25 +364,52 @@ impl Server {
         dropped.dedup();
         for connection in dropped {
             self.disconnect(connection);
+            self.guest_gone(connection);
             outputs.push(Output::Drop { connection });
         }
+        // What it says may have been read in the transaction that did not come to be.
+        self.guests.forget_list();
         outputs
     }
+}
+
+/// Runs something in a savepoint. A refusal or a panic leaves nothing behind.
+fn in_savepoint<T, E>(
+    store: &dyn Store,
+    mistaken: impl FnOnce() -> E,
+    run: impl FnOnce() -> Result<T, E>,
+) -> Result<Result<T, E>, StoreError> {
+    store.savepoint()?;
+    let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(mistaken()));
+    match &result {
+        Ok(_) => store.release()?,
+        Err(_) => store.rollback_to_savepoint()?,
+    }
+    Ok(result)
 }
 
 /// What has to be remembered of a request in case its batch fails.
 struct Asked {
     connection: ConnectionId,
-    id: u64,
-    /// Whether it may have moved its session on.
+    /// A request's; guests get no answers.
+    id: Option<u64>,
+    /// Whether it may have moved its session on, or made a guest known.
     moves: bool,
 }
 
 impl Asked {
     fn of(incoming: &Incoming) -> Self {
-        let request = incoming.request.as_ref().ok();
-        let moves = request.is_some_and(|request| rule(request.kind()).who != Who::Open);
-        Self { connection: incoming.connection, id: incoming.id, moves }
+        match incoming {
+            Incoming::Request { connection, id, request } => {
+                let request = request.as_ref().ok();
+                let moves = request.is_some_and(|request| rule(request.kind()).who != Who::Open);
+                Self { connection: *connection, id: Some(*id), moves }
+            }
+            Incoming::Guest { connection, ask, .. } => {
+                let moves = matches!(ask, GuestAsk::Hello(_));
+                Self { connection: *connection, id: None, moves }
+            }
+        }
     }
 }
 

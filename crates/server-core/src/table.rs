@@ -56,6 +56,11 @@ pub const fn rule(kind: RequestKind) -> Rule {
         K::PublishList => (Who::Open, 128 * KIB, Rate::Change),
         K::PasswordStart | K::PasswordFinish => (Who::Open, 8 * KIB, Rate::Change),
         K::SignOut => (Who::Open, KIB, Rate::Change),
+        K::PublishClassicKey => (Who::Open, 4 * KIB, Rate::Change),
+        K::AllowGuests => (Who::Open, KIB, Rate::Change),
+        K::Guests => (Who::Open, KIB, Rate::Read),
+        // A frame within its limit, of which JSON escapes every byte.
+        K::GuestChat => (Who::Open, 2 * limits::GUEST_FRAME_BYTES + KIB, Rate::Write),
     };
     Rule { who, bytes, rate }
 }
@@ -164,6 +169,13 @@ mod tests {
             K::UploadKeyPackages => Request::UploadKeyPackages { packages: vec![] },
             K::ClaimKeyPackages => Request::ClaimKeyPackages { account: mira.account },
             K::ListVersions => Request::ListVersions { accounts: vec![mira.account] },
+            K::PublishClassicKey => Request::PublishClassicKey { key: empty(), proof },
+            K::AllowGuests => Request::AllowGuests { allow: false },
+            K::Guests => Request::Guests { after: None },
+            K::GuestChat => {
+                let (guest, device) = (mira.account, mira.device);
+                Request::GuestChat { guest, device, frame: String::new() }
+            }
         }
     }
 

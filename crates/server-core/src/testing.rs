@@ -157,8 +157,11 @@ impl World {
         requests: Vec<(ConnectionId, Request)>,
     ) -> Vec<Result<Reply, Refusal>> {
         let asked: Vec<_> = (1..).zip(&requests).map(|(id, (c, _))| (*c, id)).collect();
-        let incoming =
-            |(id, (connection, request))| Incoming { connection, id, request: Ok(request) };
+        let incoming = |(id, (connection, request))| Incoming::Request {
+            connection,
+            id,
+            request: Ok(request),
+        };
         let batch = (1..).zip(requests).map(incoming).collect();
         self.outputs = self.server.run(&self.store, self.now, batch);
         let (mut answered, mut results) = (Vec::new(), Vec::new());
@@ -219,6 +222,7 @@ fn server(setting: &Setting, setup: &[u8], seed: u64) -> Server {
         registration: setting.registration,
         stretch: Stretch::LIGHT,
         rate_factor: setting.rate_factor,
+        guests: None,
     };
     let rng = ChaCha20Rng::seed_from_u64(seed);
     Server::new(instance, setting.defences, Box::new(rng))

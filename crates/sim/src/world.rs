@@ -181,7 +181,7 @@ impl World {
                 Ok((request_id, request)) => (request_id, Ok(request)),
                 Err((request_id, refusal)) => (request_id, Err(refusal)),
             };
-            self.queue.push(Incoming { connection: id, id: request_id, request });
+            self.queue.push(Incoming::Request { connection: id, id: request_id, request });
         }
         for text in down {
             if self.link_of(index) == Some(id) {
@@ -245,6 +245,8 @@ impl World {
                         }
                     }
                 }
+                // There are no guests here.
+                Output::Guest(_) => {}
                 Output::Drop { connection } => self.cut(connection),
             }
         }
@@ -291,6 +293,7 @@ impl World {
             registration: Registration::Open,
             stretch: self.stretch,
             rate_factor: 1000,
+            guests: None,
         };
         let rng = Box::new(self.chance.fork().into_rng());
         self.server.get_or_insert_with(|| Server::new(instance, SOUND, rng));

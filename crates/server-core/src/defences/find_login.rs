@@ -7,7 +7,7 @@
 use crate::Context;
 use crate::store::Account;
 use portcullis_crypto::{PasswordRecord, Stretch};
-use portcullis_proto::{Code, Refusal, UserName};
+use portcullis_proto::{AccountId, Code, Refusal, UserName};
 
 /// What a login runs against.
 #[derive(Debug)]
@@ -42,7 +42,8 @@ impl LoginTarget {
 /// # Errors
 /// [`Code::Unavailable`] where the store fails or the record is damaged.
 pub fn find_login(context: &Context<'_>, name: &UserName) -> Result<LoginTarget, Refusal> {
-    let account = context.tx.account_by_name(name)?;
+    // Nobody logs in as what stands for classroom guests: to whoever tries, the name is unknown.
+    let account = context.tx.account_by_name(name)?.filter(|a| a.id != AccountId::GATEWAY);
     let stretch = account.as_ref().map_or(context.instance.stretch, |a| a.login.stretch);
     let record = account.as_ref().map(|account| PasswordRecord::parse(&account.login.record));
     let record = record

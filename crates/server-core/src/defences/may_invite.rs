@@ -42,7 +42,10 @@ pub fn may_invite(
     let membership = context.tx.membership(account, conversation)?;
     membership.filter(|membership| membership.role.is_present()).ok_or_else(not_found)?;
     let found = context.tx.conversation(conversation)?;
-    let channel = found.filter(|found| found.kind == ConversationKind::Channel);
+    let channel = found.filter(|found| {
+        // Everyone decides for oneself whether to hear what guests say privately.
+        found.kind == ConversationKind::Channel && found.id != ConversationId::CLASSROOM
+    });
     let conversation = channel.ok_or_else(not_found)?;
     Ok(MayInvite { conversation })
 }

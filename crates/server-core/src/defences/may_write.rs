@@ -1,4 +1,5 @@
-//! Only present members write, and only into the epoch that they know.
+//! Only present members write, and only into the epoch that they know. What classroom guests say privately only
+//! guests write.
 //!
 //! Attack: somebody who was never a member, or no longer is, puts messages into a conversation.
 //! CWE-862, missing authorization.
@@ -48,6 +49,9 @@ pub fn may_write(
 ) -> Result<MayWrite, Refusal> {
     let membership = context.tx.membership(sender.account(), conversation)?;
     membership.filter(|membership| membership.role.is_present()).ok_or_else(not_found)?;
+    if conversation == ConversationId::CLASSROOM {
+        return Err(not_found());
+    }
     let conversation = context.tx.conversation(conversation)?.ok_or_else(not_found)?;
     Ok(MayWrite { sender, conversation })
 }

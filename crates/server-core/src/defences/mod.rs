@@ -7,9 +7,13 @@
 
 mod accept_list;
 mod accept_token;
+mod admit_frame;
+mod admit_hello;
 mod admit_origin;
+mod admit_plain;
 mod admit_rate;
 pub(crate) mod admit_registration;
+mod attach_upload;
 mod confirm_password;
 mod find_login;
 mod may_claim;
@@ -19,16 +23,24 @@ mod may_join;
 mod may_listen;
 pub(crate) mod may_read;
 mod may_rejoin;
+mod may_tell_guest;
+mod may_upload;
 mod may_write;
+mod name_upload;
+mod prove_classic_key;
 mod prove_device;
 mod stamp_sender;
 mod trace_peer;
 
 pub use accept_list::{ListAccepted, accept_list};
 pub use accept_token::{TokenAccepted, accept_token, token_hash};
+pub use admit_frame::{FrameAdmitted, admit_frame};
+pub use admit_hello::{GuestState, HelloAdmitted, admit_hello};
 pub use admit_origin::{Host, OriginAdmitted, OriginPolicy, admit_origin};
+pub use admit_plain::{PlainAdmitted, admit_plain};
 pub use admit_rate::{RateAdmitted, admit_rate};
 pub use admit_registration::{RegistrationAdmitted, admit_registration};
+pub use attach_upload::{Attachment, attach_upload};
 pub use confirm_password::{PasswordConfirmed, confirm_password};
 pub use find_login::{LoginTarget, find_login};
 pub use may_claim::{MayClaim, may_claim};
@@ -38,13 +50,19 @@ pub use may_join::{MayJoin, may_join};
 pub use may_listen::{MayListen, may_listen};
 pub use may_read::{MayRead, may_read};
 pub use may_rejoin::{MayRejoin, may_rejoin};
+pub use may_tell_guest::{MayTellGuest, may_tell_guest};
+pub use may_upload::{MayUpload, UploadAsked, UploadPolicy, UploadUsage, may_upload, spare_upload};
 pub use may_write::{MayWrite, may_write};
+pub use name_upload::{UploadName, name_upload};
+pub use prove_classic_key::{ClassicKeyProven, prove_classic_key};
 pub use prove_device::{Claim, DeviceProven, prove_device};
 pub use stamp_sender::{Claimed, Sender, stamp_sender};
 pub use trace_peer::trace_peer;
 
 use crate::store::Account;
-use crate::{Context, Rate, RateKey, Session};
+use crate::{Context, GuestRefused, Rate, RateKey, RateLimits, Session};
+use portcullis_crypto::Signature;
+use portcullis_proto::classroom::SignedFrame;
 use portcullis_proto::{
     AccountId, Bytes, ChannelName, ConversationId, Refusal, SignedList, UserName,
 };
@@ -58,9 +76,13 @@ use std::net::IpAddr;
 pub struct Defences {
     pub accept_list: fn(&Context<'_>, &Account, &SignedList) -> Result<ListAccepted, Refusal>,
     pub accept_token: fn(&Context<'_>, &Bytes) -> Result<TokenAccepted, Refusal>,
+    pub admit_frame: fn(&mut GuestState, SignedFrame) -> Result<FrameAdmitted, GuestRefused>,
+    pub admit_hello: fn(&SignedFrame) -> Result<HelloAdmitted, GuestRefused>,
     pub admit_origin: fn(&OriginPolicy, Option<&str>, Host<'_>) -> Result<OriginAdmitted, Refusal>,
+    pub admit_plain: fn(IpAddr) -> Result<PlainAdmitted, Refusal>,
     pub admit_rate: fn(&mut Context<'_>, (Rate, RateKey), u32) -> Result<RateAdmitted, Refusal>,
     pub admit_registration: fn(&Context<'_>, Option<&str>) -> Result<RegistrationAdmitted, Refusal>,
+    pub attach_upload: fn(Option<&str>) -> Attachment,
     pub confirm_password: fn(&Context<'_>, &Session) -> Result<PasswordConfirmed, Refusal>,
     pub find_login: fn(&Context<'_>, &UserName) -> Result<LoginTarget, Refusal>,
     pub may_claim: fn(&mut Context<'_>, AccountId, AccountId) -> Result<MayClaim, Refusal>,
@@ -70,7 +92,11 @@ pub struct Defences {
     pub may_listen: fn(IpAddr, bool, bool) -> Result<MayListen, Refusal>,
     pub may_read: fn(&Context<'_>, &Session, ConversationId) -> Result<MayRead, Refusal>,
     pub may_rejoin: fn(&Context<'_>, AccountId, ConversationId) -> Result<MayRejoin, Refusal>,
+    pub may_upload: fn(&UploadPolicy, &UploadUsage, &mut RateLimits, &UploadAsked) -> Result<MayUpload, Refusal>,
+    pub may_tell_guest: fn(&mut Context<'_>, Sender, AccountId) -> Result<MayTellGuest, Refusal>,
     pub may_write: fn(&Context<'_>, Sender, ConversationId) -> Result<MayWrite, Refusal>,
+    pub name_upload: fn(&[u8; 32], Option<&str>) -> UploadName,
+    pub prove_classic_key: fn(&Context<'_>, &Session, &Bytes, &Signature) -> Result<ClassicKeyProven, Refusal>,
     pub prove_device: fn(&Session, &Claim<'_>) -> Result<DeviceProven, Refusal>,
     pub stamp_sender: fn(&Context<'_>, &Session, Claimed) -> Result<Sender, Refusal>,
     pub trace_peer: fn(IpAddr, Option<IpAddr>, Option<&str>) -> Option<IpAddr>,
@@ -80,9 +106,13 @@ pub struct Defences {
 pub const SOUND: Defences = Defences {
     accept_list,
     accept_token,
+    admit_frame,
+    admit_hello,
     admit_origin,
+    admit_plain,
     admit_rate,
     admit_registration,
+    attach_upload,
     confirm_password,
     find_login,
     may_claim,
@@ -92,7 +122,11 @@ pub const SOUND: Defences = Defences {
     may_listen,
     may_read,
     may_rejoin,
+    may_tell_guest,
+    may_upload,
     may_write,
+    name_upload,
+    prove_classic_key,
     prove_device,
     stamp_sender,
     trace_peer,

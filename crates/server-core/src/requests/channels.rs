@@ -106,6 +106,10 @@ pub(crate) fn leave(
     if id == ConversationId::LOBBY {
         return Err(Refusal::new(Code::Forbidden, "everyone is in #lobby"));
     }
+    if id == ConversationId::CLASSROOM {
+        let message = "whether guests may write to this account is said by `allow_guests`";
+        return Err(Refusal::new(Code::Forbidden, message));
+    }
     let conversation = context.tx.conversation(id)?.ok_or_else(not_found)?;
     let Some(membership) = context.tx.membership(account, id)? else {
         // Whoever has left an open channel already, perhaps unheard, may say so again.

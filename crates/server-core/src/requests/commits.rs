@@ -58,7 +58,7 @@ pub(crate) fn commit(
     }
     let epoch = before.epoch.saturating_add(1);
     let references: Vec<Reference> = drafts.iter().map(|draft| draft.reference).collect();
-    let stored = place(context, sender, before, epoch, drafts);
+    let stored = place(context, sender.into(), before, epoch, drafts);
     context.tx.append(conversation, &stored)?;
     context.tx.begin_epoch(conversation, &GroupInfo { epoch, body: group_info })?;
     let seq = before.end.seq + 1;
@@ -69,7 +69,7 @@ pub(crate) fn commit(
     }
     tell(context, &may_commit, stored, &mut then)?;
     let reply = Reply::Submitted { first: seq, last: seq, accepted_at: context.now };
-    Ok(Effects { reply, then })
+    Ok(Effects::all(reply, then))
 }
 
 /// What a device needs to join by an external commit.
@@ -154,7 +154,7 @@ fn leave_welcomes(
         };
         let reference = Reference::of_welcome(commit, device);
         let draft = Draft { reference, body: welcome.clone() };
-        let stored = place(context, may_commit.sender(), &inbox, inbox.epoch, vec![draft]);
+        let stored = place(context, may_commit.sender().into(), &inbox, inbox.epoch, vec![draft]);
         context.tx.append(inbox.id, &stored)?;
         then.extend(deliver(Audience::Device(device), stored));
     }

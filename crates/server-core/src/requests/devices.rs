@@ -28,7 +28,7 @@ pub(crate) fn prove_new(
 
 /// Stores a list. Only a device that has proven its key may be new in it.
 pub(crate) fn store(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     account: &Account,
     signed: &SignedList,
     proven: Option<DeviceProven>,
@@ -56,6 +56,7 @@ pub(crate) fn store(
         InsertError::Store(error) => error.into(),
     })?;
     let mut effects = revoke(context, before, list)?;
+    context.guests.forget_list();
     effects.push(tell(account.id, version));
     Ok(effects)
 }
@@ -69,7 +70,7 @@ pub(crate) fn publish(
     let account = session.open()?.account;
     let account = context.tx.account(account)?.ok_or(crate::store::StoreError::Corrupt)?;
     let then = store(context, &account, signed, None)?;
-    Ok(Effects { reply: Reply::Done, then })
+    Ok(Effects::all(Reply::Done, then))
 }
 
 /// Takes devices out: their tokens and sessions end with the transaction.

@@ -1,11 +1,12 @@
 //! Saying something, and reading what was said.
 
-use crate::defences::{Claimed, Sender};
+use crate::defences::{Claimed, FrameAdmitted, Sender};
 use crate::session::Session;
-use crate::store::{AppendError, Conversation, Place, StoredEnvelope};
-use crate::{Audience, Context, Effect, Effects};
+use crate::store::{AppendError, Conversation, Place, StoreError, StoredEnvelope};
+use crate::{Audience, Context, Effect, Effects, GuestOutput};
 use portcullis_proto::{
-    Code, ConversationId, DeviceId, Draft, Envelope, Event, Fetched, Refusal, Reply, Seen, limits,
+    AccountId, Code, ConversationId, DeviceId, Draft, Envelope, Event, Fetched, Refusal, Reply,
+    Seen, limits,
 };
 
 /// What a submit brings.
@@ -32,7 +33,7 @@ pub(crate) fn submit(
         // What was said before is answered whatever the epoch is now.
         return said_before(context, sender, conversation, &drafts)?.ok_or_else(epoch_changed);
     }
-    let stored = place(context, may_write.sender(), present, epoch, drafts);
+    let stored = place(context, may_write.sender().into(), present, epoch, drafts);
     match context.tx.append(conversation, &stored) {
         Ok(()) => {}
         // Looked up only now: nearly all that is submitted is new.
@@ -49,9 +50,23 @@ pub(crate) fn submit(
         Effects::reply(Reply::Submitted { first: before + 1, last, accepted_at: context.now });
     for StoredEnvelope { envelope, .. } in stored {
         let to = Audience::Conversation(conversation);
+        if conversation == ConversationId::LOBBY && !context.guests.is_empty() {
+            effects = effects.at_gateway(say_to_guests(context, session, &envelope)?);
+        }
         effects = effects.and(Effect::Deliver { to, event: Event::Envelope(envelope) });
     }
     Ok(effects)
+}
+
+/// Has the gateway say an envelope of `#lobby` to the guests that are here.
+fn say_to_guests(
+    context: &Context<'_>,
+    session: &Session,
+    envelope: &Envelope,
+) -> Result<GuestOutput, Refusal> {
+    let name = session.open()?.name.clone();
+    let auth = context.tx.device(envelope.device)?.ok_or(StoreError::Corrupt)?.auth;
+    Ok(GuestOutput::Say { name, auth, body: envelope.body.clone() })
 }
 
 /// A page of what the account may read.
@@ -92,14 +107,35 @@ fn check_size(drafts: &[Draft]) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Whose envelopes are: made from the proof of it alone.
+#[derive(Clone, Copy)]
+pub(crate) struct Author {
+    account: AccountId,
+    device: DeviceId,
+}
+
+impl From<Sender> for Author {
+    fn from(sender: Sender) -> Self {
+        Self { account: sender.account(), device: sender.device() }
+    }
+}
+
+impl From<&FrameAdmitted> for Author {
+    /// The gateway stands for all guests; which one it was, stands in the envelope.
+    fn from(_: &FrameAdmitted) -> Self {
+        Self { account: AccountId::GATEWAY, device: DeviceId::GATEWAY }
+    }
+}
+
 /// Gives the drafts their places: the next sequence numbers, and the chain on from the end.
 pub(crate) fn place(
     context: &Context<'_>,
-    sender: Sender,
+    author: Author,
     conversation: &Conversation,
     epoch: u64,
     drafts: Vec<Draft>,
 ) -> Vec<StoredEnvelope> {
+    let Author { account, device } = author;
     let Seen { mut seq, mut chain } = conversation.end;
     let mut stored = Vec::with_capacity(drafts.len());
     for Draft { reference, body } in drafts {
@@ -107,8 +143,8 @@ pub(crate) fn place(
         let envelope = Envelope {
             conversation: conversation.id,
             seq,
-            account: sender.account(),
-            device: sender.device(),
+            account,
+            device,
             epoch,
             reference,
             accepted_at: context.now,

@@ -1,13 +1,14 @@
 //! Logging in: the password (RFC 9807 section 6), then the device; or a token and the device.
 
 use crate::defences::{Claim, DeviceProven, token_hash};
+use crate::guests::join_classroom;
 use crate::requests::{channels, devices, login_failed, login_refusal, stretching, within};
 use crate::session::{self, LoggingIn, Open, Session, State, not_now};
 use crate::store::{Account, Token, TokenHash};
 use crate::{Context, Effect, Effects, Rate, RateKey, limits};
 use portcullis_crypto::{Randomness, Signature};
 use portcullis_proto::{
-    Bytes, Code, DeviceId, LoggedIn, Opened, Refusal, Reply, SignedList, UserName,
+    Bytes, Code, ConversationId, DeviceId, LoggedIn, Opened, Refusal, Reply, SignedList, UserName,
 };
 
 /// First step: answers KE1 by KE2. In an open session it begins a confirmation of the password.
@@ -159,6 +160,11 @@ pub(crate) fn open_session(
     };
     let known = context.tx.device(device)?.ok_or(crate::store::StoreError::Corrupt)?;
     let version = context.tx.newest_list(account.id)?.map_or(0, |list| list.version);
+    // An account that never was in it is of a time before guests were admitted, or is new.
+    let classroom = context.tx.membership(account.id, ConversationId::CLASSROOM)?;
+    if context.instance.guests.is_some() && classroom.is_none() {
+        join_classroom(context, account.id)?;
+    }
     let conversations = channels::heard(context, account.id)?;
     session.state = State::Open(Box::new(Open {
         account: account.id,

@@ -3,6 +3,7 @@
 pub(crate) mod channels;
 pub(crate) mod commits;
 pub(crate) mod devices;
+pub(crate) mod guests;
 pub(crate) mod log;
 pub(crate) mod login;
 pub(crate) mod packages;

@@ -68,7 +68,7 @@ pub(crate) fn claim(
         }
         packages.push(ClaimedPackage { device, package: taken.map(|taken| taken.body) });
     }
-    Ok(Effects { reply: Reply::KeyPackages { packages }, then })
+    Ok(Effects::all(Reply::KeyPackages { packages }, then))
 }
 
 fn keep(upload: KeyPackageUpload) -> KeyPackage {

@@ -20,7 +20,7 @@ pub(crate) fn users(
         account: account.id,
         name: account.name,
     };
-    let users = accounts.into_iter().map(card).collect();
+    let users = accounts.into_iter().filter(is_someone).map(card).collect();
     Ok(Effects::reply(Reply::Users { users, more }).and(Effect::WatchPresence))
 }
 
@@ -57,9 +57,14 @@ pub(crate) fn list_versions(
     Ok(Effects::reply(Reply::ListVersions { versions }))
 }
 
+/// The account in whose name the store keeps what guests say is nobody's.
+fn is_someone(account: &Account) -> bool {
+    account.id != AccountId::GATEWAY
+}
+
 fn card(context: &Context<'_>, account: Option<Account>, after: u64) -> Result<Effects, Refusal> {
     let not_found = || Refusal::new(Code::NotFound, "there is no such account");
-    let account = account.ok_or_else(not_found)?;
+    let account = account.filter(is_someone).ok_or_else(not_found)?;
     let limit = u32::try_from(limits::DEVICE_LIST_VERSIONS).unwrap_or(u32::MAX);
     let lists = context.tx.lists(account.id, after, limit)?;
     Ok(Effects::reply(Reply::Account(AccountCard {

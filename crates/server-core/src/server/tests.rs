@@ -47,7 +47,8 @@ fn a_refusal_in_the_middle_of_a_batch_harms_nobody() {
 fn a_frame_that_is_no_request_is_answered_in_its_turn() {
     let mut world = World::new();
     let mira = world.person("mira");
-    let incoming = |id, request| Incoming { connection: mira.connection, id, request };
+    let connection = mira.connection;
+    let incoming = |id, request| Incoming::Request { connection, id, request };
     let malformed = Refusal::new(Code::Malformed, "no");
     let batch = vec![
         incoming(1, Ok(mira.submit(LOBBY, &[1]))),
@@ -115,7 +116,7 @@ fn a_disabled_account_is_ended_from_outside() {
 fn presence_is_told_once() {
     let mut world = World::new();
     let mira = world.person("mira");
-    let told = |world: &mut World| match world.server.tick() {
+    let told = |world: &mut World| match world.server.tick().pop() {
         None => None,
         Some(Output::Effect(Effect::Deliver {
             to: Audience::PresenceWatchers,

@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod classic;
 mod conversations;
 mod encrypted;
 mod fixtures;
@@ -18,6 +19,7 @@ mod log;
 mod transactions;
 
 pub use accounts::*;
+pub use classic::*;
 pub use conversations::*;
 pub use encrypted::*;
 pub use log::*;
@@ -64,6 +66,8 @@ macro_rules! store_contract {
             what_lies_in_an_inbox_does_not_count,
             key_packages_are_handed_out_once,
             key_packages_are_dropped_by_their_end,
+            a_classic_key_takes_the_place_of_the_one_before,
+            classic_keys_are_listed_of_members_devices_in_use,
         }
         #[test]
         fn what_is_committed_is_durable_and_nothing_else() {

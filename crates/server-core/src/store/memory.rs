@@ -16,9 +16,9 @@ use portcullis_proto::{
 use self::packages::Packages;
 use self::table::{Journaled, Table};
 use super::{
-    Account, AppendError, Conversation, Device, GroupInfo, InsertError, Invite, KeyPackage, Login,
-    Membership, Page, Place, Store, StoreError, StoredEnvelope, StoredList, TakenPackage, Token,
-    TokenHash,
+    Account, AppendError, ClassicDevice, Conversation, Device, GroupInfo, InsertError, Invite,
+    KeyPackage, Login, Membership, Page, Place, Store, StoreError, StoredEnvelope, StoredList,
+    TakenPackage, Token, TokenHash,
 };
 
 /// What a caller gets that breaks the order of calls, or names what isn't there.
@@ -249,6 +249,38 @@ impl Store for MemoryStore {
         self.change_packages(device, |held| held.drop_until(until))
     }
 
+    fn put_classic_key(&self, device: DeviceId, key: &[u8]) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.devices.get(&device).ok_or(MISUSE)?;
+            let last = state.classic_keys.rows.values().map(|(number, _)| *number).max();
+            let number = last.map_or(0, |number| number + 1);
+            state.classic_keys.put(device, (number, key.to_vec()));
+            Ok(())
+        })
+    }
+
+    fn classic_key(&self, device: DeviceId) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.read().classic_keys.get(&device).map(|(_, key)| key.clone()))
+    }
+
+    fn classic_keys(
+        &self,
+        members_of: ConversationId,
+        limit: u32,
+    ) -> Result<Vec<ClassicDevice>, StoreError> {
+        let state = self.read();
+        let mut rows: Vec<_> = state.classic_keys.rows.iter().collect();
+        rows.sort_unstable_by_key(|(_, (number, _))| core::cmp::Reverse(*number));
+        let listed = rows.into_iter().filter_map(|(id, (_, key))| {
+            let device = state.devices.get(id).filter(|device| !device.revoked)?;
+            let account = state.accounts.get(&device.account).filter(|row| !row.disabled)?;
+            let membership = state.memberships.get(&(account.id, members_of))?;
+            let listed = || ClassicDevice { device: *id, account: account.id, key: key.clone() };
+            membership.role.is_present().then(listed)
+        });
+        Ok(listed.take(limit as usize).collect())
+    }
+
     fn put_invite(&self, invite: &Invite) -> Result<(), StoreError> {
         self.write(|state| {
             state.invites.put(invite.hash, *invite);
@@ -425,7 +457,7 @@ impl Store for MemoryStore {
 }
 
 /// How many tables there are, for what is kept about each.
-const TABLES: usize = 14;
+const TABLES: usize = 15;
 
 #[derive(Debug, Clone, Default)]
 struct State {
@@ -438,6 +470,8 @@ struct State {
     devices: Table<DeviceId, Device>,
     tokens: Table<TokenHash, Token>,
     packages: Table<DeviceId, Packages>,
+    /// Each with its place in the order of arrival.
+    classic_keys: Table<DeviceId, (u64, Vec<u8>)>,
     invites: Table<TokenHash, Invite>,
     conversations: Table<ConversationId, Conversation>,
     channels: Table<ChannelName, ConversationId>,
@@ -457,6 +491,7 @@ impl State {
             &mut self.devices,
             &mut self.tokens,
             &mut self.packages,
+            &mut self.classic_keys,
             &mut self.invites,
             &mut self.conversations,
             &mut self.channels,

@@ -12,9 +12,9 @@ mod types;
 
 pub use memory::MemoryStore;
 pub use types::{
-    Account, AppendError, Conversation, Device, GroupInfo, InsertError, Invite, KeyPackage, Login,
-    Membership, Page, Place, Span, StoreError, StoredEnvelope, StoredList, TakenPackage, Token,
-    TokenHash,
+    Account, AppendError, ClassicDevice, Conversation, Device, GroupInfo, InsertError, Invite,
+    KeyPackage, Login, Membership, Page, Place, Span, StoreError, StoredEnvelope, StoredList,
+    TakenPackage, Token, TokenHash,
 };
 
 use portcullis_proto::{
@@ -97,6 +97,18 @@ pub trait Store {
     fn stock(&self, device: DeviceId, now: Timestamp) -> Result<Stock, StoreError>;
     /// Removes a device's key packages that expire at `until` or before.
     fn drop_key_packages(&self, device: DeviceId, until: Timestamp) -> Result<(), StoreError>;
+
+    /// Keeps a device's key for the classroom, in the place of the one before.
+    fn put_classic_key(&self, device: DeviceId, key: &[u8]) -> Result<(), StoreError>;
+    /// A device's key for the classroom.
+    fn classic_key(&self, device: DeviceId) -> Result<Option<Vec<u8>>, StoreError>;
+    /// The keys for the classroom of the devices in use whose accounts are members of a conversation and
+    /// not disabled: those first that were kept last.
+    fn classic_keys(
+        &self,
+        members_of: ConversationId,
+        limit: u32,
+    ) -> Result<Vec<ClassicDevice>, StoreError>;
 
     /// Adds an invitation to register.
     fn put_invite(&self, invite: &Invite) -> Result<(), StoreError>;

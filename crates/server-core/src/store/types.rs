@@ -189,6 +189,13 @@ impl Conversation {
         Self::empty(ConversationId::inbox(device), ConversationKind::Inbox)
     }
 
+    /// What classroom guests say privately, before anything is said: a channel without a name, which nobody
+    /// finds, and which nobody but guests writes into.
+    #[must_use]
+    pub fn classroom() -> Self {
+        Self::empty(ConversationId::CLASSROOM, ConversationKind::Channel)
+    }
+
     fn empty(id: ConversationId, kind: ConversationKind) -> Self {
         let end = Seen { seq: 0, chain: Envelope::chain_start(id) };
         Self { id, kind, name: None, between: None, access: Access::Invitation, epoch: 0, end }
@@ -224,6 +231,17 @@ pub struct TakenPackage {
     pub single_use: bool,
     /// It is the one of last resort, and this is the first time that it is handed out.
     pub last_resort_first: bool,
+}
+
+/// A device's key for the classroom, as guests are to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassicDevice {
+    /// Which device.
+    pub device: DeviceId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// An RSA key as DER `SubjectPublicKeyInfo`.
+    pub key: Vec<u8>,
 }
 
 /// Sequence numbers during which an account was a member.

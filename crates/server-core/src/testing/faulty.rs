@@ -1,9 +1,9 @@
 //! A store in memory that fails where a test says so: a full disk, a damaged row.
 
 use crate::store::{
-    Account, AppendError, Conversation, Device, GroupInfo, InsertError, Invite, KeyPackage, Login,
-    Membership, MemoryStore, Page, Place, Store, StoreError, StoredEnvelope, StoredList,
-    TakenPackage, Token, TokenHash,
+    Account, AppendError, ClassicDevice, Conversation, Device, GroupInfo, InsertError, Invite,
+    KeyPackage, Login, Membership, MemoryStore, Page, Place, Store, StoreError, StoredEnvelope,
+    StoredList, TakenPackage, Token, TokenHash,
 };
 use core::cell::Cell;
 use portcullis_proto::{
@@ -72,6 +72,9 @@ calls! {
     take_key_package(device: DeviceId, now: Timestamp) -> Option<TakenPackage>, StoreError;
     stock(device: DeviceId, now: Timestamp) -> Stock, StoreError;
     drop_key_packages(device: DeviceId, until: Timestamp) -> (), StoreError;
+    put_classic_key(device: DeviceId, key: &[u8]) -> (), StoreError;
+    classic_key(device: DeviceId) -> Option<Vec<u8>>, StoreError;
+    classic_keys(members_of: ConversationId, limit: u32) -> Vec<ClassicDevice>, StoreError;
     put_invite(invite: &Invite) -> (), StoreError;
     take_invite(hash: TokenHash, now: Timestamp) -> bool, StoreError;
     insert_conversation(conversation: &Conversation) -> (), InsertError;

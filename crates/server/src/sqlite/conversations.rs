@@ -256,6 +256,7 @@ pub(super) fn kind_code(kind: ConversationKind) -> i64 {
         ConversationKind::Direct => 2,
         ConversationKind::Group => 3,
         ConversationKind::Inbox => 4,
+        ConversationKind::Classic => 5,
     }
 }
 
@@ -266,6 +267,7 @@ fn kind(code: i64) -> Result<ConversationKind, StoreError> {
         2 => Ok(ConversationKind::Direct),
         3 => Ok(ConversationKind::Group),
         4 => Ok(ConversationKind::Inbox),
+        5 => Ok(ConversationKind::Classic),
         _ => Err(StoreError::Corrupt),
     }
 }

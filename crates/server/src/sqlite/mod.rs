@@ -12,6 +12,7 @@
 
 mod accounts;
 pub mod bench;
+mod classic;
 mod conversations;
 mod error;
 mod files;
@@ -35,9 +36,9 @@ use portcullis_proto::{
     AccountId, ChannelName, ConversationId, DeviceId, Reference, Stock, Timestamp, UserName,
 };
 use portcullis_server_core::store::{
-    Account, AppendError, Conversation, Device, GroupInfo, InsertError, Invite, KeyPackage, Login,
-    Membership, Page, Place, Store, StoreError, StoredEnvelope, StoredList, TakenPackage, Token,
-    TokenHash,
+    Account, AppendError, ClassicDevice, Conversation, Device, GroupInfo, InsertError, Invite,
+    KeyPackage, Login, Membership, Page, Place, Store, StoreError, StoredEnvelope, StoredList,
+    TakenPackage, Token, TokenHash,
 };
 use rusqlite::Connection;
 
@@ -184,6 +185,22 @@ impl Store for SqliteStore {
 
     fn drop_key_packages(&self, device: DeviceId, until: Timestamp) -> Result<(), StoreError> {
         packages::drop_until(self, device, until)
+    }
+
+    fn put_classic_key(&self, device: DeviceId, key: &[u8]) -> Result<(), StoreError> {
+        classic::put(self, device, key)
+    }
+
+    fn classic_key(&self, device: DeviceId) -> Result<Option<Vec<u8>>, StoreError> {
+        classic::key(self, device)
+    }
+
+    fn classic_keys(
+        &self,
+        members_of: ConversationId,
+        limit: u32,
+    ) -> Result<Vec<ClassicDevice>, StoreError> {
+        classic::members(self, members_of, limit)
     }
 
     fn put_invite(&self, invite: &Invite) -> Result<(), StoreError> {

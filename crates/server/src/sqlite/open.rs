@@ -93,10 +93,10 @@ impl SqliteStore {
                 configure(&connection)?;
                 schema::create(&connection)?;
             }
-            (State::Older, None) => return Err(OpenError::Older),
-            (State::Older, Some(_)) => {
+            (State::Older(_), None) => return Err(OpenError::Older),
+            (State::Older(from), Some(_)) => {
                 configure(&connection)?;
-                schema::migrate(&connection)?;
+                schema::migrate(&connection, from)?;
             }
             (State::Ready, _) => configure(&connection)?,
         }

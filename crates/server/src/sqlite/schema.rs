@@ -11,15 +11,15 @@ use super::error::blame;
 const APPLICATION: i64 = 0x506f_7274;
 
 /// Grows with every change of the tables.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// What a database is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Nothing is in it.
     Empty,
-    /// It has the tables of version 1, which [`migrate`] brings up to this one's.
-    Older,
+    /// It has the tables of this earlier version, which [`migrate`] brings up to this one's.
+    Older(i64),
     /// It has this version's tables.
     Ready,
 }
@@ -34,7 +34,7 @@ pub(super) fn recognise(connection: &Connection) -> Result<State, OpenError> {
     let version = number("PRAGMA user_version")?;
     match (application, version) {
         (APPLICATION, VERSION) => Ok(State::Ready),
-        (APPLICATION, 1) => Ok(State::Older),
+        (APPLICATION, found @ 1..VERSION) => Ok(State::Older(found)),
         (APPLICATION, found) if found > VERSION => Err(OpenError::Newer { found, known: VERSION }),
         (APPLICATION, _) => Err(StoreError::Corrupt.into()),
         (0, 0) if number("SELECT count(*) FROM sqlite_schema")? == 0 => Ok(State::Empty),
@@ -46,7 +46,7 @@ pub(super) fn recognise(connection: &Connection) -> Result<State, OpenError> {
 pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
     let script = format!(
         "BEGIN IMMEDIATE;
-         {TABLES} {CONVERSATIONS} {ENCRYPTED}
+         {TABLES} {CONVERSATIONS} {ENCRYPTED} {CLASSROOM}
          PRAGMA application_id = {APPLICATION};
          PRAGMA user_version = {VERSION};
          COMMIT;"
@@ -54,27 +54,34 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch(&script).map_err(blame)
 }
 
-/// Brings the tables of version 1 up to this version's: all, or none. A column can't become optional in
-/// its place, so conversations move to a new table, under the same keys; meanwhile what refers to them is left
-/// as it is (sqlite.org/pragma.html#pragma_legacy_alter_table).
-pub(super) fn migrate(connection: &Connection) -> Result<(), StoreError> {
+/// Brings the tables of an earlier version up to this version's: all, or none.
+pub(super) fn migrate(connection: &Connection, from: i64) -> Result<(), StoreError> {
+    let first = if from < 2 { second_from_first() } else { String::new() };
     let script = format!(
         "PRAGMA foreign_keys = OFF;
          PRAGMA legacy_alter_table = ON;
          BEGIN IMMEDIATE;
-         ALTER TABLE conversations RENAME TO older;
-         DROP INDEX open_channels;
-         {CONVERSATIONS}
-         INSERT INTO conversations (key, id, kind, name, access, epoch, members, end_seq, end_chain)
-             SELECT key, id, kind, name, access, epoch, members, end_seq, end_chain FROM older;
-         DROP TABLE older;
-         {ENCRYPTED}
+         {first} {CLASSROOM}
          PRAGMA user_version = {VERSION};
          COMMIT;
          PRAGMA legacy_alter_table = OFF;
          PRAGMA foreign_keys = ON;"
     );
     connection.execute_batch(&script).map_err(blame)
+}
+
+/// A column can't become optional in its place, so conversations move to a new table, under the same keys;
+/// meanwhile what refers to them is left as it is (sqlite.org/pragma.html#pragma_legacy_alter_table).
+fn second_from_first() -> String {
+    format!(
+        "ALTER TABLE conversations RENAME TO older;
+         DROP INDEX open_channels;
+         {CONVERSATIONS}
+         INSERT INTO conversations (key, id, kind, name, access, epoch, members, end_seq, end_chain)
+             SELECT key, id, kind, name, access, epoch, members, end_seq, end_chain FROM older;
+         DROP TABLE older;
+         {ENCRYPTED}"
+    )
 }
 
 /// Points in time and random ids are stored as they are; a sequence number is never negative.
@@ -175,4 +182,13 @@ CREATE TABLE key_packages (
     body BLOB NOT NULL
 ) STRICT;
 CREATE INDEX key_packages_by_device ON key_packages (device);
+";
+
+/// Devices' keys for the classroom, in order of arrival.
+const CLASSROOM: &str = "
+CREATE TABLE classic_keys (
+    arrival INTEGER PRIMARY KEY,
+    device INTEGER NOT NULL UNIQUE REFERENCES devices,
+    key BLOB NOT NULL
+) STRICT;
 ";

@@ -391,6 +391,7 @@ impl Line {
             registration: Registration::Open,
             stretch: Stretch::LIGHT,
             rate_factor: 1,
+            guests: None,
         };
         let rng = Box::new(world.chance.fork().into_rng());
         let mut server = Server::new(instance, portcullis_server_core::defences::SOUND, rng);
@@ -407,7 +408,7 @@ impl Line {
     }
 
     pub(crate) fn ask(&mut self, world: &World, request: Request) -> Result<Reply, Refusal> {
-        let one = Incoming { connection: ConnectionId(1), id: 1, request: Ok(request) };
+        let one = Incoming::Request { connection: ConnectionId(1), id: 1, request: Ok(request) };
         let outputs = self.server.run(&world.store, self.now, vec![one]);
         let reply = outputs.into_iter().find_map(|output| match output {
             Output::Reply { result, .. } => Some(result),

@@ -76,7 +76,7 @@ fn keys_and_passwords() {
     let secret = setup.to_bytes().to_vec();
     hides(&setup, &secret);
     let registration = Registration::Open;
-    let instance = Instance { setup, registration, stretch: Stretch::LIGHT, rate_factor: 1 };
+    let instance = Instance { setup, registration, stretch: Stretch::LIGHT, rate_factor: 1, guests: None };
     hides(&instance, &secret);
 }
 
@@ -105,7 +105,7 @@ fn what_travels() {
     let frame = || register_start();
     check(&frame());
     check(&ClientFrame { id: 1, request: frame() });
-    check(&Incoming { connection: ConnectionId(1), id: 1, request: Ok(frame()) });
+    check(&Incoming::Request { connection: ConnectionId(1), id: 1, request: Ok(frame()) });
     check(&resume());
     let reply = Reply::Opened(opened());
     check(&ServerFrame::Reply(1, reply.clone()));
@@ -149,7 +149,7 @@ fn a_server_and_its_sessions() {
     let mut world = World::new(1, Stretch::LIGHT).unwrap();
     let setup = ServerSetup::generate(world.chance.rng());
     let registration = Registration::Open;
-    let instance = Instance { setup, registration, stretch: Stretch::LIGHT, rate_factor: 1 };
+    let instance = Instance { setup, registration, stretch: Stretch::LIGHT, rate_factor: 1, guests: None };
     let defences = portcullis_server_core::defences::SOUND;
     let rng = Box::new(world.chance.fork().into_rng());
     let mut server = Server::new(instance, defences, rng);
@@ -158,7 +158,7 @@ fn a_server_and_its_sessions() {
     assert!(matches!(hello, ServerEvent::Hello { .. }));
     let request = Ok(register_start());
     let outputs =
-        server.run(&world.store, world.now, vec![Incoming { connection, id: 1, request }]);
+        server.run(&world.store, world.now, vec![Incoming::Request { connection, id: 1, request }]);
     check(&outputs);
     check(&server);
 }

@@ -10,7 +10,11 @@ use super::{Finding, scan};
 /// A proof token's type, and the file that may mint it; a type with several files has several rows.
 const PROOF_TOKENS: &[(&str, &str)] = &[
     ("Attachment", "crates/server-core/src/defences/attach_upload.rs"),
+    ("ClassicKeyProven", "crates/server-core/src/defences/prove_classic_key.rs"),
     ("DeviceProven", "crates/server-core/src/defences/prove_device.rs"),
+    ("FrameAdmitted", "crates/server-core/src/defences/admit_frame.rs"),
+    ("HelloAdmitted", "crates/server-core/src/defences/admit_hello.rs"),
+    ("MayTellGuest", "crates/server-core/src/defences/may_tell_guest.rs"),
     ("ListAccepted", "crates/server-core/src/defences/accept_list.rs"),
     ("LoginTarget", "crates/server-core/src/defences/find_login.rs"),
     ("Received", "crates/client-core/src/defences/open_channel.rs"),

@@ -200,6 +200,7 @@ fn change_everything<S: Store>(store: &S) {
     store.append(conversation_id(1), &envelopes(1, 3)).unwrap();
     let packages = [package(1, 50), last_resort(2, 50)];
     store.put_key_packages(device_id(1), &packages).unwrap();
+    store.put_classic_key(device_id(1), &[1; 294]).unwrap();
     store.begin_epoch(conversation_id(1), &group_info(8)).unwrap();
     // What is read now must not be remembered should the request be refused.
     let _ = Traces::of(store);
@@ -216,6 +217,7 @@ fn check_untouched<S: Store>(store: &S) {
     assert_eq!(store.membership(account_id(1), conversation_id(1)), Ok(None));
     assert_eq!(store.place_of(device_id(1), reference(1_001)), Ok(None));
     assert_eq!(store.stock(device_id(1), Timestamp(0)), Ok(Stock::default()));
+    assert_eq!(store.classic_key(device_id(1)), Ok(None));
     assert_eq!(store.group_info(conversation_id(1)), Ok(None));
 }
 
@@ -253,6 +255,7 @@ fn change_everything_again<S: Store>(store: &S) {
     assert!(store.take_key_package(device_id(1), Timestamp(60)).unwrap().is_some());
     store.put_key_packages(device_id(3), &[package(4, 50), package(5, 90)]).unwrap();
     store.drop_key_packages(device_id(3), Timestamp(50)).unwrap();
+    store.put_classic_key(device_id(1), &[end as u8; 294]).unwrap();
     store.begin_epoch(conversation_id(1), &group_info(end + 8)).unwrap();
     store.begin_epoch(conversation_id(3), &group_info(9)).unwrap();
 }
@@ -279,6 +282,7 @@ impl Traces {
             traces.push(format!("{:?}", store.conversation(conversation)));
             traces.push(format!("{:?}", store.member_count(conversation)));
             traces.push(format!("{:?}", store.stock(device_id(number), Timestamp(0))));
+            traces.push(format!("{:?}", store.classic_key(device_id(number))));
             let info = store.group_info(conversation).unwrap();
             traces.push(format!("{:?}", info.map(|info| (info.epoch, info.body.0))));
             traces.push(format!("{:?}", place_and_page(store, number, conversation)));

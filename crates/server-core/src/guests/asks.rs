@@ -1,0 +1,132 @@
+//! What guests ask, once it is verified that they did.
+
+use std::sync::Arc;
+
+use portcullis_proto::classroom::{GuestBody, Payload, SignedFrame};
+use portcullis_proto::{AccountId, ConversationId, Draft, Event, Refusal, Role};
+
+use super::{GuestAsk, GuestOutput, GuestRefused};
+use crate::defences::{FrameAdmitted, HelloAdmitted};
+use crate::requests::log::place;
+use crate::store::{Membership, Span, StoreError};
+use crate::{Audience, ConnectionId, Context, Effect, Output, Peer, Rate, RateKey, limits};
+
+/// What becomes of it: released only once the batch is durable, in this order.
+pub(crate) type Outputs = Vec<Output>;
+
+/// Carries out what a connection asks, or refuses it. A refusal leaves nothing in the store once the caller has
+/// rolled back to its savepoint; the rates count it all the same.
+pub(crate) fn ask(
+    context: &mut Context<'_>,
+    connection: ConnectionId,
+    peer: Peer,
+    ask: GuestAsk,
+) -> Result<Outputs, GuestRefused> {
+    match ask {
+        GuestAsk::Hello(hello) => come(context, connection, peer, &hello),
+        GuestAsk::Say(admitted) => say(context, connection, peer, admitted),
+        GuestAsk::List => list(context, connection, peer),
+        GuestAsk::Neighbour { server, clients } => {
+            context.guests.neighbour(connection, &server, clients)?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+fn come(
+    context: &mut Context<'_>,
+    connection: ConnectionId,
+    peer: Peer,
+    hello: &HelloAdmitted,
+) -> Result<Outputs, GuestRefused> {
+    let by_address = (Rate::GuestHello, RateKey::Address(peer.address()));
+    (context.defences.admit_rate)(context, by_address, 1)?;
+    context.guests.came(connection, peer.address(), hello)?;
+    let (guest, dialect) = (hello.key().id(), hello.dialect());
+    Ok(vec![Output::Guest(GuestOutput::Joined { connection, guest, dialect })])
+}
+
+/// Lets an account read what guests write privately, from now on.
+pub(crate) fn join_classroom(context: &mut Context<'_>, account: AccountId) -> Result<(), Refusal> {
+    let id = ConversationId::CLASSROOM;
+    let end = context.tx.conversation(id)?.ok_or(StoreError::Corrupt)?.end.seq;
+    let member = Membership { role: Role::Member, spans: vec![Span { from: end + 1, to: None }] };
+    context.tx.put_membership(account, id, &member)?;
+    context.guests.forget_list();
+    Ok(())
+}
+
+/// Keeps what a guest says where accounts read it, and sends it to the other guests. A frame's reference is a
+/// hash of what was signed, and a device uses a reference once: so the store tells a replay, for ever.
+fn say(
+    context: &mut Context<'_>,
+    connection: ConnectionId,
+    peer: Peer,
+    admitted: FrameAdmitted,
+) -> Result<Outputs, GuestRefused> {
+    let guest = admitted.guest().id();
+    let own = context.guests.holds(connection, guest).ok_or(GuestRefused::Stranger)?;
+    let cost = cost(&admitted);
+    // A linked server's guests share its link's address: nobody's own rate is another's.
+    (context.defences.admit_rate)(context, (Rate::GuestSay, RateKey::Account(guest)), cost)?;
+    let by_address = (Rate::GuestSayAtAddress, RateKey::Address(peer.address()));
+    (context.defences.admit_rate)(context, by_address, cost)?;
+    let conversation = match admitted.frame().payload() {
+        Payload::PublicChat { .. } => ConversationId::LOBBY,
+        _ => ConversationId::CLASSROOM,
+    };
+    let event = append(context, conversation, &admitted)?;
+    let relay =
+        GuestOutput::Relay { except: connection, frame: Arc::clone(admitted.frame()), onward: own };
+    let to = Audience::Conversation(conversation);
+    Ok(vec![Output::Effect(Effect::Deliver { to, event }), Output::Guest(relay)])
+}
+
+fn append(
+    context: &Context<'_>,
+    id: ConversationId,
+    admitted: &FrameAdmitted,
+) -> Result<Event, GuestRefused> {
+    let conversation = context.tx.conversation(id)?.ok_or(StoreError::Corrupt)?;
+    let frame = SignedFrame::clone(admitted.frame());
+    let body = GuestBody { key: admitted.guest().clone(), frame }.to_body();
+    let draft = Draft { reference: admitted.reference(), body };
+    let mut stored =
+        place(context, admitted.into(), &conversation, conversation.epoch, vec![draft]);
+    context.tx.append(id, &stored)?;
+    let placed = stored.pop().ok_or(StoreError::Corrupt)?;
+    Ok(Event::Envelope(placed.envelope))
+}
+
+/// A frame costs the more the more have to look at it, and the larger it is.
+fn cost(admitted: &FrameAdmitted) -> u32 {
+    let destinations = match admitted.frame().payload() {
+        Payload::Chat(chat) => {
+            let keys = chat.sealed.as_ref().map_or(0, |sealed| sealed.keys.len());
+            keys.max(chat.destinations.len())
+        }
+        _ => 0,
+    };
+    let cost = 1
+        + destinations / limits::GUEST_DESTINATIONS_PER_TOKEN
+        + admitted.frame().text().len() / limits::GUEST_BYTES_PER_TOKEN;
+    u32::try_from(cost).unwrap_or(u32::MAX)
+}
+
+fn list(
+    context: &mut Context<'_>,
+    connection: ConnectionId,
+    peer: Peer,
+) -> Result<Outputs, GuestRefused> {
+    let by_address = (Rate::GuestListAtAddress, RateKey::Address(peer.address()));
+    (context.defences.admit_rate)(context, by_address, 1)?;
+    if let Some(guest) = context.guests.guest_of(connection) {
+        (context.defences.admit_rate)(context, (Rate::GuestList, RateKey::Account(guest)), 1)?;
+    }
+    let tx = context.tx;
+    let list = context.guests.list(|| {
+        let rows = tx.classic_keys(ConversationId::CLASSROOM, limits::GUEST_LIST_DEVICES)?;
+        Ok::<_, StoreError>(rows.into_iter().map(|row| row.key).collect())
+    })?;
+    Ok(vec![Output::Guest(GuestOutput::List { connection, list })])
+}

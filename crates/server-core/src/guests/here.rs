@@ -1,0 +1,248 @@
+//! Which guests are here, and which came and went since the last second. In memory only.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use portcullis_proto::classroom::{DialectId, GuestKey};
+use portcullis_proto::{AccountId, Event, GuestCard, limits as wire};
+
+use super::{GuestList, GuestRefused};
+use crate::defences::HelloAdmitted;
+use crate::{ConnectionId, limits};
+
+/// The guests that are here or at a linked server, and the changes that nobody was told of yet.
+#[derive(Debug, Default)]
+pub struct Guests {
+    known: BTreeMap<AccountId, Guest>,
+    connections: HashMap<ConnectionId, Held>,
+    /// Connections of guests here, by the address that they come from.
+    addresses: HashMap<IpAddr, usize>,
+    /// By id: whether the guest was here when the watchers were last told.
+    changed: BTreeMap<AccountId, bool>,
+    /// What a list says, until something changes.
+    list: Option<Arc<GuestList>>,
+    /// The list has changed since this was last told.
+    list_changed: bool,
+}
+
+#[derive(Debug)]
+struct Guest {
+    key: GuestKey,
+    dialect: DialectId,
+    /// Its connections here.
+    here: Vec<ConnectionId>,
+    /// The linked servers that have it.
+    elsewhere: Vec<(ConnectionId, Arc<str>)>,
+}
+
+/// What a connection is.
+#[derive(Debug)]
+enum Held {
+    Guest(AccountId, IpAddr),
+    Neighbour(BTreeSet<AccountId>),
+}
+
+impl Guests {
+    /// Whether there is anybody to whom what is said to all guests would be sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// How many connections of guests and linked servers there are.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether a connection is this guest's own or that of a linked server that has it; `Some(true)` for its own.
+    pub(crate) fn holds(&self, connection: ConnectionId, guest: AccountId) -> Option<bool> {
+        match self.connections.get(&connection)? {
+            Held::Guest(own, _) => (*own == guest).then_some(true),
+            Held::Neighbour(clients) => clients.contains(&guest).then_some(false),
+        }
+    }
+
+    /// The guest of a connection, if it has made itself known.
+    pub(crate) fn guest_of(&self, connection: ConnectionId) -> Option<AccountId> {
+        match self.connections.get(&connection)? {
+            Held::Guest(guest, _) => Some(*guest),
+            Held::Neighbour(_) => None,
+        }
+    }
+
+    /// A connection has made itself known.
+    ///
+    /// # Errors
+    /// [`GuestRefused::SecondHello`] and [`GuestRefused::Full`]; nothing has changed then.
+    pub(crate) fn came(
+        &mut self,
+        connection: ConnectionId,
+        address: IpAddr,
+        hello: &HelloAdmitted,
+    ) -> Result<(), GuestRefused> {
+        if self.connections.contains_key(&connection) {
+            return Err(GuestRefused::SecondHello);
+        }
+        let id = hello.key().id();
+        let of_guest = self.known.get(&id).map_or(0, |guest| guest.here.len());
+        let from_there = self.addresses.get(&address).copied().unwrap_or(0);
+        if self.addresses.values().sum::<usize>() >= limits::GUESTS
+            || of_guest >= limits::GUEST_CONNECTIONS
+            || from_there >= limits::GUESTS_AT_ADDRESS
+        {
+            return Err(GuestRefused::Full);
+        }
+        let guest = self.guest(hello.key());
+        // What it was last seen to speak counts, and the form in which it now sends its key.
+        guest.dialect = hello.dialect();
+        guest.key = hello.key().clone();
+        guest.here.push(connection);
+        self.connections.insert(connection, Held::Guest(id, address));
+        *self.addresses.entry(address).or_insert(0) += 1;
+        self.forget_list();
+        Ok(())
+    }
+
+    /// A linked server has these clients, and no others; past the limit they are left out.
+    pub(crate) fn neighbour(
+        &mut self,
+        connection: ConnectionId,
+        server: &str,
+        clients: Vec<GuestKey>,
+    ) -> Result<(), GuestRefused> {
+        if self.guest_of(connection).is_some() {
+            return Err(GuestRefused::Stranger);
+        }
+        self.went(connection);
+        let server: Arc<str> = Arc::from(server);
+        let mut ids = BTreeSet::new();
+        for key in clients.into_iter().take(wire::GUEST_CLIENTS) {
+            if ids.insert(key.id()) {
+                self.guest(&key).elsewhere.push((connection, Arc::clone(&server)));
+            }
+        }
+        self.connections.insert(connection, Held::Neighbour(ids));
+        self.forget_list();
+        Ok(())
+    }
+
+    /// A connection has gone, and with it its guest, or a linked server's.
+    pub(crate) fn went(&mut self, connection: ConnectionId) {
+        let ids: Vec<AccountId> = match self.connections.remove(&connection) {
+            None => return,
+            Some(Held::Neighbour(ids)) => ids.into_iter().collect(),
+            Some(Held::Guest(id, address)) => {
+                if let Some(count) = self.addresses.get_mut(&address) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.addresses.remove(&address);
+                    }
+                }
+                vec![id]
+            }
+        };
+        for id in ids {
+            let Some(guest) = self.known.get_mut(&id) else { continue };
+            guest.here.retain(|other| *other != connection);
+            guest.elsewhere.retain(|(other, _)| *other != connection);
+            if guest.here.is_empty() && guest.elsewhere.is_empty() {
+                self.known.remove(&id);
+                self.changed.entry(id).or_insert(true);
+            }
+        }
+        self.forget_list();
+    }
+
+    /// Where to send what is for one guest; nothing if it has gone.
+    pub(crate) fn reach(&self, guest: AccountId) -> Option<Vec<ConnectionId>> {
+        let guest = self.known.get(&guest)?;
+        match guest.here.is_empty() {
+            false => Some(guest.here.clone()),
+            true => Some(guest.elsewhere.first().map(|(link, _)| *link).into_iter().collect()),
+        }
+    }
+
+    /// A page of the guests in order of their ids, and whether there is another.
+    pub(crate) fn page(&self, after: Option<AccountId>, own: &str) -> (Vec<GuestCard>, bool) {
+        use core::ops::Bound::{Excluded, Unbounded};
+        let mut rest = self.known.range((after.map_or(Unbounded, Excluded), Unbounded));
+        let card = |(id, guest): (&AccountId, &Guest)| GuestCard {
+            guest: *id,
+            pem: guest.key.pem().to_owned(),
+            dialect: guest.dialect.name().to_owned(),
+            server: match guest.elsewhere.first() {
+                Some((_, server)) if guest.here.is_empty() => server.as_ref().to_owned(),
+                _ => own.to_owned(),
+            },
+        };
+        let page = rest.by_ref().take(wire::PAGE_ROWS as usize).map(card).collect();
+        (page, rest.next().is_some())
+    }
+
+    /// What lists say has changed.
+    pub(crate) fn forget_list(&mut self) {
+        self.list = None;
+        self.list_changed = true;
+    }
+
+    /// What a list says: as before, or of these devices.
+    pub(crate) fn list<E>(
+        &mut self,
+        devices: impl FnOnce() -> Result<Vec<Vec<u8>>, E>,
+    ) -> Result<Arc<GuestList>, E> {
+        if let Some(list) = &self.list {
+            return Ok(Arc::clone(list));
+        }
+        let mut list = GuestList { devices: devices()?, ..GuestList::default() };
+        let mut neighbours: BTreeMap<&Arc<str>, Vec<GuestKey>> = BTreeMap::new();
+        for guest in self.known.values() {
+            if !guest.here.is_empty() {
+                list.guests.push(guest.key.clone());
+            }
+            for (_, server) in &guest.elsewhere {
+                neighbours.entry(server).or_default().push(guest.key.clone());
+            }
+        }
+        list.neighbours = neighbours.into_iter().map(|(at, keys)| (Arc::clone(at), keys)).collect();
+        Ok(Arc::clone(self.list.insert(Arc::new(list))))
+    }
+
+    /// Whether lists say something else than when this was last asked.
+    pub(crate) fn tell_list_changed(&mut self) -> bool {
+        std::mem::take(&mut self.list_changed)
+    }
+
+    /// What those who watch presence are to be told, once a second; nothing where all is as it was.
+    pub(crate) fn tell(&mut self) -> Option<Event> {
+        let (mut came, mut went) = (Vec::new(), Vec::new());
+        for (id, was) in std::mem::take(&mut self.changed) {
+            match (was, self.known.contains_key(&id)) {
+                (false, true) => came.push(id),
+                (true, false) => went.push(id),
+                _ => {}
+            }
+        }
+        let more = came.len() + went.len() > wire::PRESENCE_CHANGES;
+        if more {
+            came.clear();
+            went.clear();
+        }
+        let nothing = came.is_empty() && went.is_empty() && !more;
+        (!nothing).then_some(Event::Guests { came, went, more })
+    }
+
+    fn guest(&mut self, key: &GuestKey) -> &mut Guest {
+        let id = key.id();
+        self.known.entry(id).or_insert_with(|| {
+            self.changed.entry(id).or_insert(false);
+            Guest {
+                key: key.clone(),
+                dialect: DialectId::BY_THE_TEXT,
+                here: Vec::new(),
+                elsewhere: Vec::new(),
+            }
+        })
+    }
+}
