@@ -200,9 +200,11 @@ mod tests {
         check(&registration(&setup, 1), "FinishRegistration(..)");
         check(&login(&setup, &upload, usize::MAX), "FinishLogin(..)");
         check(&stretching(), "Stretch(..)");
+        check(&Job::MakeClassicKey, "MakeClassicKey");
         check(&perform(registration(&setup, 1)), "FinishRegistration(Ok(Registered(..)))");
         check(&perform(login(&setup, &upload, usize::MAX)), "FinishLogin(Ok(LoggedIn(..)))");
         check(&perform(login(&setup, &upload, 7)), "FinishLogin(Err(Malformed))");
         check(&perform(stretching()), "Stretch(Ok(Secret<32>(..)))");
+        check(&perform(Job::MakeClassicKey), "MakeClassicKey(Ok(ClassicKey(..)))");
     }
 }

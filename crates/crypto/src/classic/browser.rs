@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 
+#[expect(clippy::disallowed_types, reason = "as the native library draws its own")]
 use rand_core::OsRng;
 use rsa::pkcs8::DecodePublicKey;
 use rsa::traits::PublicKeyParts;
@@ -45,10 +46,8 @@ impl Public {
         _modulus_bytes: usize,
         plaintext: &[u8],
     ) -> Result<Vec<u8>, ClassicError> {
-        #[expect(clippy::disallowed_types, reason = "as the native library draws its own")]
-        let source = &mut OsRng;
         self.0
-            .encrypt(source, Oaep::new::<Sha256>(), plaintext)
+            .encrypt(&mut OsRng, Oaep::new::<Sha256>(), plaintext)
             .map_err(|_| ClassicError::Unavailable)
     }
 }
