@@ -6,13 +6,16 @@ use portcullis_client_core::{
     Client, Command, Config, Effect, Event, History, Key, Message, Show, Warning, drive,
     read_message,
 };
-use portcullis_crypto::{Job, Outcome, Password, Stretch};
+use portcullis_crypto::testing::perform_with_key;
+use portcullis_crypto::{Job, Outcome, Password, Stretch, perform};
 use portcullis_proto::{ConversationId, DeviceName, Reference, Timestamp, UserName};
 use std::collections::BTreeMap;
 
 /// A device of a simulated person. A crash takes the client and leaves the store.
 pub struct Device {
     pub(crate) name: UserName,
+    /// Its place in the world, and that of its classroom key among the known ones.
+    number: usize,
     pub(crate) config: Config,
     client: Option<Client>,
     pub(crate) store: BTreeMap<Key, Vec<u8>>,
@@ -42,6 +45,7 @@ impl Device {
         };
         Some(Self {
             name,
+            number,
             client: Some(Client::new(config.clone(), SOUND)),
             config,
             store: BTreeMap::new(),
@@ -100,7 +104,10 @@ impl Device {
         let Some(client) = &mut self.client else {
             return Wants::default();
         };
-        let mut perform = |job: Job| -> Outcome { portcullis_crypto::perform(job) };
+        let light = self.config.stretch_floor == Stretch::LIGHT;
+        let mut perform = |job: Job| -> Outcome {
+            if light { perform_with_key(self.number, job) } else { perform(job) }
+        };
         let effects = drive(client, event, now, chance.rng(), &mut perform);
         let mut wants = Wants::default();
         let lives = dies_after.unwrap_or(usize::MAX);

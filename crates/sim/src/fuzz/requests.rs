@@ -298,7 +298,7 @@ impl<'a> Play<'a> {
             stretch: Stretch::LIGHT,
             seed: Secret::random(&mut self.stage.rng),
         };
-        if let Outcome::FinishLogin(Ok(done)) = light(job) {
+        if let Outcome::FinishLogin(Ok(done)) = light(who, job) {
             self.ask(connection, Request::LoginFinish { finalization: done.finalization.into() });
         }
         Some(())
