@@ -4,6 +4,7 @@
 use std::io::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use portcullis_proto::classroom::{PemLayout, Wrap, pem_of};
 use portcullis_proto::{Timestamp, UserName};
 use portcullis_server::sqlite::SqliteStore;
 use portcullis_server_core::defences::token_hash;
@@ -21,6 +22,7 @@ const PAGE: u32 = 256;
 /// Carries a command out.
 pub(crate) fn run(command: Admin) -> Result<(), Failure> {
     match command {
+        Admin::ClassroomKey { data } => within(&data, classroom_key),
         Admin::Invite { data } => within(&data, invite),
         Admin::Accounts { data } => within(&data, accounts),
         Admin::Disable { data, name } => within(&data, |store| set_disabled(store, &name, true)),
@@ -35,6 +37,14 @@ fn within(
     let folder = data_folder(data)?;
     let store = SqliteStore::open_beside(&folder).map_err(|error| unusable(&folder, error))?;
     act(&store)
+}
+
+/// The public half, as other servers' `--neighbour` reads it.
+fn classroom_key(store: &SqliteStore) -> Result<(), Failure> {
+    let key = store.load_or_create_classroom_key();
+    let key = key.map_err(|error| Failure::new(Exit::Unusable, error.to_string()))?;
+    let layout = PemLayout { wrap: Wrap::Columns, last_newline: false };
+    print(&pem_of(key.public().spki(), layout))
 }
 
 /// The code is printed this once; the store has only its hash.

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
-use portcullis_server::gateway::PublicUrl;
 use portcullis_proto::{BadName, ChannelName, ConversationName, GroupName, UserName};
+use portcullis_server::gateway::PublicUrl;
 use portcullis_terminal::net::Address;
 use portcullis_terminal::verbs::Exit;
 
@@ -247,12 +247,35 @@ pub(crate) struct Serve {
     /// How guests reach this server, as http://chat.example:12345 [default: http://localhost:PORT]
     #[arg(long, value_name = "URL", value_parser = PublicUrl::parse)]
     pub(crate) public_url: Option<PublicUrl>,
+    /// A classroom server to link with, as ws://HOST:PORT=KEY.PEM with its key in a file; may be repeated
+    #[arg(long, value_name = "URL=FILE", value_parser = NeighbourAt::parse)]
+    pub(crate) neighbour: Vec<NeighbourAt>,
     /// Write the log as JSON
     #[arg(long)]
     pub(crate) log_json: bool,
     /// Multiplies every rate limit; for load tests
     #[arg(long, hide = true, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate_factor: u32,
+}
+
+/// A classroom server to link with: where it is, and the file with its key.
+#[derive(Debug, Clone)]
+pub(crate) struct NeighbourAt {
+    pub(crate) url: http::Uri,
+    pub(crate) key: PathBuf,
+}
+
+impl NeighbourAt {
+    fn parse(text: &str) -> Result<Self, String> {
+        let form = "a neighbour is ws://HOST:PORT=FILE or wss://HOST:PORT=FILE";
+        let (url, key) = text.split_once('=').ok_or(form)?;
+        let url: http::Uri = url.parse().map_err(|_| form)?;
+        let known = matches!(url.scheme_str(), Some("ws" | "wss")) && url.host().is_some();
+        if !known || key.is_empty() {
+            return Err(form.to_owned());
+        }
+        Ok(Self { url, key: PathBuf::from(key) })
+    }
 }
 
 /// Whether classroom guests are admitted.
@@ -284,6 +307,11 @@ pub(crate) enum Registration {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Admin {
+    /// Print the server's key for the classroom, in PEM, for operators of servers to link with
+    ClassroomKey {
+        #[command(flatten)]
+        data: Data,
+    },
     /// Print a new invitation code, for one account, valid for a week
     Invite {
         #[command(flatten)]
@@ -356,6 +384,9 @@ mod tests {
         check("portcullis serve --guests", true);
         check("portcullis serve --guests no --public-url https://chat.example", true);
         check("portcullis serve --public-url chat.example", false);
+        check("portcullis serve --neighbour ws://a:1=a.pem --neighbour wss://b=b.pem", true);
+        check("portcullis serve --neighbour ws://a:1", false);
+        check("portcullis serve --neighbour http://a:1=a.pem", false);
         check("portcullis serve --public-url http://chat.example:1/path", false);
         check("portcullis serve --tls-cert c --tls-key k --behind-proxy ::1", true);
         check(&format!("portcullis register {common} --invite code"), true);

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis_crypto::Stretch;
+use portcullis_proto::classroom::GuestKey;
 use portcullis_server::domain::CoreDomain;
-use portcullis_server::gateway::{PublicUrl, Setup};
+use portcullis_server::gateway::{Neighbour, PublicUrl, Setup};
 use portcullis_server::http::Admit;
 use portcullis_server::socket::Settings;
 use portcullis_server::sqlite::{OpenError, SqliteStore};
-use portcullis_server::{Parts, run, tls};
+use portcullis_server::{Parts, run, tls, uploads};
 use portcullis_server_core::defences::{Host, OriginPolicy, SOUND};
 use portcullis_server_core::{GuestPolicy, Instance, Registration, Server};
 use portcullis_terminal::verbs::{Exit, Failure};
@@ -72,11 +73,10 @@ fn parts(
     let unusable = |error| unusable(folder, error);
     let store = SqliteStore::open(folder).map_err(unusable)?;
     Server::prepare(&store).map_err(|error| unusable(error.into()))?;
-    let gateway = gateway(options, address, &store).map_err(unusable)?;
-    let guests = gateway.as_ref().map(|setup| GuestPolicy {
-        address: setup.address.clone(),
-        gateway: setup.key.public(),
-    });
+    let gateway = gateway(options, address, &store, &unusable)?;
+    let guests = gateway
+        .as_ref()
+        .map(|setup| GuestPolicy { address: setup.address.clone(), gateway: setup.key.public() });
     let instance = Instance {
         guests,
         setup: store.load_or_create_setup(&mut OsRng).map_err(unusable)?,
@@ -89,12 +89,14 @@ fn parts(
         rate_factor: options.rate_factor,
     };
     let server = Server::new(instance, SOUND, Box::new(OsRng));
+    let uploads = gateway.is_some().then(|| uploads(options, folder, address));
     Ok(Parts {
         domain: CoreDomain::new(server, Box::new(store), gateway),
         settings: Settings::default(),
         admit: admit(options),
         tls,
         behind_proxy: options.behind_proxy,
+        uploads,
         more: axum::Router::new(),
     })
 }
@@ -105,14 +107,37 @@ fn gateway(
     options: &cli::Serve,
     address: SocketAddr,
     store: &SqliteStore,
-) -> Result<Option<Setup>, OpenError> {
+    unusable: &dyn Fn(OpenError) -> Failure,
+) -> Result<Option<Setup>, Failure> {
     let alone = address.ip().is_loopback() && options.behind_proxy.is_none();
     let admitted = options.guests.map_or(alone, |guests| guests == cli::Guests::Yes);
     if !admitted {
         return Ok(None);
     }
-    let key = store.load_or_create_classroom_key()?;
-    Ok(Some(Setup { key, address: public_url(options, address).address() }))
+    let key = store.load_or_create_classroom_key().map_err(unusable)?;
+    let neighbours = options.neighbour.iter().map(neighbour).collect::<Result<_, _>>()?;
+    Ok(Some(Setup { key, address: public_url(options, address).address(), neighbours }))
+}
+
+/// Reads the key of a server to link with.
+fn neighbour(at: &cli::NeighbourAt) -> Result<Neighbour, Failure> {
+    let usage = |why: &dyn std::fmt::Display| {
+        Failure::new(Exit::Usage, format!("{}: {why}", at.key.display()))
+    };
+    let pem = std::fs::read_to_string(&at.key).map_err(|error| usage(&error))?;
+    let key = GuestKey::parse(&pem).map_err(|error| usage(&error))?;
+    let host = at.url.host().unwrap_or_default();
+    let default = if at.url.scheme_str() == Some("wss") { 443 } else { 80 };
+    let port = at.url.port_u16().unwrap_or(default);
+    Ok(Neighbour { url: at.url.clone(), address: format!("{host}:{port}"), key })
+}
+
+/// Guests' files.
+fn uploads(options: &cli::Serve, folder: &Path, address: SocketAddr) -> uploads::Settings {
+    let base = public_url(options, address);
+    let mut settings = uploads::Settings::new(folder.join("uploads"), base);
+    settings.policy.rate_factor = options.rate_factor;
+    settings
 }
 
 /// How guests reach this server.

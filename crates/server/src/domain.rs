@@ -147,6 +147,16 @@ impl<D: Domain> Entrance<D> {
     pub(crate) fn ask(&self, request: D::Request, ticket: Ticket) {
         let _ = self.0.send(Message::Request(request, ticket));
     }
+
+    /// Hands in what came over a link, which the hub knows nothing of.
+    pub(crate) fn link(&self, link: ConnectionId, request: D::Request, room: LinkRoom) {
+        let _ = self.0.send(Message::Link(link, request, room));
+    }
+
+    /// A link is down.
+    pub(crate) fn link_closed(&self, link: ConnectionId) {
+        let _ = self.0.send(Message::Closed(link));
+    }
 }
 
 impl<D: Domain> Sink for Entrance<D> {
@@ -167,9 +177,13 @@ impl<D: Domain> Sink for Entrance<D> {
 enum Message<R> {
     Opened(Arc<Connection>),
     Request(R, Ticket),
+    Link(ConnectionId, R, LinkRoom),
     Closed(ConnectionId),
     Stop,
 }
+
+/// Counts against what a link may have waiting until it is dropped.
+pub(crate) type LinkRoom = tokio::sync::OwnedSemaphorePermit;
 
 impl<R> Message<R> {
     /// Whose it is.
@@ -177,7 +191,7 @@ impl<R> Message<R> {
         match self {
             Message::Opened(connection) => Some(connection.id()),
             Message::Request(_, ticket) => Some(ticket.connection().id()),
-            Message::Closed(connection) => Some(*connection),
+            Message::Closed(connection) | Message::Link(connection, ..) => Some(*connection),
             Message::Stop => None,
         }
     }
@@ -209,6 +223,7 @@ fn run<D: Domain>(
         }
         let gone = !batch.is_empty() && hub.send(batch).is_err();
         drop(waiting.tickets);
+        drop(waiting.rooms);
         if waiting.stop || gone {
             return;
         }

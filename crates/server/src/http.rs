@@ -16,6 +16,7 @@ use portcullis_server_core::defences::SOUND;
 
 use crate::socket::Sockets;
 use crate::socket::listen::{self, Peer};
+use crate::uploads::{self, Uploads};
 
 /// The subprotocol of `GET /connect`.
 pub const SUBPROTOCOL: &str = "portcullis.v1";
@@ -30,6 +31,8 @@ pub struct Site {
     pub sockets: Arc<Sockets>,
     /// Where classroom guests go, if they are admitted.
     pub guests: Option<Arc<Sockets>>,
+    /// Where guests' files go, if they are admitted.
+    pub uploads: Option<Arc<Uploads>>,
     /// Who may ask at all.
     pub admit: Admit,
     /// The one address whose `X-Forwarded-For` is believed.
@@ -43,6 +46,7 @@ pub fn router(site: Site, more: Router) -> Router {
         .route("/connect", any(connect))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(metrics))
+        .merge(uploads::routes())
         .with_state(site.clone())
         .merge(more)
         .layer(middleware::from_fn_with_state(site, admit))
@@ -125,7 +129,7 @@ fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
 
 /// Who asks. Behind a proxy that is the last address it added to `X-Forwarded-For`; `None`: it
 /// added none.
-fn peer(request: &Request<Body>, behind_proxy: Option<IpAddr>) -> Option<SocketAddr> {
+pub(crate) fn peer(request: &Request<Body>, behind_proxy: Option<IpAddr>) -> Option<SocketAddr> {
     let Peer(direct) = *request.extensions().get::<Peer>()?;
     let forwarded = request.headers().get_all("x-forwarded-for").iter().next_back();
     let forwarded = forwarded.and_then(|value| value.to_str().ok());

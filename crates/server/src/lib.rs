@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod socket;
 pub mod sqlite;
 pub mod tls;
+pub mod uploads;
 
 use std::io;
 use std::net::IpAddr;
@@ -26,6 +27,7 @@ use domain::Domain;
 use http::{Admit, Site};
 use metrics::Metrics;
 use socket::{Settings, Sockets, listen};
+use uploads::Uploads;
 
 /// What a server is made of.
 pub struct Parts<D> {
@@ -39,6 +41,8 @@ pub struct Parts<D> {
     pub tls: Option<Arc<ServerConfig>>,
     /// The one address whose `X-Forwarded-For` is believed.
     pub behind_proxy: Option<IpAddr>,
+    /// Guests' files, if they are admitted.
+    pub uploads: Option<uploads::Settings>,
     /// More routes, behind the same checks.
     pub more: Router,
 }
@@ -64,6 +68,7 @@ pub async fn run<D: Domain>(
     let site = Site {
         sockets: Arc::clone(&sockets),
         guests: guests.clone(),
+        uploads: parts.uploads.map(Uploads::open).transpose()?,
         admit: parts.admit,
         behind_proxy: parts.behind_proxy,
     };

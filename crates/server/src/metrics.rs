@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use portcullis_server_core::GuestRefused;
 
+use crate::uploads;
+
 /// Counters that any thread may add to, read by `GET /metrics`.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -33,6 +35,8 @@ pub struct Metrics {
     pub delivered: AtomicU64,
     /// What concerns classroom guests.
     pub guests: GuestMetrics,
+    /// What concerns their files.
+    pub uploads: uploads::Counters,
 }
 
 /// Counters of the classroom gateway.
@@ -74,7 +78,7 @@ impl GuestMetrics {
 }
 
 /// A counter in the text exposition format.
-fn row(text: &mut String, name: &str, help: &str, value: u64) {
+pub(crate) fn row(text: &mut String, name: &str, help: &str, value: u64) {
     // Writing to a String can't fail.
     let _ = write!(
         text,
@@ -114,6 +118,7 @@ impl Metrics {
             row(&mut text, name, help, counter.load(Ordering::Relaxed));
         }
         self.guests.render(&mut text);
+        self.uploads.render(&mut text);
         let open =
             self.opened.load(Ordering::Relaxed).saturating_sub(self.closed.load(Ordering::Relaxed));
         let _ = write!(

@@ -9,6 +9,7 @@ mod accept_list;
 mod accept_token;
 mod admit_frame;
 mod admit_hello;
+mod admit_neighbour;
 mod admit_origin;
 mod admit_plain;
 mod admit_rate;
@@ -36,6 +37,7 @@ pub use accept_list::{ListAccepted, accept_list};
 pub use accept_token::{TokenAccepted, accept_token, token_hash};
 pub use admit_frame::{FrameAdmitted, admit_frame};
 pub use admit_hello::{GuestState, HelloAdmitted, admit_hello};
+pub use admit_neighbour::{NeighbourAdmitted, admit_neighbour};
 pub use admit_origin::{Host, OriginAdmitted, OriginPolicy, admit_origin};
 pub use admit_plain::{PlainAdmitted, admit_plain};
 pub use admit_rate::{RateAdmitted, admit_rate};
@@ -62,7 +64,7 @@ pub use trace_peer::trace_peer;
 use crate::store::Account;
 use crate::{Context, GuestRefused, Rate, RateKey, RateLimits, Session};
 use portcullis_crypto::Signature;
-use portcullis_proto::classroom::SignedFrame;
+use portcullis_proto::classroom::{GuestKey, SignedFrame};
 use portcullis_proto::{
     AccountId, Bytes, ChannelName, ConversationId, Refusal, SignedList, UserName,
 };
@@ -78,6 +80,7 @@ pub struct Defences {
     pub accept_token: fn(&Context<'_>, &Bytes) -> Result<TokenAccepted, Refusal>,
     pub admit_frame: fn(&mut GuestState, SignedFrame) -> Result<FrameAdmitted, GuestRefused>,
     pub admit_hello: fn(&SignedFrame) -> Result<HelloAdmitted, GuestRefused>,
+    pub admit_neighbour: fn(&SignedFrame, &[(String, GuestKey)]) -> Result<NeighbourAdmitted, GuestRefused>,
     pub admit_origin: fn(&OriginPolicy, Option<&str>, Host<'_>) -> Result<OriginAdmitted, Refusal>,
     pub admit_plain: fn(IpAddr) -> Result<PlainAdmitted, Refusal>,
     pub admit_rate: fn(&mut Context<'_>, (Rate, RateKey), u32) -> Result<RateAdmitted, Refusal>,
@@ -108,6 +111,7 @@ pub const SOUND: Defences = Defences {
     accept_token,
     admit_frame,
     admit_hello,
+    admit_neighbour,
     admit_origin,
     admit_plain,
     admit_rate,

@@ -15,14 +15,14 @@ use portcullis_proto::{
 };
 use portcullis_server_core::store::{MemoryStore, Store, StoreError};
 use portcullis_server_core::{
-    Audience, ConnectionId as CoreConnection, Effect, GuestAsk, Incoming as CoreIncoming, Output,
-    Peer, Server, Whose, decode,
+    Audience, ConnectionId as CoreConnection, Effect, GuestAsk, GuestOutput,
+    Incoming as CoreIncoming, Output, Peer, Server, Whose, decode,
 };
 
 use super::guests::GuestRooms;
 use super::refusals::Refusals;
 use super::{Arrival, Domain, Entrance};
-use crate::gateway::{Gateway, Setup, Voice};
+use crate::gateway::{Gateway, Links, Setup, Voice};
 use crate::hub::Batch;
 use crate::metrics::Metrics;
 use crate::socket::{CloseCode, Connection, ConnectionId, Incoming, Sink};
@@ -205,9 +205,20 @@ impl CoreDomain {
         }
     }
 
+    /// Tells linked servers who is here.
+    fn update_links(&mut self, batch: &mut Batch<Room>) {
+        let id = Links::id(0);
+        let connection = CoreConnection(id.0);
+        let ask = CoreIncoming::Guest { connection, peer: Links::peer(id), ask: GuestAsk::List };
+        for output in self.server.run(self.store.as_ref(), now(), vec![ask]) {
+            self.follow(output, batch);
+        }
+    }
+
     /// A connection has gone.
     fn go(&mut self, connection: ConnectionId) {
-        if self.peers.remove(&connection).is_some() {
+        if connection.is_guest() {
+            self.peers.remove(&connection);
             self.server.guest_gone(CoreConnection(connection.0));
             if let Some(guests) = &mut self.guests {
                 guests.forget(connection);
@@ -274,11 +285,15 @@ impl Domain for CoreDomain {
         let Some(setup) = self.setup.take() else {
             return Ok(None);
         };
-        let Setup { key, address } = setup;
+        let Setup { key, address, neighbours } = setup;
         let own_key = key.public().spki().to_vec();
-        let voice = Voice::start(key, hub.clone(), Arc::clone(metrics))?;
-        self.guests = Some(GuestRooms::new(voice, Arc::clone(metrics), address, own_key));
-        Ok(Some(Arc::new(Gateway::new(entrance.clone(), Arc::clone(metrics)))))
+        let (own, theirs) = (address.clone(), key.clone());
+        let links = Links::new(neighbours, own, theirs, entrance.clone(), Arc::clone(metrics));
+        links.start();
+        let voice = Voice::start(key, hub.clone(), Arc::clone(&links), Arc::clone(metrics))?;
+        let (to_rooms, counters) = (Arc::clone(&links), Arc::clone(metrics));
+        self.guests = Some(GuestRooms::new(voice, to_rooms, counters, address, own_key));
+        Ok(Some(Arc::new(Gateway::new(entrance.clone(), links, Arc::clone(metrics)))))
     }
 
     fn carry_out(&mut self, arrivals: Vec<Arrival<Self::Request>>, batch: &mut Batch<Room>) {
@@ -301,7 +316,11 @@ impl Domain for CoreDomain {
                     asked.push(CoreIncoming::Request { connection, id, request });
                 }
                 Arrival::Request(id, Ask::Guest(ask)) => {
-                    if let Some(peer) = self.peers.get(&id).copied() {
+                    let peer = match id.is_link() {
+                        true => Some(Links::peer(id)),
+                        false => self.peers.get(&id).copied(),
+                    };
+                    if let Some(peer) = peer {
                         let connection = CoreConnection(id.0);
                         asked.push(CoreIncoming::Guest { connection, peer, ask });
                     }
@@ -323,7 +342,11 @@ impl Domain for CoreDomain {
 
     fn tick(&mut self, batch: &mut Batch<Room>) {
         for output in self.server.tick() {
+            let changed = output == Output::Guest(GuestOutput::ListChanged);
             self.follow(output, batch);
+            if changed && self.guests.as_ref().is_some_and(GuestRooms::has_links) {
+                self.update_links(batch);
+            }
         }
         if let Err(error) = self.end_disabled(batch) {
             tracing::error!(%error, "can't look for disabled accounts");

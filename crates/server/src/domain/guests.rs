@@ -8,7 +8,7 @@ use portcullis_proto::classroom::{self, DialectId, SignedFrame};
 use portcullis_server_core::{GuestList, GuestOutput};
 
 use super::core::Room;
-use crate::gateway::{Errand, Voice};
+use crate::gateway::{Errand, Links, Voice};
 use crate::hub::Batch;
 use crate::metrics::Metrics;
 use crate::socket::ConnectionId;
@@ -16,6 +16,7 @@ use crate::socket::ConnectionId;
 /// Who of the connections is a guest, and how each wants to be talked to.
 pub(super) struct GuestRooms {
     voice: Voice,
+    links: Arc<Links>,
     metrics: Arc<Metrics>,
     /// This server, as `client_list` names it.
     address: String,
@@ -29,9 +30,16 @@ pub(super) struct GuestRooms {
 }
 
 impl GuestRooms {
-    pub(super) fn new(voice: Voice, metrics: Arc<Metrics>, address: String, own_key: Vec<u8>) -> Self {
+    pub(super) fn new(
+        voice: Voice,
+        links: Arc<Links>,
+        metrics: Arc<Metrics>,
+        address: String,
+        own_key: Vec<u8>,
+    ) -> Self {
         Self {
             voice,
+            links,
             metrics,
             address,
             own_key,
@@ -39,6 +47,11 @@ impl GuestRooms {
             present: HashMap::new(),
             written: HashMap::new(),
         }
+    }
+
+    /// Whether linked servers want to hear who is here.
+    pub(super) fn has_links(&self) -> bool {
+        !self.links.is_empty()
     }
 
     /// Does what the core has decided.
@@ -51,14 +64,21 @@ impl GuestRooms {
                 batch.join(Room::Guests(dialect), connection);
             }
             GuestOutput::Refused { why, .. } => self.metrics.guests.count(why),
-            GuestOutput::Relay { except, frame, .. } => {
+            GuestOutput::Relay { except, frame, onward } => {
                 self.relay(ConnectionId(except.0), &frame, batch);
+                if onward {
+                    self.links.relay(&frame);
+                }
+            }
+            GuestOutput::List { connection, list } if ConnectionId(connection.0).is_link() => {
+                self.links.update(&list, &self.own_key);
             }
             GuestOutput::List { connection, list } => {
                 let connection = ConnectionId(connection.0);
                 let text = self.list(connection, list);
                 batch.reply(connection, text.as_bytes());
             }
+            // The domain asks for the list, for the links.
             GuestOutput::ListChanged => {}
             GuestOutput::Say { name, auth, body } => {
                 let dialects = self.present.keys().copied().collect();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::{Arrival, BATCH, Domain, Message};
+use super::{Arrival, BATCH, Domain, LinkRoom, Message};
 use crate::socket::{Connection, ConnectionId, Ticket};
 
 /// Weight of heavy requests in one batch: about 20 ms of work.
@@ -31,6 +31,8 @@ pub(super) struct Waiting<R> {
     pub(super) arrivals: Vec<Arrival<R>>,
     /// Kept until the batch is published: until then these requests count as unanswered.
     pub(super) tickets: Vec<Ticket>,
+    /// The same for what came over links.
+    pub(super) rooms: Vec<LinkRoom>,
     pub(super) opened: Vec<Arc<Connection>>,
     pub(super) closed: Vec<ConnectionId>,
     /// There will be no more.
@@ -47,6 +49,7 @@ impl<D: Domain> Inbox<D> {
         let mut waiting = Waiting {
             arrivals: Vec::new(),
             tickets: Vec::new(),
+            rooms: Vec::new(),
             opened: Vec::new(),
             closed: Vec::new(),
             stop: false,
@@ -126,6 +129,10 @@ impl<R> Waiting<R> {
                 self.arrivals.push(Arrival::Request(ticket.connection().id(), request));
                 self.tickets.push(ticket);
             }
+            Message::Link(link, request, room) => {
+                self.arrivals.push(Arrival::Request(link, request));
+                self.rooms.push(room);
+            }
             Message::Closed(connection) => {
                 self.closed.push(connection);
                 self.arrivals.push(Arrival::Closed(connection));
@@ -167,6 +174,7 @@ mod tests {
         let mut waiting = Waiting {
             arrivals: vec![],
             tickets: vec![],
+            rooms: vec![],
             opened: vec![],
             closed: vec![],
             stop: false,

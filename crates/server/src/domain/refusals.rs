@@ -141,7 +141,7 @@ mod tests {
         let store = MemoryStore::default();
         store.begin().unwrap(); // so that the batch can't
         let server = Server::new(instance, SOUND, Box::new(random));
-        let mut domain = CoreDomain::new(server, Box::new(store));
+        let mut domain = CoreDomain::new(server, Box::new(store), None);
         let request = Arrival::Request(socket::ConnectionId(1), Ok((1, Request::SignOut {})));
         let lines = logged(|| domain.carry_out(vec![request], &mut Batch::new()));
         let failed = lines.iter().filter(|line| line.starts_with("ERROR requests failed"));

@@ -4,11 +4,13 @@
 //! it the server core decides, on the domain's thread, in the same transaction as everything else. What
 //! leaves the core for guests is sent by the hub, in one room for each dialect.
 
+mod links;
 mod public_url;
 mod voice;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use portcullis_crypto::classic::ClassicKey;
 use portcullis_proto::classroom::{Incoming as Frame, Payload, SignedFrame};
@@ -19,6 +21,8 @@ use crate::domain::{Ask, CoreDomain, Entrance};
 use crate::metrics::Metrics;
 use crate::socket::{CloseCode, Connection, ConnectionId, Incoming, Settings, Sink, Ticket};
 
+pub(crate) use links::Links;
+pub use links::Neighbour;
 pub use public_url::{BadPublicUrl, PublicUrl};
 pub(crate) use voice::{Errand, Voice};
 
@@ -29,6 +33,18 @@ pub struct Setup {
     pub key: ClassicKey,
     /// This server, as `client_list` and `destination_servers` name it: see [`PublicUrl::address`].
     pub address: String,
+    /// The servers to be linked with.
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// 2026-01-01 in seconds since 1970.
+const EPOCH_SECONDS: u64 = 1_767_225_600;
+
+/// A counter for what the gateway signs: the seconds since 2026, so that it grows over restarts, and stays
+/// within the 31 bits that some clients have for it.
+fn counter() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().saturating_sub(EPOCH_SECONDS)
 }
 
 /// Frames of one connection that may be refused before it is closed: a client that errs now and then goes
@@ -51,6 +67,7 @@ pub fn settings(settings: &Settings) -> Settings {
 /// The guests' way in.
 pub(crate) struct Gateway {
     entrance: Entrance<CoreDomain>,
+    links: Arc<Links>,
     metrics: Arc<Metrics>,
     seats: Mutex<HashMap<ConnectionId, Arc<Mutex<Seat>>>>,
 }
@@ -58,14 +75,29 @@ pub(crate) struct Gateway {
 /// What is known of a connection before the core hears of it.
 #[derive(Default)]
 struct Seat {
-    /// Nothing before `hello`.
-    guest: Option<GuestState>,
+    is: Who,
     refused: usize,
 }
 
+/// Who a connection is.
+#[derive(Default)]
+enum Who {
+    /// It has not said so.
+    #[default]
+    Unknown,
+    /// A guest.
+    Guest(GuestState),
+    /// A linked server, by its place among them.
+    Neighbour(usize),
+}
+
 impl Gateway {
-    pub(crate) fn new(entrance: Entrance<CoreDomain>, metrics: Arc<Metrics>) -> Self {
-        Self { entrance, metrics, seats: Mutex::default() }
+    pub(crate) fn new(
+        entrance: Entrance<CoreDomain>,
+        links: Arc<Links>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { entrance, links, metrics, seats: Mutex::default() }
     }
 
     fn seat(&self, connection: ConnectionId) -> Arc<Mutex<Seat>> {
@@ -75,25 +107,43 @@ impl Gateway {
 }
 
 impl Seat {
-    /// Nothing: the frame is of no consequence, as the protocol has it.
-    fn judge(&mut self, frame: Frame) -> Result<Option<GuestAsk>, GuestRefused> {
-        match frame {
-            Frame::Signed(frame) => self.judge_signed(frame).map(Some),
+    /// Nothing for the core: the frame is of no consequence, as the protocol has it, or concerns a link.
+    fn judge(
+        &mut self,
+        text: &str,
+        connection: &Arc<Connection>,
+        links: &Links,
+    ) -> Result<Option<GuestAsk>, GuestRefused> {
+        if let Who::Neighbour(place) = self.is {
+            return links.hear(place, text).map(|()| None);
+        }
+        match Frame::read(text).map_err(|_| GuestRefused::Malformed)? {
+            Frame::Signed(frame) => self.judge_signed(frame, connection, links),
             Frame::ListRequest => Ok(Some(GuestAsk::List)),
             _ => Ok(None),
         }
     }
 
-    fn judge_signed(&mut self, frame: SignedFrame) -> Result<GuestAsk, GuestRefused> {
-        match (&mut self.guest, frame.payload()) {
-            (None, Payload::Hello { .. }) => {
+    fn judge_signed(
+        &mut self,
+        frame: SignedFrame,
+        connection: &Arc<Connection>,
+        links: &Links,
+    ) -> Result<Option<GuestAsk>, GuestRefused> {
+        match (&mut self.is, frame.payload()) {
+            (Who::Unknown, Payload::Hello { .. }) => {
                 let admitted = (SOUND.admit_hello)(&frame)?;
-                self.guest = Some(admitted.state());
-                Ok(GuestAsk::Hello(admitted))
+                self.is = Who::Guest(admitted.state());
+                Ok(Some(GuestAsk::Hello(admitted)))
             }
-            (Some(_), Payload::Hello { .. }) => Err(GuestRefused::SecondHello),
-            (Some(guest), _) => (SOUND.admit_frame)(guest, frame).map(GuestAsk::Say),
-            (None, _) => Err(GuestRefused::NoHello),
+            (Who::Unknown, Payload::ServerHello { .. }) => {
+                self.is = Who::Neighbour(links.admit(&frame, connection)?);
+                Ok(None)
+            }
+            (Who::Guest(guest), _) => {
+                (SOUND.admit_frame)(guest, frame).map(|admitted| Some(GuestAsk::Say(admitted)))
+            }
+            _ => Err(GuestRefused::NoHello),
         }
     }
 }
@@ -108,11 +158,11 @@ impl Sink for Gateway {
         let connection = Arc::clone(ticket.connection());
         let seat = self.seat(connection.id());
         let mut seat = seat.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = match &message {
-            Incoming::Text(text) => Frame::read(text).map_err(|_| GuestRefused::Malformed),
+        let judged = match &message {
+            Incoming::Text(text) => seat.judge(text, &connection, &self.links),
             Incoming::Binary(_) => Err(GuestRefused::Malformed),
         };
-        match read.and_then(|frame| seat.judge(frame)) {
+        match judged {
             Ok(Some(ask)) => self.entrance.ask(Ask::Guest(ask), ticket),
             Ok(None) => {}
             Err(refused) => {
@@ -127,8 +177,12 @@ impl Sink for Gateway {
 
     fn closed(&self, connection: ConnectionId) {
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        seats.remove(&connection);
+        let seat = seats.remove(&connection);
         drop(seats);
+        let seat = seat.as_ref().map(|seat| seat.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(Who::Neighbour(place)) = seat.as_ref().map(|seat| &seat.is) {
+            self.links.incoming_gone(*place, connection);
+        }
         self.entrance.closed(connection);
     }
 }

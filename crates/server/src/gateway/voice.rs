@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use portcullis_crypto::AuthPublic;
 use portcullis_crypto::classic::{ClassicKey, ClassicPublic};
 use portcullis_proto::classroom::{self, DialectId, Payload};
 use portcullis_proto::{Bytes, Kind, SignedContent, UserName};
 
+use super::{Links, counter};
 use crate::domain::Room;
 use crate::hub::Batch;
 use crate::metrics::Metrics;
@@ -19,10 +19,6 @@ use crate::socket::ConnectionId;
 /// Errands that may wait: two seconds' worth of signatures. Past it texts are left out, and counted: guests
 /// have no way to fetch what they have missed, and the server none to keep it for them.
 const WAITING: usize = 1_024;
-
-/// 2026-01-01 in seconds since 1970. The gateway's counter begins with the seconds since then: it grows over
-/// restarts, and stays within the 31 bits that some clients have for it.
-const EPOCH_SECONDS: u64 = 1_767_225_600;
 
 /// Something to be said.
 #[derive(Debug)]
@@ -64,10 +60,11 @@ impl Voice {
     pub(crate) fn start(
         key: ClassicKey,
         hub: SyncSender<Batch<Room>>,
+        links: Arc<Links>,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<Self> {
         let (errands, waiting) = sync_channel(WAITING);
-        let speaker = Speaker { key, last: 0, hub, metrics: Arc::clone(&metrics) };
+        let speaker = Speaker { key, last: 0, hub, links, metrics: Arc::clone(&metrics) };
         let thread = std::thread::Builder::new().name("guest-voice".to_owned());
         thread.spawn(move || speaker.run(&waiting))?;
         Ok(Self { errands, metrics })
@@ -86,6 +83,7 @@ struct Speaker {
     /// The last counter that was signed.
     last: u64,
     hub: SyncSender<Batch<Room>>,
+    links: Arc<Links>,
     metrics: Arc<Metrics>,
 }
 
@@ -122,13 +120,25 @@ impl Speaker {
             _ => return,
         };
         let message = spoken(name, &text);
-        self.last = (self.last + 1).max(seconds());
+        self.last = (self.last + 1).max(counter());
         for dialect in dialects {
-            match classroom::write_public_chat(*dialect, &self.key, self.last, &message) {
-                Ok(frame) => batch.room(Room::Guests(*dialect), frame.as_bytes()),
-                Err(_) => Metrics::count(&self.metrics.guests.unsaid),
+            if let Some(frame) = self.write(*dialect, &message) {
+                batch.room(Room::Guests(*dialect), frame.as_bytes());
             }
         }
+        if !self.links.is_empty()
+            && let Some(frame) = self.write(DialectId::BY_THE_TEXT, &message)
+        {
+            self.links.say(&frame);
+        }
+    }
+
+    fn write(&self, dialect: DialectId, message: &str) -> Option<String> {
+        let frame = classroom::write_public_chat(dialect, &self.key, self.last, message);
+        if frame.is_err() {
+            Metrics::count(&self.metrics.guests.unsaid);
+        }
+        frame.ok()
     }
 
     /// Guests seldom verify, so nothing unverified reaches them.
@@ -149,14 +159,12 @@ impl Speaker {
             return Metrics::count(&self.metrics.guests.forged);
         }
         for connection in connections {
-            batch.reply(*connection, frame.as_bytes());
+            match connection.is_link() {
+                true => self.links.send(*connection, frame),
+                false => batch.reply(*connection, frame.as_bytes()),
+            }
         }
     }
-}
-
-fn seconds() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs().saturating_sub(EPOCH_SECONDS)
 }
 
 /// `name: text` on one line: whatever breaks lines or steers a terminal is escaped, so that no text can

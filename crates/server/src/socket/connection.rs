@@ -22,7 +22,16 @@ impl ConnectionId {
     /// The numbers of classroom guests begin here, so that one hub serves both kinds of connection.
     pub(crate) const FIRST_GUEST: u64 = 1 << 63;
 
-    /// Whether this is a classroom guest's connection.
+    /// The numbers of linked servers begin here.
+    pub(crate) const FIRST_LINK: u64 = Self::FIRST_GUEST + (1 << 62);
+
+    /// Whether this stands for a linked server.
+    #[must_use]
+    pub const fn is_link(self) -> bool {
+        self.0 >= Self::FIRST_LINK
+    }
+
+    /// Whether this is a classroom guest's connection, or a linked server.
     #[must_use]
     pub const fn is_guest(self) -> bool {
         self.0 >= Self::FIRST_GUEST

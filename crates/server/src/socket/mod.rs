@@ -85,11 +85,7 @@ impl Sockets {
     }
 
     /// The same for the connections of classroom guests, which have numbers of their own.
-    pub fn for_guests(
-        settings: Settings,
-        metrics: Arc<Metrics>,
-        sink: Arc<dyn Sink>,
-    ) -> Arc<Self> {
+    pub fn for_guests(settings: Settings, metrics: Arc<Metrics>, sink: Arc<dyn Sink>) -> Arc<Self> {
         Self::numbered(ConnectionId::FIRST_GUEST, settings, metrics, sink)
     }
 

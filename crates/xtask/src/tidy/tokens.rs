@@ -36,6 +36,7 @@ const PROOF_TOKENS: &[(&str, &str)] = &[
     ("MayRead", "crates/server-core/src/defences/may_read.rs"),
     ("MayUpload", "crates/server-core/src/defences/may_upload.rs"),
     ("MayWrite", "crates/server-core/src/defences/may_write.rs"),
+    ("NeighbourAdmitted", "crates/server-core/src/defences/admit_neighbour.rs"),
     ("OriginAdmitted", "crates/server-core/src/defences/admit_origin.rs"),
     ("PlainAdmitted", "crates/server-core/src/defences/admit_plain.rs"),
     ("PasswordConfirmed", "crates/server-core/src/defences/confirm_password.rs"),

@@ -1,0 +1,149 @@
+//! The connection that we open to a linked server, kept open.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis_proto::classroom::{self, DialectId};
+use portcullis_proto::limits;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::client_async_with_config;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+
+use super::{Links, WAITING, lock};
+use crate::gateway::counter;
+
+/// How long opening a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The pause before the first new try, doubled after each that fails.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest pause: a neighbour that comes back is linked again within it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Silence after which a neighbour is pinged; after twice that it counts as gone.
+const PING_AFTER: Duration = Duration::from_secs(30);
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+type Socket = tokio_tungstenite::WebSocketStream<Box<dyn Stream>>;
+
+/// Opens the connection, speaks until it ends, and does so again, for ever.
+pub(super) async fn keep(links: Arc<Links>, place: usize) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match tokio::time::timeout(CONNECT, open(&links, place)).await {
+            Ok(Ok(socket)) => {
+                pause = FIRST_PAUSE;
+                tracing::info!(neighbour = place, "linked");
+                let ended = speak(&links, place, socket).await;
+                tracing::info!(neighbour = place, reason = ?ended.err(), "the link is down");
+            }
+            Ok(Err(error)) => tracing::debug!(neighbour = place, %error, "can't link"),
+            Err(_) => tracing::debug!(neighbour = place, "can't link in time"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn open(links: &Links, place: usize) -> io::Result<Socket> {
+    let neighbour = &links.links.get(place).ok_or(io::ErrorKind::NotFound)?.neighbour;
+    let url = &neighbour.url;
+    let host = url.host().ok_or(io::ErrorKind::InvalidInput)?;
+    let secure = url.scheme_str() == Some("wss");
+    let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
+    let tcp = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
+    tcp.set_nodelay(true)?;
+    let stream: Box<dyn Stream> = if secure {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        Box::new(TlsConnector::from(Arc::new(roots()?)).connect(name, tcp).await?)
+    } else {
+        Box::new(tcp)
+    };
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(limits::GUEST_LIST_BYTES))
+        .max_frame_size(Some(limits::GUEST_LIST_BYTES));
+    let opened = client_async_with_config(url, stream, Some(config)).await;
+    opened.map(|(socket, _)| socket).map_err(io::Error::other)
+}
+
+/// The roots that this machine trusts.
+fn roots() -> io::Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Says who we are, then carries frames both ways until the connection ends.
+async fn speak(links: &Arc<Links>, place: usize, mut socket: Socket) -> Result<(), Error> {
+    let Some(link) = links.links.get(place) else {
+        return Ok(());
+    };
+    let hello =
+        classroom::write_server_hello(DialectId::BY_THE_TEXT, &links.key, counter(), &links.own);
+    socket.send(Message::text(hello.unwrap_or_default())).await?;
+    let (sender, mut waiting) = mpsc::channel(WAITING);
+    lock(&link.state).outgoing = Some(sender);
+    links.greet(link);
+    let ended = carry(links, place, &mut socket, &mut waiting).await;
+    let mut state = lock(&link.state);
+    state.outgoing = None;
+    links.gone(place, state);
+    ended
+}
+
+async fn carry(
+    links: &Arc<Links>,
+    place: usize,
+    socket: &mut Socket,
+    waiting: &mut mpsc::Receiver<String>,
+) -> Result<(), Error> {
+    let mut silent = false;
+    loop {
+        tokio::select! {
+            Some(text) = waiting.recv() => socket.send(Message::text(text)).await?,
+            heard = socket.next() => {
+                silent = false;
+                match heard {
+                    None | Some(Ok(Message::Close(_))) => return Ok(()),
+                    Some(Ok(Message::Text(text))) => hear(links, place, text.as_str()).await,
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Err(error),
+                }
+            }
+            () = tokio::time::sleep(PING_AFTER) => {
+                if silent {
+                    return Ok(());
+                }
+                silent = true;
+                socket.send(Message::Ping(bytes::Bytes::new())).await?;
+            }
+        }
+    }
+}
+
+/// Verifying takes its time, so it is done where others need not wait for it.
+async fn hear(links: &Arc<Links>, place: usize, text: &str) {
+    let (links, text) = (Arc::clone(links), text.to_owned());
+    let metrics = Arc::clone(&links.metrics);
+    let heard = tokio::task::spawn_blocking(move || links.hear(place, &text)).await;
+    if let Ok(Err(refused)) = heard {
+        metrics.guests.count(refused);
+    }
+}
