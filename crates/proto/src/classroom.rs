@@ -17,6 +17,9 @@ mod json;
 mod key;
 mod pem;
 mod signing;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests;
 mod write;
 
 pub use body::GuestBody;

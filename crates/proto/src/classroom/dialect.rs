@@ -9,7 +9,7 @@ use super::chat::Inner;
 use super::fingerprint::{Fingerprint, Hashed, Shown};
 use super::frame::{Form, SignedFrame};
 use super::pem::{PemLayout, Wrap};
-use super::signing::{Around, Letters, Order, Recipe, Signing, Spacing, Style};
+use super::signing::{Around, Letters, Order, RECIPES, Recipe, Signing, Spacing, Style};
 use core::fmt;
 use portcullis_crypto::classic::Salt;
 use std::borrow::Cow;
@@ -17,12 +17,14 @@ use std::borrow::Cow;
 /// The habits of a family of clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialect {
-    /// Unique; for logs and for [`DialectId::from_name`].
+    /// Unique; letters and hyphens.
     pub name: &'static str,
     /// How it sends `data`.
     pub form: Form,
     /// How it signs.
     pub signing: Signing,
+    /// How it renders the data, where what it signs doesn't tell.
+    pub style: Style,
     /// How it lays out its PEM.
     pub pem: PemLayout,
     /// How it computes fingerprints.
@@ -51,15 +53,11 @@ const SORTED: Style = style(Order::Sorted, Spacing::None, Letters::AsTheyAre);
 const SORTED_DUMPS: Style = style(Order::Sorted, Spacing::Blanks, Letters::Ascii);
 
 const LINE: PemLayout = PemLayout { wrap: Wrap::Line, last_newline: false };
-const COLUMNS: PemLayout = PemLayout { wrap: Wrap::Columns, last_newline: false };
-const COLUMNS_ENDED: PemLayout = PemLayout { wrap: Wrap::Columns, last_newline: true };
+const COLUMNS: PemLayout = PemLayout { wrap: Wrap::Columns, last_newline: true };
 
-const BY_THE_TEXT: Fingerprint = base64_of(Hashed::Pem(LINE));
-const AS_RECEIVED: Fingerprint = base64_of(Hashed::Received);
-const HEX_IN_BASE64: Fingerprint =
-    Fingerprint { shown: Shown::Base64OfHex, ..base64_of(Hashed::Pem(COLUMNS_ENDED)) };
-
-const FIRST: Dialect = row("text", Form::Text, Recipe::AsSent, Salt::Digest, LINE, BY_THE_TEXT);
+/// Of a key's PEM in the layout that the client itself uses, in which our keys are listed for it.
+const AS_LISTED: Fingerprint =
+    Fingerprint { of: Hashed::Received, through_base64: false, shown: Shown::Base64 };
 
 /// Every dialect; the first is the one of the protocol's text. Of rows that come equally near, the first
 /// counts.
@@ -67,30 +65,32 @@ pub static DIALECTS: &[Dialect] = {
     use {Form::Object, Form::Text, Recipe::AsSent, Salt::Digest, Salt::Longest};
     &[
         FIRST,
-        row("text-columns", Text, AsSent, Digest, COLUMNS, AS_RECEIVED),
-        row("text-longest", Text, AsSent, Longest, LINE, BY_THE_TEXT),
-        objects_only(row(
-            "text-longest-columns",
-            Text,
-            AsSent,
-            Longest,
-            COLUMNS_ENDED,
-            HEX_IN_BASE64,
-        )),
-        row("sorted", Object, counted(SORTED), Digest, LINE, BY_THE_TEXT),
-        row("sorted-columns", Object, counted(SORTED), Digest, COLUMNS, AS_RECEIVED),
-        row("sorted-longest", Object, counted(SORTED), Longest, COLUMNS_ENDED, AS_RECEIVED),
-        row("dumps", Object, counted(DUMPS), Digest, COLUMNS, AS_RECEIVED),
-        row("dumps-longest", Object, counted(DUMPS), Longest, COLUMNS_ENDED, AS_RECEIVED),
-        row("sorted-dumps", Object, counted(SORTED_DUMPS), Digest, COLUMNS, AS_RECEIVED),
-        row("sorted-dumps-longest", Object, counted(SORTED_DUMPS), Longest, COLUMNS, AS_RECEIVED),
-        row("whole", Object, whole(SORTED), Digest, COLUMNS, AS_RECEIVED),
-        row("whole-longest", Object, whole(SORTED), Longest, COLUMNS_ENDED, AS_RECEIVED),
-        row("stringify", Object, counted(STRINGIFY), Digest, LINE, BY_THE_TEXT),
-        row("stringify-longest", Object, counted(STRINGIFY), Longest, LINE, BY_THE_TEXT),
-        row("as-sent", Object, AsSent, Digest, LINE, BY_THE_TEXT),
-        row("as-sent-longest", Object, AsSent, Longest, LINE, BY_THE_TEXT),
+        row("text-longest", Text, AsSent, Longest, LINE),
+        OBJECTS_ONLY,
+        row("sorted", Object, counted(SORTED), Digest, COLUMNS),
+        row("sorted-longest", Object, counted(SORTED), Longest, COLUMNS),
+        row("dumps", Object, counted(DUMPS), Digest, COLUMNS),
+        row("dumps-longest", Object, counted(DUMPS), Longest, COLUMNS),
+        row("sorted-dumps", Object, counted(SORTED_DUMPS), Digest, COLUMNS),
+        row("sorted-dumps-longest", Object, counted(SORTED_DUMPS), Longest, COLUMNS),
+        row("whole", Object, whole(SORTED), Digest, COLUMNS),
+        row("whole-longest", Object, whole(SORTED), Longest, COLUMNS),
+        row("stringify", Object, counted(STRINGIFY), Digest, LINE),
+        row("stringify-longest", Object, counted(STRINGIFY), Longest, LINE),
+        row("as-sent", Object, AsSent, Digest, LINE),
+        row("as-sent-longest", Object, AsSent, Longest, LINE),
     ]
+};
+
+/// The dialect of the protocol's text.
+const FIRST: Dialect = row("text", Form::Text, Recipe::AsSent, Salt::Digest, LINE);
+
+/// Its own server parses what it sends and emits it anew, as objects, and it knows nothing else.
+const OBJECTS_ONLY: Dialect = Dialect {
+    accepts: Accepts::Object,
+    style: SORTED,
+    fingerprint: Fingerprint { shown: Shown::Base64OfHex, ..AS_LISTED },
+    ..row("text-longest-columns", Form::Text, Recipe::AsSent, Salt::Longest, COLUMNS)
 };
 
 const fn style(order: Order, spacing: Spacing, letters: Letters) -> Style {
@@ -105,10 +105,6 @@ const fn whole(style: Style) -> Recipe {
     Recipe::Anew(style, Around::Object)
 }
 
-const fn base64_of(of: Hashed) -> Fingerprint {
-    Fingerprint { of, through_base64: false, shown: Shown::Base64 }
-}
-
 /// A row with what most clients do in the columns that are not named.
 const fn row(
     name: &'static str,
@@ -116,94 +112,123 @@ const fn row(
     recipe: Recipe,
     salt: Salt,
     pem: PemLayout,
-    fingerprint: Fingerprint,
 ) -> Dialect {
     Dialect {
         name,
         form,
         signing: Signing { recipe, salt },
+        style: STRINGIFY,
         pem,
-        fingerprint,
+        fingerprint: AS_LISTED,
         inner: Inner::Flat,
         iv_bytes: 16,
         accepts: Accepts::AsSent,
     }
 }
 
-/// Its own server parses what it sends and emits it anew, as objects, and it knows nothing else.
-const fn objects_only(row: Dialect) -> Dialect {
-    Dialect { accepts: Accepts::Object, ..row }
-}
-
-/// A row of [`DIALECTS`], and how fingerprints are computed if that was seen to differ. The first row,
-/// unless something is known.
+/// A row of [`DIALECTS`], with what was seen of one client in some of its columns. The first row, unless
+/// something is known.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DialectId {
     row: u8,
-    /// The place in [`Fingerprint::all`], counted from 1; 0 for the row's own.
+    /// Of [`RECIPES`]; see [`place`].
+    recipe: u8,
+    /// Of [`PemLayout::ALL`].
+    pem: u8,
+    /// Of [`Fingerprint::all`].
     fingerprint: u8,
 }
 
 impl DialectId {
     /// The dialect of the protocol's text.
-    pub const BY_THE_TEXT: Self = Self { row: 0, fingerprint: 0 };
+    pub const BY_THE_TEXT: Self = Self { row: 0, recipe: 0, pem: 0, fingerprint: 0 };
 
     /// Each row's.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..).take(DIALECTS.len()).map(|row| Self { row, fingerprint: 0 })
+        (0..).take(DIALECTS.len()).map(|row| Self { row, ..Self::BY_THE_TEXT })
     }
 
     /// Which dialect the sender of this `hello` speaks. `signing` is what its signature showed, `pem` its
     /// key as sent.
     #[must_use]
     pub fn recognise(hello: &SignedFrame, signing: Signing, pem: &str) -> Self {
-        let pem = PemLayout::of(pem);
+        let layout = PemLayout::of(pem);
         let differs = |id: &Self| {
             let row = id.row();
             (
                 row.form != hello.form(),
                 row.signing.recipe != signing.recipe,
                 row.signing.salt != signing.salt,
-                row.pem.wrap != pem.wrap,
-                row.pem.last_newline != pem.last_newline,
+                row.pem.wrap != layout.wrap,
             )
         };
-        Self::all().min_by_key(differs).unwrap_or(Self::BY_THE_TEXT)
+        let next = Self::all().min_by_key(differs).unwrap_or(Self::BY_THE_TEXT);
+        let pem = place(PemLayout::ALL, next.row().pem, layout);
+        Self { pem, ..next }.with_signing(signing)
+    }
+
+    /// The same, for a client that was seen to sign in this way: many a `hello` looks alike in several.
+    #[must_use]
+    pub fn with_signing(self, seen: Signing) -> Self {
+        Self { recipe: place(RECIPES, self.as_written().signing.recipe, seen.recipe), ..self }
     }
 
     /// The same, for a client that was seen to compute fingerprints in this way
     /// ([`GuestKey::fingerprint_in`](super::GuestKey::fingerprint_in)): no `hello` shows how.
     #[must_use]
     pub fn with_fingerprint(self, seen: Fingerprint) -> Self {
-        let place = (1..).zip(Fingerprint::all()).find(|(_, known)| *known == seen);
-        let own = seen == self.row_as_written().fingerprint;
-        Self { fingerprint: place.filter(|_| !own).map_or(0, |(place, _)| place), ..self }
+        let fingerprint = place(Fingerprint::all(), self.as_written().fingerprint, seen);
+        Self { fingerprint, ..self }
     }
 
-    /// The row of this name.
+    /// The dialect of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::all().find(|id| id.name() == name)
+        let mut parts = name.split('.');
+        let row = parts.next()?;
+        let row = Self::all().find(|id| id.as_written().name == row)?;
+        let mut seen = || parts.next().map_or(Some(0), |place| place.parse().ok());
+        let id = Self { recipe: seen()?, pem: seen()?, fingerprint: seen()?, ..row };
+        (id.name() == name).then_some(id)
     }
 
-    /// The row's name.
+    /// Its name: the row's, and the numbers of what was seen if that differs.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        self.row_as_written().name
+    pub fn name(self) -> String {
+        let row = self.as_written().name;
+        match (self.recipe, self.pem, self.fingerprint) {
+            (0, 0, 0) => row.to_owned(),
+            (recipe, pem, fingerprint) => format!("{row}.{recipe}.{pem}.{fingerprint}"),
+        }
     }
 
-    /// The row, with what was seen to differ.
+    /// The row, with what was seen.
     #[must_use]
     pub fn row(self) -> Dialect {
-        let row = self.row_as_written();
-        let seen = usize::from(self.fingerprint).checked_sub(1);
-        let seen = seen.and_then(|place| Fingerprint::all().nth(place));
-        Dialect { fingerprint: seen.unwrap_or(row.fingerprint), ..*row }
+        let row = self.as_written();
+        let recipe = at(RECIPES, self.recipe).unwrap_or(row.signing.recipe);
+        Dialect {
+            signing: Signing { recipe, ..row.signing },
+            pem: at(PemLayout::ALL, self.pem).unwrap_or(row.pem),
+            fingerprint: at(Fingerprint::all(), self.fingerprint).unwrap_or(row.fingerprint),
+            ..row
+        }
     }
 
-    fn row_as_written(self) -> &'static Dialect {
-        DIALECTS.get(usize::from(self.row)).unwrap_or(&FIRST)
+    fn as_written(self) -> Dialect {
+        DIALECTS.get(usize::from(self.row)).copied().unwrap_or(FIRST)
     }
+}
+
+/// The place of what was seen among all values, counted from 1; 0 where it is the row's own.
+fn place<T: PartialEq>(values: impl IntoIterator<Item = T>, own: T, seen: T) -> u8 {
+    let place = (1..).zip(values).find(|(_, value)| *value == seen);
+    place.filter(|_| own != seen).map_or(0, |(place, _)| place)
+}
+
+/// The value at such a place.
+fn at<T>(values: impl IntoIterator<Item = T>, place: u8) -> Option<T> {
+    values.into_iter().nth(usize::from(place.checked_sub(1)?))
 }
 
 impl From<DialectId> for Dialect {
@@ -214,7 +239,7 @@ impl From<DialectId> for Dialect {
 
 impl fmt::Debug for DialectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DialectId({}, {})", self.name(), self.fingerprint)
+        write!(f, "DialectId({})", self.name())
     }
 }
 

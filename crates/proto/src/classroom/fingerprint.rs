@@ -5,7 +5,7 @@
 //! hashed and how the hash is written. Leaves out whose fingerprint it should be.
 
 use super::frame::{from_base64, to_base64};
-use super::pem::{PemLayout, Wrap, body_of, pem_of};
+use super::pem::{PemLayout, body_of, pem_of};
 use portcullis_crypto::classic::sha256;
 
 /// One way to compute a fingerprint from a PEM.
@@ -48,16 +48,10 @@ pub enum Shown {
 }
 
 impl Hashed {
-    /// Each of them. A layout stands before the received text, which may have just that layout: who hashes
-    /// its own key's PEM in its own layout may lay out others' in the same way.
+    /// Each of them, the received text first: most clients hash the layout that they use themselves.
     pub fn all() -> impl Iterator<Item = Self> {
-        let layouts = Wrap::ALL.into_iter().flat_map(|wrap| {
-            [false, true].map(|last_newline| Self::Pem(PemLayout { wrap, last_newline }))
-        });
-        [Self::Received, Self::Trimmed, Self::Ended]
-            .into_iter()
-            .chain(layouts)
-            .chain([Self::Body, Self::Der])
+        let received = [Self::Received, Self::Trimmed, Self::Ended].into_iter();
+        received.chain(PemLayout::ALL.map(Self::Pem)).chain([Self::Body, Self::Der])
     }
 
     fn bytes(self, pem: &str, spki: &[u8]) -> Vec<u8> {

@@ -34,12 +34,22 @@ pub enum Wrap {
     Flat,
 }
 
-impl Wrap {
-    /// Each of them.
-    pub const ALL: [Self; 3] = [Self::Line, Self::Columns, Self::Flat];
-}
-
 impl PemLayout {
+    /// Each of them.
+    pub const ALL: [Self; 6] = {
+        const fn of(wrap: Wrap, last_newline: bool) -> PemLayout {
+            PemLayout { wrap, last_newline }
+        }
+        [
+            of(Wrap::Line, false),
+            of(Wrap::Line, true),
+            of(Wrap::Columns, false),
+            of(Wrap::Columns, true),
+            of(Wrap::Flat, false),
+            of(Wrap::Flat, true),
+        ]
+    };
+
     /// The layout that comes next to how this PEM was laid out.
     #[must_use]
     pub fn of(pem: &str) -> Self {

@@ -70,20 +70,21 @@ const fn anew(order: Order, spacing: Spacing, letters: Letters, around: Around) 
     Recipe::Anew(Style { order, spacing, letters }, around)
 }
 
-/// Every recipe. Where two give the same bytes, the one that stands first is the one that a key is taken
-/// to use: so the four of the protocol's page come first, and [`Recipe::AsSent`] last for objects.
+/// Every recipe. Where several give the same bytes, the first is the one that a key is taken to use: sorted
+/// before as sent, for what we send is sorted then too, and fits both; [`Recipe::AsSent`] last, for only in
+/// the string form (where it is tried first) can a receiver be expected to keep what was sent.
 pub const RECIPES: [Recipe; 17] = {
     use {Around as A, Letters as L, Order as O, Spacing as S};
     [
         anew(O::Sorted, S::None, L::AsTheyAre, A::Counter),
-        anew(O::AsSent, S::Blanks, L::Ascii, A::Counter),
-        anew(O::Sorted, S::None, L::AsTheyAre, A::Object),
-        anew(O::AsSent, S::None, L::AsTheyAre, A::Counter),
-        anew(O::Sorted, S::Blanks, L::Ascii, A::Counter),
         anew(O::Sorted, S::None, L::Ascii, A::Counter),
-        anew(O::AsSent, S::None, L::Ascii, A::Counter),
-        anew(O::AsSent, S::Blanks, L::AsTheyAre, A::Counter),
+        anew(O::Sorted, S::Blanks, L::Ascii, A::Counter),
         anew(O::Sorted, S::Blanks, L::AsTheyAre, A::Counter),
+        anew(O::AsSent, S::None, L::AsTheyAre, A::Counter),
+        anew(O::AsSent, S::None, L::Ascii, A::Counter),
+        anew(O::AsSent, S::Blanks, L::Ascii, A::Counter),
+        anew(O::AsSent, S::Blanks, L::AsTheyAre, A::Counter),
+        anew(O::Sorted, S::None, L::AsTheyAre, A::Object),
         anew(O::Sorted, S::None, L::Ascii, A::Object),
         anew(O::Sorted, S::Blanks, L::Ascii, A::Object),
         anew(O::Sorted, S::Blanks, L::AsTheyAre, A::Object),

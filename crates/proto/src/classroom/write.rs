@@ -4,7 +4,7 @@
 //! too, so that a reader finds the signed bytes whether it renders the data anew or takes it as it came.
 
 use super::chat::Outgoing;
-use super::dialect::Dialect;
+use super::dialect::{Accepts, Dialect};
 use super::frame::{Form, ServerList, to_base64};
 use super::json::{Json, Object};
 use super::key::GuestKey;
@@ -137,7 +137,7 @@ fn sign(
     fields: Object<'_>,
 ) -> Result<String, ClassicError> {
     let style = match row.signing.recipe {
-        Recipe::AsSent => PLAIN,
+        Recipe::AsSent => row.style,
         Recipe::Anew(style, _) => style,
     };
     let (mut text, data) = (String::new(), Json::Object(fields));
@@ -145,9 +145,9 @@ fn sign(
     let signed = row.signing.recipe.signed(&text, &data, counter);
     let signature = to_base64(&key.sign(row.signing.salt, &signed)?);
     let counter = counter.to_string();
-    let data = match row.form {
-        Form::Text => Json::of(&text),
-        Form::Object => Json::Token(&text),
+    let data = match (row.form, row.accepts) {
+        (Form::Text, Accepts::AsSent) => Json::of(&text),
+        (Form::Object, _) | (_, Accepts::Object) => Json::Token(&text),
     };
     Ok(plain(vec![
         field("type", "signed_data"),
