@@ -16,7 +16,7 @@ pub struct Session {
 }
 
 /// Where a connection comes from: what counts as one subscriber.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Peer(IpAddr);
 
 #[derive(Debug)]

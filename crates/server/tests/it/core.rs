@@ -25,7 +25,7 @@ fn server() -> RunningServer {
     let store = MemoryStore::default();
     Server::prepare(&store).unwrap();
     let core = Server::new(instance, SOUND, Box::new(random));
-    RunningServer::start(CoreDomain::new(core, Box::new(store)), Settings::default())
+    RunningServer::start(CoreDomain::new(core, Box::new(store), None), Settings::default())
 }
 
 fn text(client: &mut Client) -> String {

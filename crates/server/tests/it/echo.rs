@@ -28,6 +28,8 @@ impl EchoServer {
             let sockets = Sockets::new(settings, Arc::clone(&metrics), Arc::new(Echo));
             let site = Site {
                 sockets: Arc::clone(&sockets),
+                guests: None,
+                uploads: None,
                 admit: Arc::new(|origin, _| match origin {
                     None => Ok(()),
                     Some(_) => Err("this page may not connect".to_owned()),

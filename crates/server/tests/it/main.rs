@@ -10,4 +10,5 @@ mod rfc6455;
 mod running;
 mod slow;
 mod tls;
+mod uploads;
 mod wire;

@@ -29,18 +29,28 @@ impl RunningServer {
         settings: Settings,
         tls: Option<Arc<ServerConfig>>,
     ) -> Self {
+        Self::start_changed(domain, |parts| {
+            parts.settings = settings;
+            parts.tls = tls;
+        })
+    }
+
+    /// Starts a server after a change of its parts.
+    pub(crate) fn start_changed<D: Domain>(domain: D, change: impl FnOnce(&mut Parts<D>)) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, told) = oneshot::channel::<()>();
-        let parts = Parts {
+        let mut parts = Parts {
             domain,
-            settings,
+            settings: Settings::default(),
             admit: Arc::new(|_, _| Ok(())),
-            tls,
+            tls: None,
             behind_proxy: None,
+            uploads: None,
             more: axum::Router::new(),
         };
+        change(&mut parts);
         let running = runtime.spawn(run(listener, parts, async {
             // The test may end without a word.
             let _ = told.await;

@@ -22,6 +22,8 @@ pub(crate) fn serve() -> anyhow::Result<()> {
         let sockets = Sockets::new(Settings::default(), metrics, Arc::new(domain.entrance()));
         let site = Site {
             sockets: Arc::clone(&sockets),
+            guests: None,
+            uploads: None,
             admit: Arc::new(|_, _| Ok(())),
             behind_proxy: None,
         };

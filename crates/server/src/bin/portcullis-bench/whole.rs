@@ -25,14 +25,16 @@ pub(crate) fn serve(folder: &Path) -> anyhow::Result<()> {
         stretch: Stretch::LIGHT,
         // What is measured is the server, not how it holds people back.
         rate_factor: 1_000_000,
+        guests: None,
     };
     let core = Server::new(instance, SOUND, Box::new(random));
     let parts = Parts {
-        domain: CoreDomain::new(core, Box::new(store)),
+        domain: CoreDomain::new(core, Box::new(store), None),
         settings: Settings::default(),
         admit: Arc::new(|_, _| Ok(())),
         tls: None,
         behind_proxy: None,
+        uploads: None,
         more: axum::Router::new(),
     };
     let runtime = tokio::runtime::Runtime::new()?;

@@ -1,0 +1,302 @@
+//! A form's one file, taken out of the bytes as they come: never more is held than one packet, a part's
+//! headers and a boundary, whatever the form says. It knows no sockets.
+//!
+//! Source: RFC 7578 (`multipart/form-data`), RFC 2046 section 5.1 (`multipart`). Leaves out nested
+//! `multipart/mixed`, which RFC 7578 section 4.3 has given up, and every field but `file`.
+
+use bytes::{Buf as _, Bytes, BytesMut};
+
+use super::limits::{BOUNDARY_BYTES, HEAD_BYTES};
+use super::parameters::{parameter, percent_decoded};
+
+/// The field that is taken.
+const FIELD: &str = "file";
+
+/// Why a form can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BadForm;
+
+/// What comes out of a form, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// The file begins; what its sender calls it.
+    Begins(Option<String>),
+    /// The next of its bytes.
+    Bytes(Bytes),
+    /// It is whole.
+    Ends,
+}
+
+/// A form that is coming.
+pub(super) struct Form {
+    /// A line break and the boundary with its dashes.
+    delimiter: Vec<u8>,
+    held: BytesMut,
+    place: Place,
+    /// Whether a file was begun: there is one, and the rest are passed over.
+    begun: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In what isn't the file: before the first boundary, or in another field.
+    Beside,
+    /// In the file.
+    File,
+    /// In the file, at its last byte.
+    FileEnd,
+    /// Behind a boundary.
+    Boundary,
+    /// In the headers of a part.
+    Head,
+    /// Behind the last boundary.
+    Behind,
+}
+
+impl Form {
+    /// A form that begins, by the `Content-Type` of its request; none where that is no form's.
+    ///
+    /// # Errors
+    /// [`BadForm`]: a form without a proper boundary.
+    pub(super) fn new(content_type: &str) -> Result<Option<Self>, BadForm> {
+        let kind = content_type.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("multipart/form-data") {
+            return Ok(None);
+        }
+        let boundary = parameter(content_type, "boundary").ok_or(BadForm)?;
+        let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+        if !(1..=BOUNDARY_BYTES).contains(&boundary.len()) || !boundary.bytes().all(plain) {
+            return Err(BadForm);
+        }
+        Ok(Some(Self {
+            delimiter: [b"\r\n--", boundary.as_bytes()].concat(),
+            // The first boundary has no line break before it.
+            held: BytesMut::from(&b"\r\n"[..]),
+            place: Place::Beside,
+            begun: false,
+        }))
+    }
+
+    /// Takes the next bytes. Before more come, [`Form::next`] is to be asked until it has nothing.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
+    }
+
+    /// What can be said of the bytes so far.
+    ///
+    /// # Errors
+    /// [`BadForm`].
+    pub(super) fn next(&mut self) -> Result<Option<Piece>, BadForm> {
+        loop {
+            let before = (self.place, self.held.len());
+            let piece = match self.place {
+                Place::Beside | Place::File => self.content(),
+                Place::FileEnd => {
+                    self.place = Place::Boundary;
+                    Some(Piece::Ends)
+                }
+                Place::Boundary => self.boundary()?,
+                Place::Head => self.head()?,
+                Place::Behind => {
+                    self.held.clear();
+                    None
+                }
+            };
+            if piece.is_some() || before == (self.place, self.held.len()) {
+                return Ok(piece);
+            }
+        }
+    }
+
+    /// Goes on to the next boundary.
+    fn content(&mut self) -> Option<Piece> {
+        let found = find(&self.held, &self.delimiter);
+        // The end of what is held may be the beginning of a boundary.
+        let sure =
+            found.unwrap_or_else(|| (self.held.len() + 1).saturating_sub(self.delimiter.len()));
+        let content = self.held.split_to(sure);
+        let in_file = self.place == Place::File;
+        if found.is_some() {
+            self.held.advance(self.delimiter.len());
+            self.place = if in_file { Place::FileEnd } else { Place::Boundary };
+        }
+        (in_file && !content.is_empty()).then(|| Piece::Bytes(content.freeze()))
+    }
+
+    /// Two dashes end the form, a line break begins a part; spaces may come before it.
+    fn boundary(&mut self) -> Result<Option<Piece>, BadForm> {
+        match self.held.get(..2) {
+            None => {}
+            Some(b"--") => self.place = Place::Behind,
+            Some(b"\r\n") => self.place = Place::Head,
+            Some([b' ' | b'\t', _]) => self.held.advance(1),
+            Some(_) => return Err(BadForm),
+        }
+        Ok(None)
+    }
+
+    /// Reads a part's headers, which begin with the line break behind the boundary.
+    fn head(&mut self) -> Result<Option<Piece>, BadForm> {
+        const END: &[u8] = b"\r\n\r\n";
+        let found = find(&self.held, END);
+        if found.unwrap_or(self.held.len()) > HEAD_BYTES {
+            return Err(BadForm);
+        }
+        let Some(end) = found else { return Ok(None) };
+        let head = self.held.split_to(end);
+        self.held.advance(END.len());
+        let head = String::from_utf8_lossy(&head);
+        let disposition = head.lines().find_map(disposition).unwrap_or_default();
+        if self.begun || parameter(disposition, "name").as_deref() != Some(FIELD) {
+            self.place = Place::Beside;
+            return Ok(None);
+        }
+        self.begun = true;
+        self.place = Place::File;
+        Ok(Some(Piece::Begins(filename(disposition))))
+    }
+}
+
+fn disposition(line: &str) -> Option<&str> {
+    let (name, value) = line.split_once(':')?;
+    name.trim().eq_ignore_ascii_case("content-disposition").then_some(value)
+}
+
+/// What a file is called; some clients write `filename*` (RFC 8187), though forms shouldn't have it.
+fn filename(disposition: &str) -> Option<String> {
+    let extended = parameter(disposition, "filename*").and_then(|value| {
+        let (charset, rest) = value.split_once('\'')?;
+        let (_, name) = rest.split_once('\'')?;
+        charset.eq_ignore_ascii_case("utf-8").then(|| percent_decoded(name))
+    });
+    extended.or_else(|| parameter(disposition, "filename"))
+}
+
+/// Where `needle` begins.
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    // All needles begin with the same two bytes: comparing those first is worth a lot.
+    let fits = |window: &[u8]| window.starts_with(b"\r\n") && window == needle;
+    bytes.windows(needle.len()).position(fits)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const TYPE: &str = "multipart/form-data; boundary=b";
+
+    /// The file's name and bytes, and whether it is whole; none where there is no file.
+    type File = Option<(Option<String>, Vec<u8>, bool)>;
+
+    /// Reads a form that comes in packets of so many bytes.
+    fn read(content_type: &str, text: &[u8], packet: usize) -> Result<File, BadForm> {
+        let mut form = Form::new(content_type)?.expect("a form");
+        let mut file: File = None;
+        for packet in text.chunks(packet) {
+            form.push(packet);
+            while let Some(piece) = form.next()? {
+                match piece {
+                    Piece::Begins(name) => file = Some((name, Vec::new(), false)),
+                    Piece::Bytes(bytes) => file.as_mut().unwrap().1.extend(bytes),
+                    Piece::Ends => file.as_mut().unwrap().2 = true,
+                }
+            }
+            assert!(form.held.len() <= HEAD_BYTES + packet.len() + BOUNDARY_BYTES);
+        }
+        Ok(file)
+    }
+
+    fn check(text: &[u8], expected: &Result<File, BadForm>) {
+        for packet in [1, 2, 3, 5, 7, 11, 64, text.len().max(1)] {
+            let shown = String::from_utf8_lossy(text);
+            assert_eq!(&read(TYPE, text, packet), expected, "in packets of {packet}:\n{shown}");
+        }
+    }
+
+    fn part(head: &str, content: &str) -> String {
+        format!("--b\r\n{head}\r\n\r\n{content}\r\n")
+    }
+
+    const HEAD: &str = "Content-Disposition: form-data; name=\"file\"; filename=\"a.txt\"";
+
+    #[test]
+    fn the_file_is_found_however_it_is_cut() {
+        let file =
+            |content: &str, whole| Ok(Some((Some("a.txt".to_owned()), content.into(), whole)));
+        let form = |content: &str| part(HEAD, content) + "--b--\r\n";
+        for content in ["", "one", "\r\n", "\r\n--", "\r\n--a", "--b", "\r\r\n\n--b\r", "a\r\n-"] {
+            check(form(content).as_bytes(), &file(content, true));
+        }
+        let other = part("Content-Disposition: form-data; name=\"other\"", "1");
+        check((other.clone() + &form("one")).as_bytes(), &file("one", true));
+        check((part(HEAD, "one") + &other + "--b--").as_bytes(), &file("one", true));
+        check((part(HEAD, "one") + &form("two")).as_bytes(), &file("one", true));
+        check(format!("preamble\r\n{}", form("one")).as_bytes(), &file("one", true));
+        check((form("one") + "behind\r\n--b\r\n").as_bytes(), &file("one", true));
+        check((part("X: y", "1") + &form("one")).as_bytes(), &file("one", true));
+        check(format!("--b\r\n\r\n1\r\n{}", form("one")).as_bytes(), &file("one", true));
+        check(form("one").replace("--b\r\n", "--b \t\r\n").as_bytes(), &file("one", true));
+        check(part(HEAD, "one").as_bytes(), &file("one", false).map(cut_short));
+        check(part(HEAD, "one").trim_end().as_bytes(), &file("one", false).map(cut_short));
+        check((other + "--b--").as_bytes(), &Ok(None));
+        check(b"", &Ok(None));
+        check(b"--b--", &Ok(None));
+        check(b"one", &Ok(None));
+        check(b"--bc\r\n", &Err(BadForm));
+        check((form("one\r\n--bc")).as_bytes(), &Err(BadForm));
+        let long = format!("{HEAD}\r\nX: {}", "y".repeat(HEAD_BYTES));
+        check(part(&long, "one").as_bytes(), &Err(BadForm));
+    }
+
+    /// The last bytes before a cut may have been the beginning of a boundary, and are held back.
+    fn cut_short(file: File) -> File {
+        file.map(|(name, _, whole)| (name, Vec::new(), whole))
+    }
+
+    #[test]
+    fn a_long_file_is_handed_on_as_it_comes() {
+        let content = "0123456789abcde\r".repeat(10_000);
+        let form = part(HEAD, &content) + "--b--\r\n";
+        let file = read(TYPE, form.as_bytes(), 1_000).unwrap();
+        assert_eq!(file, Some((Some("a.txt".to_owned()), content.into_bytes(), true)));
+    }
+
+    #[test]
+    fn a_file_has_the_name_that_its_head_says() {
+        fn check(head: &str, expected: Option<&str>) {
+            let file = read(TYPE, part(head, "one").as_bytes(), 7).unwrap();
+            let (name, ..) = file.unwrap_or_else(|| panic!("{head}"));
+            assert_eq!(name.as_deref(), expected, "{head}");
+        }
+        check(HEAD, Some("a.txt"));
+        check("content-disposition: form-data; name=file", None);
+        check(
+            "Content-Type: text/plain\r\nContent-Disposition: form-data; name=file; filename=b",
+            Some("b"),
+        );
+        let extended = "Content-Disposition: form-data; name=file; filename=b; filename*=";
+        check(&format!("{extended}utf-8''f%C3%BCr"), Some("für"));
+        check(&format!("{extended}UTF-8'de'f%C3%BCr"), Some("für"));
+        check(&format!("{extended}latin1''f%FCr"), Some("b"));
+        check(&format!("{extended}f"), Some("b"));
+    }
+
+    #[test]
+    fn forms_are_told_by_their_type() {
+        fn check(content_type: &str, expected: Result<bool, BadForm>) {
+            let form = Form::new(content_type).map(|form| form.is_some());
+            assert_eq!(form, expected, "{content_type}");
+        }
+        check(TYPE, Ok(true));
+        check("Multipart/Form-Data; charset=utf-8; boundary=\"a b\"", Ok(true));
+        check("multipart/form-data", Err(BadForm));
+        check("multipart/form-data; boundary=", Err(BadForm));
+        check(&format!("multipart/form-data; boundary={}", "a".repeat(70)), Ok(true));
+        check(&format!("multipart/form-data; boundary={}", "a".repeat(71)), Err(BadForm));
+        check("multipart/form-data; boundary=\"a\u{e9}\"", Err(BadForm));
+        check("multipart/mixed; boundary=b", Ok(false));
+        check("application/octet-stream", Ok(false));
+        check("", Ok(false));
+    }
+}
