@@ -298,7 +298,7 @@ impl Client {
             }
             ServerEvent::Stopping => step.show(Show::Progress("the server is stopping")),
             ServerEvent::Closed { reason } => step.show(Show::Ended(reason)),
-            ServerEvent::Unknown => {}
+            ServerEvent::Guests { .. } | ServerEvent::Unknown => {}
         }
     }
 

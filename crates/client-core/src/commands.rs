@@ -5,7 +5,7 @@ use crate::encrypted::Then;
 use crate::event::Command;
 use crate::login::Goal;
 use crate::show::Show;
-use portcullis_proto::{ConversationId, ConversationSummary, Request};
+use portcullis_proto::{ConversationId, ConversationSummary, PersonName, Request};
 
 impl Client {
     pub(crate) fn command(&mut self, step: &mut Step<'_>, command: Command) {
@@ -15,7 +15,9 @@ impl Client {
             }
             Command::LogIn { name, password } => self.attempt(step, Goal::LogIn { name, password }),
             Command::Say { conversation, what } => self.say(step, conversation, what),
-            Command::Tell(name, text) => self.run(step, vec![name], Then::Tell(text)),
+            Command::Tell(PersonName::User(name), text) => {
+                self.run(step, vec![name], Then::Tell(text));
+            }
             Command::CreateGroup(name, members) => self.run(step, members, Then::Group(name)),
             Command::Invite(id, name) if self.is_encrypted(id) => {
                 self.run(step, vec![name], Then::Add(id));
@@ -41,6 +43,7 @@ impl Client {
             Command::AcceptIdentity(name) => self.accept_identity(step, &name),
             Command::ListDevices => self.show_devices(step),
             Command::MarkRead(id) => self.mark_read(step, id),
+            Command::Tell(PersonName::Guest(name), text) => self.tell_guest(step, &name, text),
             _ if !self.is_open() => self.not_online(step, "do this"),
             command => self.command_online(step, command),
         }
@@ -88,6 +91,8 @@ impl Client {
                 let request = Request::AccountByName { name: name.clone(), after_version };
                 (request, Pending::SafetyNumber(name, after_version))
             }
+            Command::ListGuests => return self.list_guests(step),
+            Command::AllowGuests(allow) => return self.allow_guests(step, allow),
             Command::RevokeDevice(device, password) => {
                 return self.attempt(step, Goal::Revoke { device, password });
             }

@@ -88,7 +88,7 @@ impl Client {
             seq: envelope.seq,
             id: envelope.reference,
             account: envelope.account,
-            sender: self.author(envelope),
+            sender: self.author(envelope).into(),
             device: envelope.device,
             sent_at,
             body,

@@ -2,7 +2,7 @@
 
 use portcullis_crypto::{Outcome, Password};
 use portcullis_proto::{
-    Access, ChannelName, ConversationId, DeviceId, GroupName, Reference, UserName,
+    Access, ChannelName, ConversationId, DeviceId, GroupName, PersonName, Reference, UserName,
 };
 use std::fmt;
 
@@ -111,8 +111,9 @@ pub enum Command {
         /// What.
         what: Saying,
     },
-    /// Say something to somebody alone, in the direct with them, which is made where there is none.
-    Tell(UserName, String),
+    /// Say something to somebody alone: in the direct with them, which is made where there is none, or to
+    /// a classroom guest.
+    Tell(PersonName, String),
     /// Make a group with these members.
     CreateGroup(GroupName, Vec<UserName>),
     /// Take somebody out of a group.
@@ -135,6 +136,10 @@ pub enum Command {
     ListChannels,
     /// List the accounts, and hear who comes and goes from then on.
     ListUsers,
+    /// List the classroom guests who are here.
+    ListGuests,
+    /// Whether classroom guests may write to this account privately.
+    AllowGuests(bool),
     /// Show the safety number with somebody.
     ShowSafetyNumber(UserName),
     /// The safety numbers were compared and are the same.
@@ -177,6 +182,8 @@ impl fmt::Debug for Command {
             Self::Invite(id, name) => write!(f, "Invite({id}, {name})"),
             Self::ListChannels => f.write_str("ListChannels"),
             Self::ListUsers => f.write_str("ListUsers"),
+            Self::ListGuests => f.write_str("ListGuests"),
+            Self::AllowGuests(allow) => write!(f, "AllowGuests({allow})"),
             Self::ShowSafetyNumber(name) => write!(f, "ShowSafetyNumber({name})"),
             Self::MarkVerified(name) => write!(f, "MarkVerified({name})"),
             Self::AcceptIdentity(name) => write!(f, "AcceptIdentity({name})"),

@@ -4,6 +4,7 @@
 //!
 //! Start with [`Client::handle`].
 
+mod classic;
 mod client;
 mod commands;
 mod conversation;
@@ -33,6 +34,6 @@ pub use message::{Body, Message, Notice};
 pub use portcullis_mls::{GroupView, RecordKey};
 pub use records::{BadRecord, read_message};
 pub use show::{
-    ConversationView, DeviceView, GroupWarning, IdentityState, MemberView, Need, PersonView, Show,
-    Warning,
+    ConversationView, DeviceView, GroupWarning, GuestView, IdentityState, MemberView, Need,
+    PersonView, Show, Warning,
 };

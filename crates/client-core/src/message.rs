@@ -3,7 +3,7 @@
 
 use crate::show::IdentityState;
 use portcullis_proto::{
-    AccountId, ConversationId, DeviceId, GroupName, Reference, Timestamp, UserName,
+    AccountId, ConversationId, DeviceId, GroupName, PersonName, Reference, Timestamp, UserName,
 };
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub struct Message {
     /// The author.
     pub account: AccountId,
     /// The author's name.
-    pub sender: UserName,
+    pub sender: PersonName,
     /// The author's device.
     pub device: DeviceId,
     /// When, by the author's clock.

@@ -203,7 +203,7 @@ impl Client {
             seq,
             id: content.id,
             account: own.account,
-            sender: own.name.clone(),
+            sender: own.name.clone().into(),
             device,
             sent_at: content.sent_at,
             body,

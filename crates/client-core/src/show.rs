@@ -4,8 +4,8 @@ use crate::message::{Body, Message};
 pub use crate::warning::{GroupWarning, Warning};
 use portcullis_crypto::SafetyNumber;
 use portcullis_proto::{
-    Access, ConversationId, ConversationKind, ConversationName, DeviceId, DeviceName, Reference,
-    Refusal, Role, Timestamp, UserName,
+    Access, ConversationId, ConversationKind, ConversationName, DeviceId, DeviceName, GuestName,
+    Reference, Refusal, Role, Timestamp, UserName,
 };
 
 /// Something for the person, or the program.
@@ -101,6 +101,15 @@ pub enum Show {
         /// Went.
         offline: Vec<UserName>,
     },
+    /// The classroom guests who are here.
+    Guests(Vec<GuestView>),
+    /// Which classroom guests came and went.
+    GuestsPresence {
+        /// Came; those whose cards are not known yet are told of once they are.
+        came: Vec<GuestName>,
+        /// Went.
+        went: Vec<GuestName>,
+    },
     /// The open channels.
     Channels(Vec<ConversationView>),
     /// This account's devices.
@@ -190,6 +199,9 @@ pub enum IdentityState {
     Changed,
     /// One's own account.
     Own,
+    /// A classroom guest: a key without an account. What it says names no place, so it could have been said
+    /// elsewhere, or before.
+    Guest,
 }
 
 /// An account in the list of people.
@@ -201,6 +213,17 @@ pub struct PersonView {
     pub online: bool,
     /// What is known of their identity; none before first contact.
     pub identity: Option<IdentityState>,
+}
+
+/// A classroom guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestView {
+    /// The name, computed from its key.
+    pub name: GuestName,
+    /// What is known of how it writes: the name of a row of the table of dialects.
+    pub dialect: String,
+    /// The classroom server that it is connected to, as the gateway calls it.
+    pub server: String,
 }
 
 /// One of the account's devices.

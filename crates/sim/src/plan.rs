@@ -95,7 +95,7 @@ fn say(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
     let dies = chance.one_in(50).then(|| chance.below(3));
     let say = if chance.one_in(4) {
         let Some(whom) = somebody(world, chance) else { return };
-        Command::Tell(whom, text)
+        Command::Tell(whom.into(), text)
     } else {
         let client = world.devices.get(index.0).and_then(Device::client);
         let places: Vec<_> = client.iter().flat_map(|client| client.conversations()).collect();

@@ -266,8 +266,8 @@ impl World {
     /// Time passes, and everyone hears it.
     pub fn tick(&mut self) {
         self.now = self.now.plus_millis(1_000);
-        let told = self.server.as_mut().and_then(Server::tick);
-        self.release(told.into_iter().collect());
+        let told = self.server.as_mut().map(Server::tick);
+        self.release(told.unwrap_or_default());
         for index in 0..self.devices.len() {
             self.event(DeviceIndex(index), Event::Tick, None);
         }
@@ -379,7 +379,12 @@ impl World {
             server.disconnect(id);
         }
         self.hub.forget(id);
-        self.queue.retain(|incoming| incoming.connection != id);
+        let of = |waits: &Incoming| match waits {
+            Incoming::Request { connection, .. } | Incoming::Guest { connection, .. } => {
+                *connection
+            }
+        };
+        self.queue.retain(|waits| of(waits) != id);
     }
 }
 

@@ -130,7 +130,10 @@ impl Encrypted {
             ConversationKind::Direct | ConversationKind::Group => {
                 Some(Self { start, ..Self::default() })
             }
-            ConversationKind::Channel | ConversationKind::Inbox | ConversationKind::Unknown => None,
+            ConversationKind::Channel
+            | ConversationKind::Inbox
+            | ConversationKind::Classic
+            | ConversationKind::Unknown => None,
         }
     }
 

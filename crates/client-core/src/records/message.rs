@@ -4,7 +4,7 @@ use super::{from_bytes, to_bytes};
 use crate::message::{Body, Message, Notice};
 use crate::show::IdentityState;
 use portcullis_proto::{
-    AccountId, ConversationId, DeviceId, GroupName, Reference, Timestamp, UserName,
+    AccountId, ConversationId, DeviceId, GroupName, PersonName, Reference, Timestamp, UserName,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ struct MessageRecord {
     seq: u64,
     id: Reference,
     account: AccountId,
-    sender: UserName,
+    sender: PersonName,
     device: DeviceId,
     sent_at: Timestamp,
     body: BodyRecord,
@@ -72,7 +72,7 @@ twin!(NoticeRecord, Notice {
     Before(count: u64),
 });
 
-twin!(IdentityRecord, IdentityState { NotVerified, Verified, Changed, Own });
+twin!(IdentityRecord, IdentityState { NotVerified, Verified, Changed, Own, Guest });
 
 /// A field's own conversion; a list's is that of each element.
 trait Convert<T> {

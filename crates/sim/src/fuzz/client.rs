@@ -166,7 +166,7 @@ fn command(stage: &Stage, who: usize, input: &mut Input<'_>) -> Option<Command> 
         14 => Command::ChangePassword { old: secret, new: password("new") },
         15 => Command::MarkRead(conversation),
         16 => Command::SignOut,
-        17 | 18 => Command::Tell(user, input.text()?),
+        17 | 18 => Command::Tell(user.into(), input.text()?),
         19 => Command::CreateGroup(group, vec![user]),
         20 => Command::Remove(conversation, user),
         21 => Command::Rename(conversation, group),

@@ -103,7 +103,8 @@ pub(super) fn light(number: usize, job: Job) -> Outcome {
 fn server() -> Option<Server> {
     let setup = ServerSetup::generate(&mut ChaCha8Rng::seed_from_u64(1));
     let registration = Registration::Open;
-    let instance = Instance { setup, registration, stretch: Stretch::LIGHT, rate_factor: 1000, guests: None };
+    let instance =
+        Instance { setup, registration, stretch: Stretch::LIGHT, rate_factor: 1000, guests: None };
     Some(Server::new(instance, SOUND, Box::new(ChaCha8Rng::seed_from_u64(2))))
 }
 
@@ -315,7 +316,13 @@ impl Stage {
             Incoming::Request { connection, id, request }
         };
         let batch: Vec<Incoming> = frames.into_iter().map(read).collect();
-        let asked: Vec<_> = batch.iter().map(|one| (one.connection, one.id)).collect();
+        let asked: Vec<_> = batch
+            .iter()
+            .filter_map(|one| match one {
+                Incoming::Request { connection, id, .. } => Some((*connection, *id)),
+                Incoming::Guest { .. } => None,
+            })
+            .collect();
         let mut answers = Vec::new();
         let mut answered = Vec::new();
         for output in self.server.run(&self.store, self.now, batch) {

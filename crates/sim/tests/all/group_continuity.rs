@@ -22,7 +22,7 @@ fn a_direct_that_is_called_a_channel_before_it_is_made_is_not_readable() {
     });
     say(&mut world, CAROL, ConversationId::LOBBY, "good morning");
     let secret = "the key is under the mat";
-    twin.borrow_mut().event(Event::Command(Command::Tell(name("bob"), secret.to_owned())));
+    twin.borrow_mut().event(Event::Command(Command::Tell(name("bob").into(), secret.to_owned())));
     tell(&mut world, ALICE, "bob", secret);
     assert!(!is_readable(&twin.borrow().sends, secret), "it went out readable");
 }

@@ -81,7 +81,7 @@ fn without_a_look_at_key_packages_the_server_would_listen() {
     let defences = Defences { accept_key_package: any_package, ..SOUND };
     let twin = Twin::of(&mut world, ALICE, defences);
     offers(&mut world, ALICE, bob.device, package);
-    twin.borrow_mut().event(Event::Command(Command::Tell(name("bob"), "hello".to_owned())));
+    twin.borrow_mut().event(Event::Command(Command::Tell(name("bob").into(), "hello".to_owned())));
     tell(&mut world, ALICE, "bob", "hello");
     let id = ConversationId::direct(account(&world, "alice"), bob.account);
     let welcomes = |frame: &String| match decode_request(frame).unwrap().1 {

@@ -223,7 +223,7 @@ fn a_direct_that_is_called_a_channel_stays_encrypted() {
     tell(&mut world, BOB, "alice", "and back");
     assert_warned(&world, ALICE, &[KIND_CHANGED]);
     let secret = "the key is under the mat";
-    twin.borrow_mut().event(Event::Command(Command::Tell(name("bob"), secret.to_owned())));
+    twin.borrow_mut().event(Event::Command(Command::Tell(name("bob").into(), secret.to_owned())));
     tell(&mut world, ALICE, "bob", secret);
     assert!(!is_readable(&twin.borrow().sends, secret));
     assert!(twin.borrow().sends.last().unwrap().contains("submit"), "it was said");

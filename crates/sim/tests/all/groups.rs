@@ -28,7 +28,7 @@ fn does(world: &mut World, who: DeviceIndex, command: Command) {
 }
 
 fn tell(world: &mut World, who: DeviceIndex, whom: &str, text: &str) {
-    does(world, who, Command::Tell(name(whom), text.to_owned()));
+    does(world, who, Command::Tell(name(whom).into(), text.to_owned()));
 }
 
 fn say(world: &mut World, who: DeviceIndex, conversation: &str, text: &str) {
@@ -96,7 +96,7 @@ fn two_people_talk_in_private() {
 fn whoever_is_away_reads_it_later() {
     let mut world = world(&["alice", "bob"]);
     world.crash_device(BOB);
-    world.command(ALICE, Command::Tell(name("bob"), "are you there?".to_owned()));
+    world.command(ALICE, Command::Tell(name("bob").into(), "are you there?".to_owned()));
     for _ in 0..30 {
         for id in world.connections() {
             world.deliver(id, usize::MAX, None);
@@ -117,8 +117,8 @@ fn whoever_is_away_reads_it_later() {
 #[test]
 fn two_who_begin_at_once_end_in_one_conversation() {
     let mut world = world(&["alice", "bob"]);
-    world.command(ALICE, Command::Tell(name("bob"), "from alice".to_owned()));
-    world.command(BOB, Command::Tell(name("alice"), "from bob".to_owned()));
+    world.command(ALICE, Command::Tell(name("bob").into(), "from alice".to_owned()));
+    world.command(BOB, Command::Tell(name("alice").into(), "from bob".to_owned()));
     world.settle().unwrap();
     let id = find(&world, ALICE, "bob").unwrap();
     assert_eq!(find(&world, BOB, "alice"), Some(id));

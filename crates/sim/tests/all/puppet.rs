@@ -98,12 +98,13 @@ pub(crate) fn texts(world: &World, who: DeviceIndex, id: ConversationId) -> Vec<
 /// The first text of somebody in a conversation, by its id.
 pub(crate) fn said(world: &World, who: DeviceIndex, id: ConversationId, by: &str) -> Reference {
     let messages = world.devices[who.0].messages();
-    let wanted = |m: &&Message| m.conversation == id && m.sender == name(by) && m.text().is_some();
+    let wanted =
+        |m: &&Message| m.conversation == id && m.sender == name(by).into() && m.text().is_some();
     messages.iter().find(wanted).unwrap().id
 }
 
 pub(crate) fn tell(world: &mut World, who: DeviceIndex, whom: &str, text: &str) {
-    does(world, who, Command::Tell(name(whom), text.to_owned()));
+    does(world, who, Command::Tell(name(whom).into(), text.to_owned()));
 }
 
 /// All that the server has of a conversation; nothing of one that it does not have.
@@ -298,7 +299,7 @@ impl Puppet {
             vec![frame]
         });
         let whose = world.devices[self.who.0].client().unwrap().name().unwrap().clone();
-        does(world, CAROL, Command::Tell(whose, "hello".to_owned()));
+        does(world, CAROL, Command::Tell(whose.into(), "hello".to_owned()));
         taken.take().unwrap()
     }
 

@@ -31,7 +31,7 @@ fn records_have_the_form_that_they_always_had() {
     world.settle().unwrap();
     say(&mut world, oleg, "hello, mira");
     world.settle().unwrap();
-    world.command(oleg, Command::Tell(UserName::parse("mira").unwrap(), "alone".to_owned()));
+    world.command(oleg, Command::Tell(UserName::parse("mira").unwrap().into(), "alone".to_owned()));
     world.settle().unwrap();
     world.cut(world.link_of(mira).unwrap());
     say(&mut world, mira, "later");

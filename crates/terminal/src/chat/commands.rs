@@ -71,7 +71,7 @@ impl Shell {
             Typed::Tell(name, text) => {
                 self.model.want(ConversationName::Direct(name.clone()));
                 self.model.saying(&text);
-                self.command(Command::Tell(name, text))
+                self.command(Command::Tell(name.into(), text))
             }
             Typed::Reply(back, text) => self.reply(open, back, text),
             Typed::Edit(back, text) => self.edit(open, back, text),

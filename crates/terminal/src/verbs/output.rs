@@ -27,6 +27,7 @@ pub(super) const fn identity(state: IdentityState) -> &'static str {
         IdentityState::Verified => "verified",
         IdentityState::Changed => "changed",
         IdentityState::Own => "own",
+        IdentityState::Guest => "guest",
     }
 }
 

@@ -72,7 +72,7 @@ async fn reach(session: &mut Session, to: &ConversationName) -> Result<Conversat
     if let Some(id) = session.find(to)? {
         return Ok(id);
     }
-    let ask = || Command::Tell(name.clone(), String::new());
+    let ask = || Command::Tell(name.clone().into(), String::new());
     let mut shows = session.command(ask())?;
     loop {
         let again = Session::refused_for_now(&shows)?;

@@ -190,6 +190,7 @@ impl Session {
         let words = match name {
             ConversationName::Channel(name) => format!("you are not in {name}; join it first"),
             ConversationName::Group(name) => format!("you are not in {name}"),
+            ConversationName::Classic(name) => format!("{name} has not written to you"),
             ConversationName::Direct(name) => {
                 format!("there is no conversation with {name} yet; `send --to {name}` begins one")
             }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use portcullis_client_core::{Body, History, IdentityState, Message, Show};
 use portcullis_proto::{
-    ConversationId, ConversationName, DeviceId, Reference, Timestamp, UserName,
+    ConversationId, ConversationName, DeviceId, PersonName, Reference, Timestamp,
 };
 use serde::Serialize;
 
@@ -36,7 +36,7 @@ struct Line<'a> {
     conversation_id: Option<ConversationId>,
     seq: u64,
     id: Reference,
-    sender: &'a UserName,
+    sender: &'a PersonName,
     device: DeviceId,
     sent_at: Timestamp,
     #[serde(flatten)]

@@ -133,7 +133,7 @@ impl Model {
             Show::Conversation(view) => self.learn(view),
             Show::Left(id) => self.leave(id),
             Show::Listed => self.view.form = None,
-            Show::CaughtUp(..) => {}
+            Show::CaughtUp(..) | Show::Guests(_) | Show::GuestsPresence { .. } => {}
             Show::Message(message) => self.message(&message),
             Show::Pending { conversation, id, body, at } => {
                 self.pending(conversation, id, &body, at);
@@ -467,7 +467,7 @@ fn row(id: ConversationId, room: &Room) -> Conversation {
         },
         trust: about.suite.map(|_| match about.trust {
             IdentityState::Verified | IdentityState::Own => Trust::Verified,
-            IdentityState::NotVerified => Trust::NotVerified,
+            IdentityState::NotVerified | IdentityState::Guest => Trust::NotVerified,
             IdentityState::Changed => Trust::Warning("identity changed!".to_owned()),
         }),
         members: about.members,
@@ -479,7 +479,7 @@ fn row(id: ConversationId, room: &Room) -> Conversation {
 
 const fn kind(kind: Kind) -> ConversationKind {
     match kind {
-        Kind::Direct => ConversationKind::Direct,
+        Kind::Direct | Kind::Classic => ConversationKind::Direct,
         Kind::Group => ConversationKind::Group,
         Kind::Channel | Kind::Inbox | Kind::Unknown => ConversationKind::Channel,
     }

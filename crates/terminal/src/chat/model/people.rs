@@ -99,6 +99,6 @@ pub(super) fn trust(identity: Option<IdentityState>) -> Trust {
     match identity {
         Some(IdentityState::Verified | IdentityState::Own) => Trust::Verified,
         Some(IdentityState::Changed) => Trust::Warning("the identity key has changed".to_owned()),
-        Some(IdentityState::NotVerified) | None => Trust::NotVerified,
+        Some(IdentityState::NotVerified | IdentityState::Guest) | None => Trust::NotVerified,
     }
 }

@@ -18,6 +18,7 @@ fn conversation(id: ConversationId, name: &str, role: Role, unread: u64) -> Show
         ConversationName::Channel(_) => (Kind::Channel, None),
         ConversationName::Group(_) => (Kind::Group, Some("mls")),
         ConversationName::Direct(_) => (Kind::Direct, Some("mls")),
+        ConversationName::Classic(_) => (Kind::Classic, Some("classic")),
     };
     Show::Conversation(ConversationView {
         id,
@@ -53,7 +54,7 @@ fn entry(seq: u64, sender: &str, body: Body) -> Message {
         seq,
         id: reference(seq),
         account: AccountId::from_bytes([1; 16]),
-        sender: user(sender),
+        sender: user(sender).into(),
         device: DeviceId::from_bytes([2; 16]),
         sent_at: Timestamp(seq * 1000),
         body,

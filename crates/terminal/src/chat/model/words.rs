@@ -7,7 +7,7 @@ use portcullis_client_core::{
     ConversationView, DeviceView, GroupWarning, IdentityState, MemberView, Warning,
 };
 use portcullis_crypto::SafetyNumber;
-use portcullis_proto::{ConversationKind, DeviceId, Role, Timestamp, UserName};
+use portcullis_proto::{ConversationKind, DeviceId, PersonName, Role, Timestamp, UserName};
 
 /// How much a warning matters: an alarm where somebody may be lying, a warning where something is
 /// missing or is one's own to look after, and a plain notice for what people do every day.
@@ -108,6 +108,7 @@ pub(super) fn members(name: &str, members: &[MemberView], code: &str) -> String 
             IdentityState::Own => "you",
             IdentityState::Verified => "verified",
             IdentityState::NotVerified => "not verified",
+            IdentityState::Guest => "guest",
             IdentityState::Changed => "identity changed!",
         };
         format!("  {}{owner} · {devices} · {identity}", member.name)
@@ -118,7 +119,7 @@ pub(super) fn members(name: &str, members: &[MemberView], code: &str) -> String 
 }
 
 /// That somebody has brought the reader into a conversation.
-pub(super) fn invited(by: &UserName, about: &ConversationView) -> String {
+pub(super) fn invited(by: &PersonName, about: &ConversationView) -> String {
     match about.kind {
         ConversationKind::Direct => format!("{by} has begun a direct conversation with you."),
         _ => format!("{by} has brought you into {}; /leave leaves it.", about.name),
@@ -170,7 +171,9 @@ pub(super) fn safety_number(
         IdentityState::Changed => {
             "This is the number with the NEW key, which you have not accepted."
         }
-        IdentityState::NotVerified | IdentityState::Own => "You have not compared it yet.",
+        IdentityState::NotVerified | IdentityState::Own | IdentityState::Guest => {
+            "You have not compared it yet."
+        }
     };
     let mut body = vec![
         format!(
