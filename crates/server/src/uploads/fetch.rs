@@ -4,6 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, State};
@@ -17,7 +18,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use super::limits::{FETCH_STALL, PIECE_BYTES, PIECES_AHEAD};
+use super::limits::{PIECE_BYTES, PIECES_AHEAD};
 use super::refused::Refused;
 use super::{Uploads, now};
 use crate::http::Site;
@@ -68,7 +69,7 @@ async fn hand_on(
         _ => error.into(),
     })?;
     let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
-    tokio::spawn(read(file, sender, permit));
+    tokio::spawn(read(file, sender, uploads.settings.fetch_stall, permit));
     let mut response = Response::new(Body::new(Pieces { pieces, left: entry.bytes }));
     let headers = response.headers_mut();
     for (header, value) in (SOUND.attach_upload)(name).headers() {
@@ -80,7 +81,12 @@ async fn hand_on(
 }
 
 /// Reads a file as fast as it is fetched; whoever stops fetching loses it.
-async fn read(mut file: File, sender: Sender<io::Result<Bytes>>, _permit: OwnedSemaphorePermit) {
+async fn read(
+    mut file: File,
+    sender: Sender<io::Result<Bytes>>,
+    stall: Duration,
+    _permit: OwnedSemaphorePermit,
+) {
     loop {
         let mut piece = BytesMut::with_capacity(PIECE_BYTES);
         let piece = match file.read_buf(&mut piece).await {
@@ -89,7 +95,7 @@ async fn read(mut file: File, sender: Sender<io::Result<Bytes>>, _permit: OwnedS
             Err(error) => Err(error),
         };
         let failed = piece.is_err();
-        if sender.send_timeout(piece, FETCH_STALL).await.is_err() || failed {
+        if sender.send_timeout(piece, stall).await.is_err() || failed {
             return;
         }
     }

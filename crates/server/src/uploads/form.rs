@@ -186,7 +186,7 @@ mod tests {
 
     const TYPE: &str = "multipart/form-data; boundary=b";
 
-    /// The file's name and bytes, and whether it is whole; none where there is no file.
+    /// The file's name, its bytes if it is whole, and whether it is; none where there is no file.
     type File = Option<(Option<String>, Vec<u8>, bool)>;
 
     /// Reads a form that comes in packets of so many bytes.
@@ -204,6 +204,8 @@ mod tests {
             }
             assert!(form.held.len() <= HEAD_BYTES + packet.len() + BOUNDARY_BYTES);
         }
+        // How much of an unfinished file is handed on is up to how it was cut.
+        file.iter_mut().filter(|(_, _, whole)| !whole).for_each(|(_, bytes, _)| bytes.clear());
         Ok(file)
     }
 
@@ -237,8 +239,8 @@ mod tests {
         check((part("X: y", "1") + &form("one")).as_bytes(), &file("one", true));
         check(format!("--b\r\n\r\n1\r\n{}", form("one")).as_bytes(), &file("one", true));
         check(form("one").replace("--b\r\n", "--b \t\r\n").as_bytes(), &file("one", true));
-        check(part(HEAD, "one").as_bytes(), &file("one", false).map(cut_short));
-        check(part(HEAD, "one").trim_end().as_bytes(), &file("one", false).map(cut_short));
+        check(part(HEAD, "one").as_bytes(), &file("", false));
+        check(part(HEAD, "one").trim_end().as_bytes(), &file("", false));
         check((other + "--b--").as_bytes(), &Ok(None));
         check(b"", &Ok(None));
         check(b"--b--", &Ok(None));
@@ -247,11 +249,6 @@ mod tests {
         check((form("one\r\n--bc")).as_bytes(), &Err(BadForm));
         let long = format!("{HEAD}\r\nX: {}", "y".repeat(HEAD_BYTES));
         check(part(&long, "one").as_bytes(), &Err(BadForm));
-    }
-
-    /// The last bytes before a cut may have been the beginning of a boundary, and are held back.
-    fn cut_short(file: File) -> File {
-        file.map(|(name, _, whole)| (name, Vec::new(), whole))
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub struct Settings {
     pub stall: Duration,
     /// How long a whole file may take to come.
     pub whole: Duration,
+    /// Files that may be on their way to somebody at once: each costs an open file and a few buffers.
+    pub fetches_at_once: usize,
+    /// How long whoever fetches a file may take for a piece of it.
+    pub fetch_stall: Duration,
 }
 
 impl Settings {
@@ -36,6 +40,8 @@ impl Settings {
             keep: Duration::from_secs(24 * 3600),
             stall: Duration::from_secs(20),
             whole: Duration::from_secs(300),
+            fetches_at_once: 256,
+            fetch_stall: Duration::from_secs(30),
         }
     }
 }
@@ -59,14 +65,8 @@ pub(super) const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
 /// How long that may take.
 pub(super) const DRAIN: Duration = Duration::from_secs(10);
 
-/// Files that may be on their way to somebody at once: each costs an open file and a few buffers.
-pub(super) const FETCHES_AT_ONCE: usize = 256;
-
 /// Bytes read from the disk in one go.
 pub(super) const PIECE_BYTES: usize = 64 * 1024;
 
 /// Pieces that are read ahead of whoever fetches them.
 pub(super) const PIECES_AHEAD: usize = 2;
-
-/// How long whoever fetches a file may take for a piece of it.
-pub(super) const FETCH_STALL: Duration = Duration::from_secs(30);

@@ -53,7 +53,7 @@ impl Uploads {
     /// What the folder says.
     pub fn open(settings: Settings) -> io::Result<Arc<Self>> {
         let ledger = Mutex::new(folder::open(&settings)?);
-        let fetches = Arc::new(Semaphore::new(limits::FETCHES_AT_ONCE));
+        let fetches = Arc::new(Semaphore::new(settings.fetches_at_once));
         let uploads = Arc::new(Self { settings, ledger, fetches });
         tokio::spawn(sweep(Arc::downgrade(&uploads)));
         Ok(uploads)

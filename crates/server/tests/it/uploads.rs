@@ -324,6 +324,29 @@ fn who_sends_too_slowly_is_not_waited_for() {
 }
 
 #[test]
+fn who_stops_fetching_makes_room_for_others() {
+    let world = World::with(|settings| {
+        settings.fetches_at_once = 1;
+        settings.fetch_stall = Duration::from_secs(1);
+    });
+    // More than the systems on both ends keep for a connection.
+    let path = world.send("", &vec![b'x'; 16 << 20]);
+    let mut stalled = world.dial();
+    stalled.send(request("GET", &path, "").as_bytes());
+    assert!(stalled.head().starts_with("HTTP/1.1 200"));
+    let refused = world.get(&path);
+    refused.check(503, "try again");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let ask = || world.ask(request("HEAD", &path, "").as_bytes()).status;
+    while ask() != 200 {
+        std::thread::yield_now();
+    }
+    let mut rest = Vec::new();
+    let _ = stalled.socket.read_to_end(&mut rest);
+    assert!(rest.len() < 16 << 20);
+}
+
+#[test]
 fn an_expired_file_is_gone() {
     let world = World::with(|settings| settings.keep = Duration::ZERO);
     let path = world.send("", b"one");
