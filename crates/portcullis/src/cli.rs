@@ -247,6 +247,12 @@ pub(crate) struct Serve {
     /// How guests reach this server, as http://chat.example:12345 [default: http://localhost:PORT]
     #[arg(long, value_name = "URL", value_parser = PublicUrl::parse)]
     pub(crate) public_url: Option<PublicUrl>,
+    /// Bytes of the largest file that a guest may send [default: 16 MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) guest_file_bytes: Option<u64>,
+    /// Bytes of all files of guests together; each is kept for a day [default: 1 GiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) guest_quota_bytes: Option<u64>,
     /// A classroom server to link with, as ws://HOST:PORT=KEY.PEM with its key in a file; may be repeated
     #[arg(long, value_name = "URL=FILE", value_parser = NeighbourAt::parse)]
     pub(crate) neighbour: Vec<NeighbourAt>,

@@ -137,6 +137,8 @@ fn uploads(options: &cli::Serve, folder: &Path, address: SocketAddr) -> uploads:
     let base = public_url(options, address);
     let mut settings = uploads::Settings::new(folder.join("uploads"), base);
     settings.policy.rate_factor = options.rate_factor;
+    settings.policy.file_bytes = options.guest_file_bytes.unwrap_or(settings.policy.file_bytes);
+    settings.policy.quota_bytes = options.guest_quota_bytes.unwrap_or(settings.policy.quota_bytes);
     settings
 }
 

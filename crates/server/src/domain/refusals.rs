@@ -65,7 +65,7 @@ mod tests {
     use rand_chacha::rand_core::SeedableRng as _;
 
     use super::*;
-    use crate::domain::{Arrival, CoreDomain, Domain as _};
+    use crate::domain::{Arrival, Ask, CoreDomain, Domain as _};
     use crate::hub::Batch;
     use crate::socket;
 
@@ -142,7 +142,8 @@ mod tests {
         store.begin().unwrap(); // so that the batch can't
         let server = Server::new(instance, SOUND, Box::new(random));
         let mut domain = CoreDomain::new(server, Box::new(store), None);
-        let request = Arrival::Request(socket::ConnectionId(1), Ok((1, Request::SignOut {})));
+        let ask = Ask::Client(Ok((1, Request::SignOut {})));
+        let request = Arrival::Request(socket::ConnectionId(1), ask);
         let lines = logged(|| domain.carry_out(vec![request], &mut Batch::new()));
         let failed = lines.iter().filter(|line| line.starts_with("ERROR requests failed"));
         assert_eq!(failed.count(), 1, "{lines:?}");

@@ -317,7 +317,7 @@ fn a_data_folder_is_for_its_owner_alone() {
     let mut rng = ChaCha12Rng::seed_from_u64(1);
     std::fs::remove_file(folder.join(files::SETUP)).unwrap_or_default();
     assert!(store.load_or_create_setup(&mut rng).is_err());
-    files::write_setup(&folder, b"secret").unwrap();
+    files::write_secret(&folder, files::SETUP, b"secret").unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     let mut names = Vec::new();
