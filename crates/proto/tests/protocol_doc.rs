@@ -4,11 +4,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use portcullis_crypto::Hash;
+use portcullis_crypto::{ClassicPublic, Hash};
+use portcullis_proto::classroom::{self, DialectId, GuestKey};
 use portcullis_proto::{
-    ClientFrame, Code, Content, ConversationId, DeviceList, Envelope, Event, Reference, Reply,
-    Request, RequestKind, ServerFrame, SignedContent, decode_request, encode_event, encode_refusal,
-    encode_reply, limits,
+    AccountId, ClientFrame, Code, Content, ConversationId, DeviceId, DeviceList, Envelope, Event,
+    Reference, Reply, Request, RequestKind, ServerFrame, SignedContent, decode_request,
+    encode_event, encode_refusal, encode_reply, limits,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -109,11 +110,12 @@ fn reply_name(reply: &Reply) -> &'static str {
         Reply::KeyPackages { .. } => "key_packages",
         Reply::GroupInfo { .. } => "group_info",
         Reply::ListVersions { .. } => "list_versions",
+        Reply::Guests { .. } => "guests",
         Reply::Unknown => panic!("an example that this version does not know"),
     }
 }
 
-const REPLIES: usize = 15;
+const REPLIES: usize = 16;
 
 /// The name of an event; see [`reply_name`].
 fn event_name(event: &Event) -> &'static str {
@@ -123,6 +125,7 @@ fn event_name(event: &Event) -> &'static str {
         Event::Conversation(_) => "conversation",
         Event::Left { .. } => "left",
         Event::Presence { .. } => "presence",
+        Event::Guests { .. } => "guests",
         Event::DeviceList { .. } => "device_list",
         Event::KeyPackages(_) => "key_packages",
         Event::Lagging => "lagging",
@@ -132,7 +135,7 @@ fn event_name(event: &Event) -> &'static str {
     }
 }
 
-const EVENTS: usize = 10;
+const EVENTS: usize = 11;
 
 #[test]
 fn every_reply_and_event_has_an_example() {
@@ -209,13 +212,16 @@ fn limits_are_the_programs() {
     check("references in a content", limits::CONTENT_REFERENCES);
     check("envelopes in a page", limits::FETCH_ENVELOPES as usize);
     check("bytes of bodies in a page", limits::FETCH_BYTES);
-    let pages = "rows in a page of users, channels, conversations";
+    let pages = "rows in a page of users, channels, conversations, guests";
     check(pages, limits::PAGE_ROWS as usize);
     check("devices in a list", limits::DEVICES);
     check("revoked devices in a list", limits::REVOKED_DEVICES);
     check("a signed device list", limits::DEVICE_LIST_BYTES);
     check("versions of a list in one answer", limits::DEVICE_LIST_VERSIONS);
     check("changes in a `presence` event", limits::PRESENCE_CHANGES);
+    check("changes in a `guests` event", limits::PRESENCE_CHANGES);
+    check("a device's key for guests", limits::CLASSIC_KEY_BYTES);
+    check("a frame for a guest, or of one", limits::GUEST_FRAME_BYTES);
     check("an invitation code", limits::INVITE_BYTES);
     check("devices in an encrypted conversation", limits::GROUP_DEVICES);
     check("devices that one commit welcomes", limits::COMMIT_DEVICES);
@@ -264,6 +270,36 @@ fn what_is_signed_and_hashed_is_as_it_says() {
     shown += &" ".repeat(shown.len().next_power_of_two() - shown.len());
     assert_eq!(Content::decode(shown.as_bytes()), content);
     assert_ne!(said.chain_after(page.base.chain), Hash::from_bytes([0; 32]));
+}
+
+/// The example guest's id and name are its key's, and what is said to it was signed by the key that the
+/// device publishes.
+#[test]
+fn guests_are_their_keys() {
+    let card = frames().into_iter().find_map(|frame| match frame {
+        ServerFrame::Reply(_, Reply::Guests { guests, .. }) => guests.into_iter().next(),
+        _ => None,
+    });
+    let (mut own, mut said) = (None, None);
+    for (_, request) in requests() {
+        match request {
+            Request::PublishClassicKey { key, .. } => own = Some(key),
+            Request::GuestChat { guest, frame, .. } => said = Some((guest, frame)),
+            _ => {}
+        }
+    }
+    let (card, (guest, frame)) = (card.unwrap(), said.unwrap());
+    assert_eq!(GuestKey::parse(&card.pem).unwrap().id(), card.guest);
+    assert_eq!(guest, card.guest);
+    assert!(DialectId::from_name(&card.dialect).is_some());
+    let own = ClassicPublic::from_spki(own.unwrap().as_slice()).unwrap();
+    let Ok(classroom::Incoming::Signed(frame)) = classroom::Incoming::read(&frame) else {
+        panic!("a signed frame");
+    };
+    assert!(frame.verify(&own, None).is_ok());
+    let fixed = [AccountId::GATEWAY.to_string(), ConversationId::CLASSROOM.to_string()];
+    assert!(fixed.iter().all(|id| TEXT.contains(&format!("`{id}`"))), "{fixed:?}");
+    assert_eq!(AccountId::GATEWAY.as_bytes(), DeviceId::GATEWAY.as_bytes());
 }
 
 /// Ids that both sides compute are those of the examples.

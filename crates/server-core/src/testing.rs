@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod faulty;
+mod guests;
 mod people;
 mod sequences;
 
+pub(crate) use guests::{ADDRESS, Guest, believed, chat, classic_key, guest_key, read, signed};
 pub(crate) use people::{
     Person, adding, body, channel, creating, drafts, group_info, naming, reference, removing, user,
     welcome, welcoming,
@@ -15,7 +17,8 @@ pub(crate) use people::{
 use crate::defences::{Defences, SOUND};
 use crate::store::Store;
 use crate::{
-    Audience, ConnectionId, Effect, Incoming, Instance, Output, Peer, Registration, Server,
+    Audience, ConnectionId, Effect, GuestPolicy, Incoming, Instance, Output, Peer, Registration,
+    Server,
 };
 use faulty::FaultyStore;
 use portcullis_crypto::{Hash, ServerSetup, Stretch};
@@ -30,11 +33,17 @@ pub(crate) struct Setting {
     pub(crate) registration: Registration,
     /// High, so that only tests of rates meet them.
     pub(crate) rate_factor: u32,
+    /// Whether classroom guests are admitted.
+    pub(crate) guests: bool,
 }
 
 /// A world: sound, open to all, in no hurry.
-pub(crate) const USUAL: Setting =
-    Setting { defences: SOUND, registration: Registration::Open, rate_factor: 1_000 };
+pub(crate) const USUAL: Setting = Setting {
+    defences: SOUND,
+    registration: Registration::Open,
+    rate_factor: 1_000,
+    guests: false,
+};
 
 /// A server and all that it needs.
 pub(crate) struct World {
@@ -61,12 +70,20 @@ impl World {
         Self::build(Setting { defences, ..USUAL })
     }
 
+    /// The usual world, where guests are admitted, with other defences.
+    pub(crate) fn with_guests(defences: Defences) -> Self {
+        Self::build(Setting { defences, guests: true, ..USUAL })
+    }
+
     /// A world of its own kind.
     pub(crate) fn build(setting: Setting) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let setup = ServerSetup::generate(&mut rng).to_bytes().to_vec();
         let store = FaultyStore::default();
         Server::prepare(&store).unwrap();
+        if setting.guests {
+            Server::prepare_guests(&store).unwrap();
+        }
         Self {
             server: server(&setting, &setup, 2),
             store,
@@ -222,7 +239,10 @@ fn server(setting: &Setting, setup: &[u8], seed: u64) -> Server {
         registration: setting.registration,
         stretch: Stretch::LIGHT,
         rate_factor: setting.rate_factor,
-        guests: None,
+        guests: setting.guests.then(|| GuestPolicy {
+            address: ADDRESS.to_owned(),
+            gateway: classic_key(15).public(),
+        }),
     };
     let rng = ChaCha20Rng::seed_from_u64(seed);
     Server::new(instance, setting.defences, Box::new(rng))

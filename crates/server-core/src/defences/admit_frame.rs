@@ -71,3 +71,89 @@ pub fn admit_frame(
     let reference = frame.reference(signing);
     Ok(FrameAdmitted { guest: guest.key.clone(), frame: Arc::new(frame), reference })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::defences::{Defences, SOUND};
+    use crate::testing::{Guest, World, believed, classic_key, guest_key, read, signed};
+    use portcullis_proto::classroom::DialectId;
+
+    type Admit = fn(&mut GuestState, SignedFrame) -> Result<FrameAdmitted, GuestRefused>;
+
+    fn public_chat(sender: &GuestKey) -> String {
+        let sender = sender.fingerprint(DialectId::BY_THE_TEXT.row().fingerprint);
+        serde_json::json!({"type": "public_chat", "sender": sender, "message": "hi"}).to_string()
+    }
+
+    /// Guest 1, who has said hello at counter 5, sends this: whether anybody hears it.
+    fn attack(admit: Admit, text: &str) -> Result<(), GuestRefused> {
+        let mut world = World::with_guests(Defences { admit_frame: admit, ..SOUND });
+        let mut guest = world.guest(1);
+        guest.state.as_mut().unwrap().last = Some(5);
+        let heard = world.heard(&mut guest, text);
+        assert_eq!(world.relayed().len(), usize::from(heard.is_ok()));
+        heard
+    }
+
+    fn believes(guest: &mut GuestState, frame: SignedFrame) -> Result<FrameAdmitted, GuestRefused> {
+        Ok(believed(guest, frame))
+    }
+
+    #[test]
+    fn what_a_guest_did_not_say_anew_and_in_its_own_name_is_not_heard() {
+        let (own, other) = (classic_key(1), classic_key(2));
+        let data = public_chat(&guest_key(1));
+        assert_eq!(attack(admit_frame, &signed(&own, &data, 6)), Ok(()));
+        let check = |text: String, expected: GuestRefused| {
+            assert_eq!(attack(admit_frame, &text), Err(expected), "{text}");
+            assert_eq!(attack(believes, &text), Ok(()), "{text}");
+        };
+        check(signed(&own, &data, 5), GuestRefused::Counter);
+        check(signed(&own, &data, 0), GuestRefused::Counter);
+        check(signed(&other, &data, 6), GuestRefused::BadSignature);
+        let raised = signed(&own, &data, 6).replace("\"counter\":6", "\"counter\":7");
+        check(raised, GuestRefused::BadSignature);
+        check(signed(&own, &public_chat(&guest_key(2)), 6), GuestRefused::NotTheSender);
+        let nobody = r#"{"type":"public_chat","sender":"","message":"hi"}"#;
+        check(signed(&own, nobody, 6), GuestRefused::NotTheSender);
+    }
+
+    #[test]
+    fn other_frames_have_no_place_here() {
+        let check = |data: &str, expected: GuestRefused| {
+            assert_eq!(attack(admit_frame, &signed(&classic_key(1), data, 6)), Err(expected));
+        };
+        let hello = serde_json::json!({"type": "hello", "public_key": guest_key(1).pem()});
+        check(&hello.to_string(), GuestRefused::SecondHello);
+        check(r#"{"type":"server_hello","sender":"localhost:1"}"#, GuestRefused::NotForGuests);
+        check(r#"{"type":"magic"}"#, GuestRefused::NotForGuests);
+    }
+
+    /// What is refused must not move the counter on, or a forged frame could silence a guest.
+    #[test]
+    fn only_what_is_admitted_counts() {
+        let mut world = World::with_guests(SOUND);
+        let mut guest = world.guest(1);
+        let forged = signed(&classic_key(2), &public_chat(&guest_key(1)), 1 << 40);
+        assert_eq!(world.heard(&mut guest, &forged), Err(GuestRefused::BadSignature));
+        let said = guest.public_chat("one");
+        assert_eq!(world.heard(&mut guest, &said), Ok(()));
+        assert_eq!(world.heard(&mut guest, &said), Err(GuestRefused::Counter));
+        let said = guest.public_chat("two");
+        assert_eq!(world.heard(&mut guest, &said), Ok(()));
+    }
+
+    /// A linked server's guests are judged alike, though nobody heard their hello.
+    #[test]
+    fn a_listed_guest_may_begin_with_any_counter() {
+        let mut guest = Guest::new(1);
+        let mut state = GuestState::listed(guest.public.clone());
+        guest.counter = 40;
+        let text = guest.public_chat("hi");
+        assert!(admit_frame(&mut state, read(&text)).is_ok());
+        assert_eq!(state.last, Some(41));
+        assert_eq!(admit_frame(&mut state, read(&text)).map(drop), Err(GuestRefused::Counter));
+    }
+}

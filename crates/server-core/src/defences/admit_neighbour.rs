@@ -59,7 +59,7 @@ fn bare(address: &str) -> &str {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use portcullis_crypto::testing::classic_key;
+    use crate::testing::classic_key;
     use portcullis_proto::classroom::{
         DialectId, Incoming, pem_of, write_public_chat, write_server_hello,
     };

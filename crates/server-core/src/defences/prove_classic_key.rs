@@ -58,3 +58,66 @@ pub fn prove_classic_key(
     let key = ClassicPublic::from_spki(key.as_slice()).map_err(bad)?;
     Ok(ClassicKeyProven { device, key })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::defences::{Defences, SOUND};
+    use crate::store::Store as _;
+    use crate::testing::{World, classic_key};
+    use portcullis_proto::Request;
+
+    /// Somebody with mira's session publishes a key with somebody's signature: whether it stands there for guests.
+    fn attack(defences: Defences, key: &[u8], signer: &str) -> Result<bool, Code> {
+        let mut world = World::with_guests(defences);
+        let (mut mira, oleg) = (world.person("mira"), world.person("oleg"));
+        let second = world.enrol(&mut mira);
+        let auth = match signer {
+            "the device" => mira.auth,
+            "the other device" => second.auth,
+            _ => oleg.auth,
+        };
+        let purpose = match signer {
+            "the device, for something else" => Purpose::ChannelMessage,
+            _ => Purpose::ClassicKey,
+        };
+        let proof = auth.sign(purpose, key);
+        let request = Request::PublishClassicKey { key: Bytes(key.to_vec()), proof };
+        world.attempt(mira.connection, request)?;
+        let kept = world.store.inner.classic_key(mira.device).unwrap();
+        Ok(kept.as_deref() == Some(key))
+    }
+
+    #[test]
+    fn a_key_stands_only_for_a_device_that_wants_it() {
+        let believes = Defences {
+            prove_classic_key: |_, session, key, _| {
+                let device = session.open()?.device;
+                let malformed = |_| Refusal::new(Code::Malformed, "no key");
+                let key = ClassicPublic::from_spki(key.as_slice()).map_err(malformed)?;
+                Ok(ClassicKeyProven::unproven(device, key))
+            },
+            ..SOUND
+        };
+        let key = classic_key(8).public().spki().to_vec();
+        assert_eq!(attack(SOUND, &key, "the device"), Ok(true));
+        for signer in ["the other device", "somebody else", "the device, for something else"] {
+            assert_eq!(attack(SOUND, &key, signer), Err(Code::Forbidden), "{signer}");
+            assert_eq!(attack(believes, &key, signer), Ok(true), "{signer}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_such_key_is_refused() {
+        let check = |key: &[u8], expected: Code| {
+            assert_eq!(attack(SOUND, key, "the device"), Err(expected), "{} bytes", key.len());
+        };
+        let key = classic_key(8).public().spki().to_vec();
+        check(&[], Code::Malformed);
+        check(&key[1..], Code::Malformed);
+        check(&[&key[..], &[0]].concat(), Code::Malformed);
+        check(&[0x30; limits::CLASSIC_KEY_BYTES], Code::Malformed);
+        check(&[0x30; limits::CLASSIC_KEY_BYTES + 1], Code::TooLarge);
+    }
+}
