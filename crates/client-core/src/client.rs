@@ -1,5 +1,6 @@
 //! The client: its state, and the one way in.
 
+use crate::classic::{Classic, Talk};
 use crate::conversation::Conversation;
 use crate::defences::Defences;
 use crate::effect::{Effects, Gathered, Key, Write};
@@ -9,7 +10,9 @@ use crate::login::{Attempt, Link};
 use crate::people::Person;
 use crate::records::{self, BadRecord, Own, OwnDevice};
 use crate::show::{Need, Show, Warning};
-use portcullis_crypto::{IdentityKey, Job, LeafKey, Password, Randomness, Secret, Stretch};
+use portcullis_crypto::{
+    IdentityKey, Job, LeafKey, Outcome, Password, Randomness, Secret, Stretch,
+};
 use portcullis_mls::{GroupView, Mls, RecordKey};
 use portcullis_proto::{
     AccountId, ClientFrame, ConversationId, ConversationName, DeviceId, DeviceName,
@@ -55,6 +58,8 @@ pub struct Client {
     pub(crate) own: Option<Own>,
     pub(crate) people: BTreeMap<AccountId, Person>,
     pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
+    /// Classroom guests.
+    pub(crate) classic: Classic,
     /// The keys of encrypted conversations.
     pub(crate) mls: Mls,
     /// The device whose keys they are.
@@ -137,6 +142,14 @@ pub(crate) enum Pending {
     SafetyNumber(UserName, u64),
     /// A page of users.
     Users(u32),
+    /// A page of guests.
+    Guests,
+    /// This device's key for guests.
+    PublishKey,
+    /// Whether guests may write to this account.
+    AllowGuests(bool),
+    /// The first message that waits for a guest.
+    Told(AccountId),
     /// A page of channels.
     Channels,
     /// Something whose result is one conversation.
@@ -159,6 +172,7 @@ impl Client {
             own: None,
             people: BTreeMap::new(),
             conversations: BTreeMap::new(),
+            classic: Classic::default(),
             mls: no_keys(),
             keys_of: None,
             inbox: Inbox::default(),
@@ -206,13 +220,18 @@ impl Client {
     /// The conversation of this name, if the account is in it.
     #[must_use]
     pub fn find(&self, name: &ConversationName) -> Option<ConversationId> {
-        let mut present = self.conversations.values().filter(|c| c.is_present());
-        present.find(|c| self.title(c) == *name).map(Conversation::id)
+        let mut shown = self.conversations.values().filter(|c| c.is_shown());
+        let mut talks = self.classic.talks.values();
+        shown
+            .find(|c| self.title(c) == *name)
+            .map(Conversation::id)
+            .or_else(|| talks.find(|talk| talk.name() == *name).map(|talk| talk.conversation))
     }
 
     /// What is known of the conversations, for a first screen.
     pub fn conversations(&self) -> impl Iterator<Item = crate::ConversationView> + '_ {
-        self.conversations.values().filter(|c| c.is_present()).map(|c| self.view(c))
+        let shown = self.conversations.values().filter(|c| c.is_shown()).map(|c| self.view(c));
+        shown.chain(self.classic.talks.values().map(Talk::view))
     }
 
     /// Up to where this device has read a conversation, and the hash chain there.
@@ -232,6 +251,7 @@ impl Client {
     pub fn has_unsent(&self) -> bool {
         self.conversations.values().any(|c| c.is_member() && c.has_unsent())
             || !self.errands.is_empty()
+            || self.classic.has_unsent()
     }
 
     /// Takes what happened in, and says what to do.
@@ -243,10 +263,17 @@ impl Client {
             Event::Frame(text) => {
                 self.frame(&mut step, &text);
                 self.settle(&mut step);
+                self.settle_guests(&mut step);
+            }
+            Event::Worked(id, Outcome::MakeClassicKey(made)) => {
+                self.classic_key_made(&mut step, id, made);
             }
             Event::Worked(id, outcome) => self.worked(&mut step, id, outcome),
             Event::Command(command) => self.command(&mut step, command),
-            Event::Tick => self.flush_all(&mut step),
+            Event::Tick => {
+                self.flush_all(&mut step);
+                self.settle_guests(&mut step);
+            }
         }
         let writes = self.take_writes();
         step.out.into_effects(writes)
@@ -298,7 +325,10 @@ impl Client {
             }
             ServerEvent::Stopping => step.show(Show::Progress("the server is stopping")),
             ServerEvent::Closed { reason } => step.show(Show::Ended(reason)),
-            ServerEvent::Guests { .. } | ServerEvent::Unknown => {}
+            ServerEvent::Guests { came, went, more } => {
+                self.guests_moved(step, came, &went, more);
+            }
+            ServerEvent::Unknown => {}
         }
     }
 
@@ -340,6 +370,12 @@ impl Client {
             (Pending::Users(page), Reply::Users { users, more }) => {
                 self.users_listed(step, page, users, more);
             }
+            (Pending::Guests, Reply::Guests { guests, more }) => {
+                self.guests_listed(step, &guests, more);
+            }
+            (Pending::PublishKey, Reply::Done) => {}
+            (Pending::AllowGuests(allow), Reply::Done) => self.guests_allowed(step, allow),
+            (Pending::Told(guest), Reply::Done) => self.told_taken(step, guest),
             (Pending::Channels, Reply::Channels { channels, .. }) => {
                 self.channels_listed(step, &channels);
             }
@@ -369,6 +405,10 @@ impl Client {
                 self.checking.retain(|account| !accounts.contains(account));
                 return;
             }
+            Pending::Guests => return self.guests_refused(step, refusal),
+            Pending::PublishKey => return self.key_refused(step, refusal),
+            Pending::Told(guest) => return self.told_refused(step, guest, &refusal),
+            Pending::AllowGuests(_) => "allow guests",
             Pending::Upload => "leave key packages",
             Pending::Conversations => "list conversations",
             Pending::SafetyNumber(..) => "look up this account",
@@ -394,6 +434,7 @@ impl Client {
         for person in self.people.values_mut() {
             person.asked = false;
         }
+        self.classic.connection_lost();
         self.session_ended();
         self.attempt_interrupted(step);
         step.show(Show::Offline);

@@ -5,10 +5,15 @@ use crate::encrypted::Then;
 use crate::event::Command;
 use crate::login::Goal;
 use crate::show::Show;
-use portcullis_proto::{ConversationId, ConversationSummary, PersonName, Request};
+use portcullis_proto::{
+    AccountId, Code, ConversationId, ConversationSummary, PersonName, Refusal, Request,
+};
 
 impl Client {
     pub(crate) fn command(&mut self, step: &mut Step<'_>, command: Command) {
+        if let Some(guest) = conversation_of(&command).and_then(|id| self.guest_of(id)) {
+            return self.command_with_guest(step, guest, command);
+        }
         match command {
             Command::Register { name, password, invite } => {
                 self.attempt(step, Goal::Register { name, password, invite });
@@ -43,9 +48,23 @@ impl Client {
             Command::AcceptIdentity(name) => self.accept_identity(step, &name),
             Command::ListDevices => self.show_devices(step),
             Command::MarkRead(id) => self.mark_read(step, id),
-            Command::Tell(PersonName::Guest(name), text) => self.tell_guest(step, &name, text),
+            Command::Tell(PersonName::Guest(name), text) => self.tell_guest(step, name, text),
             _ if !self.is_open() => self.not_online(step, "do this"),
             command => self.command_online(step, command),
+        }
+    }
+
+    /// Something that is wanted in a conversation with a guest.
+    fn command_with_guest(&mut self, step: &mut Step<'_>, guest: AccountId, command: Command) {
+        match command {
+            Command::Say { what, .. } => self.say_to_guest(step, guest, what),
+            Command::MarkRead(_) => self.mark_talk_read(step, guest),
+            Command::Leave(_) => self.close_talk(step, guest),
+            _ => {
+                let message = "a conversation with a guest has you two alone in it, and no name";
+                let refusal = Refusal::new(Code::Forbidden, message);
+                step.show(Show::Refused { what: "do this", refusal });
+            }
         }
     }
 
@@ -114,5 +133,20 @@ impl Client {
 
     pub(crate) fn channels_listed(&self, step: &mut Step<'_>, channels: &[ConversationSummary]) {
         step.show(Show::Channels(channels.iter().map(Self::channel_view).collect()));
+    }
+}
+
+/// Where something is wanted.
+const fn conversation_of(command: &Command) -> Option<ConversationId> {
+    match command {
+        Command::Say { conversation: id, .. }
+        | Command::Invite(id, _)
+        | Command::Remove(id, _)
+        | Command::SetOwner(id, _)
+        | Command::Rename(id, _)
+        | Command::Leave(id)
+        | Command::ShowMembers(id)
+        | Command::MarkRead(id) => Some(*id),
+        _ => None,
     }
 }

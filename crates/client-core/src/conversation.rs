@@ -121,6 +121,16 @@ impl Conversation {
         self.summary.role != portcullis_proto::Role::Outside
     }
 
+    /// Present, and not the log that is read and never shown.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.is_present() && !self.is_classroom()
+    }
+
+    /// Whether what is said can be read by keys alone, so that no part of it is left out.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.encrypted.is_some() || self.is_classroom()
+    }
+
     /// Whether something is there that was not read.
     pub(crate) fn is_behind(&self) -> bool {
         self.summary.head > self.read.map_or(self.acknowledged_at, |read| read.seq)

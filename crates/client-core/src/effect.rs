@@ -4,7 +4,7 @@ use crate::event::JobId;
 use crate::show::Show;
 use portcullis_crypto::Job;
 use portcullis_mls::RecordKey;
-use portcullis_proto::{AccountId, ConversationId, DeviceId};
+use portcullis_proto::{AccountId, ConversationId, DeviceId, Reference};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -75,6 +75,12 @@ pub enum Key {
     Mls(RecordKey),
     /// What waits to be sent in a conversation.
     Outbox(ConversationId),
+    /// This device's key for classroom guests.
+    Classic,
+    /// A conversation with a guest, and what waits in it.
+    Guest(AccountId),
+    /// Something of a guest was shown: a hash of what was signed and its signature.
+    GuestSeen(Reference),
     /// A message; written, never read back by the core.
     Message(ConversationId, u64),
 }

@@ -34,6 +34,6 @@ pub use message::{Body, Message, Notice};
 pub use portcullis_mls::{GroupView, RecordKey};
 pub use records::{BadRecord, read_message};
 pub use show::{
-    ConversationView, DeviceView, GroupWarning, GuestView, IdentityState, MemberView, Need,
-    PersonView, Show, Warning,
+    ConversationView, DeviceView, GroupWarning, GuestView, GuestWarning, IdentityState, MemberView,
+    Need, PersonView, Show, Warning,
 };

@@ -54,6 +54,19 @@ pub const MARKED_MEMBERS: usize = 16;
 /// they are.
 pub const CHANGEABLE: usize = 256;
 
+/// Conversations with classroom guests: a new key costs them nothing, and each takes a row of the screen.
+pub const GUEST_TALKS: usize = 256;
+
+/// Messages that may wait to be sent to one guest, who may be gone by then.
+pub const GUEST_OUTBOX: usize = 32;
+
+/// Keys of a guest's message that are tried, each for 0.7 milliseconds: recipients beyond them can't read it.
+pub const GUEST_KEYS: usize = 32;
+
+/// Envelopes asked for in one fetch of what guests write privately: at [`GUEST_KEYS`] each, the screen stands
+/// still for a third of a second at worst.
+pub const FETCH_GUESTS: u32 = 16;
+
 /// Envelopes asked for in one fetch.
 pub const FETCH_ENVELOPES: u32 = 256;
 

@@ -55,6 +55,7 @@ impl Client {
             }
         }
         self.all_listed = true;
+        self.show_talks(step);
         step.show(Show::Listed);
     }
 
@@ -95,6 +96,11 @@ impl Client {
         if id == ConversationId::LOBBY {
             return step.warn(None, Warning::Nonsense);
         }
+        if conversation.is_classroom() {
+            // The account is in it or not as it allows guests, and comes back to another part of it.
+            self.conversations.remove(&id);
+            return self.touch(Key::Conversation(id));
+        }
         if conversation.summary.role == Role::Outside {
             return;
         }
@@ -121,11 +127,12 @@ impl Client {
         let history = self.config.history;
         let settling = self.unsettled.is_some();
         let can_read = self.can_read(id);
+        let keyed_from = self.classic.own.as_ref().map(|own| own.start);
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
         // What is encrypted can't be read later: its keys have to keep step.
-        let readable = conversation.encrypted.is_some();
+        let readable = conversation.is_sealed();
         let wanted =
             readable || history != History::None || (settling && !conversation.outbox.is_empty());
         // Whoever was taken out reads up to there, to learn by whom.
@@ -135,9 +142,12 @@ impl Client {
             return;
         }
         if conversation.read.is_some() && conversation.seen().seq >= head {
-            return step.show(Show::CaughtUp(id, head));
+            return show_caught_up(step, id, head);
         }
-        let start = conversation.encrypted.as_ref().map(|encrypted| encrypted.start);
+        let start = match &conversation.encrypted {
+            Some(encrypted) => Some(encrypted.start),
+            None => keyed_from.filter(|_| conversation.is_classroom()),
+        };
         let first = match (conversation.read, history) {
             (None, _) if start.is_some() => start.unwrap_or_default(),
             (None, History::Last(count)) => head.saturating_sub(count),
@@ -146,7 +156,10 @@ impl Client {
         };
         let after = conversation.seen().seq.max(first);
         conversation.fetching = true;
-        let limit = limits::FETCH_ENVELOPES;
+        let limit = match conversation.is_classroom() {
+            true => limits::FETCH_GUESTS,
+            false => limits::FETCH_ENVELOPES,
+        };
         self.ask(step, Request::Fetch { conversation: id, after, limit }, Pending::Fetch(id));
     }
 
@@ -249,7 +262,7 @@ impl Client {
         };
         conversation.summary.head = conversation.summary.head.max(envelope.seq);
         let busy = conversation.fetching || conversation.waits_for.is_some();
-        let encrypted = conversation.encrypted.is_some();
+        let encrypted = conversation.is_sealed();
         if encrypted && !can_read {
             return self.flush(step, id);
         }
@@ -260,7 +273,7 @@ impl Client {
         if Some(envelope.seq) == seen.checked_add(1) {
             self.touch(Key::Conversation(id));
             if matches!(self.take(step, &envelope), Taken::Read) {
-                step.show(Show::CaughtUp(id, envelope.seq));
+                show_caught_up(step, id, envelope.seq);
                 if encrypted {
                     self.flush(step, id);
                 }
@@ -329,6 +342,10 @@ impl Client {
         let chain = envelope.chain_after(conversation.seen().chain);
         let taken = match &conversation.encrypted {
             Some(_) => self.take_encrypted(step, envelope),
+            None if conversation.is_classroom() || envelope.account == AccountId::GATEWAY => {
+                self.take_guest(step, envelope);
+                Taken::Read
+            }
             None => self.take_signed(step, envelope),
         };
         if matches!(taken, Taken::Waits) {
@@ -408,5 +425,11 @@ impl Client {
 
     pub(crate) fn author(&self, envelope: &Envelope) -> UserName {
         self.name_of(envelope.account).unwrap_or_else(crate::people::nobody)
+    }
+}
+
+fn show_caught_up(step: &mut Step<'_>, id: ConversationId, head: u64) {
+    if id != ConversationId::CLASSROOM {
+        step.show(Show::CaughtUp(id, head));
     }
 }

@@ -52,6 +52,9 @@ impl Client {
         let own = self.own.as_ref().ok_or("nobody has logged in")?;
         let device = own.device.as_ref().ok_or("this device is not enrolled yet")?;
         let conversation = self.conversations.get(&id).ok_or("you are not in this conversation")?;
+        if conversation.is_classroom() {
+            return Err("nobody speaks here".to_owned());
+        }
         may_say(conversation, &kind)?;
         if let Some(reason) = self.is_blocked(id) {
             return Err(reason);
@@ -260,6 +263,7 @@ impl Client {
         self.mls.clear();
         self.inbox = Inbox::default();
         self.touch(Key::Inbox);
+        self.forget_guests(step, reason);
         let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
         for id in ids {
             if let Some(conversation) = self.conversations.get_mut(&id) {

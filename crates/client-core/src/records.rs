@@ -6,6 +6,7 @@ mod message;
 pub use self::message::read_message;
 pub(crate) use self::message::write_message;
 
+use crate::classic;
 use crate::client::Client;
 use crate::conversation::{Conversation, Outgoing};
 use crate::effect::Key;
@@ -161,6 +162,11 @@ pub(crate) fn write(client: &Client, key: Key) -> Option<Vec<u8>> {
             waiting.map(|outbox| to_bytes(outbox.iter().map(outgoing_record).collect::<Vec<_>>()))
         }
         Key::Inbox => client.inbox.read.map(to_bytes),
+        Key::Classic => classic::write_own(&client.classic).map(to_bytes),
+        Key::Guest(id) => {
+            client.classic.talks.get(&id).map(|talk| to_bytes(classic::write_talk(talk)))
+        }
+        Key::GuestSeen(id) => client.classic.seen.contains(&id).then(|| to_bytes(())),
         // Keys are written by what keeps them, and messages where they are taken in.
         Key::Mls(_) | Key::Message(..) => None,
     }
@@ -207,6 +213,19 @@ pub(crate) fn read(client: &mut Client, key: Key, value: &[u8]) -> Result<(), Ba
             conversation.careful = conversation.outbox.len();
         }
         Key::Inbox => client.inbox.read = Some(from_bytes(value).ok_or_else(bad)?),
+        Key::Classic => {
+            let record = from_bytes(value).ok_or_else(bad)?;
+            classic::read_own(&mut client.classic, record).ok_or_else(bad)?;
+        }
+        Key::Guest(id) => {
+            let talk =
+                classic::read_talk(id, from_bytes(value).ok_or_else(bad)?).ok_or_else(bad)?;
+            client.classic.talks.insert(id, talk);
+        }
+        Key::GuestSeen(id) => {
+            from_bytes::<()>(value).ok_or_else(bad)?;
+            client.classic.seen.insert(id);
+        }
         Key::Mls(key) => client.mls.restore_record(key, value.to_vec()),
         Key::Message(id, _) => {
             let message = read_message(value).ok_or_else(bad)?;

@@ -1,7 +1,7 @@
 //! What a client shows.
 
 use crate::message::{Body, Message};
-pub use crate::warning::{GroupWarning, Warning};
+pub use crate::warning::{GroupWarning, GuestWarning, Warning};
 use portcullis_crypto::SafetyNumber;
 use portcullis_proto::{
     Access, ConversationId, ConversationKind, ConversationName, DeviceId, DeviceName, GuestName,

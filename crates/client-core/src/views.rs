@@ -12,7 +12,7 @@ use portcullis_proto::{
 impl Client {
     /// A conversation is there, or is shown otherwise than before. One that was left is not shown again.
     pub(crate) fn show_conversation(&self, step: &mut Step<'_>, id: ConversationId) {
-        let present = self.conversations.get(&id).filter(|conversation| conversation.is_present());
+        let present = self.conversations.get(&id).filter(|conversation| conversation.is_shown());
         if let Some(conversation) = present {
             step.show(Show::Conversation(self.view(conversation)));
         }

@@ -1,7 +1,7 @@
 //! The words of all warnings: here alone, so that a test can hold them fast.
 
 use crate::defences::{ChangeRefused, CommitRefused, EntryRefused, PackageRefused};
-use portcullis_proto::{DeviceName, UserName};
+use portcullis_proto::{DeviceName, GuestName, UserName};
 use std::fmt;
 
 /// What a server, or a member, did that it must not, or a change that a person must know of.
@@ -126,6 +126,8 @@ pub enum Warning {
     },
     /// Something about an encrypted conversation's keys.
     Group(GroupWarning),
+    /// Something about a classroom guest.
+    Guest(GuestWarning),
 }
 
 /// What must be known of an encrypted conversation's keys, members and devices.
@@ -186,6 +188,49 @@ pub enum GroupWarning {
         /// Why.
         reason: PackageRefused,
     },
+}
+
+/// What must be known of what is said in a guest's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GuestWarning {
+    /// No guest has signed it, or not for this place.
+    NotAuthentic {
+        /// Where it stood.
+        seq: u64,
+    },
+    /// It was shown before.
+    Replayed {
+        /// Whose it is.
+        name: GuestName,
+    },
+    /// It is for this device, and can't be read.
+    Unreadable {
+        /// Who sent it.
+        name: GuestName,
+    },
+    /// It names another author than who sent it.
+    OtherAuthor {
+        /// Who sent it.
+        name: GuestName,
+    },
+    /// It does not name this device among its readers.
+    NotAddressed {
+        /// Who sent it.
+        name: GuestName,
+    },
+    /// What was shown last went to others as well.
+    Shared {
+        /// Who sent it.
+        name: GuestName,
+        /// How many they are.
+        others: usize,
+    },
+}
+
+impl From<GuestWarning> for Warning {
+    fn from(warning: GuestWarning) -> Self {
+        Self::Guest(warning)
+    }
 }
 
 impl From<GroupWarning> for Warning {
@@ -269,6 +314,7 @@ impl fmt::Display for Warning {
                 write!(f, "{author} tried to change a message, which does not count: {refused}.")
             }
             Self::Group(warning) => warning.fmt(f),
+            Self::Guest(warning) => warning.fmt(f),
         }
     }
 }
@@ -321,6 +367,37 @@ impl fmt::Display for GroupWarning {
                 f,
                 "The server offered a key for a device of {name} that is not used: {reason}."
             ),
+        }
+    }
+}
+
+impl fmt::Display for GuestWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAuthentic { seq } => write!(
+                f,
+                "Message number {seq} is from no guest, though the server says so; it is not shown."
+            ),
+            Self::Replayed { name } => {
+                write!(f, "A message of {name} came a second time; it is not shown again.")
+            }
+            Self::Unreadable { name } => {
+                write!(f, "A private message of {name} can't be read, so it is not shown.")
+            }
+            Self::OtherAuthor { name } => write!(
+                f,
+                "{name} sent a private message that names somebody else as its author; it is not shown."
+            ),
+            Self::NotAddressed { name } => write!(
+                f,
+                "{name} sent a private message that was meant for others; it is not shown."
+            ),
+            Self::Shared { name, others: 1 } => {
+                write!(f, "What {name} wrote last went to somebody else as well.")
+            }
+            Self::Shared { name, others } => {
+                write!(f, "What {name} wrote last went to {others} others as well.")
+            }
         }
     }
 }

@@ -38,6 +38,11 @@ pub fn keep_kind(
         {
             Err(Warning::KindChanged)
         }
+        // What guests write has a place of its own, and nothing else has.
+        _ if summary.conversation == ConversationId::CLASSROOM => match summary.kind {
+            ConversationKind::Channel => Ok(Kept::Kind),
+            _ => Err(Warning::KindChanged),
+        },
         ConversationKind::Channel if summary.name.is_some() => Ok(Kept::Kind),
         ConversationKind::Group => Ok(Kept::Kind),
         ConversationKind::Direct => {
@@ -94,6 +99,8 @@ mod tests {
         check(None, Channel, ours, changed.clone());
         check(None, Group, ours, changed.clone());
         check(None, Channel, ConversationId::LOBBY, Ok(Kept::Kind));
+        check(None, Channel, ConversationId::CLASSROOM, Ok(Kept::Kind));
+        check(None, Group, ConversationId::CLASSROOM, changed.clone());
         check(None, Unknown, ours, Ok(Kept::Ignored));
         check(None, Inbox, ours, Ok(Kept::Ignored));
         check(Some(Direct), Channel, ours, changed.clone());

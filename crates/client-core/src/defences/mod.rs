@@ -3,6 +3,7 @@
 
 mod accept_change;
 mod accept_entry;
+mod accept_guest;
 mod accept_identity;
 mod accept_key_package;
 mod accept_leaves;
@@ -16,10 +17,12 @@ mod keep_context;
 mod keep_kind;
 mod may_commit;
 mod open_channel;
+mod open_guest_chat;
 mod same_log;
 
 pub use accept_change::{ChangeAccepted, ChangeRefused, Target, accept_change};
 pub use accept_entry::{EntryAccepted, accept_entry};
+pub use accept_guest::{GuestAccepted, GuestRefused, accept_guest};
 pub use accept_identity::{Contact, Pinned, accept_identity};
 pub use accept_key_package::{PackageAccepted, accept_key_package};
 pub use accept_leaves::{LeavesAccepted, accept_leaves};
@@ -33,6 +36,7 @@ pub use keep_context::{ContextKept, keep_context};
 pub use keep_kind::{Kept, keep_kind};
 pub use may_commit::{MayCommit, may_commit};
 pub use open_channel::{OpenError, Received, open_channel};
+pub use open_guest_chat::{ChatOpened, ChatRefused, open_guest_chat};
 pub use same_log::same_log;
 
 pub use crate::encrypted::{
@@ -40,7 +44,8 @@ pub use crate::encrypted::{
 };
 
 use crate::Warning;
-use portcullis_crypto::{AuthPublic, Hash, IdentityPublic, Stretch};
+use portcullis_crypto::{AuthPublic, ClassicKey, Hash, IdentityPublic, Stretch};
+use portcullis_proto::classroom::GuestKey;
 use portcullis_proto::{
     AccountCard, AccountId, BadList, ConversationId, ConversationKind, ConversationSummary,
     Envelope, Fetched, Kind, ListRecord, Seen, SignedList, Stretching, Timestamp,
@@ -54,6 +59,7 @@ use portcullis_proto::{
 pub struct Defences {
     pub accept_change: fn(Option<Target>, AccountId, &Kind) -> Result<ChangeAccepted<'_>, ChangeRefused>,
     pub accept_entry: fn(&Joining<'_>, &dyn Lists) -> Result<EntryAccepted, EntryRefused>,
+    pub accept_guest: fn(&Envelope, bool) -> Result<GuestAccepted, GuestRefused>,
     pub accept_identity: fn(&Pinned, &AccountCard) -> Contact,
     pub accept_key_package: fn(&Offered<'_>, Timestamp) -> Result<PackageAccepted, PackageRefused>,
     pub accept_leaves: fn(&Committed<'_>, &dyn Lists) -> Result<LeavesAccepted, CommitRefused>,
@@ -67,6 +73,7 @@ pub struct Defences {
     pub keep_kind: fn(Option<AccountId>, Option<ConversationKind>, &ConversationSummary) -> Result<Kept, Warning>,
     pub may_commit: fn(&Committed<'_>, &dyn Lists) -> Result<MayCommit, CommitRefused>,
     pub open_channel: fn(&Envelope, Option<&AuthPublic>) -> Result<Received, OpenError>,
+    pub open_guest_chat: fn(&GuestAccepted, &ClassicKey, &GuestKey) -> Result<ChatOpened, ChatRefused>,
     pub same_log: fn(Option<Hash>, Seen, u64) -> bool,
 }
 
@@ -74,6 +81,7 @@ pub struct Defences {
 pub const SOUND: Defences = Defences {
     accept_change,
     accept_entry,
+    accept_guest,
     accept_identity,
     accept_key_package,
     accept_leaves,
@@ -87,5 +95,6 @@ pub const SOUND: Defences = Defences {
     keep_kind,
     may_commit,
     open_channel,
+    open_guest_chat,
     same_log,
 };

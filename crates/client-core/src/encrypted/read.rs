@@ -65,6 +65,9 @@ impl Client {
     /// Whether this device has keys that fit the log. Those of a conversation that it is about to make
     /// do not, until the server has taken its first commit: it may be that somebody else was faster.
     pub(crate) fn can_read(&self, id: ConversationId) -> bool {
+        if id == ConversationId::CLASSROOM {
+            return self.classic.own.is_some();
+        }
         let encrypted = self.conversations.get(&id).and_then(|c| c.encrypted.as_ref());
         let made = encrypted.is_some_and(|encrypted| {
             let taken = encrypted.commit.as_ref().is_some_and(|commit| commit.acknowledged);

@@ -64,6 +64,9 @@ fn name(key: Key) -> &'static str {
         Key::Outbox(_) => "Outbox",
         Key::Inbox => "Inbox",
         Key::Mls(_) => "Mls",
+        Key::Classic => "Classic",
+        Key::Guest(_) => "Guest",
+        Key::GuestSeen(_) => "GuestSeen",
         Key::Message(..) => "Message",
     }
 }

@@ -2,7 +2,7 @@
 //! so that a conversation's messages stand in order.
 
 use portcullis_client_core::{Key, RecordKey};
-use portcullis_proto::{AccountId, ConversationId, DeviceId};
+use portcullis_proto::{AccountId, ConversationId, DeviceId, Reference};
 
 const ACCOUNT: u8 = 1;
 const PERSON: u8 = 2;
@@ -15,6 +15,9 @@ const TAILED: u8 = 7;
 /// … to here. A kind keeps its number, so that a home of an earlier version opens.
 pub(super) const INBOX: u8 = 8;
 const MLS: u8 = 9;
+const CLASSIC: u8 = 10;
+const GUEST: u8 = 11;
+const GUEST_SEEN: u8 = 12;
 
 /// What a row is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,9 @@ impl Row {
             }
             Self::Core(Key::Inbox) => with(INBOX, &[]),
             Self::Core(Key::Mls(RecordKey(key))) => with(MLS, &[key]),
+            Self::Core(Key::Classic) => with(CLASSIC, &[]),
+            Self::Core(Key::Guest(id)) => with(GUEST, &[id.as_bytes()]),
+            Self::Core(Key::GuestSeen(id)) => with(GUEST_SEEN, &[id.as_bytes()]),
             Self::Core(Key::Outbox(id)) => with(OUTBOX, &[id.as_bytes()]),
             Self::Core(Key::Message(id, seq)) => {
                 with(MESSAGE, &[id.as_bytes(), &seq.to_be_bytes()])
@@ -59,6 +65,9 @@ impl Row {
             }
             INBOX => rest.is_empty().then_some(Key::Inbox),
             MLS => Some(Key::Mls(RecordKey(rest.try_into().ok()?))),
+            CLASSIC => rest.is_empty().then_some(Key::Classic),
+            GUEST => Some(Key::Guest(AccountId::from_bytes(rest.try_into().ok()?))),
+            GUEST_SEEN => Some(Key::GuestSeen(Reference::from_bytes(rest.try_into().ok()?))),
             OUTBOX => Some(Key::Outbox(conversation(rest)?)),
             MESSAGE => {
                 let (id, seq) = rest.split_at_checked(16)?;
@@ -96,6 +105,9 @@ mod tests {
         check(Key::Outbox(ID), 17);
         check(Key::Inbox, 1);
         check(Key::Mls(RecordKey([3; 32])), 33);
+        check(Key::Classic, 1);
+        check(Key::Guest(AccountId::from_bytes([1; 16])), 17);
+        check(Key::GuestSeen(Reference::from_bytes([4; 16])), 17);
         check(Key::Message(ID, 1 << 40), 25);
         assert_eq!(Row::decode(&[]), None);
         assert_eq!(Row::decode(&Row::Tailed(ID).encode()), None);

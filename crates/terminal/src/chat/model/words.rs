@@ -4,7 +4,7 @@ use super::code;
 use crate::ui::safe_text::SafeLine;
 use crate::ui::view::{Dialog, Level};
 use portcullis_client_core::{
-    ConversationView, DeviceView, GroupWarning, IdentityState, MemberView, Warning,
+    ConversationView, DeviceView, GroupWarning, GuestWarning, IdentityState, MemberView, Warning,
 };
 use portcullis_crypto::SafetyNumber;
 use portcullis_proto::{ConversationKind, DeviceId, PersonName, Role, Timestamp, UserName};
@@ -35,6 +35,17 @@ pub(super) fn level(warning: &Warning) -> Level {
         | Warning::Nonsense => Level::Warning,
         Warning::DeviceAdded { .. } | Warning::DeviceRevoked { .. } => Level::Info,
         Warning::Group(warning) => group_level(warning),
+        Warning::Guest(warning) => guest_level(warning),
+    }
+}
+
+fn guest_level(warning: &GuestWarning) -> Level {
+    match warning {
+        GuestWarning::NotAuthentic { .. }
+        | GuestWarning::Replayed { .. }
+        | GuestWarning::OtherAuthor { .. }
+        | GuestWarning::NotAddressed { .. } => Level::Alarm,
+        GuestWarning::Unreadable { .. } | GuestWarning::Shared { .. } => Level::Warning,
     }
 }
 

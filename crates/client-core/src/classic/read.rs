@@ -1,0 +1,125 @@
+//! What guests say, taken in: to everybody in `#lobby`, and privately in the log that all who allow guests
+//! read, where each device finds out by its own key what is for it.
+
+use crate::client::{Client, Step};
+use crate::conversation::Conversation;
+use crate::defences::{ChatOpened, ChatRefused, GuestAccepted, GuestRefused};
+use crate::effect::Key;
+use crate::message::{Body, Message};
+use crate::show::{GuestWarning, IdentityState, Show};
+use portcullis_proto::classroom::Payload;
+use portcullis_proto::{ConversationId, DeviceId, Envelope, PersonName};
+
+impl Conversation {
+    /// Whether it is the log of what guests write privately: read like any other, and never shown.
+    pub(crate) fn is_classroom(&self) -> bool {
+        self.id() == ConversationId::CLASSROOM
+    }
+}
+
+impl Client {
+    /// An envelope in the guests' name, or in their log.
+    pub(crate) fn take_guest(&mut self, step: &mut Step<'_>, envelope: &Envelope) {
+        let seen = self.classic.seen.contains(&envelope.reference);
+        let accepted = match (self.defences.accept_guest)(envelope, seen) {
+            Ok(accepted) => accepted,
+            Err(refused) => return self.warn_of_guest(step, envelope, refused),
+        };
+        match accepted.frame().payload() {
+            Payload::PublicChat { message, .. } => {
+                let text = message.clone();
+                self.remember_guest(envelope);
+                self.take_message(
+                    step,
+                    said(envelope.conversation, envelope.seq, envelope, &accepted, text),
+                );
+            }
+            _ => self.take_chat(step, envelope, &accepted),
+        }
+    }
+
+    fn warn_of_guest(&self, step: &mut Step<'_>, envelope: &Envelope, refused: GuestRefused) {
+        // The log that is not shown has no place for warnings either.
+        let place = Some(envelope.conversation).filter(|id| *id != ConversationId::CLASSROOM);
+        let warning = match refused {
+            GuestRefused::NotAuthentic => GuestWarning::NotAuthentic { seq: envelope.seq },
+            GuestRefused::Replayed(name) => GuestWarning::Replayed { name },
+        };
+        step.warn(place, warning);
+    }
+
+    fn remember_guest(&mut self, envelope: &Envelope) {
+        self.classic.seen.insert(envelope.reference);
+        self.touch(Key::GuestSeen(envelope.reference));
+    }
+
+    /// A private message: most are for others. What is for this device is kept by the same event that moves the
+    /// log on, so it is neither lost nor taken twice.
+    fn take_chat(&mut self, step: &mut Step<'_>, envelope: &Envelope, accepted: &GuestAccepted) {
+        let Some(own) = &self.classic.own else { return };
+        let opened = (self.defences.open_guest_chat)(accepted, &own.key, &own.public);
+        let name = || accepted.guest().name().clone();
+        let refused = match opened {
+            Err(ChatRefused::ForOthers) => return,
+            Ok(opened) => {
+                self.remember_guest(envelope);
+                return self.take_private(step, envelope, accepted, opened);
+            }
+            Err(ChatRefused::Unreadable) => GuestWarning::Unreadable { name: name() },
+            Err(ChatRefused::OtherAuthor) => GuestWarning::OtherAuthor { name: name() },
+            Err(ChatRefused::NotAddressed) => GuestWarning::NotAddressed { name: name() },
+        };
+        self.remember_guest(envelope);
+        let talk = self.classic.talks.get(&accepted.guest().id());
+        step.warn(talk.map(|talk| talk.conversation), refused);
+    }
+
+    fn take_private(
+        &mut self,
+        step: &mut Step<'_>,
+        envelope: &Envelope,
+        accepted: &GuestAccepted,
+        opened: ChatOpened,
+    ) {
+        let (text, others, dialect) = opened.into_parts();
+        let guest = accepted.guest();
+        let seq = self.next_place();
+        let Some(talk) = self.begin_talk(step, guest, dialect) else { return };
+        talk.dialect = dialect;
+        talk.place = seq;
+        talk.unread = talk.unread.saturating_add(1);
+        let conversation = talk.conversation;
+        self.touch(Key::Guest(guest.id()));
+        let message = said(conversation, seq, envelope, accepted, text);
+        self.keep_message(step, &message);
+        step.show(Show::Message(message));
+        if others > 0 {
+            let name = guest.name().clone();
+            step.warn(Some(conversation), GuestWarning::Shared { name, others });
+        }
+        self.show_talk(step, guest.id());
+    }
+}
+
+/// What a guest said, at its place. Its protocol has no clock, so the server's stands for it.
+fn said(
+    conversation: ConversationId,
+    seq: u64,
+    envelope: &Envelope,
+    accepted: &GuestAccepted,
+    text: String,
+) -> Message {
+    let guest = accepted.guest();
+    Message {
+        conversation,
+        seq,
+        id: envelope.reference,
+        account: guest.id(),
+        sender: PersonName::Guest(guest.name().clone()),
+        device: DeviceId::GATEWAY,
+        sent_at: envelope.accepted_at,
+        body: Body::Text { text, reply_to: None },
+        identity: IdentityState::Guest,
+        own: false,
+    }
+}

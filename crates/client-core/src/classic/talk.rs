@@ -1,0 +1,172 @@
+//! A conversation with one guest, as this device alone knows it.
+
+use super::SUITE;
+use crate::client::{Client, Step};
+use crate::effect::Key;
+use crate::limits;
+use crate::show::{ConversationView, IdentityState, Show};
+use portcullis_proto::classroom::{Dialect, GuestKey};
+use portcullis_proto::{
+    Access, AccountId, ConversationId, ConversationKind, ConversationName, GuestName, Reference,
+    Role, Timestamp,
+};
+use std::collections::VecDeque;
+use std::fmt;
+
+/// State of a conversation with a guest.
+pub(crate) struct Talk {
+    /// Its id, of the guest and of the device that began it.
+    pub(crate) conversation: ConversationId,
+    pub(crate) guest: GuestKey,
+    /// How to write to it: what it was seen to speak, or was said to.
+    pub(crate) dialect: Dialect,
+    /// The place of the last entry; 0 if there is none.
+    pub(crate) place: u64,
+    pub(crate) unread: u64,
+    /// Something was said to it.
+    pub(crate) answered: bool,
+    /// Own messages that the gateway has not taken yet.
+    pub(crate) outbox: VecDeque<Told>,
+    /// The first of them is under way.
+    pub(crate) in_flight: bool,
+    /// Not before this time is it tried again.
+    pub(crate) retry_at: Option<Timestamp>,
+}
+
+/// An own message to a guest.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) id: Reference,
+    pub(crate) text: String,
+    pub(crate) at: Timestamp,
+    /// What is sent, the very same bytes until an answer comes: a guest that has them already refuses
+    /// them by their counter. Made when the guest's dialect and server are known.
+    pub(crate) frame: Option<String>,
+}
+
+impl fmt::Debug for Told {
+    /// Leaves out what is said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Told({})", self.id)
+    }
+}
+
+impl Talk {
+    pub(super) fn new(conversation: ConversationId, guest: GuestKey, dialect: Dialect) -> Self {
+        Self {
+            conversation,
+            guest,
+            dialect,
+            place: 0,
+            unread: 0,
+            answered: false,
+            outbox: VecDeque::new(),
+            in_flight: false,
+            retry_at: None,
+        }
+    }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> ConversationName {
+        ConversationName::Classic(self.guest.name().clone())
+    }
+
+    /// As it is shown.
+    pub(crate) fn view(&self) -> ConversationView {
+        ConversationView {
+            id: self.conversation,
+            kind: ConversationKind::Classic,
+            name: self.name(),
+            suite: Some(SUITE),
+            trust: IdentityState::Guest,
+            access: Access::Invitation,
+            role: Role::Member,
+            unread: self.unread,
+            members: Some(2),
+        }
+    }
+}
+
+impl Client {
+    /// The guest of a conversation.
+    pub(crate) fn guest_of(&self, id: ConversationId) -> Option<AccountId> {
+        let mut talks = self.classic.talks.iter();
+        talks.find(|(_, talk)| talk.conversation == id).map(|(guest, _)| *guest)
+    }
+
+    /// A guest that is known, by its name.
+    pub(super) fn guest_named(&self, name: &GuestName) -> Option<AccountId> {
+        let talks = self.classic.talks.iter().map(|(id, talk)| (id, &talk.guest));
+        let cards = self.classic.cards.iter().map(|(id, card)| (id, &card.guest));
+        talks.chain(cards).find(|(_, guest)| guest.name() == name).map(|(id, _)| *id)
+    }
+
+    /// Shows a conversation with a guest as it is now.
+    pub(crate) fn show_talk(&self, step: &mut Step<'_>, guest: AccountId) {
+        if let Some(talk) = self.classic.talks.get(&guest) {
+            step.show(Show::Conversation(talk.view()));
+        }
+    }
+
+    pub(crate) fn show_talks(&self, step: &mut Step<'_>) {
+        self.classic.talks.values().for_each(|talk| step.show(Show::Conversation(talk.view())));
+    }
+
+    /// The conversation with a guest, which is begun if there is none.
+    pub(super) fn begin_talk(
+        &mut self,
+        step: &mut Step<'_>,
+        guest: &GuestKey,
+        dialect: Dialect,
+    ) -> Option<&mut Talk> {
+        let (id, device) = (guest.id(), self.own_device()?);
+        if !self.classic.talks.contains_key(&id) {
+            self.make_room(step);
+            let conversation = ConversationId::classic(id, device);
+            let talk = Talk::new(conversation, guest.clone(), dialect);
+            self.classic.talks.insert(id, talk);
+            self.touch(Key::Guest(id));
+            self.show_talk(step, id);
+        }
+        self.classic.talks.get_mut(&id)
+    }
+
+    /// A new key costs a guest nothing, so conversations with guests are bounded. The one that is closed is
+    /// the quietest of those in which this device never said anything, as long as there is one.
+    fn make_room(&mut self, step: &mut Step<'_>) {
+        if self.classic.talks.len() < limits::GUEST_TALKS {
+            return;
+        }
+        let worth = |talk: &Talk| (!talk.outbox.is_empty(), talk.answered, talk.place);
+        let least = self.classic.talks.iter().min_by_key(|(_, talk)| worth(talk));
+        if let Some(guest) = least.map(|(guest, _)| *guest) {
+            self.close_talk(step, guest);
+        }
+    }
+
+    /// Closes a conversation with a guest. What was said stays in the store; the guest can begin another.
+    pub(crate) fn close_talk(&mut self, step: &mut Step<'_>, guest: AccountId) {
+        self.fail_guest(step, guest, "the conversation was closed");
+        if let Some(talk) = self.classic.talks.remove(&guest) {
+            self.touch(Key::Guest(guest));
+            step.show(Show::Left(talk.conversation));
+        }
+    }
+
+    /// The place of the next entry of any conversation with a guest.
+    pub(super) fn next_place(&mut self) -> u64 {
+        self.classic.place = self.classic.place.saturating_add(1);
+        self.touch(Key::Classic);
+        self.classic.place
+    }
+
+    /// Nothing in the conversation is unread.
+    pub(crate) fn mark_talk_read(&mut self, step: &mut Step<'_>, guest: AccountId) {
+        let Some(talk) = self.classic.talks.get_mut(&guest).filter(|talk| talk.unread > 0) else {
+            return;
+        };
+        talk.unread = 0;
+        self.touch(Key::Guest(guest));
+        self.show_talk(step, guest);
+    }
+}
