@@ -49,3 +49,41 @@ impl GuestBody {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::classroom::tests::{guest, sender, signed};
+    use crate::classroom::{DialectId, write_public_chat};
+
+    #[test]
+    fn a_body_holds_pem_and_frame_as_they_were_received() {
+        for dialect in DialectId::all() {
+            let key = guest(&sender(), dialect);
+            let text = write_public_chat(dialect, &sender(), 5, "\u{1}\"é😀\\").unwrap();
+            let body = GuestBody { key: key.clone(), frame: signed(&text) };
+            let read = GuestBody::from_body(&body.to_body()).unwrap();
+            assert_eq!((read.key.pem(), read.frame.text()), (key.pem(), text.as_str()));
+            assert_eq!(read, body);
+            assert!(read.frame.verify(read.key.key(), None).is_ok());
+        }
+    }
+
+    #[test]
+    fn other_bodies_are_refused() {
+        let pem = guest(&sender(), DialectId::BY_THE_TEXT).pem().replace('\n', "\\n");
+        let frame = r#"{\"type\":\"signed_data\",\"data\":{\"type\":\"x\"},\"counter\":1,\"signature\":\"\"}"#;
+        let check = |body: &str, expected: Option<BadFrame>| {
+            let read = GuestBody::from_body(&Bytes(body.into()));
+            assert_eq!(read.err(), expected, "{}", body.get(..40).unwrap_or(body));
+        };
+        check(&format!(r#"{{"pem":"{pem}","frame":"{frame}"}}"#), None);
+        check(&format!(r#"{{"pem":"{pem}"}}"#), Some(BadFrame::Json));
+        check(&format!(r#"{{"pem":"","frame":"{frame}"}}"#), Some(BadFrame::Pem));
+        let request = r#"{\"type\":\"client_list_request\"}"#;
+        check(&format!(r#"{{"pem":"{pem}","frame":"{request}"}}"#), Some(BadFrame::Type));
+        check("", Some(BadFrame::Json));
+        check(&" ".repeat(limits::ENVELOPE_BYTES + 1), Some(BadFrame::Long));
+    }
+}

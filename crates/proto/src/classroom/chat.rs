@@ -189,3 +189,145 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::classroom::frame::to_base64;
+    use crate::classroom::tests::{guest, recipient, sender, signed};
+    use crate::classroom::{DialectId, Fingerprint, Hashed, Payload, Shown, write_chat};
+    use core::slice::from_ref;
+    use portcullis_crypto::classic::classic_seal;
+
+    const AES: [u8; 16] = [9; 16];
+    const IV: [u8; 16] = [7; 16];
+
+    fn by_the_text() -> Dialect {
+        DialectId::BY_THE_TEXT.row()
+    }
+
+    /// A chat to the recipient, whose inner text this is.
+    fn chat_of(inner: &str, iv: &[u8], keys: &[Vec<u8>]) -> Chat {
+        let text = classic_seal(&AES, iv, inner.as_bytes()).unwrap();
+        let sealed = Sealed { iv: iv.into(), keys: keys.into(), text };
+        Chat { destinations: vec![], sealed: Some(sealed) }
+    }
+
+    fn key_for(key: &ClassicKey) -> Vec<u8> {
+        key.public().encrypt(&AES).unwrap()
+    }
+
+    #[test]
+    fn every_habit_is_opened_and_answered_in() {
+        let (ours, theirs) = (sender(), recipient());
+        let check = |inner, iv_bytes, fingerprint| {
+            let dialect = Dialect { inner, iv_bytes, fingerprint, ..by_the_text() };
+            let to = [(&guest(&theirs, dialect), "a:1"), (&guest(&ours, dialect), "b:2")];
+            let outgoing = Outgoing { to: &to, text: "hé", iv: &IV, key: &AES };
+            let frame = signed(&write_chat(dialect, &ours, 3, &outgoing).unwrap());
+            let Payload::Chat(chat) = frame.payload() else { unreachable!() };
+            assert_eq!(chat.destinations, ["a:1", "b:2"]);
+            let author = guest(&ours, dialect);
+            for reader in [&theirs, &ours] {
+                let opened = open_chat(chat, reader, &author).unwrap();
+                let fingerprints =
+                    [&ours, &theirs, &ours].map(|key| guest(key, dialect).fingerprint(fingerprint));
+                assert_eq!(
+                    (opened.text.as_str(), &opened.participants),
+                    ("hé", &fingerprints.to_vec())
+                );
+                assert_eq!(opened.answer_in(by_the_text(), chat, &author), dialect);
+            }
+        };
+        let hex = Fingerprint { of: Hashed::Body, through_base64: true, shown: Shown::Hex };
+        check(Inner::Flat, 16, by_the_text().fingerprint);
+        check(Inner::Nested, 16, by_the_text().fingerprint);
+        check(Inner::Flat, 12, by_the_text().fingerprint);
+        check(Inner::Nested, 12, hex);
+    }
+
+    fn check(chat: &Chat, expected: Result<&str, NotOpened>) {
+        let author = guest(&sender(), by_the_text());
+        let opened = open_chat(chat, &recipient(), &author);
+        assert_eq!(opened.map(|opened| opened.text), expected.map(str::to_owned));
+    }
+
+    #[test]
+    fn only_what_is_for_us_is_opened() {
+        let fingerprint = guest(&sender(), by_the_text()).fingerprint(by_the_text().fingerprint);
+        let inner = format!(r#"{{"participants":["{fingerprint}"],"message":"hi"}}"#);
+        let ours = key_for(&recipient());
+        let others = key_for(&sender());
+        check(&chat_of(&inner, &IV, from_ref(&ours)), Ok("hi"));
+        check(
+            &chat_of(&inner, &IV, &[others.clone(), vec![], vec![0; 256], ours.clone()]),
+            Ok("hi"),
+        );
+        check(&chat_of(&inner, &IV, &[others]), Err(NotOpened::NotForMe));
+        check(&chat_of(&inner, &IV, &[]), Err(NotOpened::NotForMe));
+        check(&Chat { destinations: vec![], sealed: None }, Err(NotOpened::NotForMe));
+        let long = recipient().public().encrypt(&[9; 32]).unwrap();
+        check(&chat_of(&inner, &IV, &[long]), Err(NotOpened::Bad));
+        let mut changed = chat_of(&inner, &IV, from_ref(&ours));
+        changed.sealed.as_mut().unwrap().text[0] ^= 1;
+        check(&changed, Err(NotOpened::Bad));
+        changed.sealed.as_mut().unwrap().text.clear();
+        check(&changed, Err(NotOpened::Bad));
+    }
+
+    #[test]
+    fn what_no_client_says_is_not_opened() {
+        let key = key_for(&recipient());
+        let own = guest(&sender(), by_the_text()).fingerprint(by_the_text().fingerprint);
+        let others = guest(&recipient(), by_the_text()).fingerprint(by_the_text().fingerprint);
+        let check =
+            |inner: String, expected| check(&chat_of(&inner, &IV, from_ref(&key)), expected);
+        check(format!(r#"{{"chat":{{"message":"x","participants":["{own}"]}}}}"#), Ok("x"));
+        check(
+            format!(r#"{{"participants":["{others}","{own}"],"message":"x"}}"#),
+            Err(NotOpened::OtherAuthor),
+        );
+        check(r#"{"participants":[],"message":"x"}"#.into(), Err(NotOpened::OtherAuthor));
+        check(r#"{"participants":[""],"message":"x"}"#.into(), Err(NotOpened::OtherAuthor));
+        check(format!(r#"{{"participants":["{own}"]}}"#), Err(NotOpened::Bad));
+        check(format!(r#"{{"participants":"{own}","message":"x"}}"#), Err(NotOpened::Bad));
+        check(format!(r#"{{"participants":["{own}"],"message":["x"]}}"#), Err(NotOpened::Bad));
+        check(
+            format!(r#"{{"participants":["{own}"],"message":"x","message":"y"}}"#),
+            Err(NotOpened::Bad),
+        );
+        check(String::new(), Err(NotOpened::Bad));
+        check("hi".into(), Err(NotOpened::Bad));
+        let many = vec![format!("\"{own}\""); limits::GUEST_RECIPIENTS + 2].join(",");
+        check(format!(r#"{{"participants":[{many}],"message":"x"}}"#), Err(NotOpened::Bad));
+    }
+
+    #[test]
+    fn a_shape_that_we_do_not_know_is_a_chat_nevertheless() {
+        let check = |fields: &str, expected: Option<(usize, usize)>| {
+            let data = format!(r#"{{"type":"chat"{fields}}}"#);
+            let frame =
+                format!(r#"{{"type":"signed_data","data":{data},"counter":1,"signature":""}}"#);
+            let frame = signed(&frame);
+            let Payload::Chat(chat) = frame.payload() else { unreachable!() };
+            let sealed = chat.sealed.as_ref();
+            let lengths = sealed.map(|sealed| (sealed.keys.len(), sealed.text.len()));
+            assert_eq!(lengths, expected, "{fields}");
+        };
+        let iv = to_base64(&IV);
+        check(&format!(r#","iv":"{iv}","symm_keys":["AAAA","AAAA"],"chat":"AAAA""#), Some((2, 3)));
+        check(r#","iv":"AAAAAAAAAAAAAAAA","symm_keys":[],"chat":"""#, Some((0, 0)));
+        check("", None);
+        check(&format!(r#","iv":"{iv}","chat":"AAAA""#), None);
+        check(&format!(r#","iv":"{iv}","symm_keys":"AAAA","chat":"AAAA""#), None);
+        check(&format!(r#","iv":"{iv}","symm_keys":[1],"chat":"AAAA""#), None);
+        check(
+            &format!(r#","iv":"{iv}","symm_keys":[],"chat":{{"participants":[],"message":""}}"#),
+            None,
+        );
+        check(r#","iv":"AAAA","symm_keys":[],"chat":"AAAA""#, None);
+        check(r#","iv":"??","symm_keys":[],"chat":"AAAA""#, None);
+        check(r#","destination_servers":"localhost","iv":0"#, None);
+    }
+}

@@ -189,7 +189,11 @@ impl DialectId {
         let row = Self::all().find(|id| id.as_written().name == row)?;
         let mut seen = || parts.next().map_or(Some(0), |place| place.parse().ok());
         let id = Self { recipe: seen()?, pem: seen()?, fingerprint: seen()?, ..row };
-        (id.name() == name).then_some(id)
+        // Numbers that mean nothing are as little a name as letters that do.
+        let (own, meant) = (row.row(), id.row());
+        let again = Self { pem: place(PemLayout::ALL, own.pem, meant.pem), ..row };
+        let again = again.with_signing(meant.signing).with_fingerprint(meant.fingerprint);
+        (again == id && id.name() == name).then_some(id)
     }
 
     /// Its name: the row's, and the numbers of what was seen if that differs.
@@ -254,5 +258,91 @@ pub fn for_dialect(frame: &SignedFrame, dialect: DialectId) -> Cow<'_, str> {
     match around {
         (Some(before), Some(after)) if !unchanged => [before, frame.data(), after].concat().into(),
         _ => text.into(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::classroom::tests::{guest, sender, signed};
+    use crate::classroom::{write_hello, write_public_chat};
+
+    fn id(name: &str) -> DialectId {
+        DialectId::from_name(name).unwrap()
+    }
+
+    #[test]
+    fn whoever_says_hello_is_written_to_as_it_writes() {
+        let key = sender();
+        for (form, pem) in [(Form::Text, LINE), (Form::Object, COLUMNS)] {
+            for recipe in RECIPES {
+                for salt in Salt::ALL {
+                    let row = Dialect { form, signing: Signing { recipe, salt }, pem, ..FIRST };
+                    let hello = signed(&write_hello(row, &key, 0).unwrap());
+                    let signing = hello.verify(&key.public(), None).unwrap();
+                    let guest = guest(&key, row);
+                    let found = DialectId::recognise(&hello, signing, guest.pem());
+                    let written = found.row();
+                    assert_eq!((written.form, written.pem), (form, pem));
+                    assert_eq!(written.signing, signing, "{recipe:?} {salt:?}");
+                    // What later frames show, where the hello fits several.
+                    assert_eq!(found.with_signing(row.signing).row().signing, row.signing);
+                    assert_eq!(DialectId::from_name(&found.name()), Some(found));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_that_was_seen_is_the_one_that_is_written() {
+        let key = guest(&sender(), FIRST);
+        for dialect in DialectId::all() {
+            for seen in Fingerprint::all() {
+                let learned = dialect.with_fingerprint(seen);
+                assert_eq!(learned.row(), Dialect { fingerprint: seen, ..dialect.row() });
+                assert_eq!(learned == dialect, seen == dialect.row().fingerprint);
+                assert_eq!(DialectId::from_name(&learned.name()), Some(learned));
+            }
+        }
+        let seen = key.fingerprint_in(&key.fingerprint(FIRST.fingerprint)).unwrap();
+        assert_eq!(DialectId::BY_THE_TEXT.with_fingerprint(seen), DialectId::BY_THE_TEXT);
+    }
+
+    #[test]
+    fn other_names_are_none() {
+        for name in [
+            "",
+            "Text",
+            "text.",
+            "text.0.0.0",
+            "text.1",
+            "text.18.0.0",
+            "text.1.0.0.0",
+            "text.1.0.x",
+        ] {
+            assert_eq!(DialectId::from_name(name), None, "{name}");
+        }
+        assert!(DialectId::from_name("text.1.0.0").is_some());
+    }
+
+    #[test]
+    fn frames_go_through_unchanged_but_for_one_row() {
+        let objects_only = id("text-longest-columns");
+        for of in DialectId::all() {
+            let text = write_public_chat(of, &sender(), 4, "\"é\\").unwrap();
+            let frame = signed(&text);
+            for to in DialectId::all() {
+                let relayed = for_dialect(&frame, to);
+                let changed = frame.form() == Form::Text && to == objects_only;
+                assert_eq!(relayed != text, changed, "{of:?} {to:?}");
+                assert_eq!(matches!(relayed, Cow::Borrowed(_)), !changed);
+                let again = signed(&relayed);
+                let expected = if changed { Form::Object } else { frame.form() };
+                assert_eq!((again.form(), again.data()), (expected, frame.data()));
+                assert_eq!(again.payload(), frame.payload());
+                assert!(again.verify(&sender().public(), None).is_ok());
+            }
+        }
     }
 }

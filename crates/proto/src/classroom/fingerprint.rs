@@ -132,3 +132,110 @@ impl Fingerprint {
         self.shown.write(&digest)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::classroom::pem::Wrap;
+    use crate::classroom::tests::{guest, sender};
+    use crate::classroom::{DialectId, GuestKey};
+
+    #[test]
+    fn fingerprints_are_what_other_programs_compute() {
+        let check = |of, through_base64, shown, expected: &str| {
+            let by = Fingerprint { of, through_base64, shown };
+            let key = guest(&sender(), DialectId::BY_THE_TEXT);
+            assert_eq!(key.fingerprint(by), expected, "{by:?}");
+        };
+        let columns = Hashed::Pem(PemLayout { wrap: Wrap::Columns, last_newline: true });
+        check(
+            Hashed::Received,
+            false,
+            Shown::Base64,
+            "WKc+HANJNbQbYmE8r10UWUsjF1aAbHQC5NhUKO0subE=",
+        );
+        check(
+            columns,
+            false,
+            Shown::Hex,
+            "88281b8f4327cc17b682b0565947c7ce2b44d930103cc54e8b63e99212d0f501",
+        );
+        check(columns, true, Shown::Base64, "F6ojxzrsLQkFgNentcUdPXKA2Jjz3ve1D/9JJ9jG2p8=");
+        check(
+            columns,
+            false,
+            Shown::Base64OfHex,
+            "ODgyODFiOGY0MzI3Y2MxN2I2ODJiMDU2NTk0N2M3Y2UyYjQ0ZDkzMDEwM2NjNTRlOGI2M2U5OTIxMmQwZjUwMQ==",
+        );
+        check(
+            Hashed::Ended,
+            false,
+            Shown::Hex,
+            "98ebe9da5bc68827008ca0e5df7eb5197e7053b9a3e98e5b5cf3e99b10f18ff6",
+        );
+        check(Hashed::Body, false, Shown::Base64, "B+Z7degzaB+hSH7/5RSZE0I2srWHfgi+/q34J9sC020=");
+        check(
+            Hashed::Der,
+            false,
+            Shown::Hex,
+            "f0027353c68001046accc043507bc3bf0dba2e851660204a9488beabd5188218",
+        );
+    }
+
+    #[test]
+    fn a_key_knows_all_of_its_fingerprints_and_no_others() {
+        let key = guest(&sender(), DialectId::BY_THE_TEXT);
+        let other = guest(&crate::classroom::tests::recipient(), DialectId::BY_THE_TEXT);
+        for by in Fingerprint::all() {
+            let text = key.fingerprint(by);
+            let found = key.fingerprint_in(&text).unwrap();
+            assert_eq!((key.fingerprint(found), found.shown), (text.clone(), by.shown));
+            assert!(!other.is_fingerprint(&text), "{by:?}");
+            assert!(Shown::read(&text).is_some_and(|(shown, _)| shown == by.shown));
+        }
+        assert_eq!(Fingerprint::all().count(), 66);
+    }
+
+    #[test]
+    fn the_layout_that_was_received_counts_as_received() {
+        let columns = PemLayout { wrap: Wrap::Columns, last_newline: true };
+        let spki = sender().public().spki().to_vec();
+        for layout in PemLayout::ALL {
+            let key = GuestKey::parse(&pem_of(&spki, layout)).unwrap();
+            let same =
+                Fingerprint { of: Hashed::Pem(layout), through_base64: false, shown: Shown::Hex };
+            let found = key.fingerprint_in(&key.fingerprint(same)).unwrap();
+            assert_eq!(found, Fingerprint { of: Hashed::Received, ..same });
+            let other = Fingerprint { of: Hashed::Pem(columns), ..same };
+            let found = key.fingerprint_in(&key.fingerprint(other)).unwrap();
+            assert_eq!(
+                found == other,
+                layout != columns && layout.wrap != Wrap::Columns,
+                "{layout:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_fingerprint_is_none() {
+        let key = guest(&sender(), DialectId::BY_THE_TEXT);
+        let by = |shown| Fingerprint { of: Hashed::Der, through_base64: false, shown };
+        let hex = key.fingerprint(by(Shown::Hex));
+        let base64 = key.fingerprint(by(Shown::Base64));
+        let check =
+            |text: &str, expected: bool| assert_eq!(key.is_fingerprint(text), expected, "{text}");
+        check(&hex, true);
+        check(&hex.to_uppercase(), true);
+        check(&base64, true);
+        check(base64.trim_end_matches('='), true);
+        check(&base64.to_lowercase(), false);
+        check(&hex[..63], false);
+        check(&format!("{hex}0"), false);
+        check(&format!("+{}", &hex[1..]), false);
+        check("", false);
+        check(&"ü".repeat(32), false);
+        check(&"=".repeat(44), false);
+        check(&"0".repeat(64), false);
+    }
+}

@@ -189,7 +189,7 @@ impl SignedFrame {
         };
         let data_at = place_of("data", text)?;
         let data = data.or_else(|| text.get(data_at.clone())).ok_or(BadFrame::Field)?;
-        let payload = Payload::read(&Json::read(data)?)?;
+        let payload = Payload::read(&Json::read_field(data)?)?;
         let counter = counter(frame.field("counter")).ok_or(BadFrame::Field)?;
         let signature = frame.field("signature").and_then(Json::text).and_then(from_base64);
         let signature = signature.ok_or(BadFrame::Field)?;
@@ -288,4 +288,173 @@ pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
 
 pub(super) fn to_base64(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// A signed frame around this `data`.
+    fn around(data: &str) -> String {
+        format!(r#"{{"type":"signed_data","data":{data},"counter":1,"signature":"AAAA"}}"#)
+    }
+
+    fn check(text: &str, expected: Option<BadFrame>) {
+        assert_eq!(Incoming::read(text).err(), expected, "{}", text.get(..90).unwrap_or(text));
+    }
+
+    #[test]
+    fn unsigned_frames_are_what_they_say() {
+        let check = |text: &str, expected: Incoming| assert_eq!(Incoming::read(text), Ok(expected));
+        check(r#"{"type":"client_list_request"}"#, Incoming::ListRequest);
+        check(r#" {"since":[1,{}],"type":"client_update_request"}"#, Incoming::UpdateRequest);
+        let update = r#"{"type":"client_update","clients":["a","b\n"]}"#;
+        check(update, Incoming::Update { clients: vec!["a".into(), "b\n".into()] });
+        let servers = vec![
+            ServerList { address: "localhost:1".into(), clients: vec!["a".into()] },
+            ServerList { address: String::new(), clients: vec![] },
+        ];
+        let list = r#"{"type":"client_list","servers":[{"address":"localhost:1","clients":["a"],"x":0},{"clients":[],"address":""}]}"#;
+        check(list, Incoming::List { servers });
+    }
+
+    #[test]
+    fn other_texts_are_refused_for_a_reason() {
+        check("", Some(BadFrame::Json));
+        check("hello", Some(BadFrame::Json));
+        check("[]", Some(BadFrame::Type));
+        check("{}", Some(BadFrame::Type));
+        check(r#"{"type":7}"#, Some(BadFrame::Type));
+        check(r#"{"type":"error"}"#, Some(BadFrame::Type));
+        check(
+            r#"{"type":"client_list_request","type":"client_list_request"}"#,
+            Some(BadFrame::Json),
+        );
+        check(r#"{"type":"client_list"}"#, Some(BadFrame::Field));
+        check(r#"{"type":"client_list","servers":[{"address":"a"}]}"#, Some(BadFrame::Field));
+        check(r#"{"type":"client_list","servers":["a"]}"#, Some(BadFrame::Field));
+        check(r#"{"type":"client_update","clients":"a"}"#, Some(BadFrame::Field));
+        check(r#"{"type":"client_update","clients":[1]}"#, Some(BadFrame::Field));
+        let deep = ["[", "]"].map(|bracket| bracket.repeat(100_000)).concat();
+        check(&format!(r#"{{"type":"client_list_request","x":{deep}}}"#), Some(BadFrame::Deep));
+    }
+
+    #[test]
+    fn data_is_an_object_or_the_text_of_one() {
+        let check = |data: &str, expected: Result<Form, BadFrame>| {
+            let form = match Incoming::read(&around(data)) {
+                Ok(Incoming::Signed(frame)) => Ok(frame.form()),
+                Ok(other) => unreachable!("{other:?}"),
+                Err(bad) => Err(bad),
+            };
+            assert_eq!(form, expected, "{data}");
+        };
+        check(r#"{"type":"poll"}"#, Ok(Form::Object));
+        check(r#""{\"type\":\"poll\"}""#, Ok(Form::Text));
+        check(r#""[]""#, Err(BadFrame::Field));
+        check(r#""""#, Err(BadFrame::Json));
+        check(r#""\"{}\"""#, Err(BadFrame::Field));
+        check("[]", Err(BadFrame::Field));
+        check("null", Err(BadFrame::Field));
+        check("{}", Err(BadFrame::Type));
+        check(r#"{"type":"poll","type":"poll"}"#, Err(BadFrame::Json));
+        check(r#""{\"type\":\"poll\",\"a\":0,\"a\":0}""#, Err(BadFrame::Json));
+        let deep = [r#"{"type":"poll","a":"#, &"[".repeat(7), &"]".repeat(7), "}"].concat();
+        check(&deep, Err(BadFrame::Deep));
+        check(&serde_json::to_string(&deep).unwrap(), Err(BadFrame::Deep));
+        let less = deep.replace("[]", "0");
+        check(&less, Ok(Form::Object));
+        check(&serde_json::to_string(&less).unwrap(), Ok(Form::Text));
+        check(r#"{"type":"hello"}"#, Err(BadFrame::Field));
+        check(r#"{"type":"hello","public_key":["a"]}"#, Err(BadFrame::Field));
+        check(r#"{"type":"public_chat","sender":"a"}"#, Err(BadFrame::Field));
+        check(r#"{"type":"server_hello","sender":1}"#, Err(BadFrame::Field));
+        check(r#"{"type":"chat"}"#, Ok(Form::Object));
+    }
+
+    #[test]
+    fn the_data_is_kept_as_it_was_sent() {
+        let check = |frame: &str, expected: &str| {
+            let Ok(Incoming::Signed(read)) = Incoming::read(frame) else { unreachable!("{frame}") };
+            assert_eq!((read.text(), read.data()), (frame, expected));
+            assert!(frame[read.data_at().clone()].starts_with(['{', '"']));
+        };
+        let data = "{ \"type\" :\"poll\", \"n\":1.0 }";
+        check(&around(data), data);
+        check(&around(&format!("  {data}\n")), data);
+        check(&around(&serde_json::to_string(&format!(" {data}")).unwrap()), &format!(" {data}"));
+        check(&around(data).replace("\"data\"", "\"d\\u0061ta\""), data);
+    }
+
+    #[test]
+    fn counters_are_whole_numbers_that_every_client_can_count_to() {
+        let check = |token: &str, expected: Option<u64>| {
+            let text = around(r#"{"type":"poll"}"#).replace(":1,", &format!(":{token},"));
+            let counter = match Incoming::read(&text) {
+                Ok(Incoming::Signed(frame)) => Some(frame.counter()),
+                _ => None,
+            };
+            assert_eq!(counter, expected, "{token}");
+        };
+        check("0", Some(0));
+        check("9007199254740992", Some(1 << 53));
+        check("9007199254740993", None);
+        check("18446744073709551616", None);
+        for token in ["-1", "-0", "1.0", "1e3", "01", "\"1\"", "null", "[1]"] {
+            check(token, None);
+        }
+    }
+
+    #[test]
+    fn signatures_are_base64_however_padded() {
+        let check = |signature: &str, expected: Option<&[u8]>| {
+            let text = around(r#"{"type":"poll"}"#).replace("AAAA", signature);
+            let bytes = match Incoming::read(&text) {
+                Ok(Incoming::Signed(frame)) => Some(frame.signature().to_vec()),
+                _ => None,
+            };
+            assert_eq!(bytes.as_deref(), expected, "{signature}");
+        };
+        check("", Some(&[]));
+        check("AQI=", Some(&[1, 2]));
+        check("AQI", Some(&[1, 2]));
+        for signature in ["A", "AQI==", "AQ I=", "AQJ=", "_-==", "ü"] {
+            check(signature, None);
+        }
+    }
+
+    #[test]
+    fn what_is_listed_and_how_long_it_is_has_limits() {
+        let list = |field: &str, items: usize, item: &str| {
+            let items = vec![item; items].join(",");
+            format!(r#"{{"type":"client_{field}":[{items}]}}"#)
+        };
+        let clients = r#"update","clients"#;
+        check(&list(clients, limits::GUEST_CLIENTS, "\"\""), None);
+        check(&list(clients, limits::GUEST_CLIENTS + 1, "\"\""), Some(BadFrame::Many));
+        let servers = r#"list","servers"#;
+        let server = r#"{"address":"","clients":[]}"#;
+        check(&list(servers, limits::GUEST_SERVERS, server), None);
+        check(&list(servers, limits::GUEST_SERVERS + 1, server), Some(BadFrame::Many));
+        let long = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 40));
+        check(&list(clients, 1, &long(limits::GUEST_LIST_BYTES)), None);
+        check(&list(clients, 1, &long(limits::GUEST_LIST_BYTES + 40)), Some(BadFrame::Long));
+        let said = |bytes: usize| {
+            let said = r#"{"type":"public_chat","sender":"","message":""}"#;
+            let fill = bytes - around(said).len();
+            around(&said.replace("e\":\"\"}", &format!("e\":\"{}\"}}", "x".repeat(fill))))
+        };
+        check(&said(limits::GUEST_FRAME_BYTES), None);
+        check(&said(limits::GUEST_FRAME_BYTES + 1), Some(BadFrame::Long));
+        let recipients = |field: &str, count: usize| {
+            let items = vec!["\"AAAA\""; count].join(",");
+            around(&format!(r#"{{"type":"chat","{field}":[{items}]}}"#))
+        };
+        for field in ["destination_servers", "symm_keys"] {
+            check(&recipients(field, limits::GUEST_RECIPIENTS), None);
+            check(&recipients(field, limits::GUEST_RECIPIENTS + 1), Some(BadFrame::Many));
+        }
+        check(&recipients("destination_servers", 10_000), Some(BadFrame::Long));
+    }
 }

@@ -35,6 +35,11 @@ impl<'a> Json<'a> {
         Self::nested(text, limits::GUEST_NESTING)
     }
 
+    /// Reads what stands, or could stand, in a field of a frame.
+    pub(super) fn read_field(text: &'a str) -> Result<Self, BadFrame> {
+        Self::nested(text, limits::GUEST_NESTING - 1)
+    }
+
     /// Each level is parsed from the slice that the level above found, so that the depth is ours to bound.
     fn nested(text: &'a str, depth: usize) -> Result<Self, BadFrame> {
         let text = text.trim_matches(WHITE_SPACE);
@@ -199,5 +204,120 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             }
         }
         from.deserialize_map(Read)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const PLAIN: Style =
+        Style { order: Order::AsSent, spacing: Spacing::None, letters: Letters::AsTheyAre };
+
+    fn written(text: &str, style: Style) -> String {
+        let mut written = String::new();
+        Json::read(text).unwrap().write(style, &mut written);
+        written
+    }
+
+    #[test]
+    fn a_value_is_rendered_as_other_programs_render_it() {
+        let text = r#" { "b" : [ 1.50 , -0, 1e400, 12345678901234567890 ] ,"a":{"z":"\u00e9\/\u007f", "y":null},"":[] ,"c":"😀\b\f\n\r\t\u0001\"\\" } "#;
+        let check = |order, spacing, letters, expected: &str| {
+            assert_eq!(written(text, Style { order, spacing, letters }), expected);
+        };
+        check(
+            Order::AsSent,
+            Spacing::None,
+            Letters::AsTheyAre,
+            "{\"b\":[1.50,-0,1e400,12345678901234567890],\"a\":{\"z\":\"é/\u{7f}\",\"y\":null},\"\":[],\"c\":\"😀\\b\\f\\n\\r\\t\\u0001\\\"\\\\\"}",
+        );
+        check(
+            Order::Sorted,
+            Spacing::Blanks,
+            Letters::Ascii,
+            r#"{"": [], "a": {"y": null, "z": "\u00e9/\u007f"}, "b": [1.50, -0, 1e400, 12345678901234567890], "c": "\ud83d\ude00\b\f\n\r\t\u0001\"\\"}"#,
+        );
+    }
+
+    fn check(text: &str, expected: Option<BadFrame>) {
+        assert_eq!(Json::read(text).err(), expected, "{}", text.get(..60).unwrap_or(text));
+    }
+
+    #[test]
+    fn what_is_not_one_value_is_refused() {
+        let texts = [
+            "",
+            " ",
+            "{",
+            "}",
+            "[1,]",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{'a':1}",
+            "01",
+            "1.",
+            "+1",
+            "NaN",
+            "nul",
+            "truefalse",
+            "\"",
+            "\"\n\"",
+            "\"\\ud800\"",
+            "\"\\x\"",
+            "{} {}",
+            "1 2",
+            "\u{feff}{}",
+            "\u{a0}1",
+        ];
+        for text in texts {
+            check(text, Some(BadFrame::Json));
+            let nested = format!("{{\"a\":{text}}}");
+            assert!(Json::read(&nested).is_err(), "{nested}");
+        }
+    }
+
+    #[test]
+    fn a_key_stands_once_at_every_level() {
+        check(r#"{"a":1,"b":1}"#, None);
+        check(r#"{"a":1,"a":1}"#, Some(BadFrame::Json));
+        check(r#"{"a":1,"\u0061":1}"#, Some(BadFrame::Json));
+        check(r#"{"a":[{"b":{"c":1,"d":1,"c":2}}]}"#, Some(BadFrame::Json));
+        check(r#"{"a":{"a":{"a":1}}}"#, None);
+    }
+
+    #[test]
+    fn objects_are_bounded() {
+        let object = |keys: usize| {
+            let keys: Vec<_> = (0..keys).map(|key| format!("\"{key}\":0")).collect();
+            format!("{{{}}}", keys.join(","))
+        };
+        check(&object(limits::GUEST_FIELDS), None);
+        check(&object(limits::GUEST_FIELDS + 1), Some(BadFrame::Json));
+        check(&object(100_000), Some(BadFrame::Json));
+    }
+
+    #[test]
+    fn nesting_is_bounded_without_recursion() {
+        let nested = |open: &str, close: &str, levels: usize| {
+            [open.repeat(levels), "1".to_owned(), close.repeat(levels)].concat()
+        };
+        let most = limits::GUEST_NESTING;
+        for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[0,{\"a\":", "}]")] {
+            let levels = open.matches(['[', '{']).count();
+            check(&nested(open, close, most / levels), None);
+            check(&nested(open, close, most / levels + 1), Some(BadFrame::Deep));
+            check(&nested(open, close, 100_000), Some(BadFrame::Deep));
+            check(&open.repeat(100_000), Some(BadFrame::Json));
+        }
+    }
+
+    #[test]
+    fn what_was_rendered_is_read_as_the_same() {
+        let texts = ["null", "-1.5e-7", r#""a\"b""#, "[]", r#"{"b":[{"c":"ü"},true],"a":""}"#];
+        for text in texts {
+            assert_eq!(written(text, PLAIN), text);
+        }
     }
 }

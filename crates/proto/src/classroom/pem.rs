@@ -99,3 +99,60 @@ pub(super) fn der_of(pem: &str) -> Result<Vec<u8>, BadFrame> {
     let body: String = inner.chars().filter(|letter| !letter.is_ascii_whitespace()).collect();
     STANDARD.decode(body).map_err(|_| BadFrame::Pem)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// Not a key: what is in the base64 is looked at elsewhere.
+    const DER: [u8; 100] = [0x5a; 100];
+
+    fn layout(wrap: Wrap, last_newline: bool) -> PemLayout {
+        PemLayout { wrap, last_newline }
+    }
+
+    #[test]
+    fn every_layout_is_written_recognised_and_read() {
+        let check = |wrap, last_newline, expected: &str| {
+            let pem = pem_of(&DER[..60], layout(wrap, last_newline));
+            assert_eq!(pem, expected);
+            assert_eq!(PemLayout::of(&pem), layout(wrap, last_newline));
+            assert_eq!(der_of(&pem).unwrap(), DER[..60]);
+        };
+        let (first, last) = ("Wlpa".repeat(16), "Wlpa".repeat(4));
+        check(Wrap::Line, false, &format!("{BEGIN}\n{first}{last}\n{END}"));
+        check(Wrap::Line, true, &format!("{BEGIN}\n{first}{last}\n{END}\n"));
+        check(Wrap::Columns, false, &format!("{BEGIN}\n{first}\n{last}\n{END}"));
+        check(Wrap::Columns, true, &format!("{BEGIN}\n{first}\n{last}\n{END}\n"));
+        check(Wrap::Flat, false, &format!("{BEGIN}{first}{last}{END}"));
+        check(Wrap::Flat, true, &format!("{BEGIN}{first}{last}{END}\n"));
+        assert_eq!(PemLayout::ALL.len(), 6);
+    }
+
+    #[test]
+    fn white_space_stands_anywhere_but_in_the_markers() {
+        let check = |change: fn(&str) -> String, expected: Option<PemLayout>| {
+            let pem = change(&pem_of(&DER, layout(Wrap::Columns, true)));
+            let read = der_of(&pem).ok();
+            assert_eq!(read.as_deref(), expected.map(|_| DER.as_slice()), "{pem:?}");
+            assert!(expected.is_none_or(|layout| PemLayout::of(&pem) == layout), "{pem:?}");
+        };
+        check(|pem| pem.replace('\n', "\r\n"), Some(layout(Wrap::Columns, true)));
+        check(|pem| pem.replace('\n', " "), Some(layout(Wrap::Flat, false)));
+        check(|pem| pem.replace('\n', "\n\n"), Some(layout(Wrap::Columns, true)));
+        check(|pem| format!("\n  {pem}"), Some(layout(Wrap::Columns, true)));
+        check(|pem| pem.replace("PUBLIC KEY", "PUBLIC  KEY"), None);
+        check(|pem| pem.replace("PUBLIC", "RSA PUBLIC"), None);
+        check(|pem| pem.replace("-----END PUBLIC KEY-----\n", ""), None);
+        check(|pem| pem.replace(BEGIN, ""), None);
+        check(|pem| pem.repeat(2), None);
+        check(|pem| pem.replace("PUBLIC", "PRIVATE"), None);
+        check(|pem| pem.replace("Wlpa\n", "Wl*a\n"), None);
+        check(|pem| pem.replace("Wg==", "Wh=="), None);
+        check(|pem| pem.replace("Wg==", "Wg"), None);
+        check(|pem| pem.replace('\n', "\\n"), None);
+        check(|pem| format!("key: {pem}"), None);
+        check(|pem| format!("{pem}{}", " ".repeat(limits::GUEST_PEM_BYTES)), None);
+    }
+}

@@ -2,7 +2,9 @@
 //! what we write is what such a client would have written.
 
 use super::*;
+use crate::limits;
 use portcullis_crypto::classic::ClassicKey;
+use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -125,6 +127,82 @@ fn what_we_write_is_what_a_client_of_the_dialect_writes() {
                 let sealed = chat.sealed.as_ref().unwrap();
                 assert_eq!(sealed.iv, OUTGOING.iv[..row.iv_bytes]);
             }
+        }
+    }
+}
+
+/// JSON as anybody may send it.
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        "\\PC{0,8}".prop_map(Into::into),
+        any::<String>().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(5, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            prop::collection::btree_map(any::<String>(), inner, 0..4)
+                .prop_map(|fields| serde_json::Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// `serde_json` sorts keys and escapes what must be, as `SORTED` does; its own reader takes any style.
+    #[test]
+    fn any_json_is_rendered_as_it_was_meant(value in any_json()) {
+        let (text, pretty) = (value.to_string(), serde_json::to_string_pretty(&value).unwrap());
+        let (compact, pretty) = (json::Json::read(&text), json::Json::read(&pretty));
+        prop_assert_eq!(&compact, &pretty);
+        for recipe in RECIPES {
+            let Recipe::Anew(style, _) = recipe else { continue };
+            let mut written = String::new();
+            compact.as_ref().unwrap().write(style, &mut written);
+            let again: serde_json::Value = serde_json::from_str(&written).unwrap();
+            prop_assert_eq!(&again, &value);
+            prop_assert!(style.letters == Letters::AsTheyAre || written.is_ascii());
+            let plain = style.spacing == Spacing::None && style.letters == Letters::AsTheyAre;
+            prop_assert!(!plain || written == text);
+        }
+    }
+
+    #[test]
+    fn whatever_is_said_is_read_and_verified(
+        message in any::<String>(), dialect in 0..DIALECTS.len(), counter in 0..=limits::GUEST_COUNTER,
+    ) {
+        let dialect = DialectId::all().nth(dialect).unwrap();
+        let written = write_public_chat(dialect, &sender(), counter, &message).unwrap();
+        let frame = signed(&written);
+        let key = guest(&sender(), dialect);
+        let Payload::PublicChat { sender, message: read } = frame.payload() else { panic!() };
+        prop_assert!(read == &message && key.is_fingerprint(sender));
+        prop_assert_eq!(frame.counter(), counter);
+        prop_assert_eq!(frame.verify(key.key(), None).unwrap().salt, dialect.row().signing.salt);
+    }
+
+    /// Whoever changes a signed frame changes nothing of what it says, or it is not signed any more.
+    #[test]
+    fn a_changed_frame_says_the_same_or_is_not_signed(
+        dialect in 0..DIALECTS.len(), at in any::<prop::sample::Index>(), letter in "[ -~\n]", drop in 0..3_usize,
+    ) {
+        let dialect = DialectId::all().nth(dialect).unwrap();
+        let written = write_public_chat(dialect, &sender(), 10, "pay 10, \"é\"").unwrap();
+        let frame = signed(&written);
+        let signing = frame.verify(&sender().public(), None).unwrap();
+        let letters: Vec<char> = written.chars().collect();
+        let at = at.index(letters.len());
+        let rest = letters.iter().skip(at + drop);
+        let changed: String = letters.iter().take(at).chain(&letter.chars().collect::<Vec<_>>()).chain(rest).collect();
+        if let Ok(Incoming::Signed(changed)) = Incoming::read(&changed)
+            && let Ok(found) = changed.verify(&sender().public(), None)
+        {
+            prop_assert_eq!(changed.payload(), frame.payload());
+            prop_assert_eq!(changed.counter(), frame.counter());
+            prop_assert_eq!(changed.reference(found), frame.reference(signing));
         }
     }
 }
