@@ -2,6 +2,7 @@
 //! same code. A body takes any bytes; it panics only where a promise is broken. Leaves out the fuzzer
 //! itself (`fuzz/`), and time and randomness: the same bytes always do the same.
 
+mod classroom;
 mod client;
 mod input;
 mod mutate;
@@ -16,6 +17,7 @@ pub type Body = fn(&[u8]);
 
 /// Every target: its name, which is also its folder's under `fuzz/corpus`, and its body.
 pub const TARGETS: &[(&str, Body)] = &[
+    ("classroom_frame", classroom::classroom_frame),
     ("client", client::client),
     ("client_frame", wire::client_frame),
     ("content", wire::content),

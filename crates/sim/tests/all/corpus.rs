@@ -44,6 +44,7 @@ macro_rules! replays {
 }
 
 replays!(
+    classroom_frame,
     client,
     client_frame,
     content,
