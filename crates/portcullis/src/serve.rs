@@ -72,14 +72,19 @@ fn parts(
     };
     let unusable = |error| unusable(folder, error);
     let store = SqliteStore::open(folder).map_err(unusable)?;
+    // Before anything stands in the store: only an empty one has no set-up yet.
+    let setup = store.load_or_create_setup(&mut OsRng).map_err(unusable)?;
     Server::prepare(&store).map_err(|error| unusable(error.into()))?;
     let gateway = gateway(options, address, &store, &unusable)?;
+    if gateway.is_some() {
+        Server::prepare_guests(&store).map_err(|error| unusable(error.into()))?;
+    }
     let guests = gateway
         .as_ref()
         .map(|setup| GuestPolicy { address: setup.address.clone(), gateway: setup.key.public() });
     let instance = Instance {
         guests,
-        setup: store.load_or_create_setup(&mut OsRng).map_err(unusable)?,
+        setup,
         registration: match options.registration {
             cli::Registration::Open => Registration::Open,
             cli::Registration::Invite => Registration::Invite,
