@@ -14,6 +14,9 @@ pub(crate) use asks::{ask, join_classroom};
 pub use here::Guests;
 pub use refused::GuestRefused;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use portcullis_crypto::{AuthPublic, ClassicPublic};

@@ -1,0 +1,475 @@
+//! Guests in a world: what becomes of what they say, who hears it, and what a failing store leaves.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use super::*;
+use crate::defences::SOUND;
+use crate::store::{Store as _, StoreError};
+use crate::testing::{ADDRESS, Guest, Setting, USUAL, World, chat, classic_key, guest_key, user};
+use crate::{Audience, Effect, GuestAsk, Incoming, Output, Peer};
+use portcullis_proto::classroom::{GuestBody, Incoming as Frame, write_list_request};
+use portcullis_proto::{
+    Code, ConversationId, DeviceId, Envelope, Event, Reply, Request, limits as wire,
+};
+
+const LOBBY: ConversationId = ConversationId::LOBBY;
+const CLASSROOM: ConversationId = ConversationId::CLASSROOM;
+
+/// At the usual rates.
+fn slow_world() -> World {
+    World::build(Setting { guests: true, rate_factor: 1, ..USUAL })
+}
+
+fn elsewhere(last: u8) -> Peer {
+    Peer::new([192, 0, 2, last].into())
+}
+
+/// The envelopes that the last batch told members of a conversation of.
+fn told(world: &World, of: ConversationId) -> Vec<Envelope> {
+    let envelope = |(to, event)| match event {
+        Event::Envelope(envelope) => {
+            assert_eq!(to, Audience::Conversation(envelope.conversation));
+            Some(envelope)
+        }
+        _ => None,
+    };
+    let told: Vec<_> = world.told().into_iter().filter_map(envelope).collect();
+    assert!(told.iter().all(|envelope| envelope.conversation == of));
+    told
+}
+
+fn check_kept(make: fn(&mut Guest) -> String, into: ConversationId) {
+    let mut world = World::with_guests(SOUND);
+    let mira = world.person("mira");
+    let (mut guest, other) = (world.guest(1), world.guest(2));
+    let text = make(&mut guest);
+    assert_eq!(world.heard(&mut guest, &text), Ok(()));
+    let [envelope] = &told(&world, into)[..] else { panic!("one envelope") };
+    assert_eq!((envelope.account, envelope.device), (AccountId::GATEWAY, DeviceId::GATEWAY));
+    let body = GuestBody::from_body(&envelope.body).unwrap();
+    assert_eq!((body.key.pem(), body.frame.text()), (guest.public.pem(), text.as_str()));
+    let signing = body.frame.verify(guest.public.key(), None).unwrap();
+    assert_eq!(envelope.reference, body.frame.reference(signing));
+    // It is sent on byte for byte, not back to where it came from.
+    let [_, Output::Guest(GuestOutput::Relay { except, frame, onward: true })] = &world.outputs[..]
+    else {
+        panic!("{:?}", world.outputs);
+    };
+    assert_eq!((*except, frame.text()), (guest.connection, text.as_str()));
+    assert_ne!(*except, other.connection);
+    let page = world.fetch(&mira, into, 0).unwrap();
+    assert_eq!(page.envelopes, std::slice::from_ref(envelope));
+}
+
+#[test]
+fn what_guests_say_is_kept_as_it_came_and_sent_on() {
+    check_kept(|guest| guest.public_chat("hi"), LOBBY);
+    check_kept(|guest| guest.chat(&[&guest_key(2)], "hi"), CLASSROOM);
+}
+
+/// For ever, whatever connection it comes by, and also after the server has been away.
+#[test]
+fn what_was_said_before_is_not_said_again() {
+    for make in [|g: &mut Guest| g.public_chat("hi"), |g: &mut Guest| g.chat(&[], "hi")] {
+        let mut world = World::with_guests(SOUND);
+        let mut guest = world.guest(1);
+        let text = make(&mut guest);
+        assert_eq!(world.heard(&mut guest, &text), Ok(()));
+        let mut again = Guest::new(1);
+        assert_eq!(world.come(&mut again, elsewhere(1)), Ok(()));
+        assert_eq!(world.heard(&mut again, &text), Err(GuestRefused::Replay));
+        assert_eq!(world.relayed(), Vec::<String>::new());
+        world.restart();
+        assert_eq!(world.come(&mut again, elsewhere(1)), Ok(()));
+        assert_eq!(world.heard(&mut again, &text), Err(GuestRefused::Replay));
+        // A client that begins at 0 again says something new.
+        again.counter = 0;
+        assert_eq!(world.come(&mut again, elsewhere(1)), Ok(()));
+        let text = again.public_chat("hi again");
+        assert_eq!(world.heard(&mut again, &text), Ok(()));
+    }
+}
+
+#[test]
+fn nobody_speaks_before_hello_or_for_a_guest_of_another_connection() {
+    let mut world = World::with_guests(SOUND);
+    let (mut guest, mut other) = (world.guest(1), world.guest(2));
+    let text = guest.public_chat("hi");
+    let ask = world.verified(&mut guest, &text).unwrap();
+    let refused = world.guest_asks(other.connection, Peer::loopback(), ask);
+    assert_eq!(refused, Err(GuestRefused::Stranger));
+    world.server.guest_gone(guest.connection);
+    let text = guest.public_chat("hi");
+    assert_eq!(world.heard(&mut guest, &text), Err(GuestRefused::Stranger));
+    other.state = None;
+    let hello = other.hello();
+    assert_eq!(world.heard(&mut other, &hello), Err(GuestRefused::SecondHello));
+    assert!(!world.outputs.iter().any(|output| matches!(output, Output::Drop { .. })));
+}
+
+#[test]
+fn accounts_are_told_to_guests_only_while_some_are_here() {
+    let mut world = World::with_guests(SOUND);
+    let mira = world.person("mira");
+    let said = |world: &mut World, number: u8| {
+        world.say(&mira, LOBBY, &[number]).unwrap();
+        world.at_gateway()
+    };
+    assert_eq!(said(&mut world, 1), []);
+    let guest = world.guest(1);
+    let (name, auth, body) = (user("mira"), mira.auth.public(), crate::testing::body(2));
+    assert_eq!(said(&mut world, 2), [GuestOutput::Say { name, auth, body }]);
+    // What is asked again, or said elsewhere, is not said to them.
+    assert_eq!(said(&mut world, 2), []);
+    let den = world.create(&mira, "#den", portcullis_proto::Access::Open);
+    world.say(&mira, den, &[3]).unwrap();
+    assert_eq!(world.at_gateway(), []);
+    world.server.guest_gone(guest.connection);
+    assert_eq!(said(&mut world, 4), []);
+}
+
+/// How many of `most` messages are heard.
+fn heard(world: &mut World, guest: &mut Guest, peer: Peer, most: usize) -> usize {
+    let said = (0..most).take_while(|_| {
+        let text = guest.chat(&[], "hi");
+        match world.hear(guest, peer, &text) {
+            Ok(()) => true,
+            Err(why) => {
+                assert_eq!(why, GuestRefused::TooOften);
+                false
+            }
+        }
+    });
+    said.count()
+}
+
+#[test]
+fn a_flood_stops_its_guest_and_new_keys_its_address() {
+    let mut world = slow_world();
+    let (mut one, mut two) = (world.guest(1), world.guest(2));
+    assert_eq!(heard(&mut world, &mut one, elsewhere(1), 200), 120);
+    assert_eq!(heard(&mut world, &mut two, elsewhere(1), 1), 1);
+    world.wait(200);
+    assert_eq!(heard(&mut world, &mut one, elsewhere(1), 9), 1);
+    let at = |rate, last: u8| (rate, crate::RateKey::Address([192, 0, 2, last].into()));
+    let mut limits = crate::RateLimits::default();
+    let rate = crate::Rate::GuestSayAtAddress;
+    assert!(limits.take(at(rate, 1), 2_000, 1, world.now).is_ok());
+    assert!(limits.take(at(rate, 1), 1, 1, world.now).is_err());
+    assert!(limits.take(at(rate, 2), 1, 1, world.now).is_ok());
+}
+
+/// Messages to many cost more, and no message has more destinations than there may be.
+#[test]
+fn destinations_are_paid_for() {
+    let data = |destinations: usize| {
+        let names = vec![ADDRESS; destinations];
+        serde_json::json!({"type": "chat", "destination_servers": names, "iv": "", "symm_keys": [],
+            "chat": ""})
+        .to_string()
+    };
+    let check = |destinations: usize, expected: usize| {
+        let mut world = slow_world();
+        let mut guest = world.guest(1);
+        let heard = (1..200).take_while(|counter| {
+            let text = crate::testing::signed(&guest.key, &data(destinations), *counter);
+            world.heard(&mut guest, &text).is_ok()
+        });
+        assert_eq!(heard.count(), expected, "{destinations}");
+    };
+    check(1, 120);
+    check(16, 60);
+    check(128, 13);
+    check(129, 0);
+    check(2_000, 0);
+    let text = crate::testing::signed(&classic_key(1), &data(129), 1);
+    assert_eq!(
+        Frame::read(&text).map_err(GuestRefused::from),
+        Err(GuestRefused::TooManyDestinations)
+    );
+}
+
+#[test]
+fn a_batch_that_is_not_durable_leaves_guests_as_they_were() {
+    for call in ["commit", "savepoint", "release", "begin"] {
+        let mut world = World::with_guests(SOUND);
+        let (mira, mut guest) = (world.person("mira"), world.guest(1));
+        let _ = world.server.tick();
+        let text = guest.public_chat("hi");
+        let say = world.verified(&mut guest, &text).unwrap();
+        let mut late = Guest::new(2);
+        late.connection = world.guest_connection();
+        let hello = late.hello();
+        let hello = world.verified(&mut late, &hello).unwrap();
+        let peer = Peer::loopback();
+        let of = |connection, ask| Incoming::Guest { connection, peer, ask };
+        let (connection, request) = (mira.connection, Ok(mira.submit(LOBBY, &[1])));
+        let batch = vec![
+            of(guest.connection, say),
+            of(late.connection, hello),
+            Incoming::Request { connection, id: 7, request },
+        ];
+        let before = world.trace();
+        world.store.fail(call, StoreError::Full);
+        let outputs = world.server.run(&world.store, world.now, batch);
+        assert!(world.trace() == before, "{call}");
+        let refused = |connection| {
+            let why = GuestRefused::Unavailable;
+            Output::Guest(GuestOutput::Refused { connection, why })
+        };
+        assert_eq!(outputs[..2], [refused(guest.connection), refused(late.connection)], "{call}");
+        assert!(matches!(outputs[2], Output::Reply { id: 7, result: Err(_), .. }));
+        assert_eq!(outputs[3..], [Output::Drop { connection: late.connection }], "{call}");
+        assert_eq!(world.server.count_guests(), 1);
+        let changed = world.server.tick();
+        assert!(!changed.iter().any(|output| matches!(output, Output::Effect(_))), "{changed:?}");
+        // Whoever was here goes on.
+        let text = guest.public_chat("hi again");
+        assert_eq!(world.heard(&mut guest, &text), Ok(()));
+    }
+}
+
+/// What `guests` shows, and what watchers of presence are told.
+#[test]
+fn guests_are_listed_and_told_of_once_a_second() {
+    let mut world = World::with_guests(SOUND);
+    let mira = world.person("mira");
+    let _ = world.server.tick();
+    let told = |world: &mut World, expected: Option<(&[AccountId], &[AccountId])>| {
+        let expected = expected.map(|(came, went)| {
+            let event = Event::Guests { came: came.to_vec(), went: went.to_vec(), more: false };
+            Output::Effect(Effect::Deliver { to: Audience::PresenceWatchers, event })
+        });
+        let outputs = world.server.tick().into_iter();
+        let told: Vec<_> = outputs.filter(|output| matches!(output, Output::Effect(_))).collect();
+        assert_eq!(told, expected.into_iter().collect::<Vec<_>>());
+    };
+    let listed =
+        |world: &mut World| match world.ask(mira.connection, Request::Guests { after: None }) {
+            Ok(Reply::Guests { guests, more: false }) => guests,
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(listed(&mut world), []);
+    let guest = world.guest(1);
+    told(&mut world, Some((&[guest.id()], &[])));
+    let [card] = &listed(&mut world)[..] else { panic!("one guest") };
+    assert_eq!((card.guest, card.pem.as_str()), (guest.id(), guest.public.pem()));
+    assert_eq!((card.dialect.as_str(), card.server.as_str()), ("text", ADDRESS));
+    let second = world.guest(1);
+    told(&mut world, None);
+    world.server.guest_gone(guest.connection);
+    told(&mut world, None);
+    assert_eq!(listed(&mut world).len(), 1);
+    world.server.guest_gone(second.connection);
+    told(&mut world, Some((&[], &[guest.id()])));
+    assert_eq!(listed(&mut world), []);
+    let passing = world.guest(2);
+    world.server.guest_gone(passing.connection);
+    told(&mut world, None);
+}
+
+/// The guests and devices in the list that a guest gets.
+fn list(world: &mut World, guest: &mut Guest) -> Arc<GuestList> {
+    assert_eq!(world.heard(guest, &write_list_request()), Ok(()));
+    match &world.at_gateway()[..] {
+        [GuestOutput::List { connection, list }] => {
+            assert_eq!(*connection, guest.connection);
+            Arc::clone(list)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn lists_name_guests_and_devices_and_are_made_anew_only_where_they_change() {
+    let mut world = World::with_guests(SOUND);
+    let mut mira = world.person("mira");
+    let mut guest = world.guest(1);
+    let key = |number: usize| classic_key(number).public().spki().to_vec();
+    let mut check = |world: &mut World, devices: &[usize]| {
+        let first = list(world, &mut guest);
+        assert_eq!(first.guests, [guest_key(1)]);
+        assert_eq!(first.devices, devices.iter().map(|n| key(*n)).collect::<Vec<_>>());
+        world.say(&mira, LOBBY, &[9]).unwrap();
+        assert!(Arc::ptr_eq(&first, &list(world, &mut guest)));
+    };
+    check(&mut world, &[]);
+    world.publish_classic_key(&mira, 8);
+    check(&mut world, &[8]);
+    let second = world.enrol(&mut mira.clone());
+    world.publish_classic_key(&second, 9);
+    check(&mut world, &[9, 8]);
+    let allow = |allow| Request::AllowGuests { allow };
+    world.ask(mira.connection, allow(false)).unwrap();
+    check(&mut world, &[]);
+    world.ask(mira.connection, allow(true)).unwrap();
+    check(&mut world, &[9, 8]);
+    mira = second;
+    world.operate(|store| store.set_disabled(mira.account, true));
+    world.server.end_disabled(&world.store).unwrap();
+    assert_eq!(list(&mut world, &mut world_guest()).devices, Vec::<Vec<u8>>::new());
+}
+
+/// Anybody may ask who is here, before hello too.
+fn world_guest() -> Guest {
+    let mut guest = Guest::new(3);
+    guest.connection = ConnectionId(999);
+    guest
+}
+
+/// What mira may read of three private messages, of which the second is said while she has shut guests out.
+#[test]
+fn an_account_hears_guests_while_it_allows_them() {
+    let mut world = World::with_guests(SOUND);
+    let (mut mira, mut guest) = (world.person("mira"), world.guest(1));
+    let allow = |world: &mut World, allow: bool| {
+        let done = world.ask(mira.connection, Request::AllowGuests { allow });
+        assert_eq!(done, Ok(Reply::Done));
+        world.effects().len()
+    };
+    let mut say = |world: &mut World| {
+        let text = guest.chat(&[], "hi");
+        world.heard(&mut guest, &text).unwrap();
+    };
+    assert_eq!(allow(&mut world, true), 0); // new accounts do
+    say(&mut world);
+    assert_eq!(allow(&mut world, false), 1);
+    assert_eq!(allow(&mut world, false), 0);
+    say(&mut world);
+    assert_eq!(allow(&mut world, true), 1);
+    say(&mut world);
+    assert_eq!(world.readable(&mira, CLASSROOM), Ok(vec![3]));
+    // Who has shut them out stays so when coming back, even if nothing was ever said.
+    let mut oleg = world.person("oleg");
+    world.ask(oleg.connection, Request::AllowGuests { allow: false }).unwrap();
+    for person in [&mut oleg, &mut mira] {
+        world.come_back(person).unwrap();
+    }
+    let of = |world: &World, account| world.store.inner.membership(account, CLASSROOM).unwrap();
+    let present = |world: &World, account| of(world, account).unwrap().role.is_present();
+    assert!(present(&world, mira.account) && !present(&world, oleg.account));
+    assert_eq!(world.readable(&oleg, CLASSROOM), Ok(vec![]));
+}
+
+#[test]
+fn nobody_else_writes_into_the_classroom_or_changes_who_is_in_it() {
+    let mut world = World::with_guests(SOUND);
+    let (mira, oleg) = (world.person("mira"), world.person("oleg"));
+    world.ask(oleg.connection, Request::AllowGuests { allow: false }).unwrap();
+    let submit = mira.submit(CLASSROOM, &[1]);
+    assert_eq!(world.attempt(mira.connection, submit), Err(Code::NotFound));
+    let invite = Request::Invite { conversation: CLASSROOM, name: user("oleg") };
+    assert_eq!(world.attempt(mira.connection, invite), Err(Code::NotFound));
+    let leave = Request::Leave { conversation: CLASSROOM };
+    assert_eq!(world.attempt(mira.connection, leave), Err(Code::Forbidden));
+    let commit = mira.commit(CLASSROOM, 0, 1, portcullis_proto::Members::default());
+    assert_eq!(world.attempt(mira.connection, commit), Err(Code::Forbidden));
+}
+
+/// What stands for guests in the store is nobody: not shown, not found, and nobody logs in as it.
+#[test]
+fn the_gateways_account_is_nobodys() {
+    let mut world = World::with_guests(SOUND);
+    let mira = world.person("mira");
+    match world.ask(mira.connection, Request::Users { after: None }) {
+        Ok(Reply::Users { users, .. }) => assert_eq!(users.len(), 1),
+        other => panic!("{other:?}"),
+    }
+    let (account, name) = (AccountId::GATEWAY, user("guests"));
+    let by_id = Request::AccountById { account, after_version: 0 };
+    assert_eq!(world.attempt(mira.connection, by_id), Err(Code::NotFound));
+    let by_name = Request::AccountByName { name: name.clone(), after_version: 0 };
+    assert_eq!(world.attempt(mira.connection, by_name), Err(Code::NotFound));
+    let connection = world.connect();
+    let tried = world.log_in(connection, "guests", "").unwrap_err();
+    assert_eq!(tried.code, Code::LoginFailed);
+    // Where somebody has this name, the gateway takes another.
+    let mut world = World::new();
+    let guests = world.person("guests");
+    crate::Server::prepare_guests(&world.store).unwrap();
+    crate::Server::prepare_guests(&world.store).unwrap();
+    let kept = world.store.account(AccountId::GATEWAY).unwrap().unwrap();
+    assert_eq!(kept.name, user("guests-1"));
+    assert_eq!(world.store.account_by_name(&name).unwrap().unwrap().id, guests.account);
+}
+
+#[test]
+fn without_a_gateway_there_are_no_guests() {
+    let mut world = World::new();
+    let mira = world.person("mira");
+    let allow = Request::AllowGuests { allow: true };
+    assert_eq!(world.attempt(mira.connection, allow), Err(Code::Forbidden));
+    let shut = Request::AllowGuests { allow: false };
+    assert_eq!(world.attempt(mira.connection, shut), Ok(Reply::Done));
+    assert_eq!(world.store.conversation(CLASSROOM), Ok(None));
+}
+
+#[test]
+fn a_linked_servers_clients_are_guests_there() {
+    let mut world = World::with_guests(SOUND);
+    let mira = world.person("mira");
+    world.publish_classic_key(&mira, 8);
+    let mut here = world.guest(1);
+    let link = world.guest_connection();
+    let update = |world: &mut World, numbers: &[usize]| {
+        let clients = numbers.iter().map(|number| guest_key(*number)).collect();
+        let ask = GuestAsk::Neighbour { server: "school:1".to_owned(), clients };
+        assert_eq!(world.guest_asks(link, elsewhere(1), ask), Ok(()));
+    };
+    update(&mut world, &[1, 2, 3]);
+    let listed = list(&mut world, &mut here);
+    assert_eq!(listed.guests, [guest_key(1)]);
+    assert_eq!(listed.neighbours.len(), 1);
+    assert_eq!((listed.neighbours[0].0.as_ref(), listed.neighbours[0].1.len()), ("school:1", 3));
+    // Who is here as well is told here, others by the link.
+    let tell = |world: &mut World, guest: usize| {
+        let frame = chat(&classic_key(8), 1, &[], "hi");
+        let request =
+            Request::GuestChat { guest: guest_key(guest).id(), device: mira.device, frame };
+        match world.attempt_at_gateway(mira.connection, request)?.as_slice() {
+            [GuestOutput::Tell { connections, .. }] => Ok(connections.clone()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(tell(&mut world, 1), Ok(vec![here.connection]));
+    assert_eq!(tell(&mut world, 2), Ok(vec![link]));
+    // What is said there is said here, and not sent back.
+    let mut there = Guest::new(2);
+    there.connection = link;
+    there.state = Some(crate::GuestState::listed(there.public.clone()));
+    let text = there.public_chat("hi from there");
+    assert_eq!(world.heard(&mut there, &text), Ok(()));
+    let relay = world.at_gateway();
+    assert!(
+        matches!(&relay[..], [GuestOutput::Relay { except, onward: false, .. }] if *except == link)
+    );
+    update(&mut world, &[3]);
+    assert_eq!(tell(&mut world, 2), Err(Code::NotFound));
+    let text = there.public_chat("hi");
+    assert_eq!(world.heard(&mut there, &text), Err(GuestRefused::Stranger));
+    world.server.guest_gone(link);
+    assert_eq!(tell(&mut world, 3), Err(Code::NotFound));
+    assert_eq!(world.server.count_guests(), 1);
+}
+
+#[test]
+fn guests_and_frames_are_bounded() {
+    let mut world = World::with_guests(SOUND);
+    for _ in 0..crate::limits::GUEST_CONNECTIONS {
+        world.guest(1);
+    }
+    let mut guest = Guest::new(1);
+    assert_eq!(world.come(&mut guest, elsewhere(1)), Err(GuestRefused::Full));
+    let connection = guest.connection;
+    assert_eq!(world.outputs.last(), Some(&Output::Drop { connection }));
+    assert_eq!(world.come(&mut Guest::new(2), elsewhere(1)), Ok(()));
+    let mira = world.person("mira");
+    world.publish_classic_key(&mira, 8);
+    let (guest, device) = (guest_key(2).id(), mira.device);
+    let mut check = |bytes: usize, expected: Result<Reply, Code>| {
+        let request = Request::GuestChat { guest, device, frame: "x".repeat(bytes) };
+        assert_eq!(world.attempt(mira.connection, request), expected, "{bytes}");
+    };
+    check(wire::GUEST_FRAME_BYTES, Ok(Reply::Done));
+    check(wire::GUEST_FRAME_BYTES + 1, Err(Code::TooLarge));
+}
