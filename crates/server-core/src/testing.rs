@@ -8,7 +8,7 @@ mod guests;
 mod people;
 mod sequences;
 
-pub(crate) use guests::{ADDRESS, Guest, believed, chat, classic_key, guest_key, read, signed};
+pub(crate) use guests::{ADDRESS, Guest, chat, classic_key, guest_key, read, signed};
 pub(crate) use people::{
     Person, adding, body, channel, creating, drafts, group_info, naming, reference, removing, user,
     welcome, welcoming,

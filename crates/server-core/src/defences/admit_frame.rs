@@ -77,7 +77,7 @@ pub fn admit_frame(
 mod tests {
     use super::*;
     use crate::defences::{Defences, SOUND};
-    use crate::testing::{Guest, World, believed, classic_key, guest_key, read, signed};
+    use crate::testing::{Guest, World, classic_key, guest_key, read, reference, signed};
     use portcullis_proto::classroom::DialectId;
 
     type Admit = fn(&mut GuestState, SignedFrame) -> Result<FrameAdmitted, GuestRefused>;
@@ -98,7 +98,10 @@ mod tests {
     }
 
     fn believes(guest: &mut GuestState, frame: SignedFrame) -> Result<FrameAdmitted, GuestRefused> {
-        Ok(believed(guest, frame))
+        let frame = Arc::new(frame);
+        let signing = frame.verify(guest.key.key(), None);
+        let reference = signing.map_or_else(|_| reference(99), |signing| frame.reference(signing));
+        Ok(FrameAdmitted::unproven(guest.key.clone(), frame, reference))
     }
 
     #[test]

@@ -80,16 +80,17 @@ pub fn admit_hello(frame: &SignedFrame) -> Result<HelloAdmitted, GuestRefused> {
     let key = GuestKey::parse(public_key).map_err(|_| GuestRefused::BadKey)?;
     let signing = frame.verify(key.key(), None).map_err(|_| GuestRefused::BadSignature)?;
     let dialect = DialectId::recognise(frame, signing, public_key);
-    Ok(HelloAdmitted { key: key, signing, dialect, counter: frame.counter() })
+    Ok(HelloAdmitted { key, signing, dialect, counter: frame.counter() })
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::testing::{classic_key, guest_key, read, signed};
+    use portcullis_proto::AccountId;
     use portcullis_proto::Bytes;
     use portcullis_proto::classroom::{DIALECTS, pem_of, write_hello};
-    use portcullis_proto::{AccountId, classroom::Incoming};
 
     /// The data of a hello with this PEM.
     fn hello(pem: &str) -> String {
@@ -183,7 +184,7 @@ mod tests {
             "type": "signed_data", "data": hello(guest_key(1).pem()), "counter": 0,
             "signature": Bytes(vec![0; 256]),
         });
-        let Ok(Incoming::Signed(frame)) = Incoming::read(&unsigned.to_string()) else { return };
+        let frame = read(&unsigned.to_string());
         assert_eq!(admit_hello(&frame).map(drop), Err(GuestRefused::BadSignature));
     }
 }

@@ -2,7 +2,7 @@
 //! verifying on the way in, is done here by the world's defences.
 
 use super::World;
-use crate::defences::{FrameAdmitted, GuestState};
+use crate::defences::GuestState;
 use crate::{ConnectionId, GuestAsk, GuestOutput, GuestRefused, Incoming, Output, Peer};
 use portcullis_crypto::{ClassicKey, Purpose, Salt};
 use portcullis_proto::classroom::{
@@ -209,12 +209,4 @@ impl World {
         let request = Request::PublishClassicKey { key: Bytes(key), proof };
         self.ask(person.connection, request).unwrap();
     }
-}
-
-/// A frame that is admitted without a look at it: for twins of the defence.
-pub(crate) fn believed(guest: &GuestState, frame: SignedFrame) -> FrameAdmitted {
-    let frame = std::sync::Arc::new(frame);
-    let signing = frame.verify(guest.key.key(), None);
-    let reference = signing.map_or_else(|_| super::reference(99), |s| frame.reference(s));
-    FrameAdmitted::unproven(guest.key.clone(), frame, reference)
 }
