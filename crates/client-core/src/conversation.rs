@@ -147,6 +147,11 @@ impl Conversation {
         self.outbox.len() as u64 + commits
     }
 
+    /// Whether the commit of a welcome is looked for in the log.
+    pub(crate) fn is_seeking(&self) -> bool {
+        self.encrypted.as_ref().is_some_and(|e| e.is_hearsay() && e.seeking)
+    }
+
     /// Whether anything that the person wanted waits to be done.
     pub(crate) fn has_unsent(&self) -> bool {
         let encrypted = self.encrypted.as_ref();

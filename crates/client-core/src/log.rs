@@ -8,6 +8,7 @@ use crate::client::{Client, History, Pending, Step};
 use crate::conversation::Conversation;
 use crate::defences::{Kept, Numbered, OpenError, Received};
 use crate::effect::Key;
+use crate::encrypted::{Entry, Gone};
 use crate::limits;
 use crate::show::{Show, Warning};
 use portcullis_proto::{
@@ -64,7 +65,10 @@ impl Client {
         let id = summary.conversation;
         let head = summary.head;
         let own = self.own.as_ref().map(|own| own.account);
-        let known = self.conversations.get(&id).map(|conversation| conversation.summary.kind);
+        let mut known = self.conversations.get(&id).map(|conversation| conversation.summary.kind);
+        if known.is_some_and(|kind| kind != summary.kind) && self.forget_hearsay(id) {
+            known = None;
+        }
         match (self.defences.keep_kind)(own, known, &summary) {
             Ok(Kept::Kind) => {}
             Ok(Kept::Ignored) => return,
@@ -182,6 +186,10 @@ impl Client {
                 Taken::Waits => return,
             }
         }
+        let ends = |c: &Conversation| c.is_seeking() && c.seen().seq >= page.head;
+        if self.conversations.get(&id).is_some_and(ends) {
+            return self.lost_place(step, id);
+        }
         self.catch_up(step, id, page.head);
     }
 
@@ -245,8 +253,15 @@ impl Client {
         }
         let gone = self.conversations.get(&id).is_some_and(|c| !c.is_member());
         if refusal.code == Code::NotFound && gone {
-            // There is nothing more to read here, so its keys are of no use.
-            return self.mls.forget(id);
+            // There is nothing more to read here, so its keys are of no use; by the server's word alone.
+            self.forget_keys(id, Gone::Lost);
+            if let Some(encrypted) = self.encrypted_mut(id) {
+                encrypted.entry = Some(Entry::Lost);
+            }
+            return;
+        }
+        if self.conversations.get(&id).is_some_and(Conversation::is_seeking) {
+            return self.lost_place(step, id);
         }
         if refusal.code != Code::NotFound {
             step.show(Show::Refused { what: "read this conversation", refusal });

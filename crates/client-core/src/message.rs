@@ -129,7 +129,7 @@ impl fmt::Display for Notice {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-fn list(names: &[UserName]) -> String {
+pub(crate) fn list(names: &[UserName]) -> String {
     let names: Vec<&str> = names.iter().map(UserName::as_str).collect();
     match names.split_last() {
         None => "nobody".to_owned(),

@@ -6,7 +6,7 @@
 use crate::client::{Client, Pending, Step};
 use crate::conversation::{Conversation, Outgoing};
 use crate::effect::Key;
-use crate::encrypted::{Encrypted, Inbox};
+use crate::encrypted::Inbox;
 use crate::entries::body_of;
 use crate::event::Saying;
 use crate::limits;
@@ -260,7 +260,7 @@ impl Client {
 
     /// Gives up all that waits, and this device's keys, since they may not be used any more.
     pub(crate) fn forget_outboxes(&mut self, step: &mut Step<'_>, reason: &str) {
-        self.mls.clear();
+        self.forget_all_keys();
         self.inbox = Inbox::default();
         self.touch(Key::Inbox);
         self.forget_guests(step, reason);
@@ -268,7 +268,6 @@ impl Client {
         for id in ids {
             if let Some(conversation) = self.conversations.get_mut(&id) {
                 conversation.own_number = 0;
-                conversation.encrypted.iter_mut().for_each(Encrypted::forget_device);
             }
             self.touch(Key::Conversation(id));
             self.forget_outbox(step, id, reason);

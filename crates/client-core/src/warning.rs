@@ -1,6 +1,7 @@
 //! The words of all warnings: here alone, so that a test can hold them fast.
 
 use crate::defences::{ChangeRefused, CommitRefused, EntryRefused, PackageRefused};
+use crate::message::list;
 use portcullis_proto::{DeviceName, GuestName, UserName};
 use std::fmt;
 
@@ -162,6 +163,18 @@ pub enum GroupWarning {
     FoundAgain {
         /// Entries that it could not read meanwhile.
         count: u64,
+    },
+    /// These are members now, and those are no longer, since this device had keys last.
+    MembersChanged {
+        /// Who has come.
+        came: Vec<UserName>,
+        /// Who has gone.
+        went: Vec<UserName>,
+    },
+    /// Somebody else owns the group, since this device had keys last.
+    OwnerChanged {
+        /// Who.
+        name: UserName,
     },
     /// It has joined again several times, and still can't read.
     Lost,
@@ -326,6 +339,12 @@ fn missing(f: &mut fmt::Formatter<'_>, author: &UserName, count: u64) -> fmt::Re
     }
 }
 
+fn members_changed(came: &[UserName], went: &[UserName]) -> String {
+    let came = (!came.is_empty()).then(|| format!("{} came", list(came)));
+    let went = (!went.is_empty()).then(|| format!("{} went", list(went)));
+    came.into_iter().chain(went).collect::<Vec<_>>().join(" and ")
+}
+
 impl fmt::Display for GroupWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -348,6 +367,15 @@ impl fmt::Display for GroupWarning {
             Self::FoundAgain { count } => write!(
                 f,
                 "This device takes part in the conversation again; it could not read {count} entries meanwhile."
+            ),
+            Self::MembersChanged { came, went } => write!(
+                f,
+                "While this device could not read the conversation, {}.",
+                members_changed(came, went)
+            ),
+            Self::OwnerChanged { name } => write!(
+                f,
+                "While this device could not read the conversation, {name} became its owner."
             ),
             Self::Lost => f.write_str(LOST),
             Self::WelcomeNotForUs => f.write_str(

@@ -3,7 +3,7 @@
 mod encrypted;
 
 use crate::{Device, World};
-use portcullis_client_core::{Message, Show, Warning};
+use portcullis_client_core::{GroupWarning, Message, Show, Warning};
 use portcullis_proto::{ConversationId, Envelope, Reference, Seen};
 use portcullis_server_core::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +78,8 @@ fn is_honest(warning: &Warning) -> bool {
             | Warning::DeviceRevoked { .. }
             | Warning::OwnDeviceAdded { .. }
             | Warning::OwnDeviceRevoked
+            // Whoever was taken out and is back is told who came and went.
+            | Warning::Group(GroupWarning::MembersChanged { .. } | GroupWarning::OwnerChanged { .. })
     )
 }
 

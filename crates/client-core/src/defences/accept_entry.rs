@@ -1,9 +1,11 @@
 //! A conversation is entered only where it is what it claims to be, its members have made this account
-//! one of them, and every device in it is listed.
+//! one of them, and every device in it is listed; where this device has been before, one of those whom
+//! it knew there has to vouch for it.
 //!
 //! Attack: the server, or a stranger, makes a conversation that looks like one's own with a friend, or a
 //! real one with a listener in it, and sends the welcome; or shows one as it was before somebody was
-//! taken out.
+//! taken out; or makes a group of the same id with all its members and one more, for a device that has
+//! lost its place.
 //! CWE-345, insufficient verification of data authenticity.
 //! Precedent: "Practically-exploitable Cryptographic Vulnerabilities in Matrix" (Albrecht et al. 2023),
 //! where the server could put devices and rooms before a client that took them as they came.
@@ -32,9 +34,13 @@ pub fn accept_entry(
     joining: &Joining<'_>,
     lists: &dyn Lists,
 ) -> Result<EntryAccepted, EntryRefused> {
-    let Joining { conversation, kind, me, roster, leaves, epoch, at_least } = *joining;
+    let Joining { conversation, kind, me, roster, leaves, epoch, at_least, by, vouchers } =
+        *joining;
     if epoch < at_least {
         return Err(EntryRefused::Old);
+    }
+    if vouchers.is_some_and(|known| !known.contains(&by.account)) {
+        return Err(EntryRefused::Stranger);
     }
     if !roster.members.contains(&me) || roster.leaving.contains(&me) {
         return Err(EntryRefused::NotMember);
@@ -44,7 +50,8 @@ pub fn accept_entry(
             (ConversationKind::Direct, ConversationId::direct(*one, *other) == conversation)
         }
         (RosterKind::Direct, _) => (ConversationKind::Direct, false),
-        (RosterKind::Group, _) => (ConversationKind::Group, true),
+        // An id that is computed is a direct's or an inbox's, known to everyone beforehand.
+        (RosterKind::Group, _) => (ConversationKind::Group, !conversation.is_computed()),
     };
     if !fits || kind.is_some_and(|kind| kind != own_kind) {
         return Err(EntryRefused::OtherConversation);
@@ -62,16 +69,27 @@ pub fn accept_entry(
 mod tests {
     use super::*;
     use crate::encrypted::testing::{EVE, MIRA, NINA, OLEG, Scene, leaf};
+    use portcullis_mls::Leaf;
+    use portcullis_proto::AccountId;
 
-    fn check(scene: &Scene, change: impl FnOnce(&mut Joining<'_>), expected: Option<EntryRefused>) {
+    fn check<'a>(
+        scene: &'a Scene,
+        change: impl FnOnce(&mut Joining<'a>),
+        expected: Option<EntryRefused>,
+    ) {
         let mut joining = Joining {
-            conversation: ConversationId::direct(MIRA, OLEG),
+            conversation: match scene.before.roster.kind {
+                RosterKind::Direct => ConversationId::direct(MIRA, OLEG),
+                RosterKind::Group => ConversationId::from_bytes([7; 16]),
+            },
             kind: None,
             me: OLEG,
             roster: &scene.before.roster,
             leaves: &scene.before.leaves,
             epoch: scene.before.epoch,
             at_least: 0,
+            by: &scene.before.leaves[0],
+            vouchers: None,
         };
         change(&mut joining);
         assert_eq!(accept_entry(&joining, &scene.lists).err(), expected);
@@ -87,6 +105,8 @@ mod tests {
         check(&direct, |joining| joining.kind = Some(ConversationKind::Group), other);
         check(&group, |joining| joining.kind = Some(ConversationKind::Direct), other);
         check(&direct, |j| j.conversation = ConversationId::direct(MIRA, NINA), other);
+        check(&group, |j| j.conversation = ConversationId::direct(MIRA, OLEG), other);
+        check(&group, |j| j.conversation = ConversationId::inbox(leaf(OLEG, 1).device), other);
         check(&group, |joining| joining.me = NINA, Some(EntryRefused::NotMember));
         check(&group, |joining| joining.at_least = joining.epoch, None);
         check(&group, |joining| joining.at_least = joining.epoch + 1, Some(EntryRefused::Old));
@@ -96,6 +116,20 @@ mod tests {
         let mut three = Scene::direct();
         three.before.roster.members.push(NINA);
         check(&three, |_| (), other);
+    }
+
+    #[test]
+    fn somebody_who_is_known_there_vouches_for_it() {
+        let group = Scene::group();
+        let by = |by: Leaf, vouchers: Option<&[AccountId]>, expected| {
+            check(&group, |joining| (joining.by, joining.vouchers) = (&by, vouchers), expected);
+        };
+        let stranger = Some(EntryRefused::Stranger);
+        by(leaf(MIRA, 1), Some(&[MIRA, OLEG]), None);
+        by(leaf(MIRA, 2), Some(&[MIRA, OLEG]), None);
+        by(leaf(NINA, 1), Some(&[MIRA, OLEG]), stranger);
+        by(leaf(NINA, 1), Some(&[]), stranger);
+        by(leaf(NINA, 1), None, None);
     }
 
     #[test]

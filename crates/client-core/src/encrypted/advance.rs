@@ -44,7 +44,19 @@ impl Client {
         if behind && !encrypted.plan.create {
             return self.catch_up(step, id, conversation.summary.head);
         }
+        if encrypted.is_hearsay() {
+            return self.seek_welcome(step, id);
+        }
         self.bring_in_line(step, id);
+    }
+
+    /// The commit of a welcome stands where nobody has told of yet, or nowhere.
+    fn seek_welcome(&mut self, step: &mut Step<'_>, id: ConversationId) {
+        let next = self.conversations.get(&id).map_or(0, |c| c.seen().seq.saturating_add(1));
+        if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.seeking = true;
+        }
+        self.catch_up(step, id, next);
     }
 
     /// A device without keys makes the conversation, or joins it.

@@ -2,7 +2,7 @@
 //! shows it, or another one in its place.
 
 use super::plan::Wanted;
-use super::{Claim, OwnCommit};
+use super::{Claim, Entry, OwnCommit};
 use crate::client::{Client, Pending, Step};
 use crate::defences::Offered;
 use crate::effect::Key;
@@ -197,23 +197,19 @@ impl Client {
     /// it, has no keys then.
     pub(crate) fn drop_commit(&mut self, id: ConversationId) {
         self.touch(Key::Conversation(id));
-        let entering = match self.encrypted_mut(id) {
-            Some(encrypted) => {
-                encrypted.commit = None;
-                let joining = matches!(encrypted.entry, Some(super::Entry::External { .. }));
-                std::mem::take(&mut encrypted.plan.create) || joining
-            }
-            None => false,
+        let Some(encrypted) = self.encrypted_mut(id) else {
+            return;
         };
-        if entering {
-            self.mls.forget(id);
-            if let Some(encrypted) = self.encrypted_mut(id) {
-                encrypted.entry = None;
-                encrypted.plan.add.clear();
-            }
-        } else {
-            self.mls.discard_pending(id);
+        encrypted.commit = None;
+        let making = std::mem::take(&mut encrypted.plan.create);
+        if let Some(Entry::External { again, .. }) = encrypted.entry {
+            encrypted.entry = again.then_some(Entry::Lost);
+        } else if !making {
+            return self.mls.discard_pending(id);
         }
+        encrypted.plan.add.clear();
+        // Nobody has ever had these keys, so nothing of them is remembered.
+        self.mls.forget(id);
     }
 
     /// The key packages of these accounts' devices, or none as long as some are still asked for.

@@ -1,16 +1,16 @@
 //! This device's inbox: welcomes, read in order and once.
 
-use super::{Encrypted, Entry};
+use super::{Encrypted, Entry, KeptWelcome};
 use crate::client::{Client, Pending, Step};
 use crate::conversation::Conversation;
 use crate::defences::{EntryAccepted, EntryRefused, Joining, Lists as _};
 use crate::effect::Key;
 use crate::limits;
 use crate::show::{GroupWarning, Warning};
-use portcullis_mls::{Leaf, MlsError, Roster, WelcomeView};
+use portcullis_mls::{GroupInfoView, Leaf, MlsError, Roster, WelcomeView};
 use portcullis_proto::{
-    Access, AccountId, AccountName, Bytes, Code, ConversationId, ConversationKind,
-    ConversationSummary, Envelope, Fetched, Refusal, Request, Role, Seen,
+    Access, AccountId, AccountName, Code, ConversationId, ConversationKind, ConversationSummary,
+    Envelope, Fetched, Refusal, Request, Role, Seen,
 };
 
 use std::collections::BTreeSet;
@@ -28,6 +28,41 @@ pub(crate) struct Inbox {
     pub(crate) waits_for: Option<AccountId>,
     /// Accounts that were looked up for the envelope after `read`.
     pub(crate) looked_up: Vec<AccountId>,
+}
+
+/// A conversation that somebody offers to this device.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offer<'a> {
+    conversation: ConversationId,
+    roster: &'a Roster,
+    leaves: &'a [Leaf],
+    epoch: u64,
+    by: &'a Leaf,
+    welcomed: bool,
+}
+
+impl<'a> Offer<'a> {
+    fn of_welcome(view: &'a WelcomeView) -> Self {
+        Self {
+            conversation: view.conversation,
+            roster: &view.roster,
+            leaves: &view.leaves,
+            epoch: view.epoch,
+            by: &view.sender,
+            welcomed: true,
+        }
+    }
+
+    pub(crate) fn of_group_info(view: &'a GroupInfoView) -> Self {
+        Self {
+            conversation: view.conversation,
+            roster: &view.roster,
+            leaves: &view.leaves,
+            epoch: view.epoch,
+            by: &view.signer,
+            welcomed: false,
+        }
+    }
 }
 
 /// What became of a welcome.
@@ -141,12 +176,10 @@ impl Client {
             }
         };
         let id = view.conversation;
-        let making = self
-            .conversations
-            .get(&id)
-            .and_then(|conversation| conversation.encrypted.as_ref())
-            .is_some_and(|encrypted| encrypted.plan.create);
-        if self.mls.is_member(id) && !making {
+        let encrypted = self.conversations.get(&id).and_then(|c| c.encrypted.as_ref());
+        // What was not found in the log yet may be somebody's snare, and is in nobody's way.
+        let doubtful = encrypted.is_some_and(|e| e.plan.create || e.is_hearsay());
+        if self.mls.is_member(id) && !doubtful {
             return self.keep_welcome(step, envelope, &view);
         }
         let unknown = self.to_look_up(&view.roster, &view.leaves);
@@ -154,9 +187,10 @@ impl Client {
             self.inbox.waits_for = Some(last);
             return Read::Waits;
         }
-        match self.judge_entry(id, view.epoch, &view.roster, &view.leaves) {
+        match self.judge_entry(&Offer::of_welcome(&view)) {
             Ok(accepted) => {
-                self.enter_by_welcome(step, envelope.body.as_slice(), &view, accepted);
+                let (reference, body) = (envelope.reference, envelope.body.clone());
+                self.enter_by_welcome(step, &KeptWelcome { reference, body }, &view, accepted);
             }
             Err(reason) => {
                 let name = self.name_of(view.sender.account).unwrap_or_else(crate::people::nobody);
@@ -179,7 +213,8 @@ impl Client {
         if view.epoch <= ours {
             self.warn_of_inbox(step, GroupWarning::ReplayedWelcome);
         } else if let Some(encrypted) = self.encrypted_mut(id) {
-            encrypted.welcome = Some(envelope.body.clone());
+            let (reference, body) = (envelope.reference, envelope.body.clone());
+            encrypted.welcome = Some(KeptWelcome { reference, body });
             self.touch(Key::Conversation(id));
         }
         Read::Done
@@ -189,15 +224,15 @@ impl Client {
     pub(crate) fn use_kept_welcome(&mut self, step: &mut Step<'_>, id: ConversationId) {
         let kept = self.encrypted_mut(id).and_then(|encrypted| encrypted.welcome.take());
         self.touch(Key::Conversation(id));
-        let Some(Bytes(body)) = kept else {
+        let Some(kept) = kept else {
             return;
         };
-        let view = self.mls.peek_welcome(&body).ok().filter(|view| view.conversation == id);
-        let accepted = view
-            .as_ref()
-            .and_then(|view| self.judge_entry(id, view.epoch, &view.roster, &view.leaves).ok());
+        let view = self.mls.peek_welcome(kept.body.as_slice()).ok();
+        let view = view.filter(|view| view.conversation == id);
+        let accepted =
+            view.as_ref().and_then(|view| self.judge_entry(&Offer::of_welcome(view)).ok());
         match view.zip(accepted) {
-            Some((view, accepted)) => self.enter_by_welcome(step, &body, &view, accepted),
+            Some((view, accepted)) => self.enter_by_welcome(step, &kept, &view, accepted),
             None => self.advance(step, id),
         }
     }
@@ -206,13 +241,13 @@ impl Client {
     fn enter_by_welcome(
         &mut self,
         step: &mut Step<'_>,
-        body: &[u8],
+        welcome: &KeptWelcome,
         view: &WelcomeView,
         _: EntryAccepted,
     ) {
         let id = view.conversation;
         self.mls.forget(id);
-        if self.mls.join_welcome(body).is_err() {
+        if self.mls.join_welcome(welcome.body.as_slice()).is_err() {
             return self.warn_of_inbox(step, GroupWarning::WelcomeNotForUs);
         }
         let Some(me) = self.own_account() else {
@@ -228,7 +263,9 @@ impl Client {
             encrypted.commit = None;
             encrypted.welcome = None;
             encrypted.name.clone_from(&view.roster.name);
-            encrypted.entry = Some(Entry::Welcome { by: view.sender.account });
+            let (reference, by) = (welcome.reference, view.sender.account);
+            encrypted.entry = Some(Entry::Welcome { reference, by });
+            encrypted.seeking = false;
             encrypted.tries = 0;
         }
         self.touch(Key::Conversation(id));
@@ -276,21 +313,19 @@ impl Client {
     }
 
     /// Whether this device may enter a conversation with these members and devices.
-    pub(crate) fn judge_entry(
-        &self,
-        id: ConversationId,
-        epoch: u64,
-        roster: &Roster,
-        leaves: &[Leaf],
-    ) -> Result<EntryAccepted, EntryRefused> {
+    pub(crate) fn judge_entry(&self, offer: &Offer<'_>) -> Result<EntryAccepted, EntryRefused> {
         let Some(me) = self.own_account() else {
             return Err(EntryRefused::NotMember);
         };
+        let Offer { conversation: id, roster, leaves, epoch, by, welcomed } = *offer;
         let conversation = self.conversations.get(&id);
         let kind = conversation.map(|conversation| conversation.summary.kind);
         let encrypted = conversation.and_then(|conversation| conversation.encrypted.as_ref());
         let at_least = encrypted.and_then(|encrypted| encrypted.floor).unwrap_or_default();
-        let joining = Joining { conversation: id, kind, me, roster, leaves, epoch, at_least };
+        let vouchers = encrypted.and_then(|encrypted| encrypted.vouchers(welcomed));
+        let conversation = id;
+        let joining =
+            Joining { conversation, kind, me, roster, leaves, epoch, at_least, by, vouchers };
         (self.defences.accept_entry)(&joining, self)
     }
 

@@ -1,6 +1,7 @@
 //! Joining by an external commit: a device that the account has added, or one that has lost its place.
 
 use super::Entry;
+use super::inbox::Offer;
 use crate::client::{Client, Pending, Step};
 use crate::defences::EntryAccepted;
 use crate::effect::Key;
@@ -48,8 +49,7 @@ impl Client {
             self.joins_waiting.insert(id, last);
             return;
         }
-        let judged = self.judge_entry(id, view.epoch, &view.roster, &view.leaves);
-        let accepted = match judged {
+        let accepted = match self.judge_entry(&Offer::of_group_info(&view)) {
             Ok(accepted) => accepted,
             Err(reason) => {
                 step.warn(Some(id), GroupWarning::RefusedEntry { reason });
@@ -60,12 +60,14 @@ impl Client {
             step.warn(Some(id), Warning::Nonsense);
             return self.put_off(step, id, limits::RETRY_MILLIS);
         };
+        if let Some(encrypted) = self.encrypted_mut(id) {
+            encrypted.epoch = epoch;
+        }
         self.keep_commit(step, id, made, |_| {});
         let Some(encrypted) = self.encrypted_mut(id) else {
             return;
         };
         let again = encrypted.entry == Some(Entry::Lost);
-        encrypted.epoch = epoch;
         encrypted.name.clone_from(&view.roster.name);
         if let Some(commit) = &encrypted.commit {
             encrypted.entry = Some(Entry::External { commit: commit.reference, again });

@@ -100,6 +100,10 @@ pub struct Joining<'a> {
     pub epoch: u64,
     /// The epoch that this device knows it to have come to.
     pub at_least: u64,
+    /// Who vouches for it: has signed its public state, or has sent the welcome.
+    pub by: &'a Leaf,
+    /// The members when this device gave its keys up, where one of them has to vouch.
+    pub vouchers: Option<&'a [AccountId]>,
 }
 
 /// Why a conversation is not entered.
@@ -115,6 +119,8 @@ pub enum EntryRefused {
     Outsider,
     /// It is as it was before this device knew it last.
     Old,
+    /// Nobody vouches for it whom this device has known there.
+    Stranger,
 }
 
 impl fmt::Display for EntryRefused {
@@ -125,6 +131,7 @@ impl fmt::Display for EntryRefused {
             Self::UnlistedDevice => "a device listens there that its owner has not signed",
             Self::Outsider => "a device listens there that is no member's",
             Self::Old => "the server shows it as it was before",
+            Self::Stranger => "nobody whom you knew there speaks for it",
         })
     }
 }

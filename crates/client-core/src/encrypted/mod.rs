@@ -8,6 +8,7 @@
 mod advance;
 mod commands;
 mod commit;
+mod forget;
 mod inbox;
 mod join;
 mod judged;
@@ -20,6 +21,8 @@ mod read;
 pub(crate) mod testing;
 
 pub(crate) use self::commands::{Errand, Then};
+pub(crate) use self::forget::Gone;
+use self::forget::Known;
 pub(crate) use self::inbox::Inbox;
 pub use self::judged::{
     CommitRefused, Committed, EntryRefused, Joining, Lists, Offered, PackageRefused,
@@ -56,14 +59,16 @@ pub(crate) struct Encrypted {
     /// An own commit that was not seen in the log yet.
     pub(crate) commit: Option<OwnCommit>,
     /// A welcome that came while this device had keys already: for when it has lost them.
-    pub(crate) welcome: Option<Bytes>,
+    pub(crate) welcome: Option<KeptWelcome>,
+    /// The members, since this device gave its keys up and until it has understood somebody again.
+    pub(crate) known: Option<Known>,
     /// Devices whose commit was refused since the last one that was accepted: they go on by themselves,
     /// and what they say there is no sign that something is wrong here.
     pub(crate) strayed: BTreeSet<DeviceId>,
-    /// Devices of which something could not be opened in this epoch.
-    pub(crate) unreadable: BTreeSet<DeviceId>,
-    /// The epoch of the keys when the first device strayed, or when they were given up: nothing older is
-    /// entered again.
+    /// Accounts of which something could not be opened in this epoch.
+    pub(crate) unreadable: BTreeSet<AccountId>,
+    /// The last epoch in which the others are known to have been, where it may be another than that of
+    /// the keys: nothing older is entered again. It does not go back while there are no keys.
     pub(crate) floor: Option<u64>,
     /// How far each account has come.
     pub(crate) marks: BTreeMap<AccountId, Mark>,
@@ -79,14 +84,18 @@ pub(crate) struct Encrypted {
     pub(crate) claims: BTreeMap<AccountId, Claim>,
     /// The state of the group was asked for.
     pub(crate) joining: bool,
+    /// The end of the log was asked for, to find the commit of a welcome there.
+    pub(crate) seeking: bool,
 }
 
 /// How a device came to a conversation's keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Entry {
-    /// By a commit of somebody else, whose welcome said who.
+    /// By a welcome, whose commit was not found in the log yet.
     Welcome {
-        /// Who.
+        /// That of the envelope in the inbox, which tells the commit.
+        reference: Reference,
+        /// Who made it.
         by: AccountId,
     },
     /// It had keys and lost its place: nothing can be read until it has joined again.
@@ -98,6 +107,17 @@ pub(crate) enum Entry {
         /// It had been there before, and had lost its place.
         again: bool,
     },
+    /// By an external commit that stands in the log; nobody else was understood since.
+    Arrived,
+}
+
+/// A welcome that is kept for later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptWelcome {
+    /// That of the envelope in the inbox.
+    pub(crate) reference: Reference,
+    /// The welcome.
+    pub(crate) body: Bytes,
 }
 
 /// Key packages of an account's devices.
@@ -140,14 +160,20 @@ impl Encrypted {
     pub(crate) fn connection_lost(&mut self) {
         self.claims.clear();
         self.joining = false;
+        self.seeking = false;
+    }
+
+    /// Nobody but a welcome speaks of these keys yet.
+    pub(crate) const fn is_hearsay(&self) -> bool {
+        matches!(self.entry, Some(Entry::Welcome { .. }))
     }
 
     /// The device was given up: what was planned and kept for it is of no use to the next.
     pub(crate) fn forget_device(&mut self) {
-        let Self { epoch, start, name, marks, last_said, looked_at, .. } = std::mem::take(self);
-        let entry = Some(Entry::Lost);
-        let rest = Self::default();
-        *self = Self { epoch, start, name, marks, last_said, looked_at, entry, ..rest };
+        let Self { epoch, start, name, marks, last_said, looked_at, known, floor, .. } =
+            std::mem::take(self);
+        let kept = Self { epoch, start, name, marks, last_said, looked_at, ..Self::default() };
+        *self = Self { known, floor, entry: Some(Entry::Lost), ..kept };
     }
 
     /// The name of somebody whose account was not looked up yet.
@@ -166,7 +192,8 @@ pub(crate) struct EncryptedRecord {
     name: Option<GroupName>,
     plan: Plan,
     commit: Option<OwnCommit>,
-    welcome: Option<Bytes>,
+    welcome: Option<KeptWelcome>,
+    known: Option<Known>,
     strayed: BTreeSet<DeviceId>,
     floor: Option<u64>,
     marks: Vec<(AccountId, Mark)>,
@@ -186,6 +213,7 @@ impl From<&Encrypted> for EncryptedRecord {
             plan,
             commit,
             welcome: encrypted.welcome.clone(),
+            known: encrypted.known.clone(),
             strayed: encrypted.strayed.clone(),
             floor: encrypted.floor,
             marks: encrypted.marks.iter().map(|(account, mark)| (*account, *mark)).collect(),
@@ -206,6 +234,7 @@ impl From<EncryptedRecord> for Encrypted {
             plan: record.plan,
             commit: record.commit,
             welcome: record.welcome,
+            known: record.known,
             strayed: record.strayed,
             floor: record.floor,
             marks: record.marks.into_iter().collect(),

@@ -1,8 +1,8 @@
 //! Reading an encrypted conversation: messages are opened, commits checked before they count, and a
 //! device that has lost its place says so and finds it again.
 
-use super::Entry;
 use super::notices::notices;
+use super::{Entry, Gone};
 use crate::client::{Client, Step};
 use crate::defences::{
     AccountKept, CommitRefused, Committed, ContextKept, LeavesAccepted, Lists as _, MayCommit,
@@ -13,7 +13,7 @@ use crate::log::Taken;
 use crate::message::{Body, Notice};
 use crate::show::{GroupWarning, Warning};
 use portcullis_mls::{CommitView, GroupView, Leaf, MlsError, Processed};
-use portcullis_proto::{AccountId, Content, ConversationId, DeviceId, Envelope};
+use portcullis_proto::{AccountId, Content, ConversationId, DeviceId, Envelope, Reference};
 use std::collections::BTreeSet;
 
 impl Client {
@@ -31,9 +31,13 @@ impl Client {
         if own && own_commit.is_some() {
             return self.take_own_commit(step, envelope);
         }
-        if let Some(Entry::External { .. }) = &encrypted.entry {
+        match encrypted.entry {
             // Before the commit by which this device came, there is nothing that it could open.
-            return self.pass_over(step, envelope);
+            Some(Entry::External { .. }) => return self.pass_over(step, envelope),
+            Some(Entry::Welcome { reference, by }) => {
+                return self.take_before(step, envelope, reference, by);
+            }
+            _ => {}
         }
         if own {
             self.acknowledge_seen(step, envelope);
@@ -56,7 +60,7 @@ impl Client {
                 Taken::Read
             }
             Err(_) => {
-                self.take_unreadable(step, envelope);
+                self.take_unreadable(step, envelope, false);
                 Taken::Read
             }
         }
@@ -85,8 +89,8 @@ impl Client {
             return Taken::Read;
         };
         encrypted.commit = None;
-        let entry = encrypted.entry.take();
-        let external = matches!(entry, Some(Entry::External { .. }));
+        let external = matches!(encrypted.entry, Some(Entry::External { .. }));
+        let entry = encrypted.entry.take_if(|_| external);
         if !external && self.mls.merge_pending(id).is_err() {
             self.lost_place(step, id);
             return Taken::Read;
@@ -96,14 +100,21 @@ impl Client {
             return Taken::Read;
         };
         self.settle_plan(id, &after, me);
+        if let Some(encrypted) = self.encrypted_mut(id) {
+            if external {
+                encrypted.entry = Some(Entry::Arrived);
+            }
+            encrypted.only_listening(&after);
+        }
         if let Some(Entry::External { again, .. }) = entry {
             self.tell_entry(step, envelope, again);
+            self.tell_difference(step, id);
         } else if let Some(before) = before {
             self.tell_changes(step, envelope, me, &before, &after, false);
         }
         self.show_conversation(step, id);
         if after.roster.leaving.contains(&me) {
-            self.mls.forget(id);
+            self.forget_keys(id, Gone::Out);
         }
         Taken::Read
     }
@@ -130,6 +141,43 @@ impl Client {
         }
         let message = self.message(envelope, envelope.accepted_at, Body::Notices(told));
         self.take_message(step, message);
+    }
+
+    /// What stands before the commit that a welcome came with, or is that commit. Where the welcome came
+    /// with another one, or with none, it is of no use.
+    fn take_before(
+        &mut self,
+        step: &mut Step<'_>,
+        envelope: &Envelope,
+        welcome: Reference,
+        by: AccountId,
+    ) -> Taken {
+        let id = envelope.conversation;
+        let its_own = |device| Reference::of_welcome(envelope.reference, device) == welcome;
+        let found = self.own_device().is_some_and(its_own)
+            && envelope.account == by
+            && portcullis_mls::is_commit(envelope.body.as_slice());
+        match (found, self.mls.process(id, envelope.body.as_slice())) {
+            (true, Err(MlsError::Epoch { message, group }))
+                if message.checked_add(1) == Some(group) =>
+            {
+                self.count_epoch(envelope, true);
+                self.tell_welcome(step, envelope);
+                Taken::Read
+            }
+            (false, Err(MlsError::Epoch { message, group })) if message < group => {
+                self.pass_over(step, envelope)
+            }
+            (false, Err(MlsError::Malformed | MlsError::OtherGroup)) => {
+                self.pass_over(step, envelope)
+            }
+            _ => {
+                self.mls.drop_staged();
+                self.pass_over(step, envelope);
+                self.lost_place(step, id);
+                Taken::Read
+            }
+        }
     }
 
     /// An entry from before this device came.
@@ -161,15 +209,14 @@ impl Client {
             let (author, seq) = (self.author(envelope), envelope.seq);
             return step.warn(Some(id), Warning::NotAuthentic { author, seq });
         };
+        let epoch = self.mls.view(id).map(|view| view.epoch);
         if let Some(encrypted) = self.encrypted_mut(id) {
             encrypted.tries = 0;
-            encrypted.entry = None;
+            encrypted.understood();
             encrypted.renewals = 0;
-            // Whoever is understood has not strayed.
+            // Whoever is understood has not strayed, and is here.
             encrypted.strayed.remove(&envelope.device);
-            if encrypted.strayed.is_empty() {
-                encrypted.floor = None;
-            }
+            encrypted.floor = epoch.filter(|_| !encrypted.strayed.is_empty());
         }
         self.take_content(step, envelope, &content);
     }
@@ -273,9 +320,13 @@ impl Client {
         if let Some(encrypted) = self.encrypted_mut(id) {
             encrypted.strayed.clear();
             encrypted.floor = None;
+            encrypted.understood();
         }
         if view.removes_self {
             self.mls.forget(id);
+            if let Some(encrypted) = self.encrypted_mut(id) {
+                encrypted.remember(before, Gone::Out);
+            }
             let own = self.own_account().and_then(|own| self.name_of(own));
             let gone = vec![Notice::Removed(own.into_iter().collect())];
             let message = self.message(envelope, envelope.accepted_at, Body::Notices(gone));
@@ -287,6 +338,10 @@ impl Client {
         self.settle_plan(id, &after, me);
         self.tell_changes(step, envelope, committer, before, &after, view.external);
         self.show_conversation(step, id);
+        if after.roster.leaving.contains(&me) {
+            // Another device of this account has left, for all of them.
+            self.forget_keys(id, Gone::Out);
+        }
     }
 
     /// Says what a commit has changed.
@@ -320,30 +375,17 @@ impl Client {
         let Some(encrypted) = self.encrypted_mut(id) else {
             return Taken::Read;
         };
-        if let (Some(Entry::Welcome { by }), true) = (&encrypted.entry, message < group) {
-            let by = *by;
-            // The commit that the welcome came with is the last of what came before.
-            if message + 1 == group
-                && envelope.account == by
-                && portcullis_mls::is_commit(envelope.body.as_slice())
-            {
-                self.count_epoch(envelope, true);
-                self.tell_welcome(step, envelope);
-                return Taken::Read;
-            }
-            return self.pass_over(step, envelope);
-        }
         let doubtful = !encrypted.strayed.is_empty();
         if message < group {
             // What is old costs nobody their keys, whoever brings it up again.
             self.take_old(step, envelope);
             return Taken::Read;
         }
-        self.count_epoch(envelope, false);
         if !doubtful {
-            self.lost_place(step, id);
+            self.take_unreadable(step, envelope, true);
             return Taken::Read;
         }
+        self.count_epoch(envelope, false);
         self.strays(id, envelope.device);
         let (author, seq) = (self.author(envelope), envelope.seq);
         step.warn(Some(id), GroupWarning::Strayed { author, seq });
@@ -369,10 +411,12 @@ impl Client {
         let (Some(view), Some(me)) = (self.mls.view(id), self.own_account()) else {
             return;
         };
+        self.tell_difference(step, id);
         let Some(encrypted) = self.encrypted_mut(id) else {
             return;
         };
-        encrypted.entry = None;
+        encrypted.understood();
+        encrypted.floor = None;
         let before = std::mem::take(&mut encrypted.before);
         let mine = envelope.account == me;
         let others: Vec<AccountId> =
@@ -394,25 +438,28 @@ impl Client {
         self.show_conversation(step, id);
     }
 
-    /// An envelope that can't be opened, in the epoch of the keys: changed on its way, or these keys are
-    /// not what the others have.
-    fn take_unreadable(&mut self, step: &mut Step<'_>, envelope: &Envelope) {
+    /// An envelope that can't be opened, in the epoch of the keys or one that they have not come to:
+    /// changed on its way, or these keys are not what the others have.
+    fn take_unreadable(&mut self, step: &mut Step<'_>, envelope: &Envelope, ahead: bool) {
         let id = envelope.conversation;
         self.count_epoch(envelope, false);
         let (author, seq) = (self.author(envelope), envelope.seq);
-        let devices = self.mls.view(id).map_or(0, |view| view.leaves.len());
+        let accounts = self.mls.view(id).map_or(0, |view| view.roster.members.len());
         let Some(encrypted) = self.encrypted_mut(id) else {
             return;
         };
-        if portcullis_mls::is_commit(envelope.body.as_slice()) {
-            return self.refuse_commit(step, envelope, CommitRefused::Broken);
-        }
-        if encrypted.strayed.contains(&envelope.device) {
+        let commit = portcullis_mls::is_commit(envelope.body.as_slice());
+        if encrypted.strayed.contains(&envelope.device) && !commit {
             return step.warn(Some(id), GroupWarning::Strayed { author, seq });
         }
-        encrypted.unreadable.insert(envelope.device);
-        // One device may send what nobody can open; where two do, it is these keys that don't fit.
-        let lost = encrypted.unreadable.len() > 1 || devices <= 2;
+        if ahead || !commit {
+            encrypted.unreadable.insert(envelope.account);
+        }
+        // One member may send what nobody can open; where two do, it is these keys that don't fit.
+        let lost = encrypted.unreadable.len() > 1 || accounts <= 2;
+        if commit && !(ahead && lost) {
+            return self.refuse_commit(step, envelope, CommitRefused::Broken);
+        }
         step.warn(Some(id), GroupWarning::Unreadable { author, seq });
         if lost {
             self.lost_place(step, id);
@@ -429,10 +476,8 @@ impl Client {
             return step.warn(Some(id), GroupWarning::Lost);
         }
         self.put_off(step, id, 0);
-        let epoch = self.mls.view(id).map(|view| view.epoch);
-        self.mls.forget(id);
+        self.forget_keys(id, Gone::Lost);
         if let Some(encrypted) = self.encrypted_mut(id) {
-            encrypted.floor = encrypted.floor.or(epoch);
             encrypted.commit = None;
             encrypted.entry = Some(Entry::Lost);
             encrypted.strayed.clear();

@@ -137,14 +137,20 @@ fn a_commit_that_is_left_out_and_closed_over_is_noticed() {
     });
     does(&mut world, ALICE, Command::Rename(id, group_name("+new")));
     say(&mut world, ALICE, id, "in the new epoch");
-    let changed = format!("{CHANGED}{next}.");
-    assert_warned(&world, BOB, &[LOST_PLACE, &changed]);
+    let changed = format!("{CHANGED}{}.", next + 1);
+    let unreadable = |author: &str, seq: u64| {
+        format!(
+            "Message number {seq} of {author} can't be opened, so it is not shown: it was changed on its way, or this device has lost its place."
+        )
+    };
+    let (one, two) = (unreadable("alice", next), unreadable("mallory", next + 1));
+    assert_warned(&world, BOB, &[&one, &two, LOST_PLACE, &changed]);
     // An honest server does not make good what an earlier one has said: that is shown again.
     world.liar = None;
     let link = world.link_of(BOB).unwrap();
     world.cut(link);
     let _ = world.settle();
-    assert_warned(&world, BOB, &[LOST_PLACE, &changed, &changed]);
+    assert_warned(&world, BOB, &[&one, &two, LOST_PLACE, &changed, &changed]);
     assert!(!texts(&world, BOB, id).contains(&"in the new epoch".to_owned()));
 }
 

@@ -7,6 +7,8 @@ mod group_attacks;
 mod group_continuity;
 mod group_joins;
 mod group_lies;
+mod group_reentry;
+mod group_snares;
 mod groups;
 mod lies;
 mod puppet;
