@@ -18,6 +18,8 @@ pub struct Device {
     number: usize,
     pub(crate) config: Config,
     client: Option<Client>,
+    /// The process dies once after so many more effects.
+    pub fuse: Option<usize>,
     pub(crate) store: BTreeMap<Key, Vec<u8>>,
     pub(crate) begun: bool,
     /// All that was ever shown, over all crashes.
@@ -47,6 +49,7 @@ impl Device {
             name,
             number,
             client: Some(Client::new(config.clone(), SOUND)),
+            fuse: None,
             config,
             store: BTreeMap::new(),
             begun: false,
@@ -110,8 +113,9 @@ impl Device {
         };
         let effects = drive(client, event, now, chance.rng(), &mut perform);
         let mut wants = Wants::default();
-        let lives = dies_after.unwrap_or(usize::MAX);
+        let lives = dies_after.or(self.fuse).unwrap_or(usize::MAX);
         let dies = effects.len() > lives;
+        self.fuse = self.fuse.and_then(|fuse| fuse.checked_sub(effects.len()));
         for effect in effects.into_iter().take(lives) {
             match effect {
                 Effect::Persist(writes) => {

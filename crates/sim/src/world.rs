@@ -3,14 +3,17 @@
 use crate::device::Wants;
 use crate::hub::{Hub, Told};
 use crate::network::{Connection, End};
-use crate::{Chance, Device};
+use crate::{Chance, Device, Guest};
 use portcullis_client_core::{Command, Event};
-use portcullis_crypto::{ServerSetup, Stretch};
+use portcullis_crypto::testing::{CLASSIC_KEYS, classic_key};
+use portcullis_crypto::{ClassicPublic, ServerSetup, Stretch};
+use portcullis_proto::classroom::DialectId;
 use portcullis_proto::{Timestamp, UserName, encode_event, encode_refusal, encode_reply};
 use portcullis_server_core::defences::SOUND;
 use portcullis_server_core::store::{MemoryStore, Store, StoreError};
 use portcullis_server_core::{
-    ConnectionId, Incoming, Instance, Output, Peer, Registration, Server, decode,
+    ConnectionId, GuestAsk, GuestPolicy, Incoming, Instance, Output, Peer, Registration, Server,
+    decode,
 };
 use std::collections::BTreeMap;
 
@@ -29,6 +32,8 @@ pub struct World {
     pub chance: Chance,
     /// The devices.
     pub devices: Vec<Device>,
+    /// The classroom guests who are here.
+    pub guests: Vec<Guest>,
     /// What the server keeps.
     pub store: MemoryStore,
     /// What a lying server does to its frames.
@@ -41,6 +46,8 @@ pub struct World {
     pub traces: usize,
     setup: Vec<u8>,
     stretch: Stretch,
+    /// The key of the gateway, where guests are admitted.
+    gateway: Option<ClassicPublic>,
     server: Option<Server>,
     hub: Hub,
     queue: Vec<Incoming>,
@@ -62,6 +69,8 @@ impl World {
             now: Timestamp(1_700_000_000_000),
             chance,
             devices: Vec::new(),
+            guests: Vec::new(),
+            gateway: None,
             store,
             liar: None,
             watches_refusals: false,
@@ -90,6 +99,59 @@ impl World {
             self.devices.push(device);
         }
         index
+    }
+
+    /// Classroom guests are admitted from now on.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn admit_guests(&mut self) -> Result<(), StoreError> {
+        Server::prepare_guests(&self.store)?;
+        self.gateway = classic_key(CLASSIC_KEYS - 1).ok().map(|key| key.public());
+        self.crash_server();
+        self.start_server();
+        Ok(())
+    }
+
+    /// A guest comes, with the known key of this number. Devices take theirs from the first on.
+    pub fn add_guest(&mut self, number: usize, dialect: DialectId) -> usize {
+        let connection = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        if let Some(mut guest) = Guest::new(connection, number, dialect) {
+            let hello = guest.hello();
+            self.guests.push(guest);
+            self.guest_asks(connection, hello);
+        }
+        self.guests.len().saturating_sub(1)
+    }
+
+    /// A guest sends a frame; false if the server's front door turns it away.
+    pub fn guest_sends(&mut self, index: usize, frame: &str) -> bool {
+        let Some(guest) = self.guests.get_mut(index) else { return false };
+        let (connection, ask) = (guest.connection, guest.admit(frame));
+        self.guest_asks(connection, ask)
+    }
+
+    /// A guest asks who is here.
+    pub fn guest_lists(&mut self, index: usize) {
+        if let Some(connection) = self.guests.get(index).map(|guest| guest.connection) {
+            self.guest_asks(connection, Some(GuestAsk::List));
+        }
+    }
+
+    /// A guest leaves.
+    pub fn remove_guest(&mut self, index: usize) {
+        if index < self.guests.len() {
+            let gone = self.guests.remove(index);
+            self.server.iter_mut().for_each(|server| server.guest_gone(gone.connection));
+        }
+    }
+
+    fn guest_asks(&mut self, connection: ConnectionId, ask: Option<GuestAsk>) -> bool {
+        let asked = ask.map(|ask| Incoming::Guest { connection, peer: Peer::loopback(), ask });
+        let admitted = asked.is_some();
+        self.queue.extend(asked);
+        admitted
     }
 
     /// Something that a person does.
@@ -245,8 +307,9 @@ impl World {
                         }
                     }
                 }
-                // There are no guests here.
-                Output::Guest(_) => {}
+                Output::Guest(output) => {
+                    self.guests.iter_mut().for_each(|guest| guest.hears(&output));
+                }
                 Output::Drop { connection } => self.cut(connection),
             }
         }
@@ -278,6 +341,7 @@ impl World {
         self.server = None;
         self.store.crash();
         self.queue.clear();
+        self.guests.clear();
         let ids: Vec<ConnectionId> = self.links.keys().copied().collect();
         ids.into_iter().for_each(|id| self.cut(id));
         self.hub = Hub::default();
@@ -293,7 +357,10 @@ impl World {
             registration: Registration::Open,
             stretch: self.stretch,
             rate_factor: 1000,
-            guests: None,
+            guests: self.gateway.clone().map(|gateway| {
+                let address = crate::guests::ADDRESS.to_owned();
+                GuestPolicy { address, gateway }
+            }),
         };
         let rng = Box::new(self.chance.fork().into_rng());
         self.server.get_or_insert_with(|| Server::new(instance, SOUND, rng));

@@ -83,3 +83,113 @@ pub fn accept_guest(envelope: &Envelope, seen: bool) -> Result<GuestAccepted, Gu
     }
     Ok(GuestAccepted { guest, frame, signing })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use portcullis_crypto::testing::classic_key;
+    use portcullis_proto::classroom::{
+        DialectId, Incoming, Outgoing, PemLayout, pem_of, write_chat, write_hello,
+        write_public_chat,
+    };
+    use portcullis_proto::{Reference, Timestamp};
+
+    const OTHER: [u8; 16] = [9; 16];
+    const TEXT: DialectId = DialectId::BY_THE_TEXT;
+
+    fn guest(number: usize) -> GuestKey {
+        let spki = classic_key(number).unwrap().public().spki().to_vec();
+        GuestKey::parse(&pem_of(&spki, PemLayout::ALL[0])).unwrap()
+    }
+
+    fn public(number: usize) -> String {
+        write_public_chat(TEXT, &classic_key(number).unwrap(), 1, "pay 10").unwrap()
+    }
+
+    fn private(number: usize) -> String {
+        let to = guest(2);
+        let outgoing =
+            Outgoing { to: &[(&to, "here")], text: "pay 10", iv: &[1; 16], key: &[2; 16] };
+        write_chat(TEXT, &classic_key(number).unwrap(), 1, &outgoing).unwrap()
+    }
+
+    /// What a server that keeps to the rules makes of a frame of guest 0.
+    fn envelope(conversation: ConversationId, frame: &str) -> Envelope {
+        let Incoming::Signed(frame) = Incoming::read(frame).unwrap() else { unreachable!() };
+        let signing = frame.verify(guest(0).key(), None);
+        let reference = signing.map(|signing| frame.reference(signing));
+        Envelope {
+            conversation,
+            seq: 1,
+            account: AccountId::GATEWAY,
+            device: DeviceId::GATEWAY,
+            epoch: 0,
+            reference: reference.unwrap_or(Reference::from_bytes(OTHER)),
+            accepted_at: Timestamp(1),
+            body: GuestBody { key: guest(0), frame }.to_body(),
+        }
+    }
+
+    fn check(envelope: &Envelope, expected: Option<GuestRefused>) {
+        assert_eq!(accept_guest(envelope, false).err(), expected);
+    }
+
+    #[test]
+    fn only_what_a_guest_signed_for_this_place_counts() {
+        let refused = Some(GuestRefused::NotAuthentic);
+        let (lobby, classroom) = (ConversationId::LOBBY, ConversationId::CLASSROOM);
+        let elsewhere = ConversationId::from_bytes(OTHER);
+        let honest = envelope(lobby, &public(0));
+        check(&honest, None);
+        check(&envelope(classroom, &private(0)), None);
+        check(&envelope(lobby, &private(0)), refused.clone());
+        check(&envelope(classroom, &public(0)), refused.clone());
+        check(&envelope(elsewhere, &public(0)), refused.clone());
+        let hello = write_hello(TEXT, &classic_key(0).unwrap(), 1).unwrap();
+        check(&envelope(lobby, &hello), refused.clone());
+        check(&envelope(classroom, &hello), refused.clone());
+        // Somebody else's words, and other words.
+        check(&envelope(lobby, &public(1)), refused.clone());
+        check(&envelope(classroom, &private(1)), refused.clone());
+        check(&envelope(lobby, &public(0).replace("pay 10", "pay 99")), refused.clone());
+        // The server relabels it.
+        check(
+            &Envelope { account: AccountId::from_bytes(OTHER), ..honest.clone() },
+            refused.clone(),
+        );
+        check(&Envelope { device: DeviceId::from_bytes(OTHER), ..honest.clone() }, refused.clone());
+        let body = Vec::new().into();
+        check(&Envelope { body, ..honest }, refused);
+    }
+
+    #[test]
+    fn a_guest_speaks_in_its_own_name() {
+        let as_shown = guest(0).fingerprint(TEXT.row().fingerprint);
+        let other = guest(1).fingerprint(TEXT.row().fingerprint);
+        let frame = public(0);
+        assert!(frame.contains(&as_shown));
+        // Signed with the right key, so that nothing but the name is wrong.
+        let data = frame.split("\"data\":\"").nth(1).unwrap().split("\",\"counter").next().unwrap();
+        let data = data.replace("\\\"", "\"").replace(&as_shown, &other);
+        let key = classic_key(0).unwrap();
+        let signature = key.sign(TEXT.row().signing.salt, format!("{data}1").as_bytes()).unwrap();
+        let signature = serde_json::to_value(portcullis_proto::Bytes(signature)).unwrap();
+        let forged = serde_json::json!({
+            "type": "signed_data", "data": data, "counter": 1, "signature": signature,
+        });
+        let forged = envelope(ConversationId::LOBBY, &forged.to_string());
+        assert_ne!(forged.reference, Reference::from_bytes(OTHER), "it is signed");
+        check(&forged, Some(GuestRefused::NotAuthentic));
+    }
+
+    #[test]
+    fn nothing_is_shown_twice() {
+        let honest = envelope(ConversationId::LOBBY, &public(0));
+        let replayed = GuestRefused::Replayed(guest(0).name().clone());
+        assert_eq!(accept_guest(&honest, true).err(), Some(replayed));
+        // Under another reference it would look new.
+        let reference = Reference::from_bytes(OTHER);
+        check(&Envelope { reference, ..honest }, Some(GuestRefused::NotAuthentic));
+    }
+}

@@ -83,3 +83,94 @@ pub fn open_guest_chat(
     let dialect = opened.answer_in(row, &chat, guest);
     Ok(ChatOpened { text: opened.text, others, dialect })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use portcullis_crypto::classic::classic_seal;
+    use portcullis_crypto::testing::classic_key;
+    use portcullis_proto::Bytes;
+    use portcullis_proto::classroom::{Incoming, PemLayout, SignedFrame, pem_of};
+    use serde_json::{Value, json, to_value};
+
+    const GUEST: usize = 0;
+    const OWN: usize = 1;
+    const OTHER: usize = 2;
+    const TEXT: DialectId = DialectId::BY_THE_TEXT;
+    const AES: [u8; 16] = [7; 16];
+
+    fn guest(number: usize) -> GuestKey {
+        let spki = classic_key(number).unwrap().public().spki().to_vec();
+        GuestKey::parse(&pem_of(&spki, PemLayout::ALL[0])).unwrap()
+    }
+
+    fn name(number: usize) -> String {
+        guest(number).fingerprint(TEXT.row().fingerprint)
+    }
+
+    fn base64(bytes: Vec<u8>) -> Value {
+        to_value(Bytes(bytes)).unwrap()
+    }
+
+    /// What the guest signed: a text with these participants, encrypted to these.
+    fn chat(participants: &[usize], to: &[usize], sealed_with: [u8; 16]) -> GuestAccepted {
+        let participants: Vec<String> = participants.iter().map(|number| name(*number)).collect();
+        let inner = json!({ "participants": participants, "message": "pay 10" }).to_string();
+        let encrypt = |to: &usize| base64(guest(*to).key().encrypt(&AES).unwrap());
+        let data = json!({
+            "type": "chat",
+            "destination_servers": [],
+            "iv": base64(vec![1; 16]),
+            "symm_keys": to.iter().map(encrypt).collect::<Vec<_>>(),
+            "chat": base64(classic_seal(&sealed_with, &[1; 16], inner.as_bytes()).unwrap()),
+        })
+        .to_string();
+        let key = classic_key(GUEST).unwrap();
+        let signing = TEXT.row().signing;
+        let signature = base64(key.sign(signing.salt, format!("{data}1").as_bytes()).unwrap());
+        let frame = json!({
+            "type": "signed_data", "data": data, "counter": 1, "signature": signature,
+        });
+        let frame: SignedFrame = match Incoming::read(&frame.to_string()).unwrap() {
+            Incoming::Signed(frame) => frame,
+            _ => unreachable!(),
+        };
+        let signing = frame.verify(guest(GUEST).key(), None).unwrap();
+        GuestAccepted::unproven(guest(GUEST), frame, signing)
+    }
+
+    fn check(accepted: &GuestAccepted, expected: Result<usize, ChatRefused>) {
+        let opened = open_guest_chat(accepted, &classic_key(OWN).unwrap(), &guest(OWN));
+        let opened = opened.map(|opened| {
+            let (text, others, _) = opened.into_parts();
+            assert_eq!(text, "pay 10");
+            others
+        });
+        assert_eq!(opened, expected);
+    }
+
+    #[test]
+    fn a_message_is_its_authors_for_its_readers() {
+        check(&chat(&[GUEST, OWN], &[OWN], AES), Ok(0));
+        check(&chat(&[GUEST, OTHER, OWN], &[OTHER, OWN], AES), Ok(1));
+        check(&chat(&[GUEST, OTHER], &[OTHER], AES), Err(ChatRefused::ForOthers));
+        check(&chat(&[GUEST, OWN], &[], AES), Err(ChatRefused::ForOthers));
+        // What somebody else wrote, or wrote to others, sent on.
+        check(&chat(&[OTHER, OWN], &[OWN], AES), Err(ChatRefused::OtherAuthor));
+        check(&chat(&[], &[OWN], AES), Err(ChatRefused::OtherAuthor));
+        check(&chat(&[GUEST, OTHER], &[OWN], AES), Err(ChatRefused::NotAddressed));
+        check(&chat(&[GUEST], &[OWN], AES), Err(ChatRefused::NotAddressed));
+        check(&chat(&[GUEST, OWN], &[OWN], [8; 16]), Err(ChatRefused::Unreadable));
+    }
+
+    #[test]
+    fn so_many_keys_are_tried_and_no_more() {
+        let with = |before: usize| {
+            let to: Vec<usize> = (0..before).map(|_| OTHER).chain([OWN]).collect();
+            chat(&[GUEST, OWN], &to, AES)
+        };
+        check(&with(limits::GUEST_KEYS - 1), Ok(0));
+        check(&with(limits::GUEST_KEYS), Err(ChatRefused::ForOthers));
+    }
+}
