@@ -24,6 +24,7 @@ mod people;
 mod records;
 mod show;
 mod views;
+mod visit;
 mod warning;
 
 pub use client::{Client, Config, History};
@@ -37,3 +38,4 @@ pub use show::{
     ConversationView, DeviceView, GroupWarning, GuestView, GuestWarning, IdentityState, MemberView,
     Need, PersonView, Show, Warning,
 };
+pub use visit::Visit;

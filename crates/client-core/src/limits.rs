@@ -67,6 +67,21 @@ pub const GUEST_KEYS: usize = 32;
 /// still for a third of a second at worst.
 pub const FETCH_GUESTS: u32 = 16;
 
+/// Guests of a foreign classroom server that are looked at: its list is read anew every [`VISIT_LIST_MILLIS`].
+pub const VISIT_GUESTS: usize = 2048;
+
+/// Milliseconds after which such a server is asked again who is there: none has to say it by itself.
+pub const VISIT_LIST_MILLIS: u64 = 20_000;
+
+/// Milliseconds after which it is not expected to answer any more.
+pub const VISIT_ANSWER_MILLIS: u64 = 10_000;
+
+/// Frames of keys that are not listed yet, which wait for the next list: what may arrive in between.
+pub const VISIT_HELD: usize = 64;
+
+/// Hashes of what was shown there, 16 bytes each, by which replays are told: months of a lively classroom.
+pub const VISIT_SEEN: usize = 16_384;
+
 /// Envelopes asked for in one fetch.
 pub const FETCH_ENVELOPES: u32 = 256;
 

@@ -347,11 +347,11 @@ fn identity(bytes: &Bytes) -> Option<IdentityPublic> {
 }
 
 /// Writing these types to memory can't fail: no map keys, no IO.
-fn to_bytes(record: impl Serialize) -> Vec<u8> {
+pub(crate) fn to_bytes(record: impl Serialize) -> Vec<u8> {
     serde_json::to_vec(&Versioned { v: VERSION, r: record }).unwrap_or_default()
 }
 
-fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let record: Versioned<T> = serde_json::from_slice(bytes).ok()?;
     (record.v == VERSION).then_some(record.r)
 }

@@ -28,7 +28,8 @@ pub enum Show {
     Ended(String),
     /// A conversation is there, or has changed.
     Conversation(ConversationView),
-    /// All of the account's conversations have been shown as they are now.
+    /// All of the account's conversations have been shown as they are now; on a visit, the server has said who
+    /// is there.
     Listed,
     /// A conversation is no longer the account's.
     Left(ConversationId),

@@ -23,7 +23,7 @@ mod tests;
 mod write;
 
 pub use body::GuestBody;
-pub use chat::{Chat, Inner, NotOpened, Opened, Outgoing, Sealed, open_chat};
+pub use chat::{Chat, Inner, NotOpened, Opened, Outgoing, Sealed, named_author, open_chat};
 pub use dialect::{Accepts, DIALECTS, Dialect, DialectId, for_dialect};
 pub use fingerprint::{Fingerprint, Hashed, Shown};
 pub use frame::{BadFrame, Form, Incoming, Payload, ServerList, SignedFrame};

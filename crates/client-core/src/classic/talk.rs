@@ -52,7 +52,7 @@ impl fmt::Debug for Told {
 }
 
 impl Talk {
-    pub(super) fn new(conversation: ConversationId, guest: GuestKey, dialect: Dialect) -> Self {
+    pub(crate) fn new(conversation: ConversationId, guest: GuestKey, dialect: Dialect) -> Self {
         Self {
             conversation,
             guest,

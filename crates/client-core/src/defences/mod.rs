@@ -11,6 +11,7 @@ mod accept_list;
 mod accept_number;
 mod accept_page;
 mod accept_stretching;
+mod accept_visited;
 mod is_restored;
 mod keep_account;
 mod keep_context;
@@ -30,6 +31,7 @@ pub use accept_list::{ListTaken, accept_list};
 pub use accept_number::{Numbered, accept_number};
 pub use accept_page::{PageAccepted, accept_page};
 pub use accept_stretching::accept_stretching;
+pub use accept_visited::{Heard, accept_visited};
 pub use is_restored::is_restored;
 pub use keep_account::{AccountKept, keep_account};
 pub use keep_context::{ContextKept, keep_context};
@@ -45,7 +47,7 @@ pub use crate::encrypted::{
 
 use crate::Warning;
 use portcullis_crypto::{AuthPublic, ClassicKey, Hash, IdentityPublic, Stretch};
-use portcullis_proto::classroom::GuestKey;
+use portcullis_proto::classroom::{GuestKey, SignedFrame};
 use portcullis_proto::{
     AccountCard, AccountId, BadList, ConversationId, ConversationKind, ConversationSummary,
     Envelope, Fetched, Kind, ListRecord, Seen, SignedList, Stretching, Timestamp,
@@ -67,6 +69,7 @@ pub struct Defences {
     pub accept_number: fn(Option<u64>, u64) -> Numbered,
     pub accept_page: fn(ConversationId, Option<Seen>, &Fetched) -> Result<PageAccepted, Warning>,
     pub accept_stretching: fn(Stretching, Stretch) -> Option<Stretch>,
+    pub accept_visited: fn(&Heard<'_>, SignedFrame) -> Result<GuestAccepted, GuestRefused>,
     pub is_restored: fn(u64, u64, u64) -> bool,
     pub keep_account: fn(&Committed<'_>) -> Result<AccountKept, CommitRefused>,
     pub keep_context: fn(&Committed<'_>) -> Result<ContextKept, CommitRefused>,
@@ -89,6 +92,7 @@ pub const SOUND: Defences = Defences {
     accept_number,
     accept_page,
     accept_stretching,
+    accept_visited,
     is_restored,
     keep_account,
     keep_context,

@@ -138,17 +138,31 @@ impl Sealed {
 /// # Errors
 /// [`NotOpened`].
 pub fn open_chat(chat: &Chat, key: &ClassicKey, sender: &GuestKey) -> Result<Opened, NotOpened> {
-    let sealed = chat.sealed.as_ref().ok_or(NotOpened::NotForMe)?;
-    let ours = sealed.keys.iter().find_map(|encrypted| key.decrypt(encrypted).ok());
-    let ours = ours.ok_or(NotOpened::NotForMe)?;
-    let aes: &[u8; 16] = ours.as_slice().try_into().map_err(|_| NotOpened::Bad)?;
-    let inner = classic_open(aes, &sealed.iv, &sealed.text).map_err(|_| NotOpened::Bad)?;
-    let opened = core::str::from_utf8(&inner).ok().and_then(Opened::read).ok_or(NotOpened::Bad)?;
+    let opened = unseal(chat, key)?;
     // Whoever receives a chat can seal the same text anew under a signature of its own.
     match opened.participants.first().is_some_and(|author| sender.is_fingerprint(author)) {
         true => Ok(opened),
         false => Err(NotOpened::OtherAuthor),
     }
+}
+
+/// The fingerprint that a chat names as its author's, if it is for us: by that the key is found to verify it
+/// with, where only its recipients can know who sent it. Nothing else may be made of it. As slow as
+/// [`open_chat`].
+///
+/// # Errors
+/// [`NotOpened::NotForMe`] and [`NotOpened::Bad`].
+pub fn named_author(chat: &Chat, key: &ClassicKey) -> Result<String, NotOpened> {
+    unseal(chat, key)?.participants.into_iter().next().ok_or(NotOpened::Bad)
+}
+
+fn unseal(chat: &Chat, key: &ClassicKey) -> Result<Opened, NotOpened> {
+    let sealed = chat.sealed.as_ref().ok_or(NotOpened::NotForMe)?;
+    let ours = sealed.keys.iter().find_map(|encrypted| key.decrypt(encrypted).ok());
+    let ours = ours.ok_or(NotOpened::NotForMe)?;
+    let aes: &[u8; 16] = ours.as_slice().try_into().map_err(|_| NotOpened::Bad)?;
+    let inner = classic_open(aes, &sealed.iv, &sealed.text).map_err(|_| NotOpened::Bad)?;
+    core::str::from_utf8(&inner).ok().and_then(Opened::read).ok_or(NotOpened::Bad)
 }
 
 impl Opened {
