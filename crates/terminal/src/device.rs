@@ -1,4 +1,4 @@
-//! A device at work: the client core, its home, its connection, and slow work on threads of its own.
+//! A device at work: a client core, its home, its connection, and slow work on threads of its own.
 //! The screen and the headless verbs both run on it.
 //!
 //! It makes no decisions. What the core says is done in the core's order: what several events led to is
@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use portcullis_client_core::defences::SOUND;
-use portcullis_client_core::{Client, Command, Config, Effect, Event, JobId, Key, Show, Write};
-use portcullis_crypto::{Job, Outcome, Password, Stretch, perform};
+use portcullis_client_core::{
+    Client, Command, Config, Effect, Effects, Event, JobId, Key, Show, Visit, Write,
+};
+use portcullis_crypto::{Job, Outcome, Password, Randomness, Stretch, perform};
+use portcullis_proto::classroom::DialectId;
 use portcullis_proto::{DeviceName, Timestamp};
 use rand_core::OsRng;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -40,10 +43,28 @@ pub enum News {
     Unreachable(ConnectError),
 }
 
+/// A core that a device runs.
+pub trait Core {
+    /// Takes what happened in, and says what to do.
+    fn handle(&mut self, event: Event, now: Timestamp, rng: &mut dyn Randomness) -> Effects;
+}
+
+impl Core for Client {
+    fn handle(&mut self, event: Event, now: Timestamp, rng: &mut dyn Randomness) -> Effects {
+        self.handle(event, now, rng)
+    }
+}
+
+impl Core for Visit {
+    fn handle(&mut self, event: Event, now: Timestamp, rng: &mut dyn Randomness) -> Effects {
+        self.handle(event, now, rng)
+    }
+}
+
 /// A device at work.
 #[derive(Debug)]
-pub struct Device {
-    client: Client,
+pub struct Device<C = Client> {
+    client: C,
     home: Home,
     link: Link,
     /// Here while a connection stands.
@@ -66,10 +87,29 @@ impl Device {
         let state = home.load_state()?;
         let records = state.iter().map(|(key, value)| (*key, value.as_slice()));
         let client = Client::restore(config, SOUND, records).map_err(|_| home.damaged())?;
+        Ok(Self::new(client, home, link))
+    }
+}
+
+impl Device<Visit> {
+    /// The same for a visitor of a classroom server, who writes in this dialect.
+    ///
+    /// # Errors
+    /// [`HomeError::Damaged`] where a record can't be read.
+    pub fn visit(home: Home, link: Link, dialect: DialectId) -> Result<Self, HomeError> {
+        let state = home.load_state()?;
+        let records = state.iter().map(|(key, value)| (*key, value.as_slice()));
+        let visit = Visit::restore(dialect, SOUND, records).map_err(|_| home.damaged())?;
+        Ok(Self::new(visit, home, link))
+    }
+}
+
+impl<C: Core> Device<C> {
+    fn new(client: C, home: Home, link: Link) -> Self {
         let (performer, done) = unbounded_channel();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ok(Self {
+        Self {
             client,
             home,
             link,
@@ -79,12 +119,12 @@ impl Device {
             performer,
             tick,
             new_password: None,
-        })
+        }
     }
 
     /// The client, to look at.
     #[must_use]
-    pub const fn client(&self) -> &Client {
+    pub const fn client(&self) -> &C {
         &self.client
     }
 
@@ -226,7 +266,8 @@ impl Device {
     /// What the shell itself has to do about what is shown.
     fn heed(&mut self, show: &Show) -> Result<(), HomeError> {
         match show {
-            Show::Online { .. } => {
+            // The server of a visit opens no session; it has answered all the same.
+            Show::Online { .. } | Show::Listed => {
                 if let Some(outgoing) = &self.outgoing {
                     outgoing.settled();
                 }

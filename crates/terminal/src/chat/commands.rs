@@ -43,10 +43,12 @@ impl Shell {
             Action::OtherAccount => self.other_account(),
             Action::ChangePassword { old, new } => {
                 let (old, new) = (secret(&old), secret(&new));
+                self.model.password_given();
                 return self.command(Command::ChangePassword { old, new });
             }
-            Action::RevokeDevice { name, password } => {
-                return self.revoke(&name, secret(&password));
+            Action::RevokeDevice { device, password } => {
+                self.model.password_given();
+                return self.command(Command::RevokeDevice(device, secret(&password)));
             }
             Action::Answer(answer) => return self.answer(answer),
             Action::Redraw => self.must_redraw = true,
@@ -65,7 +67,7 @@ impl Shell {
                 self.command(Command::ListChannels)
             }
             Typed::Tell(name, _) if self.is_me(&name) => {
-                self.hint("that is you: a private message goes to somebody else");
+                self.nothing_comes("that is you: a private message goes to somebody else");
                 Ok(())
             }
             Typed::Tell(name, text) => {
@@ -120,24 +122,35 @@ impl Shell {
                 self.command(Command::ListUsers)
             }
             Typed::Devices => self.command(Command::ListDevices),
-            // The screen does these, or asks for the password that they lack.
-            Typed::Revoke(_) | Typed::Password | Typed::Help | Typed::Quit => Ok(()),
+            Typed::Revoke(name) => self.revoke(name),
+            Typed::Password | Typed::Help | Typed::Quit => Ok(()),
         }
     }
 
     fn say(&mut self, open: Option<ConversationId>, text: String) -> Result<(), ChatError> {
+        let Some(conversation) = self.here(open) else {
+            return Ok(());
+        };
         self.model.saying(&text);
-        match open {
-            Some(conversation) => {
-                self.command(Command::Say { conversation, what: Saying::Text(text) })
-            }
-            None => self.nothing_open(),
-        }
+        self.command(Command::Say { conversation, what: Saying::Text(text) })
     }
 
-    pub(super) fn nothing_open(&mut self) -> Result<(), ChatError> {
-        self.hint("no conversation is open: /join #NAME, or /msg USER");
-        Ok(())
+    /// The open conversation, if something can be done in it; if not, nothing comes of what was typed.
+    pub(super) fn here(&mut self, open: Option<ConversationId>) -> Option<ConversationId> {
+        match open {
+            None => self.nothing_comes("no conversation is open: /join #NAME, or /msg USER"),
+            Some(id) if self.model.is_outside(id) => {
+                self.nothing_comes("you are no longer in it; Alt-Up and Alt-Down open another");
+            }
+            Some(id) => return Some(id),
+        }
+        None
+    }
+
+    /// Says why nothing comes of the line, and puts it back.
+    pub(super) fn nothing_comes(&mut self, why: impl Into<String>) {
+        self.ui.give_back();
+        self.hint(why);
     }
 
     /// Does something in the open conversation, if that is of a kind for it.
@@ -147,11 +160,11 @@ impl Shell {
         (kinds, otherwise): (&[ConversationKind], &'static str),
         commands: impl FnOnce(ConversationId) -> Vec<Command>,
     ) -> Result<(), ChatError> {
-        let Some(id) = open else {
-            return self.nothing_open();
+        let Some(id) = self.here(open) else {
+            return Ok(());
         };
         if !self.model.kind(id).is_some_and(|kind| kinds.contains(&kind)) {
-            self.hint(otherwise);
+            self.nothing_comes(otherwise);
             return Ok(());
         }
         commands(id).into_iter().try_for_each(|command| self.command(command))
@@ -175,7 +188,8 @@ impl Shell {
         self.command(Command::ListUsers)
     }
 
-    fn revoke(&mut self, name: &DeviceName, password: Password) -> Result<(), ChatError> {
+    /// Finds the device that is meant, before its owner is asked for the password.
+    fn revoke(&mut self, name: DeviceName) -> Result<(), ChatError> {
         let Some(device) = &mut self.device else { return Ok(()) };
         let listed = device.command(Command::ListDevices)?;
         let devices = listed.into_iter().find_map(|news| match news {
@@ -183,13 +197,17 @@ impl Shell {
             _ => None,
         });
         let is_meant =
-            |device: &DeviceView| device.name == *name || short(device.id) == name.as_str();
+            |device: &DeviceView| device.name == name || short(device.id) == name.as_str();
         let mut meant = devices.into_iter().flatten().filter(is_meant);
         match (meant.next(), meant.next()) {
-            (Some(device), None) => self.command(Command::RevokeDevice(device.id, password))?,
-            (None, _) => self.hint(format!("no device of yours is called {name}: /devices")),
+            (Some(device), None) => self.ui.ask_to_revoke(device.id, device.name),
+            (None, _) => {
+                self.nothing_comes(format!("no device of yours is called {name}: /devices"))
+            }
             (Some(_), Some(_)) => {
-                self.hint(format!("several are called {name}; take the number in /devices"));
+                self.nothing_comes(format!(
+                    "several are called {name}; take the number in /devices"
+                ));
             }
         }
         Ok(())

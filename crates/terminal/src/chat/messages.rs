@@ -31,7 +31,7 @@ impl Shell {
         }
         match self.model.pick(back, true) {
             Some(picked) => self.ui.type_in(&format!("/edit {back} {}", picked.text)),
-            None => self.hint(none_so_far_back(true)),
+            None => self.nothing_comes(none_so_far_back(true)),
         }
         Ok(())
     }
@@ -64,7 +64,7 @@ impl Shell {
 
     pub(super) fn tell_versions(&mut self, back: Option<usize>) {
         if !self.model.tell_versions(back) {
-            self.hint(match back {
+            self.nothing_comes(match back {
                 Some(_) => none_so_far_back(false),
                 None => "no message here was changed; /history N tells of the N-th last",
             });
@@ -79,11 +79,11 @@ impl Shell {
         what: &str,
         saying: impl FnOnce(Picked) -> Saying,
     ) -> Result<(), ChatError> {
-        let Some(conversation) = open else {
-            return self.nothing_open();
+        let Some(conversation) = self.here(open) else {
+            return Ok(());
         };
         let Some(picked) = self.model.pick(back, own) else {
-            self.hint(none_so_far_back(own));
+            self.nothing_comes(none_so_far_back(own));
             return Ok(());
         };
         self.ui.show_hint(format!("{what} {}", picked.words), Level::Info);

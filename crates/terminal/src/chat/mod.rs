@@ -202,6 +202,8 @@ impl Shell {
                         }
                         Show::Offline => self.is_offline(),
                         Show::Need(_) => self.not_entered()?,
+                        // A line that comes to nothing later than by a look at it.
+                        Show::Refused { .. } if self.model.is_wanting() => self.ui.give_back(),
                         Show::SafetyNumber { name, .. } => self.verifying = Some(name.clone()),
                         Show::Warning { warning: Warning::IdentityChanged { .. }, .. } => {
                             is_trust_changed = true;

@@ -13,6 +13,8 @@ pub enum HomeError {
     InUse(PathBuf, Option<u32>),
     /// The password is not the one that this home was made with.
     WrongPassword(PathBuf),
+    /// It is the home of an account, which only its password opens.
+    HasPassword(PathBuf),
     /// The file was written by a newer version of the program.
     Newer(PathBuf),
     /// The file is not what was written.
@@ -64,6 +66,11 @@ impl fmt::Display for HomeError {
             Self::WrongPassword(path) => {
                 write!(f, "{}: the password does not open it", path.display())
             }
+            Self::HasPassword(path) => write!(
+                f,
+                "{}: this is the home of an account; name another folder with --home",
+                path.display()
+            ),
             Self::Newer(path) => write!(
                 f,
                 "{}: written by a newer version of portcullis; install that version again",

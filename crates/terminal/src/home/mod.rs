@@ -1,10 +1,11 @@
 //! A home: the folder of one device. What the client core has persisted lies in it, sealed record by
 //! record, and one process holds it at a time.
 //!
-//! `home.json` has the store key, wrapped under the stretched password; `home.db` (SQLite) has the
-//! records; `lock` has the process id of the holder. Leaves out what the records mean: that is the
+//! `home.json` has the store key, wrapped under the stretched password (`home.key` has it open, where there is
+//! no password); `home.db` (SQLite) has the records; `lock` has the process id of the holder. Leaves out what the records mean: that is the
 //! core's. Row keys (ids and sequence numbers) lie open, values never do.
 
+mod bare;
 mod error;
 mod header;
 mod key;
@@ -59,7 +60,7 @@ impl Home {
             let key = if header::exists(&folder)? {
                 Header::read(&folder)?.unlock(&folder, &password)?
             } else {
-                Store::refuse_without_header(&folder)?;
+                Store::refuse_without(&folder, &header::path(&folder))?;
                 header::create(&folder, &password, stretch, &mut OsRng)?
             };
             let store = Store::open(&folder, key)?;

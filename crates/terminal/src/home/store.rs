@@ -32,12 +32,12 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Records without the header that has their key are of no use, and must not be added to.
-    pub(super) fn refuse_without_header(folder: &Path) -> Result<(), HomeError> {
+    /// Records without the file that has their key are of no use, and must not be added to.
+    pub(super) fn refuse_without(folder: &Path, key: &Path) -> Result<(), HomeError> {
         let path = folder.join(FILE);
         let exists = path.try_exists();
         if exists.map_err(|error| HomeError::io(&path, &error))? {
-            return Err(HomeError::Missing(header::path(folder)));
+            return Err(HomeError::Missing(key.to_owned()));
         }
         Ok(())
     }

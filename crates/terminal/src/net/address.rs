@@ -83,9 +83,9 @@ impl Address {
         !self.tls && !local
     }
 
-    /// The URL to connect to.
-    pub(super) fn url(&self) -> String {
-        format!("{self}/connect")
+    /// The URL of a path, which begins with a slash.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{self}{path}")
     }
 }
 

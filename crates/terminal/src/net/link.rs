@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use super::backoff::Backoff;
 use super::socket::{self, Socket};
 use super::tls;
-use super::{Address, ConnectError, DEAD_AFTER, PING_AFTER, TlsError, TlsRoots, WAITING_FRAMES};
+use super::{Address, ConnectError, DEAD_AFTER, Door, PING_AFTER, TlsError, TlsRoots, WAITING_FRAMES};
 
 /// What happens on a link.
 pub enum LinkEvent {
@@ -87,14 +87,22 @@ pub struct Link {
 }
 
 impl Link {
+    /// Begins to connect, by the door of accounts.
+    ///
+    /// # Errors
+    /// As [`Self::to`].
+    pub fn open(address: Address, roots: &TlsRoots) -> Result<Self, TlsError> {
+        Self::to(address, Door::Accounts, roots)
+    }
+
     /// Begins to connect.
     ///
     /// # Errors
     /// [`TlsError`] where the address asks for TLS and it can't be set up.
-    pub fn open(address: Address, roots: &TlsRoots) -> Result<Self, TlsError> {
+    pub fn to(address: Address, door: Door, roots: &TlsRoots) -> Result<Self, TlsError> {
         let tls = address.is_tls().then(|| tls::config(roots)).transpose()?;
         let (events, receiver) = mpsc::channel(WAITING_FRAMES);
-        let task = tokio::spawn(keep_up(address, tls, events));
+        let task = tokio::spawn(keep_up(address, door, tls, events));
         Ok(Self { events: receiver, task })
     }
 
@@ -120,21 +128,23 @@ struct Deaf;
 
 async fn keep_up(
     address: Address,
+    door: Door,
     tls: Option<Arc<ClientConfig>>,
     events: mpsc::Sender<LinkEvent>,
 ) {
     // When nobody listens any more, there is nothing left to do.
-    let _ = keep_trying(&address, tls.as_ref(), &events).await;
+    let _ = keep_trying(&address, door, tls.as_ref(), &events).await;
 }
 
 async fn keep_trying(
     address: &Address,
+    door: Door,
     tls: Option<&Arc<ClientConfig>>,
     events: &mpsc::Sender<LinkEvent>,
 ) -> Result<(), Deaf> {
     let mut backoff = Backoff::default();
     loop {
-        let reason = match socket::open(address, tls).await {
+        let reason = match socket::open(address, tls, door).await {
             Ok(socket) => {
                 let (sender, outgoing) = mpsc::unbounded_channel();
                 tell(events, LinkEvent::Connected(Outgoing(sender))).await?;

@@ -1,15 +1,17 @@
 //! A connection to a server that comes back by itself: the address, TLS, the WebSocket, and the wait
 //! between one try and the next. It hands frames over and understands none.
 //!
-//! Source: RFC 6455; the protocol's `/connect` and subprotocol.
+//! Source: RFC 6455; each protocol's path and subprotocol.
 
 mod address;
 mod backoff;
+mod door;
 mod link;
 mod socket;
 mod tls;
 
 pub use address::{Address, BadAddress};
+pub use door::Door;
 pub use link::{Link, LinkEvent, Outgoing};
 pub use socket::ConnectError;
 pub use tls::{TlsError, TlsRoots};

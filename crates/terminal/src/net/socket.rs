@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use portcullis_proto::{SUBPROTOCOL, limits};
+use portcullis_proto::limits;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, handshake::client::Request};
 
-use super::{Address, CONNECT};
+use super::{Address, CONNECT, Door};
 
 /// A byte stream to a server.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -38,6 +38,8 @@ pub enum ConnectError {
     Tls(String),
     /// It answers, and not as a Portcullis server does.
     NotPortcullis,
+    /// It answers, and not as a classroom's server does.
+    NotClassroom,
     /// It answers that it can't serve now, with this HTTP status.
     Busy(u16),
 }
@@ -46,7 +48,7 @@ impl ConnectError {
     /// Whether another try would end the same way.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::Tls(_) | Self::NotPortcullis)
+        matches!(self, Self::Tls(_) | Self::NotPortcullis | Self::NotClassroom)
     }
 }
 
@@ -56,6 +58,7 @@ impl fmt::Display for ConnectError {
             Self::Unreachable(kind) => write!(f, "{kind}"),
             Self::Tls(why) => write!(f, "TLS: {why}"),
             Self::NotPortcullis => f.write_str("there is no Portcullis server at this address"),
+            Self::NotClassroom => f.write_str("there is no classroom server at this address"),
             Self::Busy(status) => write!(f, "the server can't serve now (HTTP status {status})"),
         }
     }
@@ -67,14 +70,16 @@ impl std::error::Error for ConnectError {}
 pub(super) async fn open(
     address: &Address,
     tls: Option<&Arc<ClientConfig>>,
+    door: Door,
 ) -> Result<Socket, ConnectError> {
-    let opened = tokio::time::timeout(CONNECT, open_slowly(address, tls)).await;
+    let opened = tokio::time::timeout(CONNECT, open_slowly(address, tls, door)).await;
     opened.unwrap_or(Err(ConnectError::Unreachable(io::ErrorKind::TimedOut)))
 }
 
 async fn open_slowly(
     address: &Address,
     tls: Option<&Arc<ClientConfig>>,
+    door: Door,
 ) -> Result<Socket, ConnectError> {
     let unreachable = |error: io::Error| ConnectError::Unreachable(error.kind());
     let tcp = TcpStream::connect((address.host(), address.port()));
@@ -89,20 +94,21 @@ async fn open_slowly(
             Box::new(connecting.await.map_err(|error| tls_error(&error))?)
         }
     };
-    let request = request(address).map_err(|_| ConnectError::NotPortcullis)?;
+    let request = request(address, door).map_err(|_| door.not_this())?;
     let handshake = client_async_with_config(request, stream, Some(config())).await;
-    let (socket, response) = handshake.map_err(handshake_error)?;
+    let (socket, response) = handshake.map_err(|error| handshake_error(error, door))?;
     let chosen = response.headers().get(SEC_WEBSOCKET_PROTOCOL);
-    if chosen.is_none_or(|chosen| chosen.as_bytes() != SUBPROTOCOL.as_bytes()) {
-        return Err(ConnectError::NotPortcullis);
+    if chosen.map(HeaderValue::as_bytes) != door.subprotocol().map(str::as_bytes) {
+        return Err(door.not_this());
     }
     Ok(socket)
 }
 
-fn request(address: &Address) -> Result<Request, Error> {
-    let mut request = address.url().into_client_request()?;
-    let protocol = HeaderValue::from_static(SUBPROTOCOL);
-    request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+fn request(address: &Address, door: Door) -> Result<Request, Error> {
+    let mut request = address.url(door.path()).into_client_request()?;
+    if let Some(protocol) = door.subprotocol().map(HeaderValue::from_static) {
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
     Ok(request)
 }
 
@@ -120,7 +126,7 @@ fn tls_error(error: &io::Error) -> ConnectError {
     }
 }
 
-fn handshake_error(error: Error) -> ConnectError {
+fn handshake_error(error: Error, door: Door) -> ConnectError {
     match error {
         Error::Io(error) => ConnectError::Unreachable(error.kind()),
         Error::Http(response) if response.status().is_server_error() => {
@@ -134,7 +140,7 @@ fn handshake_error(error: Error) -> ConnectError {
         Error::Url(UrlError::UnableToConnect(_)) => {
             ConnectError::Unreachable(io::ErrorKind::ConnectionRefused)
         }
-        _ => ConnectError::NotPortcullis,
+        _ => door.not_this(),
     }
 }
 

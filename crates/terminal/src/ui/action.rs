@@ -3,14 +3,14 @@
 use super::command::Command;
 use super::password::Password;
 use super::view::ConversationKey;
-use portcullis_proto::{DeviceName, UserName};
+use portcullis_proto::{DeviceId, UserName};
 
 /// What the shell is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Action {
-    /// Obey a command, or say a text. `Help`, `Password`, `Revoke` and `Quit` never
-    /// arrive: the screen does them, or asks for what they lack.
+    /// Obey a command, or say a text. `Help`, `Password` and `Quit` never arrive: the
+    /// screen does them, or asks for what they lack.
     Command {
         /// What to do.
         command: Command,
@@ -46,8 +46,8 @@ pub enum Action {
     OtherAccount,
     /// Take a device off the list.
     RevokeDevice {
-        /// The device's name.
-        name: DeviceName,
+        /// Which.
+        device: DeviceId,
         /// The account's password, in confirmation.
         password: Password,
     },

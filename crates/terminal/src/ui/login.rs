@@ -6,7 +6,7 @@ use super::Action;
 use super::input::{Edit, InputLine};
 use super::password::Password;
 use super::view::{FormView, Registration};
-use portcullis_proto::{DeviceName, UserName};
+use portcullis_proto::{DeviceId, DeviceName, UserName};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Characters that a new password has at least: NIST SP 800-63B, 3.1.1.2.
@@ -53,6 +53,16 @@ impl Field {
     }
 }
 
+/// Whether a form was handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Given {
+    Never,
+    /// And the answer is awaited.
+    Now,
+    /// And it has to be filled in again.
+    Refused,
+}
+
 /// A form being filled in.
 #[derive(Debug)]
 pub(super) struct Form {
@@ -64,7 +74,8 @@ pub(super) struct Form {
     again: Password,
     needs_invitation: bool,
     /// The device to be taken off the list.
-    device: Option<DeviceName>,
+    device: Option<(DeviceId, DeviceName)>,
+    given: Given,
     focus: usize,
     /// What the person can put right, in words.
     pub(super) error: Option<String>,
@@ -86,13 +97,13 @@ impl Form {
     }
 
     /// The form behind `/devices revoke`.
-    pub(super) fn revoke(device: DeviceName) -> Self {
-        Self { device: Some(device), ..Self::new(Purpose::Revoke, &FormView::default()) }
+    pub(super) fn revoke(device: DeviceId, name: DeviceName) -> Self {
+        Self { device: Some((device, name)), ..Self::new(Purpose::Revoke, &FormView::default()) }
     }
 
     /// The device to be taken off the list, if the form is for that.
     pub(super) fn device(&self) -> Option<&DeviceName> {
-        self.device.as_ref()
+        self.device.as_ref().map(|(_, name)| name)
     }
 
     fn new(purpose: Purpose, view: &FormView) -> Self {
@@ -105,6 +116,7 @@ impl Form {
             again: Password::default(),
             needs_invitation: view.registration == Registration::Invite,
             device: None,
+            given: Given::Never,
             focus: 0,
             error: None,
         }
@@ -117,6 +129,20 @@ impl Form {
             self.purpose = Purpose::LogIn;
             self.focus = 0;
         }
+    }
+
+    /// What became of the passwords that were handed in, if they were.
+    pub(super) fn answer<'a>(&self, answer: Option<&'a FormView>) -> Option<&'a FormView> {
+        answer.filter(|_| self.given != Given::Never)
+    }
+
+    /// Whether the passwords that were handed in were taken. Where they were refused, they are forgotten.
+    pub(super) fn is_taken(&mut self, answer: Option<&FormView>) -> bool {
+        if self.given == Given::Now && answer.is_some_and(|answer| answer.error.is_some()) {
+            self.given = Given::Refused;
+            self.forget_passwords();
+        }
+        self.given == Given::Now && answer.is_none()
     }
 
     /// The fields, in their order.
@@ -250,7 +276,10 @@ impl Form {
 
     fn submit(&mut self) -> Option<Action> {
         match self.checked() {
-            Ok(action) => Some(action),
+            Ok(action) => {
+                self.given = Given::Now;
+                Some(action)
+            }
             Err((field, error)) => {
                 self.focus = self.fields().iter().position(|other| *other == field).unwrap_or(0);
                 self.error = Some(error);
@@ -293,8 +322,8 @@ impl Form {
                 invitation: self.needs_invitation.then(|| self.invitation.text().to_owned()),
             },
             Purpose::Unlock => Action::Unlock { password },
-            Purpose::Revoke => match self.device.clone() {
-                Some(name) => Action::RevokeDevice { name, password },
+            Purpose::Revoke => match &self.device {
+                Some((device, _)) => Action::RevokeDevice { device: *device, password },
                 None => return wrong(Field::Password, "which device is not known"),
             },
             Purpose::ChangePassword => {

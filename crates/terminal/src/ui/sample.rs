@@ -108,6 +108,7 @@ pub(super) fn conversation(key: ConversationKey, name: &str, unread: u32) -> Con
         unread,
         mention: false,
         muted: false,
+        gone: false,
     }
 }
 

@@ -79,7 +79,8 @@ impl Ui {
                 cursor = None;
             }
             Overlay::Password(form) => {
-                let (view, now) = (&FormView::default(), view.now);
+                let (none, now) = (FormView::default(), view.now);
+                let view = form.answer(view.given.as_ref()).unwrap_or(&none);
                 cursor = Drawing { form, view, theme: self.theme, now }.draw(buffer, screen);
             }
         }

@@ -12,7 +12,7 @@ use super::login::{Form, Purpose};
 use super::scroll::{Scroll, Wish};
 use super::theme::Theme;
 use super::view::{ConversationKey, FormView, Level, View};
-use portcullis_proto::limits;
+use portcullis_proto::{DeviceId, DeviceName, limits};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use std::collections::BTreeMap;
 
@@ -33,6 +33,8 @@ pub struct Ui {
     places: BTreeMap<ConversationKey, Place>,
     nowhere: Place,
     history: History,
+    /// The line that was sent last, and where; for the case that nothing comes of it.
+    sent: Option<(Option<ConversationKey>, String)>,
     cut: String,
     pub(super) completion: Option<Completion>,
     pub(super) hint: Option<Hint>,
@@ -88,6 +90,7 @@ impl Ui {
             places: BTreeMap::new(),
             nowhere: Place::default(),
             history: History::default(),
+            sent: None,
             cut: String::new(),
             completion: None,
             hint: None,
@@ -120,6 +123,21 @@ impl Ui {
         place.input.insert(text);
     }
 
+    /// Nothing came of the line that was sent last: it is put back where it was typed, unless something
+    /// else was typed there since.
+    pub fn give_back(&mut self) {
+        let Some((open, line)) = self.sent.take() else { return };
+        let input = &mut self.place_of(open).input;
+        if input.text().is_empty() {
+            input.insert(&line);
+        }
+    }
+
+    /// Asks for the password by which this device is to be taken off the list.
+    pub fn ask_to_revoke(&mut self, device: DeviceId, name: DeviceName) {
+        self.overlay = Overlay::Password(Box::new(Form::revoke(device, name)));
+    }
+
     /// A key was pressed.
     pub fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Action> {
         if key.kind == KeyEventKind::Release {
@@ -129,14 +147,14 @@ impl Ui {
         self.hint = None;
         let was_quitting = std::mem::take(&mut self.is_quitting);
         if keys::meaning(key) == Some(Meaning::Quit) {
-            return self.quit(was_quitting);
+            return self.quit(was_quitting, view);
         }
         if view.dialog.is_some() {
             return answer(key, view);
         }
         match (&mut self.overlay, &mut self.form, &view.form) {
             (Overlay::Help(_), ..) => return self.handle_help_key(key),
-            (Overlay::Password(_), ..) => return self.handle_password_key(key),
+            (Overlay::Password(_), ..) => return self.handle_password_key(key, view),
             (Overlay::None, Some(form), Some(view)) if view.busy.is_none() => {
                 return form.handle_key(key, view);
             }
@@ -165,7 +183,8 @@ impl Ui {
         match (&mut self.overlay, &mut self.form) {
             _ if view.dialog.is_some() || is_busy => {}
             (Overlay::Help(_), _) => {}
-            (Overlay::Password(form), _) => form.insert(text),
+            (Overlay::Password(form), _) if !is_waiting(form, view) => form.insert(text),
+            (Overlay::Password(_), _) => {}
             (Overlay::None, Some(form)) => form.insert(text),
             (Overlay::None, None) => {
                 self.insert(text);
@@ -179,7 +198,11 @@ impl Ui {
 
     /// The open conversation's draft and position.
     pub(super) fn place(&mut self) -> &mut Place {
-        match self.open {
+        self.place_of(self.open)
+    }
+
+    fn place_of(&mut self, open: Option<ConversationKey>) -> &mut Place {
+        match open {
             Some(open) => self.places.entry(open).or_default(),
             None => &mut self.nowhere,
         }
@@ -196,6 +219,11 @@ impl Ui {
             }
             self.completion = None;
             self.history.leave();
+        }
+        if let Overlay::Password(form) = &mut self.overlay
+            && form.is_taken(view.given.as_ref())
+        {
+            self.overlay = Overlay::None;
         }
         let Some(form_view) = &view.form else {
             self.form = None;
@@ -246,9 +274,17 @@ impl Ui {
         None
     }
 
-    fn quit(&mut self, was_quitting: bool) -> Option<Action> {
+    /// The first time it clears what is being typed, of which `Ctrl-Y` brings all back.
+    fn quit(&mut self, was_quitting: bool, view: &View) -> Option<Action> {
         if was_quitting {
             return Some(Action::Quit);
+        }
+        let is_typing = matches!(self.overlay, Overlay::None) && view.form.is_none();
+        if is_typing && view.dialog.is_none() && !self.place().input.text().is_empty() {
+            self.end_completion(false);
+            self.cut = self.place().input.take();
+            self.show_hint("cleared; Ctrl-Y brings it back, Ctrl-C twice quits", Level::Info);
+            return None;
         }
         self.is_quitting = true;
         self.show_hint("Ctrl-C again quits", Level::Warning);
@@ -275,15 +311,15 @@ impl Ui {
         self.history.remember(&text);
         let place = self.place();
         place.input.take();
+        self.sent = Some((view.open, text));
         match command {
             Command::Help => self.overlay = Overlay::Help(0),
             Command::Password => {
-                self.overlay = Overlay::Password(Box::new(Form::change_password()))
+                self.overlay = Overlay::Password(Box::new(Form::change_password()));
             }
-            Command::Revoke(name) => self.overlay = Overlay::Password(Box::new(Form::revoke(name))),
             Command::Quit => return Some(Action::Quit),
             command => {
-                place.scroll.wish(Wish::Newest);
+                self.place().scroll.wish(Wish::Newest);
                 return Some(Action::Command { command, open: view.open });
             }
         }
@@ -367,16 +403,33 @@ impl Ui {
         None
     }
 
-    fn handle_password_key(&mut self, key: KeyEvent) -> Option<Action> {
+    /// The form stays until the password was taken: what is typed next must not end up in a chat.
+    fn handle_password_key(&mut self, key: KeyEvent, view: &View) -> Option<Action> {
         let Overlay::Password(form) = &mut self.overlay else {
             return None;
         };
-        let action = form.handle_key(key, &FormView::default());
-        if action.is_some() || key.code == KeyCode::Esc {
+        if key.code == KeyCode::Esc {
             self.overlay = Overlay::None;
+            return None;
         }
-        action
+        if is_waiting(form, view) { None } else { form.handle_key(key, &FormView::default()) }
     }
+}
+
+#[cfg(test)]
+impl Ui {
+    /// What the form over the chat says of an earlier try.
+    pub(super) fn overlay_error<'a>(&self, view: &'a View) -> Option<&'a String> {
+        match &self.overlay {
+            Overlay::Password(form) => form.answer(view.given.as_ref())?.error.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the password that was given in a form over the chat is still on its way.
+fn is_waiting(form: &Form, view: &View) -> bool {
+    form.answer(view.given.as_ref()).is_some_and(|answer| answer.busy.is_some())
 }
 
 /// Only a clear yes is a yes; Enter, which a hurried hand presses, is not.

@@ -4,7 +4,7 @@
 use super::command::Command;
 use super::sample::{self, DEV, LOBBY};
 use super::state::Overlay;
-use super::view::{Dialog, Level, View};
+use super::view::{Dialog, FormView, Level, View};
 use super::{Action, Theme, Ui};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -116,8 +116,14 @@ fn leaving() {
     let quit = |person: &mut Person| person.hold(KeyModifiers::CONTROL, KeyCode::Char('c'));
     assert_eq!(quit(&mut person), None);
     person.press(KeyCode::Char('a'));
+    person.hold(KeyModifiers::ALT, KeyCode::Enter);
+    person.press(KeyCode::Char('b'));
+    assert_eq!(quit(&mut person), None);
+    assert_eq!(person.input(), "", "the first one clears what is being typed");
     assert_eq!(quit(&mut person), None);
     assert_eq!(quit(&mut person), Some(Action::Quit));
+    person.hold(KeyModifiers::CONTROL, KeyCode::Char('y'));
+    assert_eq!(person.input(), "a\nb");
     let mut person = Person::new();
     assert_eq!(person.enter("/quit"), Some(Action::Quit));
 }
@@ -155,9 +161,42 @@ fn passwords_go_into_a_form() {
     let action = person.enter("what it will be");
     let Some(Action::ChangePassword { old, new }) = action else { panic!("{action:?}") };
     assert_eq!((old.reveal(), new.reveal()), ("what it was", "what it will be"));
+    person.view.given = Some(FormView { busy: Some("asking".into()), ..FormView::default() });
+    assert_eq!(person.enter("typed ahead"), None);
+    person.view.given = Some(FormView { error: Some("it is wrong".into()), ..FormView::default() });
+    person.enter("a second try");
+    assert_eq!(person.input(), "", "a second try is no message");
+    person.enter("what it will be");
+    assert!(matches!(person.enter("what it will be"), Some(Action::ChangePassword { .. })));
+    person.view.given = None;
+    person.look();
     assert!(matches!(person.ui.overlay, Overlay::None));
     person.press(KeyCode::Up);
     assert_eq!(person.input(), "/password");
+}
+
+#[test]
+fn an_earlier_refusal_is_not_another_forms() {
+    let mut person = Person::new();
+    person.view.given = Some(FormView { error: Some("it is wrong".into()), ..FormView::default() });
+    person.enter("/password");
+    assert_eq!(person.ui.overlay_error(&person.view), None);
+    person.press(KeyCode::Esc);
+    assert!(matches!(person.ui.overlay, Overlay::None));
+}
+
+#[test]
+fn a_line_that_comes_to_nothing_is_given_back() {
+    let mut person = Person::new();
+    assert!(person.enter("/msg nobody hello").is_some());
+    person.ui.give_back();
+    assert_eq!(person.input(), "/msg nobody hello");
+    person.ui.give_back();
+    assert_eq!(person.input(), "/msg nobody hello", "once");
+    assert!(person.press(KeyCode::Enter).is_some());
+    person.press(KeyCode::Char('x'));
+    person.ui.give_back();
+    assert_eq!(person.input(), "x", "never over what was typed since");
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub struct View {
     pub alarm: Option<String>,
     /// A question that must be answered first.
     pub dialog: Option<Dialog>,
+    /// What became of the password that was given in a form over the chat; none where none is on its way.
+    pub given: Option<FormView>,
     /// The status line.
     pub status: Status,
     /// Now, in milliseconds since 1970, UTC.
@@ -67,6 +69,8 @@ pub struct Conversation {
     pub mention: bool,
     /// Whether it keeps quiet.
     pub muted: bool,
+    /// Whether the reader is no longer in it: what was said can be read, and nothing more be said.
+    pub gone: bool,
 }
 
 /// What a conversation is.

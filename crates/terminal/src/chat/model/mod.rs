@@ -23,7 +23,7 @@ use portcullis_proto::{
     Refusal, Role, Timestamp, UserName,
 };
 pub(super) use room::Picked;
-use room::Room;
+use room::{Outside, Room};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The suite of a channel, in words.
@@ -33,6 +33,12 @@ const CHANNEL_SUITE: &str = "signed, not encrypted";
 const REFUSED_HOME: &str = "the server refuses this password, though it opens your home: either it \
      was changed on another device (type the new one), or this is another server than the one \
      where you have registered (F2: another account)";
+
+/// What the core says once a password was enough to remove a device.
+const DEVICE_REMOVED: &str = "The device was removed.";
+
+/// What is refused where a password was given in a form over the chat.
+const PASSWORD_ASKED: [&str; 3] = ["change the password", "remove the device", "do this"];
 
 /// Everything that was shown.
 #[derive(Debug, Default)]
@@ -171,8 +177,16 @@ impl Model {
             Show::SafetyNumber { name, number, state } => {
                 self.view.dialog = Some(words::safety_number(&name, &number, state))
             }
-            Show::Done(words) => self.say(words, Level::Info),
-            Show::PasswordChanged => self.say("The password is changed.".into(), Level::Info),
+            Show::Done(words) => {
+                if words == DEVICE_REMOVED {
+                    self.view.given = None;
+                }
+                self.say(words, Level::Info);
+            }
+            Show::PasswordChanged => {
+                self.view.given = None;
+                self.say("The password is changed.".into(), Level::Info);
+            }
             Show::Refused { what, refusal } => self.refused(what, &refusal),
             Show::Warning { conversation, warning } => self.warn(conversation, &warning),
         }
@@ -194,6 +208,7 @@ impl Model {
         room.is_invitation = false;
         self.view.open = Some(key_of(id));
         self.view.unread_from = room.first_unread;
+        self.rooms.retain(|other, room| *other == id || room.outside != Some(Outside::Left));
         self.is_stale = true;
     }
 
@@ -205,7 +220,12 @@ impl Model {
     /// The open conversation, if it has messages that were not looked at.
     pub(crate) fn open_unread(&self) -> Option<ConversationId> {
         let id = self.opened()?;
-        self.rooms.get(&id).filter(|room| room.unread > 0).map(|_| id)
+        self.rooms.get(&id).filter(|room| room.unread > 0 && room.outside.is_none()).map(|_| id)
+    }
+
+    /// Whether the reader is no longer in a conversation that is still shown.
+    pub(crate) fn is_outside(&self, id: ConversationId) -> bool {
+        self.rooms.get(&id).is_some_and(|room| room.outside.is_some())
     }
 
     /// What to fetch from the home: the open conversation, and before which number; none if its
@@ -261,6 +281,17 @@ impl Model {
         self.said = Some(text.to_owned());
     }
 
+    /// A password was given in a form over the chat, which waits for what becomes of it.
+    pub(crate) fn password_given(&mut self) {
+        let busy = Some("asking the server".to_owned());
+        self.view.given = Some(FormView { busy, ..FormView::default() });
+    }
+
+    /// Whether a conversation is asked for that is not there yet.
+    pub(crate) const fn is_wanting(&self) -> bool {
+        self.wanted.is_some()
+    }
+
     /// The dialog was answered.
     pub(crate) fn close_dialog(&mut self) {
         self.view.dialog = None;
@@ -302,6 +333,7 @@ impl Model {
     }
 
     fn need(&mut self, need: Need) {
+        self.view.given = None;
         let own_name = self.view.status.own_name.clone();
         let server = self.server.clone();
         let error = self.trouble.take();
@@ -359,6 +391,7 @@ impl Model {
         let room = self.rooms.entry(id).or_insert_with(|| Room::new(view.clone()));
         room.about = view;
         room.unread = unread;
+        room.outside = None;
         if unread == 0 {
             room.mention = false;
             room.first_unread = None;
@@ -373,25 +406,34 @@ impl Model {
         }
     }
 
+    /// A conversation that is open stays so, to be read: what is being typed for it must not be said
+    /// anywhere else.
     fn leave(&mut self, id: ConversationId) {
-        let Some(room) = self.rooms.remove(&id) else {
+        let is_open = self.opened() == Some(id);
+        let Some(room) = self.rooms.get_mut(&id) else {
             return;
         };
-        if self.view.open == Some(key_of(id)) {
-            self.view.open = None;
-            let lobby = self.rooms.contains_key(&ConversationId::LOBBY);
-            let next = lobby.then_some(ConversationId::LOBBY);
-            if let Some(next) = next.or_else(|| self.rooms.keys().next().copied()) {
-                self.open(next);
-            }
-        }
         let why = room.done_to(&self.view.status.own_name).map(|why| format!(": {why}"));
+        let outside = if why.is_some() { Outside::TakenOut } else { Outside::Left };
+        room.outside = Some(outside);
+        room.unread = 0;
         let (name, why) = (&room.about.name, why.unwrap_or_default());
-        self.say(format!("You are no longer in {name}{why}."), Level::Info);
+        let words = match room.about.kind {
+            Kind::Classic => format!("The conversation with {name} is closed."),
+            _ => format!("You are no longer in {name}{why}."),
+        };
+        self.say_in(Some(id), words.clone(), Level::Info);
+        if !is_open {
+            self.say(words, Level::Info);
+            self.rooms.retain(|_, room| room.outside != Some(Outside::Left));
+        }
     }
 
     fn refused(&mut self, what: &str, refusal: &Refusal) {
         self.wanted = None;
+        if PASSWORD_ASKED.contains(&what) {
+            self.password_refused(refusal.message.clone());
+        }
         if self.view.status.connection == Connection::Online {
             self.view.form = None;
         }
@@ -411,8 +453,17 @@ impl Model {
         });
     }
 
+    fn password_refused(&mut self, why: String) {
+        if let Some(given) = &mut self.view.given {
+            *given = FormView { error: Some(why), ..FormView::default() };
+        }
+    }
+
     fn warn(&mut self, conversation: Option<ConversationId>, warning: &Warning) {
         let level = words::level(warning);
+        if *warning == Warning::WeakStretching {
+            self.password_refused(warning.to_string());
+        }
         if let Warning::IdentityChanged { name } = warning {
             self.people.distrust(name);
             if name.as_str() != self.view.status.own_name {
@@ -461,11 +512,12 @@ fn row(id: ConversationId, room: &Room) -> Conversation {
         name: about.name.as_str().to_owned(),
         kind: kind(about.kind),
         suite: match (about.role, about.suite) {
+            _ if room.outside.is_some() => "you are no longer in it".to_owned(),
             (Role::Invited, _) => format!("you are invited: /join {}", about.name),
             (_, Some(suite)) => format!("encrypted: {suite}"),
             (_, None) => CHANNEL_SUITE.to_owned(),
         },
-        trust: about.suite.map(|_| match about.trust {
+        trust: about.suite.filter(|_| room.outside.is_none()).map(|_| match about.trust {
             IdentityState::Verified | IdentityState::Own => Trust::Verified,
             IdentityState::NotVerified | IdentityState::Guest => Trust::NotVerified,
             IdentityState::Changed => Trust::Warning("identity changed!".to_owned()),
@@ -474,6 +526,7 @@ fn row(id: ConversationId, room: &Room) -> Conversation {
         unread: u32::try_from(unread).unwrap_or(u32::MAX),
         mention: room.mention,
         muted: false,
+        gone: room.outside.is_some(),
     }
 }
 

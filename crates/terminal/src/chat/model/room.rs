@@ -25,6 +25,8 @@ pub(super) struct Room {
     pub(super) unread: u64,
     /// Whether one of the unread messages names the reader.
     pub(super) mention: bool,
+    /// How the reader has come to be outside; none while the reader is in it.
+    pub(super) outside: Option<Outside>,
     /// Somebody has brought the reader in, who has not looked at it yet.
     pub(super) is_invitation: bool,
     /// The first message that was not looked at.
@@ -38,6 +40,15 @@ pub(super) struct Room {
     marks: Marks,
     /// The number of the oldest message, or change of one, that was taken in.
     oldest: Option<u64>,
+}
+
+/// How a reader has come to be outside of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outside {
+    /// By leaving it: it goes from the list as soon as another one is opened.
+    Left,
+    /// By somebody else: what was said stays in reach until the program ends.
+    TakenOut,
 }
 
 /// A line and its place.
@@ -102,6 +113,7 @@ impl Room {
             unread: view.unread,
             about: view,
             mention: false,
+            outside: None,
             is_invitation: false,
             first_unread: None,
             is_loaded: false,
@@ -235,12 +247,14 @@ impl Room {
         self.entries.iter().any(|entry| !matches!(entry.what, What::Notice(..)))
     }
 
-    /// What somebody else has done to the reader, if the log ends with that.
+    /// What somebody else has done to the reader, if that is the last change of the conversation.
     pub(super) fn done_to(&self, reader: &str) -> Option<&str> {
-        match &self.entries.last()?.what {
-            What::Change(text) if mentions(text, reader) && !text.starts_with(reader) => Some(text),
-            _ => None,
-        }
+        let mut changes = self.entries.iter().rev().filter_map(|entry| match &entry.what {
+            What::Change(text) => Some(text.as_str()),
+            What::Message(_) | What::Notice(..) => None,
+        });
+        let by_another = |text: &&str| mentions(text, reader) && !text.starts_with(reader);
+        changes.next().filter(by_another)
     }
 
     /// The key of the message from which on so many things of others were not looked at.

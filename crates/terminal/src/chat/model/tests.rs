@@ -294,11 +294,61 @@ fn whoever_is_taken_out_hears_by_whom() {
         model.show(Show::Message(Message { conversation: PLAN, ..gone }));
         model.show(Show::Left(PLAN));
         assert_eq!(shown(&model.view().lines[0]), expected);
+        let listed = model.view().conversations.len();
+        assert_eq!(listed, if sender == "noor" && expected.contains(':') { 2 } else { 1 });
     };
     let removed = Notice::Removed(vec![user("mira")]);
     check("noor", removed, "Info You are no longer in +plan: noor removed mira.");
     check("mira", Notice::Left, "Info You are no longer in +plan.");
     check("noor", Notice::Left, "Info You are no longer in +plan.");
+}
+
+/// What is being typed for a conversation must not be said in another, whatever becomes of it.
+#[test]
+fn a_conversation_that_is_lost_stays_to_be_read() {
+    let check = |sender: &str, notice: Notice, is_kept: bool| {
+        let mut model = online();
+        model.show(conversation(PLAN, "+plan", Role::Member, 0));
+        model.open(PLAN);
+        let said = Message { conversation: PLAN, ..message(1, "noor", "secret") };
+        model.show(Show::Message(said));
+        let gone = entry(2, sender, Body::Notices(vec![notice]));
+        model.show(Show::Message(Message { conversation: PLAN, ..gone }));
+        model.show(Show::Left(PLAN));
+        assert_eq!(model.opened(), Some(PLAN));
+        assert!(model.is_outside(PLAN));
+        assert_eq!(shown(&model.view().lines[0]), "noor: secret");
+        assert!(shown(model.view().lines.last().unwrap()).starts_with("Info You are no longer in"));
+        assert!(model.view().conversations[1].gone);
+        assert_eq!(model.open_unread(), None);
+        model.open(LOBBY);
+        assert_eq!(model.view().conversations.len(), 1 + usize::from(is_kept));
+        model.show(conversation(PLAN, "+plan", Role::Member, 0));
+        assert!(!model.is_outside(PLAN), "brought in again");
+    };
+    check("noor", Notice::Removed(vec![user("mira")]), true);
+    check("mira", Notice::Left, false);
+}
+
+#[test]
+fn a_password_over_the_chat_waits_for_its_answer() {
+    let given = |model: &mut Model| {
+        let given = model.view().given.clone();
+        given.map(|given| (given.busy.is_some(), given.error))
+    };
+    let refused = |what| Show::Refused { what, refusal: Refusal::new(Code::LoginFailed, "wrong") };
+    let mut model = online();
+    model.password_given();
+    model.show(refused("list users"));
+    model.show(Show::Done("noor may join.".into()));
+    assert_eq!(given(&mut model), Some((true, None)), "these are other answers");
+    model.show(refused("change the password"));
+    assert_eq!(given(&mut model), Some((false, Some("wrong".to_owned()))));
+    for taken in [Show::PasswordChanged, Show::Done(DEVICE_REMOVED.into())] {
+        model.password_given();
+        model.show(taken);
+        assert_eq!(given(&mut model), None);
+    }
 }
 
 #[test]

@@ -58,6 +58,8 @@ fn group_level(warning: &GroupWarning) -> Level {
         | GroupWarning::ReplayedWelcome => Level::Alarm,
         GroupWarning::Strayed { .. }
         | GroupWarning::Unreadable { .. }
+        | GroupWarning::MembersChanged { .. }
+        | GroupWarning::OwnerChanged { .. }
         | GroupWarning::LostPlace
         | GroupWarning::Lost
         | GroupWarning::WelcomeNotForUs => Level::Warning,

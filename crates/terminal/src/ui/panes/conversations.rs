@@ -22,7 +22,7 @@ fn line(conversation: &Conversation, is_open: bool, theme: Theme, width: usize) 
     let style = match () {
         () if is_open => theme.bar(),
         () if conversation.mention => theme.warning(),
-        () if conversation.muted => theme.faint(),
+        () if conversation.muted || conversation.gone => theme.faint(),
         () if conversation.unread > 0 => theme.strong(),
         () => theme.text(),
     };
