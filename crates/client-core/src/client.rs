@@ -148,8 +148,8 @@ pub(crate) enum Pending {
     PublishKey,
     /// Whether guests may write to this account.
     AllowGuests(bool),
-    /// The first message that waits for a guest.
-    Told(AccountId),
+    /// A message for a guest.
+    Told(AccountId, Reference),
     /// A page of channels.
     Channels,
     /// Something whose result is one conversation.
@@ -375,7 +375,7 @@ impl Client {
             }
             (Pending::PublishKey, Reply::Done) => {}
             (Pending::AllowGuests(allow), Reply::Done) => self.guests_allowed(step, allow),
-            (Pending::Told(guest), Reply::Done) => self.told_taken(step, guest),
+            (Pending::Told(guest, id), Reply::Done) => self.told_taken(step, guest, id),
             (Pending::Channels, Reply::Channels { channels, .. }) => {
                 self.channels_listed(step, &channels);
             }
@@ -407,7 +407,7 @@ impl Client {
             }
             Pending::Guests => return self.guests_refused(step, refusal),
             Pending::PublishKey => return self.key_refused(step, refusal),
-            Pending::Told(guest) => return self.told_refused(step, guest, &refusal),
+            Pending::Told(guest, id) => return self.told_refused(step, guest, id, &refusal),
             Pending::AllowGuests(_) => "allow guests",
             Pending::Upload => "leave key packages",
             Pending::Conversations => "list conversations",

@@ -79,10 +79,11 @@ impl Client {
     fn guests_known(&mut self, step: &mut Step<'_>, listing: Listing) {
         let Listing { shows, came, cards, .. } = listing;
         self.classic.cards = cards;
+        self.classic.looked |= shows;
         if shows {
             step.show(Show::Guests(self.classic.cards.values().map(Card::view).collect()));
         }
-        self.tell_presence(step, came, Vec::new());
+        self.tell_presence(step, &came, Vec::new());
         for (name, text) in std::mem::take(&mut self.classic.wanted) {
             match self.guest_named(&name) {
                 Some(guest) => self.tell_known(step, guest, text),
@@ -130,21 +131,34 @@ impl Client {
         went: &[AccountId],
         more: bool,
     ) {
-        let went = went.iter().filter_map(|id| self.classic.cards.remove(id));
-        let went = went.map(|card| card.guest.name().clone()).collect();
-        let (known, new): (Vec<_>, Vec<_>) =
-            came.into_iter().partition(|id| self.classic.cards.contains_key(id));
-        self.tell_presence(step, known.into_iter().collect(), went);
-        if more || !new.is_empty() {
+        let went = went.iter().filter_map(|id| self.take_name(*id)).collect();
+        // Whoever has not looked for guests is told of those alone with whom they talk.
+        let asks = self.classic.looked;
+        let (known, new): (BTreeSet<_>, BTreeSet<_>) =
+            came.into_iter().partition(|id| self.guest_name(*id).is_some());
+        self.tell_presence(step, &known, went);
+        if asks && (more || !new.is_empty()) {
             let listing = self.look_for_guests(step);
             listing.shows |= more;
             listing.came.extend(new);
         }
     }
 
-    fn tell_presence(&self, step: &mut Step<'_>, came: BTreeSet<AccountId>, went: Vec<GuestName>) {
-        let cards = came.iter().filter_map(|id| self.classic.cards.get(id));
-        let came: Vec<GuestName> = cards.map(|card| card.guest.name().clone()).collect();
+    fn guest_name(&self, id: AccountId) -> Option<GuestName> {
+        let card = self.classic.cards.get(&id).map(|card| &card.guest);
+        let guest = card.or_else(|| self.classic.talks.get(&id).map(|talk| &talk.guest))?;
+        Some(guest.name().clone())
+    }
+
+    /// The name of a guest who is no longer here.
+    fn take_name(&mut self, id: AccountId) -> Option<GuestName> {
+        let name = self.guest_name(id);
+        self.classic.cards.remove(&id);
+        name
+    }
+
+    fn tell_presence(&self, step: &mut Step<'_>, came: &BTreeSet<AccountId>, went: Vec<GuestName>) {
+        let came: Vec<GuestName> = came.iter().filter_map(|id| self.guest_name(*id)).collect();
         if !came.is_empty() || !went.is_empty() {
             step.show(Show::GuestsPresence { came, went });
         }
@@ -168,6 +182,7 @@ impl Client {
             let (key, dialect) = (card.guest.clone(), card.dialect);
             self.begin_talk(step, &key, dialect);
         }
+        self.show_talk(step, guest);
         if !text.is_empty() {
             self.say_to_guest(step, guest, crate::Saying::Text(text));
         }

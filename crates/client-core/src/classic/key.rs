@@ -63,6 +63,7 @@ impl Client {
         if self.allows_guests() {
             if self.classic.own.as_ref().is_some_and(|own| own.device != device) {
                 self.classic.own = None;
+                self.touch(Key::Classic);
             }
             match &self.classic.own {
                 Some(_) => self.publish_key(step),

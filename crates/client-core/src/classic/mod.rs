@@ -53,6 +53,8 @@ pub(crate) struct Classic {
     cards: BTreeMap<AccountId, Card>,
     /// A look that is under way.
     listing: Option<Listing>,
+    /// A person has looked for guests in this session, and so wants to hear who comes and goes.
+    looked: bool,
     /// What is to be said to guests that are looked up first.
     wanted: Vec<(GuestName, String)>,
 }
@@ -67,6 +69,7 @@ impl Classic {
     pub(crate) fn connection_lost(&mut self) {
         self.published = Published::No;
         self.cards.clear();
+        self.looked = false;
         self.listing = None;
         for talk in self.talks.values_mut() {
             talk.in_flight = false;

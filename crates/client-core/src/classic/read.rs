@@ -85,7 +85,8 @@ impl Client {
         let guest = accepted.guest();
         let seq = self.next_place();
         let Some(talk) = self.begin_talk(step, guest, dialect) else { return };
-        talk.dialect = dialect;
+        // What it shows now counts: its key is the same, and its program may be another.
+        (talk.guest, talk.dialect) = (guest.clone(), dialect);
         talk.place = seq;
         talk.unread = talk.unread.saturating_add(1);
         let conversation = talk.conversation;

@@ -1,7 +1,7 @@
 //! Saying something to a guest: signed once, persisted with the counter that it used up, and sent again until it
 //! is answered.
 
-use super::talk::Told;
+use super::talk::{Talk, Told};
 use crate::client::{Client, Pending, Step};
 use crate::effect::Key;
 use crate::event::Saying;
@@ -70,6 +70,7 @@ impl Client {
         let Some(first) = talk.outbox.front().filter(|_| !talk.in_flight && !early) else {
             return;
         };
+        let id = first.id;
         let frame = match first.frame.clone() {
             Some(frame) => frame,
             None if !self.classic.cards.contains_key(&guest) => {
@@ -79,14 +80,15 @@ impl Client {
             None => match self.write_frame(step, guest) {
                 Some(frame) => frame,
                 None => {
-                    return self.told_refused(step, guest, &Refusal::new(Code::TooLarge, TOO_LONG));
+                    let refusal = Refusal::new(Code::TooLarge, TOO_LONG);
+                    return self.told_refused(step, guest, id, &refusal);
                 }
             },
         };
         let Some(talk) = self.classic.talks.get_mut(&guest) else { return };
         talk.in_flight = true;
         talk.retry_at = None;
-        self.ask(step, Request::GuestChat { guest, device, frame }, Pending::Told(guest));
+        self.ask(step, Request::GuestChat { guest, device, frame }, Pending::Told(guest, id));
     }
 
     /// Makes the first message that waits into a frame. The counter that it takes is persisted with it, by
@@ -111,8 +113,8 @@ impl Client {
     }
 
     /// The gateway has passed a message on.
-    pub(crate) fn told_taken(&mut self, step: &mut Step<'_>, guest: AccountId) {
-        let Some(talk) = self.classic.talks.get_mut(&guest) else { return };
+    pub(crate) fn told_taken(&mut self, step: &mut Step<'_>, guest: AccountId, sent: Reference) {
+        let Some(talk) = self.waits_first(guest, sent) else { return };
         talk.in_flight = false;
         let (conversation, told) = (talk.conversation, talk.outbox.pop_front());
         let (Some(told), Some(own)) = (told, &self.own) else { return };
@@ -150,9 +152,10 @@ impl Client {
         &mut self,
         step: &mut Step<'_>,
         guest: AccountId,
+        sent: Reference,
         refusal: &Refusal,
     ) {
-        let Some(talk) = self.classic.talks.get_mut(&guest) else { return };
+        let Some(talk) = self.waits_first(guest, sent) else { return };
         talk.in_flight = false;
         if refusal.code.passes() {
             let wait = refusal.retry_after.unwrap_or(limits::RETRY_MILLIS);
@@ -169,6 +172,13 @@ impl Client {
         }
         self.touch(Key::Guest(guest));
         self.settle_guests(step);
+    }
+
+    /// The conversation in which this message waits to be answered for; none if it was given up.
+    fn waits_first(&mut self, guest: AccountId, id: Reference) -> Option<&mut Talk> {
+        let talk = self.classic.talks.get_mut(&guest)?;
+        let waits = talk.outbox.front().is_some_and(|told| told.id == id);
+        waits.then_some(talk)
     }
 
     /// Gives up what waits for a guest.

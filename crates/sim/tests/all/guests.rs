@@ -6,18 +6,18 @@ use portcullis_proto::classroom::{DialectId, GuestKey};
 use portcullis_proto::{ConversationId, ConversationName, PersonName, UserName};
 use portcullis_sim::{DeviceIndex, World};
 
-const MIRA: DeviceIndex = DeviceIndex(0);
+pub(crate) const MIRA: DeviceIndex = DeviceIndex(0);
 const OLEG: DeviceIndex = DeviceIndex(1);
 
 /// Numbers of known keys that no device has.
-const GUEST: usize = 9;
+pub(crate) const GUEST: usize = 9;
 
 fn user(text: &str) -> UserName {
     UserName::parse(text).unwrap()
 }
 
 /// Mira and Oleg, and a guest of this dialect who has looked around.
-fn world(dialect: DialectId) -> World {
+pub(crate) fn world(dialect: DialectId) -> World {
     let mut world = World::new(3, Stretch::LIGHT).unwrap();
     world.admit_guests().unwrap();
     for person in ["mira", "oleg"] {
@@ -28,7 +28,7 @@ fn world(dialect: DialectId) -> World {
     world
 }
 
-fn come(world: &mut World, dialect: DialectId) {
+pub(crate) fn come(world: &mut World, dialect: DialectId) {
     world.add_guest(GUEST, dialect);
     world.settle().unwrap();
     world.guest_lists(0);
@@ -40,30 +40,30 @@ fn does(world: &mut World, who: DeviceIndex, command: Command) {
     world.settle().unwrap();
 }
 
-fn chats(world: &mut World, to: &[GuestKey], text: &str) {
+pub(crate) fn chats(world: &mut World, to: &[GuestKey], text: &str) {
     let frame = world.guests[0].chat(to, text).unwrap();
     assert!(world.guest_sends(0, &frame));
     world.settle().unwrap();
 }
 
-fn guest(world: &World) -> GuestKey {
+pub(crate) fn guest(world: &World) -> GuestKey {
     world.guests[0].public().unwrap()
 }
 
 /// The device's key, as the guest finds it.
-fn key_of(world: &World, who: DeviceIndex) -> GuestKey {
+pub(crate) fn key_of(world: &World, who: DeviceIndex) -> GuestKey {
     let key = portcullis_crypto::testing::classic_key(who.0).unwrap().public();
     let devices = world.guests[0].devices();
     devices.into_iter().find(|device| *device.key() == key).unwrap()
 }
 
-fn talk(world: &World, who: DeviceIndex) -> Option<ConversationId> {
+pub(crate) fn talk(world: &World, who: DeviceIndex) -> Option<ConversationId> {
     let name = ConversationName::Classic(guest(world).name().clone());
     world.devices[who.0].client()?.find(&name)
 }
 
 /// What a device has kept of a conversation, in order.
-fn lines(world: &World, who: DeviceIndex, id: ConversationId) -> Vec<String> {
+pub(crate) fn lines(world: &World, who: DeviceIndex, id: ConversationId) -> Vec<String> {
     let here = world.devices[who.0].messages().into_iter().filter(|m| m.conversation == id);
     here.map(|message| {
         let by = match (&message.sender, message.identity) {
@@ -76,7 +76,7 @@ fn lines(world: &World, who: DeviceIndex, id: ConversationId) -> Vec<String> {
     .collect()
 }
 
-fn warnings(world: &World, who: DeviceIndex) -> Vec<Warning> {
+pub(crate) fn warnings(world: &World, who: DeviceIndex) -> Vec<Warning> {
     world.devices[who.0].warnings().cloned().collect()
 }
 

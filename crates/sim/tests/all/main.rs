@@ -10,6 +10,7 @@ mod group_lies;
 mod group_reentry;
 mod group_snares;
 mod groups;
+mod guest_lies;
 mod guests;
 mod lies;
 mod puppet;
