@@ -11,7 +11,8 @@ const NUMBER: u8 = 4;
 const OUTBOX: u8 = 5;
 /// Messages, and with them what is not the state of a client, lie from here …
 pub(super) const MESSAGE: u8 = 6;
-const TAILED: u8 = 7;
+/// What the shell remembers: without an id which conversation was open, with one what `tail` has printed.
+const SHELL: u8 = 7;
 /// … to here. A kind keeps its number, so that a home of an earlier version opens.
 pub(super) const INBOX: u8 = 8;
 const MLS: u8 = 9;
@@ -26,6 +27,8 @@ pub(super) enum Row {
     Core(Key),
     /// Up to where `tail` has printed.
     Tailed(ConversationId),
+    /// Which conversation was open last.
+    Opened,
 }
 
 impl Row {
@@ -47,7 +50,8 @@ impl Row {
             Self::Core(Key::Message(id, seq)) => {
                 with(MESSAGE, &[id.as_bytes(), &seq.to_be_bytes()])
             }
-            Self::Tailed(id) => with(TAILED, &[id.as_bytes()]),
+            Self::Tailed(id) => with(SHELL, &[id.as_bytes()]),
+            Self::Opened => with(SHELL, &[]),
         }
     }
 
@@ -111,6 +115,7 @@ mod tests {
         check(Key::Message(ID, 1 << 40), 25);
         assert_eq!(Row::decode(&[]), None);
         assert_eq!(Row::decode(&Row::Tailed(ID).encode()), None);
+        assert_eq!(Row::decode(&Row::Opened.encode()), None);
     }
 
     #[test]

@@ -150,6 +150,27 @@ impl Home {
         self.store.put(rows, &mut OsRng)
     }
 
+    /// The conversation that was open last, if one ever was.
+    ///
+    /// # Errors
+    /// [`HomeError::Damaged`] where the record doesn't open.
+    pub fn opened(&self) -> Result<Option<ConversationId>, HomeError> {
+        let Some(value) = self.store.get(&Row::Opened)? else {
+            return Ok(None);
+        };
+        let bytes = value.as_slice().try_into();
+        let bytes: [u8; 16] = bytes.map_err(|_| self.store.damaged())?;
+        Ok(Some(ConversationId::from_bytes(bytes)))
+    }
+
+    /// Remembers which conversation is open.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn set_opened(&mut self, id: ConversationId) -> Result<(), HomeError> {
+        self.store.put([(Row::Opened, id.as_bytes())].into_iter(), &mut OsRng)
+    }
+
     /// Wraps the store key under a new password. Takes as long as stretching does.
     ///
     /// # Errors

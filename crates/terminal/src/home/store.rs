@@ -13,7 +13,7 @@ use portcullis_proto::ConversationId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use zeroize::Zeroizing;
 
-use super::header::{self, FORMAT};
+use super::header::FORMAT;
 use super::key::{INBOX, MESSAGE, Row};
 use super::lock::private_file;
 use super::{HomeError, Record};
@@ -151,12 +151,12 @@ impl Store {
 
     pub(super) fn put(
         &mut self,
-        rows: impl Iterator<Item = (Row, [u8; 8])>,
+        rows: impl Iterator<Item = (Row, impl AsRef<[u8]>)>,
         rng: &mut dyn Randomness,
     ) -> Result<(), HomeError> {
         let sealed = rows.map(|(row, value)| {
             let key = row.encode();
-            let value = self.key.seal(rng, &associated(&key), &value);
+            let value = self.key.seal(rng, &associated(&key), value.as_ref());
             (key, Some(value))
         });
         let sealed: Vec<_> = sealed.collect();

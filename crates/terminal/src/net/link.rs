@@ -16,7 +16,9 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use super::backoff::Backoff;
 use super::socket::{self, Socket};
 use super::tls;
-use super::{Address, ConnectError, DEAD_AFTER, Door, PING_AFTER, TlsError, TlsRoots, WAITING_FRAMES};
+use super::{
+    Address, ConnectError, DEAD_AFTER, Door, PING_AFTER, TlsError, TlsRoots, WAITING_FRAMES,
+};
 
 /// What happens on a link.
 pub enum LinkEvent {
