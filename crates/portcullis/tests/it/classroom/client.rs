@@ -16,6 +16,9 @@ use crate::program::DEADLINE;
 /// In this time after `hello` a client of one family can't take a `client_list`.
 const REGISTERING: Duration = Duration::from_millis(200);
 
+/// After this time without anything new a client asks again who is there.
+const ASKING_AGAIN: Duration = Duration::from_millis(600);
+
 /// A client with its connection.
 pub(crate) struct Client {
     pub(crate) family: &'static Family,
@@ -128,6 +131,21 @@ impl Client {
         self.people.clone()
     }
 
+    /// Asks who is there, now and then, until it is as it should be; the PEMs.
+    pub(crate) fn list_until(&mut self, is_there: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let pems: Vec<_> = self.list().into_iter().map(|person| person.pem).collect();
+            if is_there(&pems) {
+                return pems;
+            }
+            assert!(Instant::now() < until, "{}: still {pems:?}", self.family.name);
+            if let Some(frame) = self.frame(Instant::now() + ASKING_AGAIN) {
+                self.take(frame);
+            }
+        }
+    }
+
     /// Says something to everybody; the frame.
     pub(crate) fn say_public(&mut self, text: &str) -> String {
         self.say(&self.public_data(text))
@@ -143,37 +161,75 @@ impl Client {
 
     /// Says something to the one who is listed with this PEM; the frame.
     pub(crate) fn say_private(&mut self, pem: &str, text: &str) -> String {
-        let person = self.people.iter().find(|person| person.pem == pem).expect("they are listed");
-        let to = Recipient { key: person.key.clone(), server: person.server.clone() };
-        self.say(&self.family.chat(&self.key, &[to], text))
+        self.say_private_to_all(&[pem.to_owned()], text)
+    }
+
+    /// Says something to those who are listed with these PEMs; the frame.
+    pub(crate) fn say_private_to_all(&mut self, pems: &[String], text: &str) -> String {
+        let recipient = |pem: &String| {
+            let person = self.people.iter().find(|person| person.pem == *pem);
+            let Person { key, server, .. } = person.expect("they are listed").clone();
+            Recipient { key, server }
+        };
+        let to: Vec<_> = pems.iter().map(recipient).collect();
+        self.say(&self.family.chat(&self.key, &to, text))
     }
 
     /// Signs and sends; the frame.
     pub(crate) fn say(&mut self, data: &Json) -> String {
         let frame = self.family.frame(&self.key, self.counter, data);
         self.counter += 1;
-        self.send(&frame);
+        self.send(frame.as_str());
         frame
     }
 
-    pub(crate) fn send(&mut self, frame: &str) {
-        self.socket.send(Message::text(frame)).unwrap();
+    /// Sends whatever it is. Where the server has hung up, whoever waits for an answer is told.
+    pub(crate) fn send(&mut self, frame: impl Into<Message>) {
+        let _ = self.socket.send(frame.into());
     }
 
-    /// Hears this text from everybody's channel.
+    /// Waits until the server has read all that was sent, or has hung up.
+    pub(crate) fn settle(&mut self) {
+        self.send(Message::Ping(Vec::new().into()));
+        let until = Instant::now() + DEADLINE;
+        loop {
+            self.wait_until(until);
+            match self.socket.read() {
+                Ok(Message::Pong(_)) => return,
+                Ok(_) => {}
+                Err(Error::Io(error)) if is_late(&error) => panic!("it is read in time"),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Hears this text, said to everybody; and the frame.
     pub(crate) fn hear_public(&mut self, text: &str) -> (Said, String) {
-        let heard =
-            self.wait(text, |heard| matches!(&heard.what, What::Public(said) if said.text == text));
-        let What::Public(said) = heard.what else { unreachable!() };
-        (said, heard.frame)
+        self.hear(text, |what| match what {
+            What::Public(said) if said.text == text => Some(said.clone()),
+            _ => None,
+        })
+    }
+
+    /// Hears a text that begins like this, said to everybody.
+    pub(crate) fn hear_public_like(&mut self, start: &str) -> (Said, String) {
+        self.hear(start, |what| match what {
+            What::Public(said) if said.text.starts_with(start) => Some(said.clone()),
+            _ => None,
+        })
     }
 
     /// Hears this text in private.
     pub(crate) fn hear_private(&mut self, text: &str) -> (Said, String) {
-        let heard = self
-            .wait(text, |heard| matches!(&heard.what, What::Private(said) if said.text == text));
-        let What::Private(said) = heard.what else { unreachable!() };
-        (said, heard.frame)
+        self.hear(text, |what| match what {
+            What::Private(said) if said.text == text => Some(said.clone()),
+            _ => None,
+        })
+    }
+
+    fn hear(&mut self, text: &str, wanted: impl Fn(&What) -> Option<Said>) -> (Said, String) {
+        let heard = self.wait(text, |heard| wanted(&heard.what).is_some());
+        (wanted(&heard.what).unwrap(), heard.frame)
     }
 
     /// Waits for what is looked for; the rest is kept for later.
@@ -198,20 +254,6 @@ impl Client {
     /// What was heard and not waited for until now.
     pub(crate) fn heard(&mut self) -> Vec<Heard> {
         std::mem::take(&mut self.heard)
-    }
-
-    /// Waits for the end of the connection; the code with which the server closed it, if it said one.
-    pub(crate) fn end(mut self) -> Option<u16> {
-        let until = Instant::now() + DEADLINE;
-        loop {
-            self.wait_until(until);
-            match self.socket.read() {
-                Ok(Message::Close(reason)) => return reason.map(|reason| reason.code.into()),
-                Ok(_) => {}
-                Err(Error::Io(error)) if is_late(&error) => panic!("it is closed in time"),
-                Err(_) => return None,
-            }
-        }
     }
 
     fn wait_until(&self, until: Instant) {

@@ -10,16 +10,7 @@ use crate::program::DEADLINE;
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-}
-
-impl Answer {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(header, _)| header == name);
-        found.map(|(_, value)| value.as_str())
-    }
 }
 
 /// Asks the server at `HOST:PORT`.
@@ -74,15 +65,10 @@ fn read_answer(answer: &[u8]) -> Answer {
     let head = String::from_utf8(answer[..end].to_vec()).unwrap();
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    let headers = lines.map(|line| {
-        let (name, value) = line.split_once(':').unwrap();
-        (name.to_lowercase(), value.trim().to_owned())
-    });
-    let headers: Vec<_> = headers.collect();
-    let body = answer[end + 4..].to_vec();
-    let chunked = headers.iter().any(|(_, value)| value == "chunked");
-    let body = if chunked { unchunk(&body) } else { body };
-    Answer { status, headers, body }
+    let chunked = lines.any(|line| line.eq_ignore_ascii_case("transfer-encoding: chunked"));
+    let body = &answer[end + 4..];
+    let body = if chunked { unchunk(body) } else { body.to_vec() };
+    Answer { status, body }
 }
 
 /// RFC 9112 section 7.1.

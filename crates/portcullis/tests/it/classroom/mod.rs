@@ -7,6 +7,7 @@ mod family;
 mod http;
 mod json;
 mod key;
+mod matrix;
 
 use crate::program::World;
 
