@@ -246,6 +246,16 @@ impl ConversationName {
     }
 }
 
+impl From<PersonName> for ConversationName {
+    /// The conversation with somebody alone.
+    fn from(name: PersonName) -> Self {
+        match name {
+            PersonName::User(name) => Self::Direct(name),
+            PersonName::Guest(name) => Self::Classic(name),
+        }
+    }
+}
+
 impl fmt::Display for ConversationName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

@@ -8,7 +8,7 @@ use crate::ui::view::{ConversationKind, Level};
 use crate::ui::{Action, Password as TypedPassword};
 use portcullis_client_core::{Command, DeviceView, Saying, Show};
 use portcullis_crypto::Password;
-use portcullis_proto::{Access, ConversationId, ConversationName, DeviceName, UserName};
+use portcullis_proto::{Access, ConversationId, ConversationName, DeviceName, PersonName, UserName};
 
 /// The kinds of conversation for a command, and what to say in another.
 type Kinds = (&'static [ConversationKind], &'static str);
@@ -66,14 +66,14 @@ impl Shell {
                 self.command(Command::ListUsers)?;
                 self.command(Command::ListChannels)
             }
-            Typed::Tell(name, _) if self.is_me(&name) => {
+            Typed::Tell(PersonName::User(name), _) if self.is_me(&name) => {
                 self.nothing_comes("that is you: a private message goes to somebody else");
                 Ok(())
             }
             Typed::Tell(name, text) => {
-                self.model.want(ConversationName::Direct(name.clone()));
+                self.model.want(name.clone().into());
                 self.model.saying(&text);
-                self.command(Command::Tell(name.into(), text))
+                self.command(Command::Tell(name, text))
             }
             Typed::Reply(back, text) => self.reply(open, back, text),
             Typed::Edit(back, text) => self.edit(open, back, text),

@@ -5,6 +5,7 @@
 //! core wants written, sent and worked out is done by the `Device`.
 
 mod account;
+pub mod classroom;
 mod clock;
 mod commands;
 mod connection;

@@ -3,7 +3,7 @@
 
 use super::mistake::{CommandError, Problem, nearest};
 use super::words::Words;
-use portcullis_proto::{ChannelName, DeviceName, GroupName, UserName};
+use portcullis_proto::{ChannelName, DeviceName, GroupName, PersonName, UserName};
 
 /// What a person asked for in the input line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Command {
     /// Text for everybody: for `#lobby`.
     All(String),
     /// Text for somebody alone; empty only opens the conversation with them.
-    Tell(UserName, String),
+    Tell(PersonName, String),
     /// An answer to the message that is so many back; 1 is the last one.
     Reply(usize, String),
     /// The own message that is so many back, otherwise; empty asks for its text, to change it.
@@ -131,7 +131,7 @@ pub static COMMANDS: &[Entry] = &[
         usage: "/msg USER [TEXT]",
         help: "talk to somebody alone, encrypted",
         arguments: &[Argument::User, Argument::Text],
-        parse: |words| Ok(Command::Tell(words.user()?, words.all())),
+        parse: |words| Ok(Command::Tell(words.person()?, words.all())),
     },
     Entry {
         name: "group",
@@ -365,6 +365,10 @@ mod tests {
         UserName::parse(name).unwrap()
     }
 
+    fn person(name: &str) -> PersonName {
+        PersonName::parse(name).unwrap()
+    }
+
     fn channel(name: &str) -> ChannelName {
         ChannelName::parse(name).unwrap()
     }
@@ -392,8 +396,9 @@ mod tests {
             ("/j dev", Command::Join(channel("#dev"))),
             ("/create #dev", Command::Create(channel("#dev"), Access::Open)),
             ("/create dev invitation", Command::Create(channel("#dev"), Access::Invitation)),
-            ("/msg Bob hi  there\nyou", Command::Tell(user("bob"), "hi  there\nyou".into())),
-            ("/tell @bob", Command::Tell(user("bob"), String::new())),
+            ("/msg Bob hi  there\nyou", Command::Tell(person("bob"), "hi  there\nyou".into())),
+            ("/tell @bob", Command::Tell(person("bob"), String::new())),
+            ("/msg ~ABCDefgh23456722 hi", Command::Tell(person("~abcdefgh23456722"), "hi".into())),
             ("/group Team bob @carol", Command::Group(group("+team"), two())),
             ("/group +team bob, carol", Command::Group(group("+team"), two())),
             ("/reply yes, from nine", Command::Reply(1, "yes, from nine".into())),

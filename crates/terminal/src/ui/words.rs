@@ -1,7 +1,7 @@
 //! What follows a command, read word by word.
 
 use super::mistake::Problem;
-use portcullis_proto::{ChannelName, GroupName, UserName};
+use portcullis_proto::{ChannelName, GroupName, PersonName, UserName};
 
 /// What was not read yet.
 pub(super) struct Words<'a>(&'a str);
@@ -41,6 +41,12 @@ impl<'a> Words<'a> {
         let word = self.next().ok_or(Problem::Needs("a user name"))?;
         let word = word.strip_prefix('@').unwrap_or(word);
         UserName::parse(word.trim_end_matches(',')).map_err(Problem::Name)
+    }
+
+    /// The name of an account, or of a classroom guest.
+    pub(super) fn person(&mut self) -> Result<PersonName, Problem> {
+        let word = self.next().ok_or(Problem::Needs("a user name"))?;
+        PersonName::parse(word.strip_prefix('@').unwrap_or(word)).map_err(Problem::Name)
     }
 
     /// At least one account's name.

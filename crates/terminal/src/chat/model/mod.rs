@@ -20,7 +20,7 @@ use people::People;
 use portcullis_client_core::{ConversationView, IdentityState, Message, Need, Show, Warning};
 use portcullis_proto::{
     Code, ConversationId, ConversationKind as Kind, ConversationName, DeviceId, DeviceName,
-    Refusal, Role, Timestamp, UserName,
+    GuestName, Refusal, Role, Timestamp, UserName,
 };
 pub(super) use room::Picked;
 use room::{Outside, Room};
@@ -139,7 +139,9 @@ impl Model {
             Show::Conversation(view) => self.learn(view),
             Show::Left(id) => self.leave(id),
             Show::Listed => self.view.form = None,
-            Show::CaughtUp(..) | Show::Guests(_) | Show::GuestsPresence { .. } => {}
+            Show::CaughtUp(..) => {}
+            Show::Guests(guests) => self.say(words::guests(&guests), Level::Info),
+            Show::GuestsPresence { came, went } => self.people.set_guests(came, &went),
             Show::Message(message) => self.message(&message),
             Show::Pending { conversation, id, body, at } => {
                 self.pending(conversation, id, &body, at);
@@ -367,6 +369,12 @@ impl Model {
     pub(crate) fn set_identity(&mut self, name: &UserName) {
         self.view.status.own_name = name.as_str().to_owned();
         self.view.status.identity = format!("{name} · device {}", self.device_name);
+    }
+
+    /// The visitor whose home this is, who is a key.
+    pub(crate) fn set_guest(&mut self, name: &GuestName) {
+        self.view.status.own_name = name.as_str().to_owned();
+        self.view.status.identity = format!("{name} · a visitor");
     }
 
     fn offline(&mut self) {

@@ -3,13 +3,15 @@
 
 use crate::ui::view::{Person, Trust};
 use portcullis_client_core::{IdentityState, PersonView};
-use portcullis_proto::UserName;
-use std::collections::BTreeMap;
+use portcullis_proto::{GuestName, UserName};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The people by name.
 #[derive(Debug, Default)]
 pub(super) struct People {
     known: BTreeMap<UserName, Known>,
+    /// The classroom guests who are here.
+    guests: BTreeSet<GuestName>,
     /// Pages of a list that is not complete yet.
     coming: Vec<PersonView>,
 }
@@ -47,8 +49,15 @@ impl People {
         }
     }
 
+    /// Classroom guests came and went.
+    pub(super) fn set_guests(&mut self, came: Vec<GuestName>, went: &[GuestName]) {
+        self.guests.extend(came);
+        self.guests.retain(|guest| !went.contains(guest));
+    }
+
     /// Nobody's presence is known without a connection.
     pub(super) fn forget_presence(&mut self) {
+        self.guests.clear();
         self.known.values_mut().for_each(|known| known.online = false);
     }
 
@@ -75,6 +84,12 @@ impl People {
             trust: known.trust.clone(),
         };
         let mut rows: Vec<Person> = self.known.iter().map(row).collect();
+        rows.extend(self.guests.iter().map(|name| Person {
+            name: name.as_str().to_owned(),
+            display_name: None,
+            online: true,
+            trust: Trust::NotVerified,
+        }));
         rows.sort_by_key(|person| !person.online);
         rows
     }

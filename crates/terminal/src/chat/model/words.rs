@@ -4,10 +4,13 @@ use super::code;
 use crate::ui::safe_text::SafeLine;
 use crate::ui::view::{Dialog, Level};
 use portcullis_client_core::{
-    ConversationView, DeviceView, GroupWarning, GuestWarning, IdentityState, MemberView, Warning,
+    ConversationView, DeviceView, GroupWarning, GuestView, GuestWarning, IdentityState, MemberView, Warning,
 };
 use portcullis_crypto::SafetyNumber;
 use portcullis_proto::{ConversationKind, DeviceId, PersonName, Role, Timestamp, UserName};
+
+/// Columns of what a guest's server is called.
+const SERVER_COLUMNS: usize = 40;
 
 /// How much a warning matters: an alarm where somebody may be lying, a warning where something is
 /// missing or is one's own to look after, and a plain notice for what people do every day.
@@ -88,6 +91,22 @@ pub(super) fn channels(channels: &[ConversationView]) -> String {
         some => {
             let rows: Vec<String> = some.iter().map(row).collect();
             format!("Open channels:\n{}", rows.join("\n"))
+        }
+    }
+}
+
+/// The classroom guests who are here: their names, and by which server they are reached.
+pub(super) fn guests(guests: &[GuestView]) -> String {
+    let row = |guest: &GuestView| {
+        // The server can call itself anything.
+        let server = SafeLine::name(&guest.server).cut(SERVER_COLUMNS);
+        format!("  {} · at {} · dialect: {}", guest.name, server.as_str(), guest.dialect)
+    };
+    match guests {
+        [] => "No guests are here.".to_owned(),
+        some => {
+            let rows: Vec<String> = some.iter().map(row).collect();
+            format!("{} here:\n{}", some.len(), rows.join("\n"))
         }
     }
 }
