@@ -32,6 +32,8 @@ pub(crate) struct Conversation {
     pub(crate) encrypted: Option<Encrypted>,
     /// The last messages, for those that speak of them.
     pub(crate) recent: VecDeque<Known>,
+    /// Of an encrypted conversation: this device has seen it being made.
+    pub(crate) saw_it_made: bool,
     /// Messages that were not looked at.
     pub(crate) unread: u64,
     /// Own messages that are not acknowledged.
@@ -93,6 +95,7 @@ impl Conversation {
             summary,
             encrypted,
             recent: VecDeque::new(),
+            saw_it_made: false,
             base: 0,
             read: None,
             chains: VecDeque::new(),

@@ -5,7 +5,7 @@ use crate::client::{Client, Step};
 use crate::conversation::{Conversation, Known};
 use crate::defences::{ChangeRefused, Target};
 use crate::effect::{Key, Write};
-use crate::message::{Body, Message};
+use crate::message::{Body, Message, Notice};
 use crate::records;
 use crate::show::{IdentityState, Show, Warning};
 use portcullis_proto::{AccountId, Content, ConversationId, Envelope, Kind, Reference};
@@ -38,14 +38,19 @@ impl Client {
             return step.warn(Some(id), Warning::Replayed { author });
         }
         let mut body = body_of(content);
+        let knows_all = conversation.knows_all();
         if let Err(refused) = self.check_change(id, envelope.account, content) {
-            let seq = envelope.seq;
-            // Two devices of one author may take the same message back at once.
-            if refused != ChangeRefused::Deleted {
+            // Two devices of one author may take the same message back at once, and others may well have
+            // seen what was said before this device came.
+            let is_honest = refused == ChangeRefused::Deleted
+                || (refused == ChangeRefused::Unknown && !knows_all);
+            if !is_honest {
+                let seq = envelope.seq;
                 step.warn(Some(id), Warning::RefusedChange { author, seq, refused });
             }
             // What answers a message that is not known here is still worth reading.
             match &mut body {
+                Some(Body::Text { .. }) if is_honest => {}
                 Some(Body::Text { reply_to, .. }) => *reply_to = None,
                 _ => return,
             }
@@ -144,6 +149,15 @@ impl Conversation {
         Some(Target { account: known.account, deleted: known.deleted })
     }
 
+    /// Whether every message that was ever said here is known, so that one which is not was never said.
+    fn knows_all(&self) -> bool {
+        let from_the_first = match self.encrypted {
+            Some(_) => self.saw_it_made,
+            None => self.base == 0,
+        };
+        from_the_first && self.recent.len() < crate::limits::CHANGEABLE
+    }
+
     /// Remembers what later changes are checked against.
     pub(crate) fn remember(&mut self, message: &Message) {
         match &message.body {
@@ -159,7 +173,80 @@ impl Conversation {
                     known.deleted = true;
                 }
             }
-            Body::Edit { .. } | Body::Reaction { .. } | Body::Notices(_) => {}
+            Body::Notices(told) => {
+                self.saw_it_made |= told.iter().any(|told| matches!(told, Notice::Created(_)));
+            }
+            Body::Edit { .. } | Body::Reaction { .. } => {}
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use portcullis_proto::{
+        Access, ConversationKind, ConversationSummary, DeviceId, Role, Timestamp, UserName,
+    };
+
+    fn entry(seq: u64, body: Body) -> Message {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&seq.to_be_bytes());
+        Message {
+            conversation: ConversationId::LOBBY,
+            seq,
+            id: Reference::from_bytes(id),
+            account: AccountId::from_bytes([1; 16]),
+            sender: UserName::parse("alice").unwrap().into(),
+            device: DeviceId::from_bytes([2; 16]),
+            sent_at: Timestamp(0),
+            body,
+            identity: IdentityState::NotVerified,
+            own: false,
+        }
+    }
+
+    fn check(
+        kind: ConversationKind,
+        base: u64,
+        first: Option<Notice>,
+        texts: usize,
+        expected: bool,
+    ) {
+        let mut conversation = Conversation::new(ConversationSummary {
+            conversation: ConversationId::LOBBY,
+            kind,
+            name: None,
+            with: None,
+            access: Access::Open,
+            role: Role::Member,
+            epoch: 0,
+            since: 1,
+            head: 0,
+            members: None,
+        });
+        conversation.base = base;
+        let first = first.map(|notice| entry(1, Body::Notices(vec![notice])));
+        let text = || Body::Text { text: String::new(), reply_to: None };
+        let texts = (2..).take(texts).map(|seq| entry(seq, text()));
+        first.into_iter().chain(texts).for_each(|message| conversation.remember(&message));
+        assert_eq!(conversation.knows_all(), expected, "{kind:?} from {base}");
+    }
+
+    /// Only a device that has read all from the first message on can tell that one was never said.
+    #[test]
+    fn what_a_device_can_have_missed() {
+        use ConversationKind::{Channel, Group};
+        const ALL: usize = crate::limits::CHANGEABLE;
+        let made = || Some(Notice::Created(Vec::new()));
+        let added = || Some(Notice::Added(Vec::new()));
+        check(Channel, 0, None, 3, true);
+        check(Channel, 0, None, ALL, false);
+        check(Channel, 7, None, 3, false);
+        check(Group, 0, made(), 3, true);
+        check(Group, 0, made(), ALL, false);
+        check(Group, 0, added(), 3, false);
+        check(Group, 0, Some(Notice::DeviceJoined), 3, false);
+        check(Group, 0, None, 3, false);
     }
 }
