@@ -143,6 +143,9 @@ impl Shell {
         let (password, then) = (entering.password.clone(), entering.then.take());
         let name = device.client().name().cloned();
         self.model.restore(device.client().conversations());
+        if let Some(id) = device.home().opened()? {
+            self.model.open(id);
+        }
         self.device = Some(device);
         let command = match (name, then) {
             (Some(name), _) | (None, Some(Then::LogIn(name))) => Command::LogIn { name, password },

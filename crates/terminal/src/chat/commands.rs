@@ -1,14 +1,17 @@
 //! What a person asks for, as commands of the core.
 
-use super::model::{id_of, words::short};
-use super::{ChatError, Shell};
+use super::model::id_of;
+use super::model::words::{leave_own, short};
+use super::{Asking, ChatError, Shell};
 use crate::device::News;
 use crate::ui::command::{self, Command as Typed};
 use crate::ui::view::{ConversationKind, Level};
 use crate::ui::{Action, Password as TypedPassword};
-use portcullis_client_core::{Command, DeviceView, Saying, Show};
+use portcullis_client_core::{Command, DeviceView, MemberView, Saying, Show};
 use portcullis_crypto::Password;
-use portcullis_proto::{Access, ConversationId, ConversationName, DeviceName, PersonName, UserName};
+use portcullis_proto::{
+    Access, ConversationId, ConversationName, DeviceName, PersonName, UserName,
+};
 
 /// The kinds of conversation for a command, and what to say in another.
 type Kinds = (&'static [ConversationKind], &'static str);
@@ -99,16 +102,16 @@ impl Shell {
                 self.model.want(ConversationName::Group(name.clone()));
                 self.command(Command::CreateGroup(name, members))
             }
-            Typed::Invite(names) => self.in_kind(open, INVITE, |id| {
-                names.into_iter().map(|name| Command::Invite(id, name)).collect()
-            }),
-            Typed::Members => self.in_kind(open, MEMBERS, |id| vec![Command::ShowMembers(id)]),
-            Typed::Kick(name) => self.in_kind(open, CHANGE, |id| vec![Command::Remove(id, name)]),
-            Typed::Rename(name) => self.in_kind(open, CHANGE, |id| vec![Command::Rename(id, name)]),
-            Typed::Owner(name) => {
-                self.in_kind(open, CHANGE, |id| vec![Command::SetOwner(id, name)])
+            Typed::Invite(names) => self.invite(open, names),
+            Typed::Members => self.in_kind(open, MEMBERS, Command::ShowMembers),
+            Typed::Kick(name) if self.is_me(&name) => {
+                self.nothing_comes("that is you: /leave leaves the group");
+                Ok(())
             }
-            Typed::Leave => self.in_kind(open, LEAVE, |id| vec![Command::Leave(id)]),
+            Typed::Kick(name) => self.in_kind(open, CHANGE, |id| Command::Remove(id, name)),
+            Typed::Rename(name) => self.in_kind(open, CHANGE, |id| Command::Rename(id, name)),
+            Typed::Owner(name) => self.in_kind(open, CHANGE, |id| Command::SetOwner(id, name)),
+            Typed::Leave => self.leave(open),
             Typed::Verify(name, _) if self.is_me(&name) => {
                 self.hint("that is you");
                 Ok(())
@@ -157,17 +160,75 @@ impl Shell {
     fn in_kind(
         &mut self,
         open: Option<ConversationId>,
-        (kinds, otherwise): (&[ConversationKind], &'static str),
-        commands: impl FnOnce(ConversationId) -> Vec<Command>,
+        kinds: Kinds,
+        command: impl FnOnce(ConversationId) -> Command,
     ) -> Result<(), ChatError> {
-        let Some(id) = self.here(open) else {
+        match self.here_in_kind(open, kinds) {
+            Some(id) => self.command(command(id)),
+            None => Ok(()),
+        }
+    }
+
+    /// The open conversation, if that is of a kind for what is wanted.
+    fn here_in_kind(
+        &mut self,
+        open: Option<ConversationId>,
+        (kinds, otherwise): Kinds,
+    ) -> Option<ConversationId> {
+        let id = self.here(open)?;
+        let fits = self.model.kind(id).is_some_and(|kind| kinds.contains(&kind));
+        if !fits {
+            self.nothing_comes(otherwise);
+        }
+        fits.then_some(id)
+    }
+
+    /// Invites those who are not there; of a channel only the server knows who is.
+    fn invite(
+        &mut self,
+        open: Option<ConversationId>,
+        names: Vec<UserName>,
+    ) -> Result<(), ChatError> {
+        let Some(id) = self.here_in_kind(open, INVITE) else {
             return Ok(());
         };
-        if !self.model.kind(id).is_some_and(|kind| kinds.contains(&kind)) {
-            self.nothing_comes(otherwise);
+        let members = self.members(id)?;
+        let is_there = |name: &UserName| members.iter().any(|member| member.name == *name);
+        let (there, new): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| self.is_me(name) || is_there(name));
+        if !there.is_empty() {
+            let there: Vec<&str> = there.iter().map(UserName::as_str).collect();
+            let (names, are) = (there.join(", "), if there.len() == 1 { "is" } else { "are" });
+            let place = self.model.name(id).map(ToString::to_string).unwrap_or_default();
+            self.hint(format!("{names} {are} in {place} already"));
+        }
+        new.into_iter().try_for_each(|name| self.command(Command::Invite(id, name)))
+    }
+
+    /// Leaves a channel or group; one's own group only after a question.
+    fn leave(&mut self, open: Option<ConversationId>) -> Result<(), ChatError> {
+        let Some(id) = self.here_in_kind(open, LEAVE) else {
+            return Ok(());
+        };
+        let members = self.members(id)?;
+        if members.iter().any(|member| member.owner && self.is_me(&member.name)) {
+            let name = self.model.name(id).map(ToString::to_string).unwrap_or_default();
+            self.asking = Some(Asking::Leave(id));
+            self.model.ask(leave_own(&name, members.len() - 1));
             return Ok(());
         }
-        commands(id).into_iter().try_for_each(|command| self.command(command))
+        self.command(Command::Leave(id))
+    }
+
+    /// The members of an encrypted conversation, as far as this device knows.
+    fn members(&mut self, id: ConversationId) -> Result<Vec<MemberView>, ChatError> {
+        let Some(device) = &mut self.device else { return Ok(Vec::new()) };
+        let shown = device.command(Command::ShowMembers(id))?;
+        let members = shown.into_iter().find_map(|news| match news {
+            News::Show(Show::Members { members, .. }) => Some(members),
+            _ => None,
+        });
+        Ok(members.unwrap_or_default())
     }
 
     fn is_me(&self, name: &UserName) -> bool {
@@ -176,9 +237,10 @@ impl Shell {
 
     fn answer(&mut self, answer: bool) -> Result<(), ChatError> {
         self.model.close_dialog();
-        match self.verifying.take() {
-            Some(name) if answer => self.mark_verified(name),
-            _ => Ok(()),
+        match self.asking.take().filter(|_| answer) {
+            Some(Asking::AreTheSame(name)) => self.mark_verified(name),
+            Some(Asking::Leave(id)) => self.command(Command::Leave(id)),
+            None => Ok(()),
         }
     }
 

@@ -30,7 +30,7 @@ use folders::Folders;
 use model::Model;
 use portcullis_client_core::{Command, Config, History, Show, Warning};
 use portcullis_crypto::Stretch;
-use portcullis_proto::{DeviceName, UserName};
+use portcullis_proto::{ConversationId, DeviceName, UserName};
 use ratatui::crossterm::event::Event as Input;
 use screen::Screen;
 use signals::Signals;
@@ -71,6 +71,7 @@ pub async fn run(options: Options) -> Result<(), ChatError> {
         shell.take_in(happened, &mut sources)?;
         shell.load_history(false)?;
         shell.tell_what_was_read()?;
+        shell.remember_what_is_open()?;
         shell.draw(&mut screen)?;
     }
     Ok(())
@@ -89,11 +90,21 @@ struct Shell {
     retry: Retry,
     model: Model,
     ui: Ui,
-    /// Whose safety number is being compared.
-    verifying: Option<UserName>,
+    /// What the dialog asks.
+    asking: Option<Asking>,
+    /// The conversation that the home remembers as open.
+    remembered: Option<ConversationId>,
     utc_offset_seconds: i32,
     must_redraw: bool,
     is_over: bool,
+}
+
+/// What a dialog asks, to be done after a yes.
+enum Asking {
+    /// Whether somebody's safety number is the same on both sides.
+    AreTheSame(UserName),
+    /// Whether a group of one's own is to be left.
+    Leave(ConversationId),
 }
 
 /// Where happenings come from, besides the device.
@@ -141,7 +152,8 @@ impl Shell {
             device: None,
             retry: Retry::default(),
             ui: Ui::new(Theme::from_no_color(no_color.as_deref())),
-            verifying: None,
+            asking: None,
+            remembered: None,
             utc_offset_seconds: clock::utc_offset_seconds(),
             must_redraw: false,
             is_over: false,
@@ -205,7 +217,9 @@ impl Shell {
                         Show::Need(_) => self.not_entered()?,
                         // A line that comes to nothing later than by a look at it.
                         Show::Refused { .. } if self.model.is_wanting() => self.ui.give_back(),
-                        Show::SafetyNumber { name, .. } => self.verifying = Some(name.clone()),
+                        Show::SafetyNumber { name, .. } => {
+                            self.asking = Some(Asking::AreTheSame(name.clone()));
+                        }
                         Show::Warning { warning: Warning::IdentityChanged { .. }, .. } => {
                             is_trust_changed = true;
                         }
@@ -248,6 +262,17 @@ impl Shell {
             Some(id) => self.command(Command::MarkRead(id)),
             None => Ok(()),
         }
+    }
+
+    /// Step four, too: the next time the chat begins where it is now.
+    fn remember_what_is_open(&mut self) -> Result<(), ChatError> {
+        let (Some(id), Some(device)) = (self.model.opened(), &mut self.device) else {
+            return Ok(());
+        };
+        if self.remembered.replace(id) != Some(id) {
+            device.home_mut().set_opened(id)?;
+        }
+        Ok(())
     }
 
     /// Step five: draws.

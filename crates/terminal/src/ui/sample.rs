@@ -176,7 +176,7 @@ pub(super) fn group() -> View {
             5,
             Message {
                 own: true,
-                answers: answer("", ""),
+                answers: answer("", "a message that is not here"),
                 marks: "read by bob".into(),
                 ..message("alice", Trust::Verified, "Until then.")
             },

@@ -174,7 +174,7 @@ pub struct Message {
 pub struct Quote {
     /// Who said it; nobody where it is not known here.
     pub sender: String,
-    /// What it says now.
+    /// What it says now, or in words which message it is.
     pub text: String,
 }
 

@@ -58,6 +58,9 @@ async fn run(common: &Common, what: Group) -> Result<(), Failure> {
             let done = |members: &[MemberView]| names.iter().all(|name| is_in(members, name));
             change(&mut session, &name, id, invite, done).await
         }
+        Group::Remove(_, gone) if gone == *session.user() => {
+            Err(Failure::new(Exit::Usage, "that is you: `group leave` leaves the group"))
+        }
         Group::Remove(name, gone) => {
             let (id, _) = enter(&mut session, &name).await?;
             let remove = vec![Command::Remove(id, gone.clone())];
@@ -148,6 +151,9 @@ async fn change(
         Session::refused_for_now(&shows)?;
         if members(session, id)?.is_some_and(|members| is_done(&members)) {
             return output::line(&Line { conversation: name, id });
+        }
+        if shows.iter().any(|show| matches!(show, Show::Left(gone) if *gone == id)) {
+            return Err(Session::not_there(&ConversationName::Group(name.clone())));
         }
         shows = session.next().await?;
     }

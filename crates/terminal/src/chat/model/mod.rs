@@ -13,7 +13,7 @@ mod tests;
 pub(super) mod words;
 
 use crate::ui::view::{
-    Connection, Conversation, ConversationKey, ConversationKind, FormView, Level, LineKey,
+    Connection, Conversation, ConversationKey, ConversationKind, Dialog, FormView, Level, LineKey,
     Registration, Trust, View,
 };
 use people::People;
@@ -294,6 +294,16 @@ impl Model {
         self.wanted.is_some()
     }
 
+    /// Asks something.
+    pub(crate) fn ask(&mut self, dialog: Dialog) {
+        self.view.dialog = Some(dialog);
+    }
+
+    /// What a conversation is called.
+    pub(crate) fn name(&self, id: ConversationId) -> Option<&ConversationName> {
+        self.rooms.get(&id).map(|room| &room.about.name)
+    }
+
     /// The dialog was answered.
     pub(crate) fn close_dialog(&mut self) {
         self.view.dialog = None;
@@ -408,8 +418,7 @@ impl Model {
             self.wanted = None;
             self.open(id);
         }
-        let is_lobby = id == ConversationId::LOBBY;
-        if self.view.open.is_none() && (is_lobby || self.rooms.len() == 1) {
+        if self.view.open.is_none() && id == ConversationId::LOBBY {
             self.open(id);
         }
     }

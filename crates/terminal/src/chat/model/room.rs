@@ -14,6 +14,12 @@ use portcullis_client_core::{Body, ConversationView, IdentityState, Message, Not
 use portcullis_proto::{ConversationKind, Reference, Timestamp};
 use std::collections::BTreeMap;
 
+/// What is quoted of a message that this device never had.
+const FROM_BEFORE: &str = "a message from before this device was added";
+
+/// What is quoted of a message that the screen has not.
+const EARLIER: &str = "an earlier message";
+
 /// Columns of what is quoted of a message in a sentence.
 const QUOTED_COLUMNS: usize = 48;
 
@@ -435,7 +441,10 @@ impl Context<'_> {
 
     fn quote(&self, id: Reference) -> Quote {
         let Some(said) = self.by_id.get(&id) else {
-            return Quote::default();
+            // What the home has not is from before this device; the rest was not looked into.
+            let known = self.room.is_loaded && !self.room.has_older;
+            let text = if known { FROM_BEFORE } else { EARLIER };
+            return Quote { sender: String::new(), text: text.to_owned() };
         };
         let text = match self.room.is_deleted(said) {
             true => "(deleted)",

@@ -203,7 +203,11 @@ fn changes_of_messages() {
             Show::Message(entry(3, "otto", answer(9, "who?"))),
             Show::Message(entry(4, "noor", edit(1, "hallo"))),
         ],
-        &["noor: hallo (edited)", "otto: [noor: hallo] hello noor", "otto: [: ] who?"],
+        &[
+            "noor: hallo (edited)",
+            "otto: [noor: hallo] hello noor",
+            "otto: [: an earlier message] who?",
+        ],
     );
 }
 
@@ -277,7 +281,8 @@ fn whoever_is_brought_in_hears_of_it() {
         model.view().conversations.iter().map(|one| (one.name.clone(), one.unread)).collect();
     assert_eq!(rows, [("#lobby".into(), 0), ("+plan".into(), 1)]);
     let lines: Vec<String> = model.view().lines.iter().map(shown).collect();
-    assert_eq!(lines, ["Info noor has brought you into +plan; /leave leaves it."]);
+    let words = "Info noor has brought you into +plan: open it, and /leave there leaves it.";
+    assert_eq!(lines, [words]);
     model.open(PLAN);
     model.show(conversation(PLAN, "+plan", Role::Member, 0));
     assert_eq!(model.view().conversations[1].unread, 0);
@@ -427,6 +432,36 @@ fn members_are_listed() {
             "Info Members of #lobby:\n  mira (owner) · 2 devices · you\n  noor · 2 devices · identity changed!\nThe keys: 0123 4567 (the same for all who see this list)",
         ],
     );
+}
+
+#[test]
+fn what_answers_a_message_from_before_this_device() {
+    let answer = |seq| {
+        let body = Body::Text { text: "yes".into(), reply_to: Some(reference(1)) };
+        entry(seq, "noor", body)
+    };
+    let check = |has_older, expected: &str| {
+        let mut model = online();
+        model.add_history(LOBBY, &[answer(7)], has_older);
+        assert_eq!(shown(&model.view().lines[0]), format!("noor: [: {expected}] yes"));
+    };
+    check(true, "an earlier message");
+    check(false, "a message from before this device was added");
+}
+
+#[test]
+fn a_chat_begins_in_the_lobby() {
+    let device = DeviceName::parse("laptop").unwrap();
+    let mut model = Model::new("ws://127.0.0.1:1".into(), None, &device);
+    let view = |id, name| match conversation(id, name, Role::Member, 1) {
+        Show::Conversation(view) => view,
+        _ => unreachable!(),
+    };
+    const FIRST: ConversationId = ConversationId::from_bytes([0; 16]);
+    model.restore([view(FIRST, "+plan"), view(PLAN, "+plan"), view(LOBBY, "#lobby")].into_iter());
+    assert_eq!(model.opened(), Some(LOBBY));
+    model.open(ConversationId::from_bytes([9; 16]));
+    assert_eq!(model.opened(), Some(LOBBY), "the one that was open is gone");
 }
 
 #[test]

@@ -4,7 +4,8 @@ use super::code;
 use crate::ui::safe_text::SafeLine;
 use crate::ui::view::{Dialog, Level};
 use portcullis_client_core::{
-    ConversationView, DeviceView, GroupWarning, GuestView, GuestWarning, IdentityState, MemberView, Warning,
+    ConversationView, DeviceView, GroupWarning, GuestView, GuestWarning, IdentityState, MemberView,
+    Warning,
 };
 use portcullis_crypto::SafetyNumber;
 use portcullis_proto::{ConversationKind, DeviceId, PersonName, Role, Timestamp, UserName};
@@ -154,7 +155,26 @@ pub(super) fn members(name: &str, members: &[MemberView], code: &str) -> String 
 pub(super) fn invited(by: &PersonName, about: &ConversationView) -> String {
     match about.kind {
         ConversationKind::Direct => format!("{by} has begun a direct conversation with you."),
-        _ => format!("{by} has brought you into {}; /leave leaves it.", about.name),
+        _ => format!(
+            "{by} has brought you into {}: open it, and /leave there leaves it.",
+            about.name
+        ),
+    }
+}
+
+/// The question whether to leave a group that one owns.
+pub(in crate::chat) fn leave_own(name: &str, others: usize) -> Dialog {
+    let body = match others {
+        0 => "You are its only member: nobody can bring you back.",
+        _ => {
+            "You own this group. Who joined it first after you will own it, and only members can bring you back."
+        }
+    };
+    Dialog {
+        title: format!("Leave {name}?"),
+        body: vec![body.to_owned()],
+        yes: Some("leave it".to_owned()),
+        level: Level::Warning,
     }
 }
 

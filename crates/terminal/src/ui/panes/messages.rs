@@ -101,7 +101,7 @@ impl Messages<'_> {
     /// What a message answers, in one row above it.
     fn quote(&self, quote: &Quote) -> Row {
         let words = match quote.sender.as_str() {
-            "" => "a message that is not here".to_owned(),
+            "" => quote.text.clone(),
             sender => format!("{sender}: {}", quote.text),
         };
         let style = self.theme.faint();
