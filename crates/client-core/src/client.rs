@@ -71,8 +71,8 @@ pub struct Client {
     pub(crate) checked: BTreeSet<AccountId>,
     /// Accounts whose versions were asked for.
     pub(crate) checking: BTreeSet<AccountId>,
-    /// Conversations that can be joined once an account is known.
-    pub(crate) joins_waiting: BTreeMap<ConversationId, AccountId>,
+    /// Conversations that can be joined once these accounts are known.
+    pub(crate) joins_waiting: BTreeMap<ConversationId, BTreeSet<AccountId>>,
     /// What waits for names to be looked up.
     pub(crate) errands: Vec<Errand>,
     pub(crate) pending: BTreeMap<u64, Pending>,
@@ -271,6 +271,7 @@ impl Client {
             Event::Worked(id, outcome) => self.worked(&mut step, id, outcome),
             Event::Command(command) => self.command(&mut step, command),
             Event::Tick => {
+                self.resume_inbox_later(&mut step);
                 self.flush_all(&mut step);
                 self.settle_guests(&mut step);
             }

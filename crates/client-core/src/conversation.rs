@@ -2,6 +2,7 @@
 
 use crate::encrypted::{Encrypted, Plan};
 use crate::limits;
+use crate::promised::Promise;
 use crate::show::Warning;
 use portcullis_crypto::Hash;
 use portcullis_proto::{
@@ -26,6 +27,8 @@ pub(crate) struct Conversation {
     pub(crate) own_number: u64,
     /// The last place at which an own message was acknowledged.
     pub(crate) acknowledged_at: u64,
+    /// Own entries that the server says it has stored, by their places, until those are read.
+    pub(crate) promised: BTreeMap<u64, Promise>,
     /// Devices whose next number may leave a gap, since it was said that something was skipped.
     pub(crate) excused: BTreeSet<DeviceId>,
     /// What an encrypted conversation needs besides; none in a channel.
@@ -47,8 +50,8 @@ pub(crate) struct Conversation {
     pub(crate) retry_at: Option<Timestamp>,
     /// A fetch was not answered yet.
     pub(crate) fetching: bool,
-    /// Reading waits for what is known of this account.
-    pub(crate) waits_for: Option<AccountId>,
+    /// Reading waits for what is known of these accounts.
+    pub(crate) waits_for: BTreeSet<AccountId>,
     /// What this connection was warned of here, so that nobody is warned of it again and again.
     pub(crate) warned: Option<Warning>,
     /// Accounts that were looked up for the message after `read`, so their lists are as they are.
@@ -102,6 +105,7 @@ impl Conversation {
             numbers: BTreeMap::new(),
             own_number: 0,
             acknowledged_at: 0,
+            promised: BTreeMap::new(),
             excused: BTreeSet::new(),
             unread: 0,
             outbox: VecDeque::new(),
@@ -109,7 +113,7 @@ impl Conversation {
             careful: 0,
             retry_at: None,
             fetching: false,
-            waits_for: None,
+            waits_for: BTreeSet::new(),
             warned: None,
             looked_up: BTreeSet::new(),
         }
@@ -195,6 +199,7 @@ impl Conversation {
     pub(crate) fn move_to(&mut self, place: Seen) {
         self.read = Some(place);
         self.looked_up.clear();
+        self.promised.retain(|seq, _| *seq > place.seq);
         self.chains.push_back(place);
         if self.chains.len() > limits::CHAIN_MEMORY {
             self.chains.pop_front();
@@ -225,7 +230,7 @@ impl Conversation {
         self.careful = self.outbox.len();
         self.retry_at = None;
         self.fetching = false;
-        self.waits_for = None;
+        self.waits_for.clear();
         self.warned = None;
         if let Some(encrypted) = &mut self.encrypted {
             encrypted.connection_lost();

@@ -21,6 +21,7 @@ mod login;
 mod message;
 mod outbox;
 mod people;
+mod promised;
 mod records;
 mod show;
 mod views;

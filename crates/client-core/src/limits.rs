@@ -43,6 +43,10 @@ pub const JITTER_DOUBLINGS: u32 = 6;
 /// Single-use key packages below which the stock on the server is filled up.
 pub const KEY_PACKAGES_LOW: usize = 16;
 
+/// Single-use key packages whose private parts are kept, the oldest being forgotten: four times the
+/// stock, since the server may hand out, or lose, as many as it likes.
+pub const KEY_PACKAGES_KEPT: usize = 4 * portcullis_proto::limits::KEY_PACKAGES;
+
 /// Milliseconds for which a key package serves: a device that was away for longer joins by itself.
 pub const KEY_PACKAGE_MILLIS: u64 = 90 * 24 * 3600 * 1000;
 

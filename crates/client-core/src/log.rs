@@ -221,7 +221,7 @@ impl Client {
         };
         let behind = conversation.summary.head > conversation.seen().seq;
         let early = conversation.retry_at.is_some_and(|at| at > step.now);
-        if self.is_open() && behind && !early && conversation.waits_for.is_none() {
+        if self.is_open() && behind && !early && conversation.waits_for.is_empty() {
             self.catch_up(step, id, conversation.summary.head);
         }
     }
@@ -276,7 +276,7 @@ impl Client {
             return;
         };
         conversation.summary.head = conversation.summary.head.max(envelope.seq);
-        let busy = conversation.fetching || conversation.waits_for.is_some();
+        let busy = conversation.fetching || !conversation.waits_for.is_empty();
         let encrypted = conversation.is_sealed();
         if encrypted && !can_read {
             return self.flush(step, id);
@@ -317,17 +317,16 @@ impl Client {
 
     /// What is known of an account has grown: conversations that waited for it go on.
     pub(crate) fn resume_conversations(&mut self, step: &mut Step<'_>, account: AccountId) {
-        let waiting: Vec<(ConversationId, u64)> = self
-            .conversations
-            .values_mut()
-            .filter(|conversation| conversation.waits_for == Some(account))
-            .map(|conversation| {
-                conversation.waits_for = None;
+        let mut ready = Vec::new();
+        for conversation in self.conversations.values_mut() {
+            if conversation.waits_for.remove(&account) {
                 conversation.looked_up.insert(account);
-                (conversation.id(), conversation.summary.head)
-            })
-            .collect();
-        for (id, head) in waiting {
+                if conversation.waits_for.is_empty() {
+                    ready.push((conversation.id(), conversation.summary.head));
+                }
+            }
+        }
+        for (id, head) in ready {
             self.catch_up(step, id, head.max(1));
         }
     }
@@ -341,8 +340,8 @@ impl Client {
     ) {
         let at = step.now.plus_millis(refusal.retry_after.unwrap_or(limits::RETRY_MILLIS));
         for conversation in self.conversations.values_mut() {
-            if conversation.waits_for == Some(account) {
-                conversation.waits_for = None;
+            if conversation.waits_for.contains(&account) {
+                conversation.waits_for.clear();
                 conversation.retry_at = Some(at);
             }
         }
@@ -351,6 +350,7 @@ impl Client {
     /// Takes the next envelope: verified it is shown, otherwise a warning stands in its place.
     fn take(&mut self, step: &mut Step<'_>, envelope: &Envelope) -> Taken {
         let id = envelope.conversation;
+        let broken = self.broken_promise(envelope);
         let Some(conversation) = self.conversations.get(&id) else {
             return Taken::Read;
         };
@@ -365,6 +365,9 @@ impl Client {
         };
         if matches!(taken, Taken::Waits) {
             return taken;
+        }
+        if let Some(promise) = broken {
+            self.tell_broken(step, envelope, promise);
         }
         if let Some(conversation) = self.conversations.get_mut(&id) {
             conversation.move_to(Seen { seq: envelope.seq, chain });
@@ -383,12 +386,13 @@ impl Client {
         let Some(conversation) = self.conversations.get(&id) else {
             return false;
         };
-        let unasked = accounts.difference(&conversation.looked_up).copied().collect();
-        let waits_for = self.ask_accounts(step, &unasked);
+        let unasked: BTreeSet<AccountId> =
+            accounts.difference(&conversation.looked_up).copied().collect();
+        let waits = self.ask_accounts(step, &unasked);
         if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.waits_for = waits_for;
+            conversation.waits_for = unasked;
         }
-        waits_for.is_some()
+        waits
     }
 
     /// An envelope of a channel.

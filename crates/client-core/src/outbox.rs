@@ -3,7 +3,7 @@
 //! One submit at a time is under way in a conversation, with all that waits, so the order stays. The
 //! server knows a reference again, so a lost answer costs nothing.
 
-use crate::client::{Client, Pending, Step};
+use crate::client::{Client, History, Pending, Step};
 use crate::conversation::{Conversation, Outgoing};
 use crate::effect::Key;
 use crate::encrypted::Inbox;
@@ -11,6 +11,7 @@ use crate::entries::body_of;
 use crate::event::Saying;
 use crate::limits;
 use crate::message::Message;
+use crate::promised::Promise;
 use crate::show::{IdentityState, Show};
 use portcullis_proto::{
     Bytes, Code, Content, ConversationId, Draft, Envelope, Kind, Place, Reference, Refusal,
@@ -141,9 +142,33 @@ impl Client {
             conversation.in_flight = false;
         }
         for (place, reference) in (0..).zip(sent) {
-            self.acknowledged(step, id, *reference, first.saturating_add(place));
+            let seq = first.saturating_add(place);
+            if self.waits(id, *reference) && self.check_place(step, id, seq) {
+                self.promised(id, *reference, seq);
+                self.acknowledged(step, id, *reference, seq);
+            }
         }
         self.flush(step, id);
+    }
+
+    /// Whether an own message was not acknowledged yet.
+    fn waits(&self, id: ConversationId, reference: Reference) -> bool {
+        let outbox = self.conversations.get(&id).map(|conversation| &conversation.outbox);
+        outbox.is_some_and(|outbox| outbox.iter().any(|o| o.content.id == reference))
+    }
+
+    /// The server says where an own message stands. Whoever reads nothing can't hold it to that.
+    fn promised(&mut self, id: ConversationId, reference: Reference, seq: u64) {
+        let reads = self.config.history != History::None;
+        let Some(conversation) = self.conversations.get_mut(&id) else {
+            return;
+        };
+        let encrypted = conversation.encrypted.is_some();
+        if encrypted || reads {
+            let shown = conversation.outbox.iter().find(|o| o.content.id == reference);
+            let kept = encrypted && shown.is_some_and(Outgoing::is_visible);
+            conversation.promise(seq, Promise { reference, kept });
+        }
     }
 
     /// An own message stands in the log: that is as good as an answer.

@@ -7,7 +7,7 @@ use crate::effect::Key;
 use crate::show::{IdentityState, PersonView, Show, Warning};
 use portcullis_crypto::{IdentityPublic, SafetyNumber};
 use portcullis_proto::{
-    AccountCard, AccountId, BadList, DeviceId, DeviceKeys, DeviceList, ListRecord, Refusal,
+    AccountCard, AccountId, BadList, Code, DeviceId, DeviceKeys, DeviceList, ListRecord, Refusal,
     Request, SignedList, UserCard, UserName, limits as wire,
 };
 use std::collections::BTreeSet;
@@ -90,13 +90,22 @@ impl Client {
         accounts: &[AccountId],
         versions: &[u64],
     ) {
+        if versions.len() != accounts.len() {
+            // Asked again with what happens next, not at once: the answer may be the same.
+            self.checking.retain(|account| !accounts.contains(account));
+            return self.warn_of_inbox(step, Warning::Nonsense);
+        }
         for (account, version) in accounts.iter().zip(versions) {
             self.checking.remove(account);
             let known = self.list_of(*account).map_or(0, |list| list.version);
-            if known >= *version {
-                self.checked.insert(*account);
-            } else {
+            if known < *version {
                 self.ask_account(step, *account);
+                continue;
+            }
+            self.checked.insert(*account);
+            if known > *version {
+                let name = self.name_of(*account).unwrap_or_else(nobody);
+                step.warn(None, Warning::OlderList { name });
             }
         }
         self.flush_all(step);
@@ -126,15 +135,15 @@ impl Client {
         }
     }
 
-    /// Asks for several accounts at once. The last of them is the one to wait for: answers come in the
-    /// order of the questions.
+    /// Asks for several accounts at once. True if there are any, whose answers have to be waited for:
+    /// each, since some may have been asked for before.
     pub(crate) fn ask_accounts(
         &mut self,
         step: &mut Step<'_>,
         accounts: &BTreeSet<AccountId>,
-    ) -> Option<AccountId> {
+    ) -> bool {
         accounts.iter().for_each(|account| self.ask_account(step, *account));
-        accounts.last().copied()
+        !accounts.is_empty()
     }
 
     /// Asks for an account's lists, unless that is under way.
@@ -232,7 +241,12 @@ impl Client {
             person.asked = false;
         }
         if refusal.code.passes() {
+            self.put_off_joins(account);
             return self.put_off_conversations(step, account, refusal);
+        }
+        if refusal.code == Code::NotFound {
+            // There is nothing newer than nothing.
+            self.checked.insert(account);
         }
         self.resume_conversations(step, account);
         self.resume_inbox(step, account);

@@ -12,6 +12,7 @@ use crate::conversation::{Conversation, Outgoing};
 use crate::effect::Key;
 use crate::encrypted::EncryptedRecord;
 use crate::people::Person;
+use crate::promised::Promise;
 use portcullis_crypto::{AuthKey, IdentityPublic, LeafKey, Secret};
 use portcullis_proto::{
     AccountId, Bytes, Content, ConversationSummary, DeviceId, ListRecord, Seen, SignedList,
@@ -129,6 +130,8 @@ struct ConversationRecord {
     chains: Vec<Seen>,
     own_number: u64,
     acknowledged_at: u64,
+    #[serde(default)]
+    promised: Vec<(u64, Promise)>,
     unread: u64,
 }
 
@@ -198,6 +201,7 @@ pub(crate) fn read(client: &mut Client, key: Key, value: &[u8]) -> Result<(), Ba
             conversation.chains = record.chains.into();
             conversation.own_number = record.own_number;
             conversation.acknowledged_at = record.acknowledged_at;
+            conversation.promised = record.promised.into_iter().collect();
             conversation.unread = record.unread;
         }
         Key::Number(id, device) => {
@@ -327,6 +331,7 @@ fn conversation_record(conversation: &Conversation) -> ConversationRecord {
         chains: conversation.chains.iter().skip(skip).copied().collect(),
         own_number: conversation.own_number,
         acknowledged_at: conversation.acknowledged_at,
+        promised: conversation.promised.iter().map(|(seq, promise)| (*seq, *promise)).collect(),
         unread: conversation.unread,
     }
 }

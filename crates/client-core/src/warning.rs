@@ -48,6 +48,11 @@ pub enum Warning {
         /// Which came.
         got: u64,
     },
+    /// Something else stands where the server said that it had stored an own entry.
+    NotKept {
+        /// Where.
+        at: u64,
+    },
     /// Messages of a device are missing.
     Missing {
         /// Its account.
@@ -286,6 +291,10 @@ impl fmt::Display for Warning {
             Self::OutOfOrder { expected, got } => {
                 write!(f, "The server sent message number {got} where number {expected} belongs.")
             }
+            Self::NotKept { at } => write!(
+                f,
+                "The server said that it had stored what you sent as number {at}, and shows something else there: the others may not have it."
+            ),
             Self::Missing { author, count } => missing(f, author, *count),
             Self::Replayed { author } => {
                 write!(f, "A message of {author} came a second time; it is not shown again.")

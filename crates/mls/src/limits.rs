@@ -16,3 +16,7 @@ pub(crate) const KEY_PACKAGE_GRACE_MILLIS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// Bytes of a roster: the ids of [`portcullis_proto::limits::GROUP_DEVICES`] members, all of them leaving,
 /// as JSON strings, and room for the other fields.
 pub(crate) const ROSTER_BYTES: usize = portcullis_proto::limits::GROUP_DEVICES * 2 * 35 + 512;
+
+/// The last epoch of a group that is entered: no group comes that far, one commit a microsecond, within
+/// eight years, and whoever claims it wants the library to count over the end.
+pub(crate) const EPOCHS: u64 = 1 << 48;

@@ -18,6 +18,7 @@ use openmls::prelude::{
 };
 use openmls_traits::OpenMlsProvider;
 use portcullis_proto::Timestamp;
+use std::cell::{Cell, RefCell};
 
 impl Mls {
     /// Makes a key package and keeps its private part: 322 bytes (324 of the last resort) to be handed to the server.
@@ -44,12 +45,32 @@ impl Mls {
     }
 
     /// Forgets the private parts of own key packages that expired some days ago, so that whoever steals
-    /// this state can't open the welcomes of old.
-    pub fn forget_expired(&mut self, now: Timestamp) {
+    /// this state can't open the welcomes of old; and of those for one use all but so many, the first to
+    /// expire first.
+    pub fn forget_packages(&mut self, now: Timestamp, most: usize) {
+        let single = RefCell::new(Vec::new());
+        let lasts = |bundle: &KeyPackageBundle| {
+            let package = bundle.key_package();
+            let expiry = suite::expiry(package);
+            let kept = |at: &Timestamp| at.plus_millis(limits::KEY_PACKAGE_GRACE_MILLIS) > now;
+            let expiry = expiry.filter(kept);
+            single.borrow_mut().extend(expiry.filter(|_| !package.last_resort()));
+            expiry.is_some()
+        };
+        self.provider.records.retain(Kind::KeyPackage, lasts);
+        let mut single = single.into_inner();
+        single.sort_unstable_by(|one, other| other.cmp(one));
+        let excess = single.split_off(most.min(single.len()));
+        let Some(newest) = excess.first().copied() else {
+            return;
+        };
+        // Of those that expire together, as many as there is room for.
+        let room = Cell::new(single.iter().filter(|expiry| **expiry == newest).count());
+        let fits = || room.get() > 0 && room.replace(room.get().saturating_sub(1)) > 0;
         let wanted = |bundle: &KeyPackageBundle| {
-            let expiry = suite::expiry(bundle.key_package());
-            let kept = |at: Timestamp| at.plus_millis(limits::KEY_PACKAGE_GRACE_MILLIS) > now;
-            expiry.is_some_and(kept)
+            let package = bundle.key_package();
+            let expiry = suite::expiry(package);
+            package.last_resort() || expiry > Some(newest) || (expiry == Some(newest) && fits())
         };
         self.provider.records.retain(Kind::KeyPackage, wanted);
     }
@@ -192,7 +213,7 @@ mod tests {
             let changes = Changes { add: vec![package], ..Changes::default() };
             let welcome = alice.commit(TALK, &changes).unwrap().welcome.unwrap();
             bob.take_writes();
-            bob.forget_expired(now);
+            bob.forget_packages(now, 1);
             assert_eq!(bob.take_writes().is_empty(), remain);
             let expected = if remain { Ok(TALK) } else { Err(MlsError::NoKeyPackage) };
             assert_eq!(bob.join_welcome(&welcome), expected);
@@ -203,5 +224,29 @@ mod tests {
         check(Timestamp(last.0 - 1), true);
         check(last, false);
         check(Timestamp(u64::MAX), false);
+    }
+
+    #[test]
+    fn so_many_private_parts_are_kept_and_the_last_of_them() {
+        let day = |day: u64| LATER.plus_millis(day * 24 * 3600 * 1000);
+        let mut bob = mls(2);
+        let mut made = vec![bob.key_package(day(0), true).unwrap()];
+        made.extend([1, 2, 2, 2, 3].map(|at| bob.key_package(day(at), false).unwrap()));
+        bob.forget_packages(Timestamp(0), 5);
+        bob.take_writes();
+        bob.forget_packages(Timestamp(0), 5);
+        assert_eq!(bob.take_writes(), [], "there was room for all");
+        bob.forget_packages(Timestamp(0), 3);
+        assert_eq!(bob.take_writes().len(), 2);
+        let opens = |package: &Vec<u8>| {
+            let mut alice = mls(1);
+            alice.create(TALK, &roster(&[1, 2])).unwrap();
+            let changes = Changes { add: vec![package.clone()], ..Changes::default() };
+            let welcome = alice.commit(TALK, &changes).unwrap().welcome.unwrap();
+            bob.peek_welcome(&welcome).is_ok()
+        };
+        let kept: Vec<bool> = made.iter().map(opens).collect();
+        assert_eq!((kept[0], kept[1], kept[5]), (true, false, true));
+        assert_eq!(kept[2..5].iter().filter(|kept| **kept).count(), 2);
     }
 }

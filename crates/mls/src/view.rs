@@ -2,6 +2,7 @@
 
 use crate::error::MlsError;
 use crate::leaf::{self, Leaf};
+use crate::limits;
 use crate::roster::Roster;
 use crate::suite;
 use openmls::prelude::{GroupContext, GroupId, Member};
@@ -110,12 +111,13 @@ impl Public {
         if context.ciphersuite() != suite::SUITE {
             return Err(MlsError::UnsupportedSuite);
         }
-        if !suite::is_ours(context) {
+        let epoch = context.epoch().as_u64();
+        if !suite::is_ours(context) || epoch > limits::EPOCHS {
             return Err(MlsError::Malformed);
         }
         Ok(Self {
             conversation: conversation(context.group_id())?,
-            epoch: context.epoch().as_u64(),
+            epoch,
             roster: suite::roster(context).ok_or(MlsError::Malformed)?,
             leaves: leaf::all(members)?,
         })
@@ -132,4 +134,33 @@ pub(crate) fn group_id(conversation: ConversationId) -> GroupId {
 pub(crate) fn conversation(group: &GroupId) -> Result<ConversationId, MlsError> {
     let bytes = group.as_slice().try_into().map_err(|_| MlsError::Malformed)?;
     Ok(ConversationId::from_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::testing::{TALK, pair};
+    use openmls::prelude::tls_codec::{DeserializeBytes, Serialize};
+
+    #[test]
+    fn a_group_of_an_absurd_epoch_is_none_of_ours() {
+        let (alice, _) = pair();
+        let context = |group: &openmls::prelude::MlsGroup| {
+            Ok(group.public_group().group_context().tls_serialize_detached().unwrap())
+        };
+        let context = alice.read(TALK, context).unwrap();
+        let check = |epoch: u64, expected: Option<MlsError>| {
+            // After the version, the suite, and the group's id with its length.
+            let mut context = context.clone();
+            context[21..29].copy_from_slice(&epoch.to_be_bytes());
+            let context = GroupContext::tls_deserialize_exact_bytes(&context).unwrap();
+            assert_eq!(Public::of(&context, std::iter::empty()).err(), expected, "{epoch}");
+        };
+        check(0, None);
+        check(limits::EPOCHS, None);
+        check(limits::EPOCHS + 1, Some(MlsError::Malformed));
+        check(u64::MAX, Some(MlsError::Malformed));
+    }
 }

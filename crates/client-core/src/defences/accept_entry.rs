@@ -12,7 +12,7 @@
 
 use crate::encrypted::{EntryRefused, Joining, Lists};
 use portcullis_mls::RosterKind;
-use portcullis_proto::{ConversationId, ConversationKind};
+use portcullis_proto::{AccountId, ConversationId, ConversationKind};
 
 /// Proof that a conversation may be entered.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,8 @@ pub fn accept_entry(
     if !leaves.iter().all(|leaf| roster.members.contains(&leaf.account)) {
         return Err(EntryRefused::Outsider);
     }
-    if !leaves.iter().all(|leaf| lists.names(leaf)) {
+    let listed = |account: &AccountId| lists.list(*account).is_some();
+    if !leaves.iter().all(|leaf| lists.names(leaf)) || !roster.members.iter().all(listed) {
         return Err(EntryRefused::UnlistedDevice);
     }
     Ok(EntryAccepted(()))
@@ -70,7 +71,6 @@ mod tests {
     use super::*;
     use crate::encrypted::testing::{EVE, MIRA, NINA, OLEG, Scene, leaf};
     use portcullis_mls::Leaf;
-    use portcullis_proto::AccountId;
 
     fn check<'a>(
         scene: &'a Scene,
@@ -143,5 +143,8 @@ mod tests {
         with(leaf(OLEG, 9), Some(EntryRefused::UnlistedDevice));
         with(leaf(NINA, 1), Some(EntryRefused::Outsider));
         with(leaf(EVE, 1), Some(EntryRefused::Outsider));
+        let mut invented = Scene::group();
+        invented.before.roster.members.push(EVE);
+        check(&invented, |_| (), Some(EntryRefused::UnlistedDevice));
     }
 }

@@ -34,6 +34,12 @@ pub fn accept_leaves(
     }
     let members = commit.roster_after.iter().flat_map(|roster| &roster.members);
     let members: Vec<_> = members.collect();
+    let known = &committed.before.roster.members;
+    let mut new = members.iter().filter(|account| !known.contains(account));
+    // Whoever has no list has no devices, and would be looked up by everyone for ever.
+    if !new.all(|account| lists.list(**account).is_some()) {
+        return Err(CommitRefused::UnlistedDevice);
+    }
     let leaves = committed.leaves_after();
     if !leaves.iter().all(|leaf| members.contains(&&leaf.account)) {
         return Err(CommitRefused::Outsider);
@@ -81,6 +87,10 @@ mod tests {
             commit.roster_after.iter_mut().for_each(|roster| roster.members.push(NINA));
         };
         check(roster, None);
+        let invented = |commit: &mut CommitView| {
+            commit.roster_after.iter_mut().for_each(|roster| roster.members.push(EVE));
+        };
+        check(invented, unlisted);
         // Out of the members, but not out of the keys.
         check(
             |commit| commit.roster_after.iter_mut().for_each(|r| r.members.retain(|a| *a != OLEG)),

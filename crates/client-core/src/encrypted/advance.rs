@@ -26,7 +26,7 @@ impl Client {
         let early = conversation.retry_at.is_some_and(|at| at > step.now);
         let busy = conversation.in_flight
             || conversation.fetching
-            || conversation.waits_for.is_some()
+            || !conversation.waits_for.is_empty()
             || encrypted.joining;
         if busy || early || !conversation.is_member() {
             return;
@@ -79,10 +79,12 @@ impl Client {
             return;
         };
         let me = own.account;
+        // A mark is a message as well: who has left gets none.
+        let due = self.due_mark(id).is_some();
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return;
         };
-        let waiting = !conversation.outbox.is_empty();
+        let waiting = due || !conversation.outbox.is_empty();
         let Some(encrypted) = &mut conversation.encrypted else {
             return;
         };

@@ -4,14 +4,17 @@
 use super::plan::Wanted;
 use super::{Claim, Entry, OwnCommit};
 use crate::client::{Client, Pending, Step};
+use crate::defences::CommitRefused;
 use crate::defences::Offered;
 use crate::effect::Key;
 use crate::limits;
+use crate::log::Taken;
+use crate::promised::Promise;
 use crate::show::{GroupWarning, Show};
 use portcullis_mls::{Changes, Made};
 use portcullis_proto::{
     AccountId, Bytes, ClaimedPackage, ClientFrame, Code, ConversationId, Creates, DeviceId, Draft,
-    Reference, Refusal, Request, Welcome, decode_request,
+    Envelope, Reference, Refusal, Request, Welcome, decode_request,
 };
 
 impl Client {
@@ -122,9 +125,18 @@ impl Client {
         reference: Reference,
         seq: u64,
     ) {
-        self.acknowledge_commit(id, reference);
         if let Some(conversation) = self.conversations.get_mut(&id) {
             conversation.in_flight = false;
+        }
+        let waits = self.encrypted_mut(id).and_then(|encrypted| encrypted.commit.as_ref());
+        if waits.is_some_and(|commit| commit.reference == reference) {
+            if !self.check_place(step, id, seq) {
+                return;
+            }
+            self.acknowledge_commit(id, reference);
+        }
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.promise(seq, Promise { reference, kept: false });
             conversation.summary.head = conversation.summary.head.max(seq);
             if let Some(encrypted) = &mut conversation.encrypted
                 && conversation.read.is_none()
@@ -210,6 +222,28 @@ impl Client {
         encrypted.plan.add.clear();
         // Nobody has ever had these keys, so nothing of them is remembered.
         self.mls.forget(id);
+    }
+
+    /// Whether an own commit stands in the log as it was sent, and not just under its reference.
+    pub(crate) fn is_as_made(&self, envelope: &Envelope) -> bool {
+        let conversation = self.conversations.get(&envelope.conversation);
+        let encrypted = conversation.and_then(|conversation| conversation.encrypted.as_ref());
+        let commit = encrypted.and_then(|encrypted| encrypted.commit.as_ref());
+        match commit.map(|commit| decode_request(&commit.frame)) {
+            Some(Ok((_, Request::Commit { envelope: sent, .. }))) => sent.body == envelope.body,
+            _ => false,
+        }
+    }
+
+    /// The others have something else in the place of an own commit, so it counts for nobody.
+    pub(crate) fn refuse_own_commit(&mut self, step: &mut Step<'_>, envelope: &Envelope) -> Taken {
+        let id = envelope.conversation;
+        self.drop_commit(id);
+        self.count_epoch(envelope, false);
+        let (author, seq, reason) = (self.author(envelope), envelope.seq, CommitRefused::Broken);
+        step.warn(Some(id), GroupWarning::RefusedCommit { author, seq, reason });
+        self.put_off(step, id, 0);
+        Taken::Read
     }
 
     /// The key packages of these accounts' devices, or none as long as some are still asked for.

@@ -24,8 +24,10 @@ pub(crate) struct Inbox {
     pub(crate) caught_up: bool,
     /// A page was asked for.
     pub(crate) fetching: bool,
-    /// Reading waits for this account to be looked up.
-    pub(crate) waits_for: Option<AccountId>,
+    /// Reading waits for these accounts to be looked up.
+    pub(crate) waits_for: BTreeSet<AccountId>,
+    /// They could not be looked up; reading goes on with the next tick.
+    pub(crate) put_off: bool,
     /// Accounts that were looked up for the envelope after `read`.
     pub(crate) looked_up: Vec<AccountId>,
 }
@@ -79,7 +81,7 @@ impl Client {
         let Some(device) = self.own_device() else {
             return;
         };
-        if self.inbox.fetching || self.inbox.waits_for.is_some() || !self.is_open() {
+        if self.inbox.fetching || !self.inbox.waits_for.is_empty() || !self.is_open() {
             return;
         }
         self.inbox.fetching = true;
@@ -129,7 +131,7 @@ impl Client {
     /// Something was left in the inbox.
     pub(crate) fn inbox_heard(&mut self, step: &mut Step<'_>, envelope: &Envelope) {
         let next = self.inbox.read.map_or(1, |read| read.seq.saturating_add(1));
-        let idle = !self.inbox.fetching && self.inbox.waits_for.is_none();
+        let idle = !self.inbox.fetching && self.inbox.waits_for.is_empty();
         if idle && self.inbox.caught_up && envelope.seq == next {
             let read = self.read_welcome(step, envelope);
             self.inbox.caught_up = matches!(read, Read::Done);
@@ -139,10 +141,16 @@ impl Client {
         }
     }
 
+    /// Goes on with the inbox where that was put off.
+    pub(crate) fn resume_inbox_later(&mut self, step: &mut Step<'_>) {
+        if std::mem::take(&mut self.inbox.put_off) {
+            self.fetch_inbox(step);
+        }
+    }
+
     /// Goes on with the inbox once an account was looked up.
     pub(crate) fn resume_inbox(&mut self, step: &mut Step<'_>, account: AccountId) {
-        if self.inbox.waits_for == Some(account) {
-            self.inbox.waits_for = None;
+        if self.inbox.waits_for.remove(&account) {
             self.inbox.looked_up.push(account);
             self.fetch_inbox(step);
         }
@@ -183,8 +191,8 @@ impl Client {
             return self.keep_welcome(step, envelope, &view);
         }
         let unknown = self.to_look_up(&view.roster, &view.leaves);
-        if let Some(last) = self.ask_accounts(step, &unknown) {
-            self.inbox.waits_for = Some(last);
+        if self.ask_accounts(step, &unknown) {
+            self.inbox.waits_for = unknown;
             return Read::Waits;
         }
         match self.judge_entry(&Offer::of_welcome(&view)) {
@@ -330,7 +338,7 @@ impl Client {
     }
 
     /// Warns of the same thing in the inbox once in a session.
-    fn warn_of_inbox(&mut self, step: &mut Step<'_>, warning: impl Into<Warning>) {
+    pub(crate) fn warn_of_inbox(&mut self, step: &mut Step<'_>, warning: impl Into<Warning>) {
         let warning = warning.into();
         if self.inbox_warned.as_ref() != Some(&warning) {
             self.inbox_warned = Some(warning.clone());

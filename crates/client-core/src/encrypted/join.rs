@@ -44,9 +44,9 @@ impl Client {
             return self.put_off(step, id, limits::RETRY_MILLIS);
         };
         let unknown = self.to_look_up(&view.roster, &view.leaves);
-        if let Some(last) = self.ask_accounts(step, &unknown) {
+        if self.ask_accounts(step, &unknown) {
             // Once they are known, this is asked for again.
-            self.joins_waiting.insert(id, last);
+            self.joins_waiting.insert(id, unknown);
             return;
         }
         let accepted = match self.judge_entry(&Offer::of_group_info(&view)) {
@@ -97,20 +97,28 @@ impl Client {
         }
     }
 
+    /// An account can't be looked up now: what waits for it asks again, with what happens next.
+    pub(crate) fn put_off_joins(&mut self, account: portcullis_proto::AccountId) {
+        self.joins_waiting.retain(|_, waits_for| !waits_for.contains(&account));
+        if self.inbox.waits_for.contains(&account) {
+            self.inbox.waits_for.clear();
+            self.inbox.put_off = true;
+        }
+    }
+
     /// Goes on with what waited for an account.
     pub(crate) fn resume_joins(
         &mut self,
         step: &mut Step<'_>,
         account: portcullis_proto::AccountId,
     ) {
-        let waiting: Vec<ConversationId> = self
-            .joins_waiting
-            .iter()
-            .filter(|(_, waits_for)| **waits_for == account)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in waiting {
-            self.joins_waiting.remove(&id);
+        let mut ready = Vec::new();
+        self.joins_waiting.retain(|id, waits_for| {
+            let last = waits_for.remove(&account) && waits_for.is_empty();
+            ready.extend(last.then_some(*id));
+            !last
+        });
+        for id in ready {
             self.advance(step, id);
         }
     }

@@ -75,7 +75,7 @@ impl Client {
     }
 
     /// The mark that this account owes a conversation.
-    fn due_mark(&self, id: ConversationId) -> Option<Mark> {
+    pub(crate) fn due_mark(&self, id: ConversationId) -> Option<Mark> {
         if !self.is_reader() {
             return None;
         }

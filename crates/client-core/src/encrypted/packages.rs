@@ -9,7 +9,11 @@ use portcullis_proto::{Bytes, KeyPackageUpload, Request, Stock, Timestamp, limit
 impl Client {
     /// Fills the stock up where it runs low, and replaces a last resort that was used.
     pub(crate) fn fill_stock(&mut self, step: &mut Step<'_>, stock: Stock) {
-        self.mls.forget_expired(step.now);
+        if self.pending.values().any(|pending| *pending == Pending::Upload) {
+            // What is on its way fills it up, whatever the server says meanwhile.
+            return;
+        }
+        self.mls.forget_packages(step.now, limits::KEY_PACKAGES_KEPT);
         let low = (stock.left as usize) < limits::KEY_PACKAGES_LOW;
         let missing =
             if low { wire::KEY_PACKAGES.saturating_sub(1 + stock.left as usize) } else { 0 };

@@ -84,6 +84,9 @@ impl Client {
     fn take_own_commit(&mut self, step: &mut Step<'_>, envelope: &Envelope) -> Taken {
         let id = envelope.conversation;
         self.acknowledge_commit(id, envelope.reference);
+        if !self.is_as_made(envelope) {
+            return self.refuse_own_commit(step, envelope);
+        }
         let before = self.mls.view(id);
         let Some(encrypted) = self.encrypted_mut(id) else {
             return Taken::Read;
@@ -490,7 +493,7 @@ impl Client {
 
     /// Follows the server's count of commits. An envelope that is a commit without being counted, or
     /// counted without being one, is the sender's own affair.
-    fn count_epoch(&mut self, envelope: &Envelope, accepted: bool) {
+    pub(crate) fn count_epoch(&mut self, envelope: &Envelope, accepted: bool) {
         let id = envelope.conversation;
         let Some(encrypted) = self.encrypted_mut(id) else {
             return;
