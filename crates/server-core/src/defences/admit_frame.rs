@@ -8,7 +8,7 @@
 use crate::GuestRefused;
 use crate::defences::GuestState;
 use portcullis_proto::Reference;
-use portcullis_proto::classroom::{GuestKey, Payload, SignedFrame};
+use portcullis_proto::classroom::{DialectId, GuestKey, Payload, SignedFrame};
 use std::sync::Arc;
 
 /// Proof that a guest has said something, and not before on its connection.
@@ -17,6 +17,7 @@ pub struct FrameAdmitted {
     guest: GuestKey,
     frame: Arc<SignedFrame>,
     reference: Reference,
+    dialect: DialectId,
 }
 
 impl FrameAdmitted {
@@ -38,10 +39,16 @@ impl FrameAdmitted {
         self.reference
     }
 
+    /// How its sender wants to be talked to: what it says shows more of that than its `hello` did.
+    #[must_use]
+    pub const fn dialect(&self) -> DialectId {
+        self.dialect
+    }
+
     /// For the range's unsound twins: without any check.
     #[must_use]
     pub const fn unproven(guest: GuestKey, frame: Arc<SignedFrame>, reference: Reference) -> Self {
-        Self { guest, frame, reference }
+        Self { guest, frame, reference, dialect: DialectId::BY_THE_TEXT }
     }
 }
 
@@ -68,8 +75,14 @@ pub fn admit_frame(
     let signing = signing.map_err(|_| GuestRefused::BadSignature)?;
     guest.signing = Some(signing);
     guest.last = Some(frame.counter());
-    let reference = frame.reference(signing);
-    Ok(FrameAdmitted { guest: guest.key.clone(), frame: Arc::new(frame), reference })
+    guest.dialect = guest.dialect.with_signing(signing);
+    if let Payload::PublicChat { sender, .. } = frame.payload()
+        && let Some(fingerprint) = guest.key.fingerprint_in(sender)
+    {
+        guest.dialect = guest.dialect.with_fingerprint(fingerprint);
+    }
+    let (guest, dialect, reference) = (guest.key.clone(), guest.dialect, frame.reference(signing));
+    Ok(FrameAdmitted { guest, frame: Arc::new(frame), reference, dialect })
 }
 
 #[cfg(test)]
@@ -78,7 +91,6 @@ mod tests {
     use super::*;
     use crate::defences::{Defences, SOUND};
     use crate::testing::{Guest, World, classic_key, guest_key, read, reference, signed};
-    use portcullis_proto::classroom::DialectId;
 
     type Admit = fn(&mut GuestState, SignedFrame) -> Result<FrameAdmitted, GuestRefused>;
 

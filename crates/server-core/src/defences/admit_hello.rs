@@ -35,7 +35,7 @@ impl HelloAdmitted {
     #[must_use]
     pub fn state(&self) -> GuestState {
         let (key, signing) = (self.key.clone(), Some(self.signing));
-        GuestState { key, signing, last: Some(self.counter) }
+        GuestState { key, signing, last: Some(self.counter), dialect: self.dialect }
     }
 
     /// For the range's unsound twins: without any check.
@@ -59,13 +59,15 @@ pub struct GuestState {
     pub signing: Option<Signing>,
     /// Its last counter on this connection.
     pub last: Option<u64>,
+    /// How it wants to be talked to, as far as it was seen.
+    pub dialect: DialectId,
 }
 
 impl GuestState {
     /// A linked server's client, of which nothing was heard yet.
     #[must_use]
     pub const fn listed(key: GuestKey) -> Self {
-        Self { key, signing: None, last: None }
+        Self { key, signing: None, last: None, dialect: DialectId::BY_THE_TEXT }
     }
 }
 

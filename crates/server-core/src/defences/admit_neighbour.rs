@@ -4,7 +4,7 @@
 //! Attack: somebody connects and says "I am the server next door": from then on they hear what our guests
 //! say, and may say who is connected there and speak for them.
 //! CWE-290, authentication bypass by spoofing.
-//! Precedent: CVE-2015-8688 and others of XMPP server dialback, where one server could speak for another.
+//! Precedent: CVE-2016-0756 (Prosody's dialback), by which one server could speak for another.
 
 use crate::GuestRefused;
 use portcullis_proto::classroom::{GuestKey, Payload, SignedFrame};

@@ -71,15 +71,53 @@ fn say(
     (context.defences.admit_rate)(context, (Rate::GuestSay, RateKey::Account(guest)), cost)?;
     let by_address = (Rate::GuestSayAtAddress, RateKey::Address(peer.address()));
     (context.defences.admit_rate)(context, by_address, cost)?;
-    let conversation = match admitted.frame().payload() {
-        Payload::PublicChat { .. } => ConversationId::LOBBY,
-        _ => ConversationId::CLASSROOM,
+    let here = !own || concerns_us(context, &admitted)?;
+    let mut outputs = Vec::new();
+    let dialect = admitted.dialect();
+    if own && context.guests.speaks(guest, dialect) {
+        outputs.push(Output::Guest(GuestOutput::Joined { connection, guest, dialect }));
+    }
+    if here {
+        let conversation = match admitted.frame().payload() {
+            Payload::PublicChat { .. } => ConversationId::LOBBY,
+            _ => ConversationId::CLASSROOM,
+        };
+        let event = append(context, conversation, &admitted)?;
+        let to = Audience::Conversation(conversation);
+        outputs.push(Output::Effect(Effect::Deliver { to, event }));
+    }
+    let frame = Arc::clone(admitted.frame());
+    let relay = GuestOutput::Relay { except: connection, frame, here, onward: own };
+    outputs.push(Output::Guest(relay));
+    Ok(outputs)
+}
+
+/// Whether a frame of a guest here is for anybody here: what is public is, and a `chat` that names this server,
+/// or none. One that names only servers that nobody here is linked with goes nowhere.
+fn concerns_us(context: &Context<'_>, admitted: &FrameAdmitted) -> Result<bool, GuestRefused> {
+    let destinations = match admitted.frame().payload() {
+        Payload::Chat(chat) => chat.destinations.as_slice(),
+        _ => &[],
     };
-    let event = append(context, conversation, &admitted)?;
-    let relay =
-        GuestOutput::Relay { except: connection, frame: Arc::clone(admitted.frame()), onward: own };
-    let to = Audience::Conversation(conversation);
-    Ok(vec![Output::Effect(Effect::Deliver { to, event }), Output::Guest(relay)])
+    let policy = context.instance.guests.as_ref().ok_or(GuestRefused::Unavailable)?;
+    if destinations.is_empty() || destinations.iter().any(|to| same_server(to, &policy.address)) {
+        return Ok(true);
+    }
+    let linked = destinations.iter().any(|to| context.guests.is_linked(to));
+    linked.then_some(false).ok_or(GuestRefused::Elsewhere)
+}
+
+/// Clients copy the address from a list; some put a scheme before it, or call this machine by another name.
+fn same_server(named: &str, address: &str) -> bool {
+    fn parts(address: &str) -> (&str, &str) {
+        let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+        let rest = rest.trim_end_matches('/');
+        let (host, port) = rest.rsplit_once(':').unwrap_or((rest, ""));
+        let here = ["localhost", "127.0.0.1", "[::1]"].iter().any(|it| host.eq_ignore_ascii_case(it));
+        (if here { "localhost" } else { host }, port)
+    }
+    let ((host, port), (own_host, own_port)) = (parts(named), parts(address));
+    host.eq_ignore_ascii_case(own_host) && port == own_port
 }
 
 fn append(

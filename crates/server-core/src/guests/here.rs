@@ -64,6 +64,22 @@ impl Guests {
         }
     }
 
+    /// A guest is seen to speak so; whether that is news.
+    pub(crate) fn speaks(&mut self, guest: AccountId, dialect: DialectId) -> bool {
+        let Some(guest) = self.known.get_mut(&guest) else {
+            return false;
+        };
+        std::mem::replace(&mut guest.dialect, dialect) != dialect
+    }
+
+    /// Whether a linked server with clients has this address.
+    pub(crate) fn is_linked(&self, address: &str) -> bool {
+        self.known
+            .values()
+            .flat_map(|guest| &guest.elsewhere)
+            .any(|(_, server)| server.eq_ignore_ascii_case(address))
+    }
+
     /// The guest of a connection, if it has made itself known.
     pub(crate) fn guest_of(&self, connection: ConnectionId) -> Option<AccountId> {
         match self.connections.get(&connection)? {

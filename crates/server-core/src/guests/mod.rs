@@ -79,6 +79,8 @@ pub enum GuestOutput {
         except: ConnectionId,
         /// What.
         frame: Arc<SignedFrame>,
+        /// It concerns guests here.
+        here: bool,
         /// It came from a guest here, so linked servers haven't heard it.
         onward: bool,
     },

@@ -27,6 +27,8 @@ pub enum GuestRefused {
     TooManyDestinations,
     /// A kind of message that guests have no use for.
     NotForGuests,
+    /// A `chat` for servers that are neither this one nor linked with it.
+    Elsewhere,
     /// The same signed bytes and signature were received before.
     Replay,
     /// More than the rate allows.
@@ -41,7 +43,7 @@ pub enum GuestRefused {
 
 impl GuestRefused {
     /// All of them, in order: a counter for each.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Malformed,
         Self::BadKey,
         Self::BadSignature,
@@ -51,6 +53,7 @@ impl GuestRefused {
         Self::NotTheSender,
         Self::TooManyDestinations,
         Self::NotForGuests,
+        Self::Elsewhere,
         Self::Replay,
         Self::TooOften,
         Self::Full,
@@ -77,6 +80,7 @@ impl GuestRefused {
             Self::NotTheSender => "not_the_sender",
             Self::TooManyDestinations => "too_many_destinations",
             Self::NotForGuests => "not_for_guests",
+            Self::Elsewhere => "elsewhere",
             Self::Replay => "replay",
             Self::TooOften => "too_often",
             Self::Full => "full",

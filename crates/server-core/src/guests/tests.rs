@@ -51,7 +51,7 @@ fn check_kept(make: fn(&mut Guest) -> String, into: ConversationId) {
     let signing = body.frame.verify(guest.public.key(), None).unwrap();
     assert_eq!(envelope.reference, body.frame.reference(signing));
     // It is sent on byte for byte, not back to where it came from.
-    let [_, Output::Guest(GuestOutput::Relay { except, frame, onward: true })] = &world.outputs[..]
+    let [_, Output::Guest(GuestOutput::Relay { except, frame, here: true, onward: true })] = &world.outputs[..]
     else {
         panic!("{:?}", world.outputs);
     };

@@ -59,13 +59,19 @@ impl GuestRooms {
         match output {
             GuestOutput::Joined { connection, dialect, .. } => {
                 let connection = ConnectionId(connection.0);
+                // What a guest says may show more of its dialect than was known.
+                if let Some(before) = self.forget(connection) {
+                    batch.leave(Room::Guests(before), connection);
+                }
                 self.dialects.insert(connection, dialect);
                 *self.present.entry(dialect).or_insert(0) += 1;
                 batch.join(Room::Guests(dialect), connection);
             }
             GuestOutput::Refused { why, .. } => self.metrics.guests.count(why),
-            GuestOutput::Relay { except, frame, onward } => {
-                self.relay(ConnectionId(except.0), &frame, batch);
+            GuestOutput::Relay { except, frame, here, onward } => {
+                if here {
+                    self.relay(ConnectionId(except.0), &frame, batch);
+                }
                 if onward {
                     self.links.relay(&frame);
                 }
@@ -91,11 +97,9 @@ impl GuestRooms {
         }
     }
 
-    /// A connection has gone; the hub has forgotten it by itself.
-    pub(super) fn forget(&mut self, connection: ConnectionId) {
-        let Some(dialect) = self.dialects.remove(&connection) else {
-            return;
-        };
+    /// A connection has gone, from the hub too; what it spoke.
+    pub(super) fn forget(&mut self, connection: ConnectionId) -> Option<DialectId> {
+        let dialect = self.dialects.remove(&connection)?;
         if let Some(count) = self.present.get_mut(&dialect) {
             *count -= 1;
             if *count == 0 {
@@ -103,6 +107,7 @@ impl GuestRooms {
                 self.written.remove(&dialect);
             }
         }
+        Some(dialect)
     }
 
     fn relay(&self, except: ConnectionId, frame: &SignedFrame, batch: &mut Batch<Room>) {

@@ -28,6 +28,16 @@ pub(crate) fn resume(address: SocketAddr, number: u32) -> anyhow::Result<TcpStre
     Ok(stream)
 }
 
+/// Opens a classroom guest's connection, and waits until the server lists it.
+pub(crate) fn guest(address: SocketAddr, hello: &str) -> anyhow::Result<TcpStream> {
+    let mut stream = Opening::begin_at(address, "/")?.finish()?;
+    stream.write_all(&frame(hello.as_bytes()))?;
+    stream.write_all(&frame(portcullis_proto::classroom::write_list_request().as_bytes()))?;
+    let answer = text(&mut stream)?;
+    ensure!(answer.contains("client_list"), "not a list: {answer}");
+    Ok(stream)
+}
+
 /// A client's text frame. Its mask of zeros leaves the payload as it is; unmasking it costs the
 /// server the same.
 pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
@@ -58,9 +68,13 @@ pub(crate) struct Opening(TcpStream);
 impl Opening {
     /// Connects and asks.
     pub(crate) fn begin(address: SocketAddr) -> anyhow::Result<Self> {
+        Self::begin_at(address, "/connect")
+    }
+
+    fn begin_at(address: SocketAddr, path: &str) -> anyhow::Result<Self> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.write_all(HANDSHAKE)?;
+        write!(stream, "GET {path} HTTP/1.1\r\n{HANDSHAKE}")?;
         Ok(Opening(stream))
     }
 
@@ -112,8 +126,7 @@ pub(crate) fn text(stream: &mut TcpStream) -> anyhow::Result<String> {
     Ok(String::from_utf8(payload)?)
 }
 
-const HANDSHAKE: &[u8] = b"GET /connect HTTP/1.1\r\n\
-    Host: localhost\r\n\
+const HANDSHAKE: &str = "Host: localhost\r\n\
     Connection: Upgrade\r\n\
     Upgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\n\

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 
 use crate::connect;
-use crate::load::{Counted, Latency, Load, Plan};
+use crate::load::{Counted, Done, Latency, Load, Plan};
 use crate::process::{Folder, Server};
 use crate::table::{Table, percentile};
 use crate::world::Speech;
@@ -46,19 +46,19 @@ pub(crate) fn rows(options: &Options) -> anyhow::Result<Table> {
 /// 1,024, after the 64 of the signature.
 const TEXT_BODY: usize = 1_024 + 64;
 
-struct Measured {
-    counted: Counted,
-    elapsed: Duration,
+pub(crate) struct Measured {
+    pub(crate) counted: Counted,
+    pub(crate) elapsed: Duration,
     processor: Duration,
-    latencies: Vec<Duration>,
+    pub(crate) latencies: Vec<Duration>,
 }
 
 impl Measured {
-    fn cost(&self) -> f64 {
+    pub(crate) fn cost(&self) -> f64 {
         self.processor.as_secs_f64() * 1e6 / self.counted.events as f64
     }
 
-    fn frame(&self) -> usize {
+    pub(crate) fn frame(&self) -> usize {
         (self.counted.bytes / self.counted.events.max(1)) as usize
     }
 
@@ -82,7 +82,7 @@ fn floor(options: &Options, frame: usize) -> anyhow::Result<Measured> {
     let server =
         Server::start(&["serve-floor", "--receivers", &receivers, "--frame", &size], None)?;
     let message = vec![b'x'; frame];
-    let plan = plan(options, false, Box::new(move |_, _| message.clone()));
+    let plan = plan(options, Done::Heard, Box::new(move |_, _| message.clone()));
     let streams = (0..options.receivers)
         .map(|_| Ok(std::net::TcpStream::connect(server.address)?))
         .collect::<anyhow::Result<Vec<_>>>()?;
@@ -93,39 +93,39 @@ fn transport(options: &Options, frame: usize) -> anyhow::Result<Measured> {
     let server = Server::start(&["serve-broadcast"], None)?;
     ensure!((130..65_540).contains(&frame), "frames of 130 to 65,539 bytes, not {frame}");
     let message = connect::frame(&vec![b'x'; frame - 4]);
-    let plan = plan(options, false, Box::new(move |_, _| message.clone()));
+    let plan = plan(options, Done::Heard, Box::new(move |_, _| message.clone()));
     let streams = (0..options.receivers)
         .map(|_| connect::open(server.address))
         .collect::<anyhow::Result<Vec<_>>>()?;
     measure(options, &server, Load::new(plan, streams, None)?)
 }
 
-fn whole(options: &Options, body: usize) -> anyhow::Result<Measured> {
+pub(crate) fn whole(options: &Options, body: usize) -> anyhow::Result<Measured> {
     let folder = Folder::make()?;
     let people = u32::try_from(options.receivers).context("too many receivers")?;
     world::populate(folder.path(), people, 1)?;
     let server = Server::start(&["serve-whole"], Some(folder.path()))?;
     let mut speech = Speech::new(1, body);
     let compose = move |number, count| connect::frame(speech.submit(number, count).as_bytes());
-    let plan = plan(options, true, Box::new(compose));
+    let plan = plan(options, Done::Replied, Box::new(compose));
     let streams = (0..people)
         .map(|number| connect::resume(server.address, number))
         .collect::<anyhow::Result<Vec<_>>>()?;
     measure(options, &server, Load::new(plan, streams, None)?)
 }
 
-fn plan(options: &Options, replies: bool, compose: crate::load::Compose) -> Plan {
+fn plan(options: &Options, done: Done, compose: crate::load::Compose) -> Plan {
     Plan {
         senders: 1,
         outstanding: options.outstanding as u64,
-        replies,
+        done,
         audience: options.receivers as u64,
         latency: Latency::LastReceiver,
         compose,
     }
 }
 
-fn measure(options: &Options, server: &Server, mut load: Load) -> anyhow::Result<Measured> {
+pub(crate) fn measure(options: &Options, server: &Server, mut load: Load) -> anyhow::Result<Measured> {
     load.run(Duration::from_secs(1))?;
     load.latencies.clear();
     let (before, processor, started) = (load.counted(), server.processor_time()?, Instant::now());

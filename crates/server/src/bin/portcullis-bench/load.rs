@@ -23,14 +23,24 @@ pub(crate) enum Latency {
     Reply,
 }
 
+/// When a message counts as done, so that the next may follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// With its reply.
+    Replied,
+    /// When its sender hears it.
+    Heard,
+    /// When the last connection hears it: senders don't hear themselves.
+    HeardByOthers,
+}
+
 /// What shall be sent.
 pub(crate) struct Plan {
     /// The first so many connections send.
     pub(crate) senders: usize,
     /// Messages that each has under way.
     pub(crate) outstanding: u64,
-    /// Whether a message is answered by a reply, besides its events.
-    pub(crate) replies: bool,
+    pub(crate) done: Done,
     /// Connections that hear each message.
     pub(crate) audience: u64,
     pub(crate) latency: Latency,
@@ -131,9 +141,14 @@ impl Load {
         let now = Instant::now();
         let own_latency = self.plan.latency == Latency::Reply;
         let mut sent_at = Vec::new();
+        let heard_last = self.peers.last().map_or(0, |peer| peer.counter.counted.events);
         for (number, peer) in (0..).zip(self.peers.iter_mut().take(self.plan.senders)) {
             let counted = peer.counter.counted;
-            let done = if self.plan.replies { counted.replies } else { counted.events };
+            let done = match self.plan.done {
+                Done::Replied => counted.replies,
+                Done::Heard => counted.events,
+                Done::HeardByOthers => heard_last,
+            };
             while peer.sent < done + self.plan.outstanding {
                 let message = (self.plan.compose)(number, peer.sent);
                 peer.unsent.extend_from_slice(&message);

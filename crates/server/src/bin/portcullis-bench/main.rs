@@ -1,6 +1,6 @@
 //! How fast the server is, beside its floor, on this machine, in this run.
 //!
-//! `portcullis-bench [all|fan-out|submits|idle|storm|start] [--seconds N] [--receivers N] [--outstanding N]
+//! `portcullis-bench [all|fan-out|guests|submits|idle|storm|start] [--seconds N] [--receivers N] [--outstanding N]
 //! [--body N] [--connections N] [--messages N]`. Each row starts its server as a process of its own (this same
 //! binary) and drives it from here, so that the server's processor time and memory can be read from
 //! `/proc`.
@@ -11,6 +11,7 @@ mod connect;
 mod fan_out;
 mod floor;
 mod frames;
+mod guests;
 mod idle;
 mod load;
 mod process;
@@ -52,12 +53,14 @@ fn main() -> anyhow::Result<()> {
         "serve-broadcast" => broadcast::serve(),
         "serve-whole" => whole::serve(&process::Folder::given()?),
         "fan-out" => table::print(&fan_out::rows(&options)?),
+        "guests" => table::print(&guests::rows(&options)?),
         "submits" => table::print(&submits::rows(&options)?),
         "idle" => table::print(&idle::rows(&options)?),
         "storm" => table::print(&storm::rows(&options)?),
         "start" => table::print(&start::rows(&options)?),
         "all" => {
             table::print(&fan_out::rows(&options)?)?;
+            table::print(&guests::rows(&options)?)?;
             table::print(&submits::rows(&options)?)?;
             table::print(&idle::rows(&options)?)?;
             table::print(&storm::rows(&options)?)?;

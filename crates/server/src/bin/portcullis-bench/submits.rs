@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::connect;
-use crate::load::{Latency, Load, Plan};
+use crate::load::{Done, Latency, Load, Plan};
 use crate::process::{Folder, Server};
 use crate::table::{Table, percentile};
 use crate::world::Speech;
@@ -38,7 +38,7 @@ fn whole(options: &Options, outstanding: u64) -> anyhow::Result<Vec<String>> {
     let plan = Plan {
         senders: SENDERS as usize,
         outstanding,
-        replies: true,
+        done: Done::Replied,
         audience: u64::from(SENDERS / CONVERSATIONS),
         latency: Latency::Reply,
         compose: Box::new(compose),
