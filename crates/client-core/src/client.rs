@@ -532,6 +532,8 @@ impl Step<'_> {
         conversation: Option<ConversationId>,
         warning: impl Into<Warning>,
     ) {
+        // The log that is not shown has no place for warnings either.
+        let conversation = conversation.filter(|id| *id != ConversationId::CLASSROOM);
         self.show(Show::Warning { conversation, warning: warning.into() });
     }
 }

@@ -23,7 +23,7 @@ impl Client {
         let seen = self.classic.seen.contains(&envelope.reference);
         let accepted = match (self.defences.accept_guest)(envelope, seen) {
             Ok(accepted) => accepted,
-            Err(refused) => return self.warn_of_guest(step, envelope, refused),
+            Err(refused) => return warn_of_guest(step, envelope, refused),
         };
         match accepted.frame().payload() {
             Payload::PublicChat { message, .. } => {
@@ -36,16 +36,6 @@ impl Client {
             }
             _ => self.take_chat(step, envelope, &accepted),
         }
-    }
-
-    fn warn_of_guest(&self, step: &mut Step<'_>, envelope: &Envelope, refused: GuestRefused) {
-        // The log that is not shown has no place for warnings either.
-        let place = Some(envelope.conversation).filter(|id| *id != ConversationId::CLASSROOM);
-        let warning = match refused {
-            GuestRefused::NotAuthentic => GuestWarning::NotAuthentic { seq: envelope.seq },
-            GuestRefused::Replayed(name) => GuestWarning::Replayed { name },
-        };
-        step.warn(place, warning);
     }
 
     fn remember_guest(&mut self, envelope: &Envelope) {
@@ -100,6 +90,14 @@ impl Client {
         }
         self.show_talk(step, guest.id());
     }
+}
+
+fn warn_of_guest(step: &mut Step<'_>, envelope: &Envelope, refused: GuestRefused) {
+    let warning = match refused {
+        GuestRefused::NotAuthentic => GuestWarning::NotAuthentic { seq: envelope.seq },
+        GuestRefused::Replayed(name) => GuestWarning::Replayed { name },
+    };
+    step.warn(Some(envelope.conversation), warning);
 }
 
 /// What a guest said, at its place. Its protocol has no clock, so the server's stands for it.

@@ -170,3 +170,82 @@ impl Client {
         self.show_talk(step, guest);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::client::tests::rng;
+    use crate::effect::Gathered;
+    use crate::{Config, History, defences};
+    use portcullis_crypto::Stretch;
+    use portcullis_crypto::testing::classic_key;
+    use portcullis_proto::DeviceName;
+    use portcullis_proto::classroom::{DialectId, PemLayout, pem_of};
+
+    /// A client with as many conversations as there may be: of the first in order of `worth`.
+    fn full(change: impl Fn(u64, &mut Talk)) -> Client {
+        let config = Config {
+            device_name: DeviceName::parse("test").unwrap(),
+            stretch_floor: Stretch::LIGHT,
+            history: History::All,
+            read_marks: true,
+        };
+        let mut client = Client::new(config, defences::SOUND);
+        let spki = classic_key(0).unwrap().public().spki().to_vec();
+        let guest = GuestKey::parse(&pem_of(&spki, PemLayout::ALL[0])).unwrap();
+        for number in 0..limits::GUEST_TALKS as u64 {
+            let id = conversation(number);
+            let mut talk = Talk::new(id, guest.clone(), DialectId::BY_THE_TEXT.row());
+            talk.place = number + 1;
+            change(number, &mut talk);
+            client.classic.talks.insert(account(number), talk);
+        }
+        client
+    }
+
+    fn bytes(number: u64) -> [u8; 16] {
+        (u128::from(number) + 1).to_be_bytes()
+    }
+
+    fn account(number: u64) -> AccountId {
+        AccountId::from_bytes(bytes(number))
+    }
+
+    fn conversation(number: u64) -> ConversationId {
+        ConversationId::from_bytes(bytes(number))
+    }
+
+    fn check(change: impl Fn(u64, &mut Talk), closed: u64) {
+        let mut client = full(change);
+        let mut rng = rng(1);
+        let mut step = Step { now: Timestamp(1), rng: &mut rng, out: Gathered::default() };
+        client.make_room(&mut step);
+        assert_eq!(client.classic.talks.len(), limits::GUEST_TALKS - 1);
+        assert!(!client.classic.talks.contains_key(&account(closed)));
+        assert_eq!(step.out.shows, [Show::Left(conversation(closed))]);
+        step.out.shows.clear();
+        client.make_room(&mut step);
+        assert_eq!(step.out.shows, [], "there is room");
+    }
+
+    #[test]
+    fn the_quietest_conversation_makes_room() {
+        let waits = || Told {
+            id: Reference::from_bytes([1; 16]),
+            text: "wait".to_owned(),
+            at: Timestamp(1),
+            frame: None,
+        };
+        check(|_, _| (), 0);
+        check(|number, talk| talk.answered = number < 3, 3);
+        check(|number, talk| talk.place = 1000 - number, limits::GUEST_TALKS as u64 - 1);
+        check(
+            |number, talk| {
+                talk.answered = number > 0;
+                talk.outbox.extend((number == 0).then(waits));
+            },
+            1,
+        );
+    }
+}

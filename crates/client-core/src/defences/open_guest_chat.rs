@@ -88,10 +88,11 @@ pub fn open_guest_chat(
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::defences::accept_guest;
     use portcullis_crypto::classic::classic_seal;
     use portcullis_crypto::testing::classic_key;
-    use portcullis_proto::Bytes;
-    use portcullis_proto::classroom::{Incoming, PemLayout, SignedFrame, pem_of};
+    use portcullis_proto::classroom::{GuestBody, Incoming, PemLayout, pem_of};
+    use portcullis_proto::{AccountId, Bytes, ConversationId, DeviceId, Envelope, Timestamp};
     use serde_json::{Value, json, to_value};
 
     const GUEST: usize = 0;
@@ -132,12 +133,21 @@ mod tests {
         let frame = json!({
             "type": "signed_data", "data": data, "counter": 1, "signature": signature,
         });
-        let frame: SignedFrame = match Incoming::read(&frame.to_string()).unwrap() {
-            Incoming::Signed(frame) => frame,
-            _ => unreachable!(),
+        let Incoming::Signed(frame) = Incoming::read(&frame.to_string()).unwrap() else {
+            unreachable!()
         };
         let signing = frame.verify(guest(GUEST).key(), None).unwrap();
-        GuestAccepted::unproven(guest(GUEST), frame, signing)
+        let envelope = Envelope {
+            conversation: ConversationId::CLASSROOM,
+            seq: 1,
+            account: AccountId::GATEWAY,
+            device: DeviceId::GATEWAY,
+            epoch: 0,
+            reference: frame.reference(signing),
+            accepted_at: Timestamp(1),
+            body: GuestBody { key: guest(GUEST), frame }.to_body(),
+        };
+        accept_guest(&envelope, false).unwrap()
     }
 
     fn check(accepted: &GuestAccepted, expected: Result<usize, ChatRefused>) {

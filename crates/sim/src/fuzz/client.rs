@@ -176,6 +176,8 @@ fn command(stage: &Stage, who: usize, input: &mut Input<'_>) -> Option<Command> 
             let emoji = input.text()?;
             Command::Say { conversation, what: Saying::Reaction { target, emoji } }
         }
+        25 => Command::ListGuests,
+        26 => Command::AllowGuests(true),
         _ => Command::Say { conversation, what: Saying::Text(input.text()?) },
     })
 }

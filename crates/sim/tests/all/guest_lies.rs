@@ -3,11 +3,15 @@
 
 use crate::guests::{GUEST, MIRA, chats, come, guest, key_of, lines, talk, warnings, world};
 use crate::puppet::{Twin, insert, log, say};
-use portcullis_client_core::defences::{Defences, GuestAccepted, SOUND};
+use portcullis_client_core::defences::{
+    Defences, GuestAccepted, GuestRefused, SOUND, accept_guest,
+};
 use portcullis_client_core::{Command, GuestWarning, Key, Saying, Show};
 use portcullis_crypto::testing::classic_key;
-use portcullis_proto::classroom::{DialectId, GuestBody, Incoming, write_public_chat};
-use portcullis_proto::{ConversationId, Envelope, Reference};
+use portcullis_proto::classroom::{
+    DialectId, GuestBody, GuestKey, Incoming, PemLayout, pem_of, write_public_chat,
+};
+use portcullis_proto::{ConversationId, Envelope};
 use portcullis_sim::World;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,16 +19,24 @@ use std::rc::Rc;
 const TEXT: DialectId = DialectId::BY_THE_TEXT;
 const LOBBY: ConversationId = ConversationId::LOBBY;
 
-/// Takes every frame for signed and new.
-const CARELESS: Defences = Defences {
-    accept_guest: |envelope, _| {
-        let body = GuestBody::from_body(&envelope.body);
-        let body =
-            body.map_err(|_| portcullis_client_core::defences::GuestRefused::NotAuthentic)?;
-        Ok(GuestAccepted::unproven(body.key, body.frame, TEXT.row().signing))
-    },
-    ..SOUND
-};
+/// The key that signed what the server shows under another.
+fn signer() -> GuestKey {
+    let spki = classic_key(GUEST + 1).unwrap().public().spki().to_vec();
+    GuestKey::parse(&pem_of(&spki, PemLayout::ALL[0])).unwrap()
+}
+
+/// Takes whoever signed for the one who is named.
+fn any_signer(envelope: &Envelope, seen: bool) -> Result<GuestAccepted, GuestRefused> {
+    let honest = accept_guest(envelope, seen);
+    let frame = |envelope: &Envelope| GuestBody::from_body(&envelope.body).unwrap().frame;
+    let body = || GuestBody { key: signer(), frame: frame(envelope) }.to_body();
+    honest.or_else(|_| accept_guest(&Envelope { body: body(), ..envelope.clone() }, seen))
+}
+
+/// Takes everything for new.
+fn never_seen(envelope: &Envelope, _: bool) -> Result<GuestAccepted, GuestRefused> {
+    accept_guest(envelope, false)
+}
 
 fn says(world: &mut World, text: &str) {
     let frame = world.guests[0].public_chat(text).unwrap();
@@ -37,21 +49,17 @@ fn shown(twin: &Rc<RefCell<Twin>>, text: &str) -> usize {
     twin.borrow().shows.iter().filter(is).count()
 }
 
-fn twin(world: &mut World) -> Rc<RefCell<Twin>> {
-    Twin::of(world, MIRA, CARELESS)
-}
-
 #[test]
 fn words_are_not_put_into_a_guests_mouth() {
     let mut world = world(TEXT);
     says(&mut world, "true");
-    let twin = twin(&mut world);
+    let twin = Twin::of(&mut world, MIRA, Defences { accept_guest: any_signer, ..SOUND });
     let honest = log(&world, LOBBY).pop().unwrap();
     // Signed by somebody else, under the guest's key.
     let frame = write_public_chat(TEXT, &classic_key(GUEST + 1).unwrap(), 7, "false").unwrap();
     let Incoming::Signed(frame) = Incoming::read(&frame).unwrap() else { panic!("{frame}") };
+    let reference = frame.reference(frame.verify(signer().key(), None).unwrap());
     let body = GuestBody { key: guest(&world), frame }.to_body();
-    let reference = Reference::from_bytes([5; 16]);
     insert(&mut world, MIRA, honest.seq + 1, Envelope { reference, body, ..honest.clone() });
     says(&mut world, "also true");
     assert_eq!(lines(&world, MIRA, LOBBY), ["guest: true", "guest: also true"]);
@@ -65,9 +73,9 @@ fn what_a_guest_said_once_is_shown_once() {
     let mut world = world(TEXT);
     let mira = key_of(&world, MIRA);
     says(&mut world, "pay 10");
-    chats(&mut world, &[mira.clone()], "pay 20");
+    chats(&mut world, std::slice::from_ref(&mira), "pay 20");
     let talk = talk(&world, MIRA).unwrap();
-    let twin = twin(&mut world);
+    let twin = Twin::of(&mut world, MIRA, Defences { accept_guest: never_seen, ..SOUND });
     for id in [LOBBY, ConversationId::CLASSROOM] {
         let honest = log(&world, id).pop().unwrap();
         insert(&mut world, MIRA, honest.seq + 1, honest);

@@ -5,6 +5,7 @@ use portcullis_crypto::Stretch;
 use portcullis_proto::classroom::{DialectId, GuestKey};
 use portcullis_proto::{ConversationId, ConversationName, PersonName, UserName};
 use portcullis_sim::{DeviceIndex, World};
+use std::slice::from_ref;
 
 pub(crate) const MIRA: DeviceIndex = DeviceIndex(0);
 const OLEG: DeviceIndex = DeviceIndex(1);
@@ -187,12 +188,12 @@ fn what_cannot_be_said_to_a_guest_is_refused_in_words() {
 fn whoever_shuts_guests_out_hears_nothing_private() {
     let mut world = world(DialectId::BY_THE_TEXT);
     let mira = key_of(&world, MIRA);
-    chats(&mut world, &[mira.clone()], "one");
+    chats(&mut world, from_ref(&mira), "one");
     does(&mut world, MIRA, Command::AllowGuests(false));
     world.guest_lists(0);
     world.settle().unwrap();
     assert_eq!(world.guests[0].devices().len(), 1);
-    chats(&mut world, &[mira.clone()], "two");
+    chats(&mut world, from_ref(&mira), "two");
     let id = talk(&world, MIRA).unwrap();
     let text = Saying::Text("three".to_owned());
     does(&mut world, MIRA, Command::Say { conversation: id, what: text });
@@ -258,7 +259,7 @@ fn nothing_is_lost_or_shown_twice_wherever_a_process_dies() {
     for round in 0..200 {
         let text = format!("round {round}");
         world.devices[MIRA.0].fuse = Some(round);
-        let chat = world.guests[0].chat(&[mira.clone()], &text).unwrap();
+        let chat = world.guests[0].chat(from_ref(&mira), &text).unwrap();
         assert!(world.guest_sends(0, &chat));
         let public = world.guests[0].public_chat(&text).unwrap();
         assert!(world.guest_sends(0, &public));
