@@ -307,10 +307,7 @@ impl fmt::Display for Warning {
                 f,
                 "Message number {seq} comes from a device that {author} has not signed; it is not shown."
             ),
-            Self::IdentityChanged { name } => write!(
-                f,
-                "The identity key of {name} has changed. Either {name} has made a new account, or somebody stands between you. Compare safety numbers (/verify {name}), then /accept {name}."
-            ),
+            Self::IdentityChanged { name } => identity_changed(f, name),
             Self::OlderList { name } => write!(
                 f,
                 "The server shows an older list of {name}'s devices than it did before; it is not used."
@@ -339,6 +336,13 @@ impl fmt::Display for Warning {
             Self::Guest(warning) => warning.fmt(f),
         }
     }
+}
+
+fn identity_changed(f: &mut fmt::Formatter<'_>, name: &UserName) -> fmt::Result {
+    write!(
+        f,
+        "The identity key of {name} has changed. Either {name} has made a new account, or somebody stands between you. Compare safety numbers (/verify {name}), then /accept {name}."
+    )
 }
 
 fn missing(f: &mut fmt::Formatter<'_>, author: &UserName, count: u64) -> fmt::Result {

@@ -48,7 +48,8 @@ impl OwnKey {
 
 impl Client {
     /// Whether guests may write to this account, as far as this session knows.
-    pub(super) fn allows_guests(&self) -> bool {
+    #[must_use]
+    pub fn allows_guests(&self) -> bool {
         let classroom = self.conversations.get(&ConversationId::CLASSROOM);
         classroom.is_some_and(crate::conversation::Conversation::is_member)
     }
