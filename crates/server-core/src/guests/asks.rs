@@ -113,7 +113,8 @@ fn same_server(named: &str, address: &str) -> bool {
         let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
         let rest = rest.trim_end_matches('/');
         let (host, port) = rest.rsplit_once(':').unwrap_or((rest, ""));
-        let here = ["localhost", "127.0.0.1", "[::1]"].iter().any(|it| host.eq_ignore_ascii_case(it));
+        let here =
+            ["localhost", "127.0.0.1", "[::1]"].iter().any(|it| host.eq_ignore_ascii_case(it));
         (if here { "localhost" } else { host }, port)
     }
     let ((host, port), (own_host, own_port)) = (parts(named), parts(address));

@@ -5,7 +5,9 @@
 use super::*;
 use crate::defences::SOUND;
 use crate::store::{Store as _, StoreError};
-use crate::testing::{ADDRESS, Guest, Setting, USUAL, World, chat, classic_key, guest_key, user};
+use crate::testing::{
+    ADDRESS, Guest, Setting, USUAL, World, chat, classic_key, guest_key, signed, user,
+};
 use crate::{Audience, Effect, GuestAsk, Incoming, Output, Peer};
 use portcullis_proto::classroom::{GuestBody, Incoming as Frame, write_list_request};
 use portcullis_proto::{
@@ -51,7 +53,8 @@ fn check_kept(make: fn(&mut Guest) -> String, into: ConversationId) {
     let signing = body.frame.verify(guest.public.key(), None).unwrap();
     assert_eq!(envelope.reference, body.frame.reference(signing));
     // It is sent on byte for byte, not back to where it came from.
-    let [_, Output::Guest(GuestOutput::Relay { except, frame, here: true, onward: true })] = &world.outputs[..]
+    let [_, Output::Guest(GuestOutput::Relay { except, frame, here: true, onward: true })] =
+        &world.outputs[..]
     else {
         panic!("{:?}", world.outputs);
     };
@@ -172,7 +175,7 @@ fn destinations_are_paid_for() {
         let mut world = slow_world();
         let mut guest = world.guest(1);
         let heard = (1..200).take_while(|counter| {
-            let text = crate::testing::signed(&guest.key, &data(destinations), *counter);
+            let text = signed(&guest.key, &data(destinations), *counter);
             world.heard(&mut guest, &text).is_ok()
         });
         assert_eq!(heard.count(), expected, "{destinations}");
@@ -182,7 +185,7 @@ fn destinations_are_paid_for() {
     check(128, 13);
     check(129, 0);
     check(2_000, 0);
-    let text = crate::testing::signed(&classic_key(1), &data(129), 1);
+    let text = signed(&classic_key(1), &data(129), 1);
     assert_eq!(
         Frame::read(&text).map_err(GuestRefused::from),
         Err(GuestRefused::TooManyDestinations)
@@ -472,4 +475,83 @@ fn guests_and_frames_are_bounded() {
     };
     check(wire::GUEST_FRAME_BYTES, Ok(Reply::Done));
     check(wire::GUEST_FRAME_BYTES + 1, Err(Code::TooLarge));
+}
+
+/// A guest's chat with these destinations: whether anybody here hears it, if it goes anywhere.
+fn check_destinations(destinations: &[&str], expected: Result<bool, GuestRefused>) {
+    let mut world = World::with_guests(SOUND);
+    let mut guest = world.guest(1);
+    let link = world.guest_connection();
+    let clients = vec![guest_key(2)];
+    let update = GuestAsk::Neighbour { server: "school:1".to_owned(), clients };
+    assert_eq!(world.guest_asks(link, Peer::loopback(), update), Ok(()));
+    guest.counter += 1;
+    let data = serde_json::json!({"type": "chat", "destination_servers": destinations});
+    let text = signed(&guest.key, &data.to_string(), guest.counter);
+    let heard = world.heard(&mut guest, &text).map(|()| {
+        let output = world.at_gateway();
+        let [GuestOutput::Relay { here, onward: true, .. }] = &output[..] else {
+            panic!("{output:?}");
+        };
+        assert_eq!(told(&world, CLASSROOM).len(), usize::from(*here));
+        *here
+    });
+    assert_eq!(heard, expected, "{destinations:?}");
+}
+
+#[test]
+fn a_chat_goes_where_it_says_and_to_no_other_host() {
+    let (own, alias) = (ADDRESS, ADDRESS.replace("localhost", "127.0.0.1"));
+    check_destinations(&[own], Ok(true));
+    check_destinations(&[&alias], Ok(true));
+    check_destinations(&[], Ok(true));
+    check_destinations(&[&format!("ws://{own}/")], Ok(true));
+    check_destinations(&["school:1", own], Ok(true));
+    check_destinations(&["school:1"], Ok(false));
+    check_destinations(&["SCHOOL:1", "evil.example:80"], Ok(false));
+    let elsewhere = Err(GuestRefused::Elsewhere);
+    check_destinations(&["evil.example:80"], elsewhere);
+    check_destinations(&["169.254.169.254"], elsewhere);
+    check_destinations(&[&ADDRESS.replace("localhost", "evil.example")], elsewhere);
+    check_destinations(&[&format!("{ADDRESS}@evil.example")], elsewhere);
+    check_destinations(&[""], elsewhere);
+}
+
+/// How accounts are told that a guest speaks.
+fn card(world: &mut World, asks: ConnectionId, guest: AccountId) -> String {
+    let Ok(Reply::Guests { guests, .. }) = world.ask(asks, Request::Guests { after: None }) else {
+        panic!("no guests");
+    };
+    guests.into_iter().find(|card| card.guest == guest).unwrap().dialect
+}
+
+/// A hello does not show how a client computes fingerprints; what it says in public does.
+#[test]
+fn what_a_guest_says_shows_more_of_its_dialect() {
+    let mut world = World::with_guests(SOUND);
+    let (mira, mut guest) = (world.person("mira"), world.guest(1));
+    let known = card(&mut world, mira.connection, guest.id());
+    guest.counter += 1;
+    let hex: String = portcullis_crypto::sha256(&[guest.public.pem().as_bytes()])
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let data = serde_json::json!({"type": "public_chat", "sender": hex, "message": "hi"});
+    let text = signed(&guest.key, &data.to_string(), guest.counter);
+    assert_eq!(world.heard(&mut guest, &text), Ok(()));
+    let joined = world.at_gateway().into_iter().find_map(|output| match output {
+        GuestOutput::Joined { connection, dialect, .. } => Some((connection, dialect)),
+        _ => None,
+    });
+    let (connection, dialect) = joined.unwrap();
+    assert_eq!(connection, guest.connection);
+    let seen = guest.public.fingerprint_in(&hex).unwrap();
+    assert_eq!(dialect.row().fingerprint, seen);
+    let learnt = card(&mut world, mira.connection, guest.id());
+    assert!(learnt == dialect.name() && learnt != known);
+    // Once it is known it is no news.
+    guest.counter += 1;
+    let text = signed(&guest.key, &data.to_string(), guest.counter);
+    assert_eq!(world.heard(&mut guest, &text), Ok(()));
+    assert_eq!(world.at_gateway().len(), 1);
 }
