@@ -3,6 +3,7 @@
 
 use crate::puppet::*;
 use portcullis_client_core::Command;
+use portcullis_client_core::defences::{Defences, Joining, Lists, SOUND};
 use portcullis_mls::{Changes, Roster, RosterKind};
 use portcullis_proto::{
     Access, AccountId, Bytes, ChannelName, ConversationId, Creates, Reference, Reply, Request,
@@ -14,7 +15,7 @@ use std::rc::Rc;
 
 /// Mallory makes a group of her own, welcomes Bob, and calls it by the id of another conversation where
 /// only his device reads it.
-fn snare(world: &mut World, called: ConversationId, epochs: usize) {
+fn lay(world: &mut World, called: ConversationId, epochs: usize) {
     let (mut puppet, bob) = (Puppet::copy(world, MALLORY), Puppet::copy(world, BOB));
     let mut line = Line::open(world, &puppet);
     let claim = Request::ClaimKeyPackages { account: bob.account };
@@ -48,6 +49,11 @@ fn snare(world: &mut World, called: ConversationId, epochs: usize) {
         members.added = vec![bob.account];
     }
     line.ask(world, request).unwrap();
+}
+
+/// The same, and Bob finds it.
+fn snare(world: &mut World, called: ConversationId, epochs: usize) {
+    lay(world, called, epochs);
     let link = world.link_of(BOB).unwrap();
     world.cut(link);
     world.settle().unwrap();
@@ -63,7 +69,14 @@ fn told(world: &World) -> Vec<String> {
 fn nobody_takes_the_id_of_a_direct_between_two_others() {
     let mut world = people();
     let id = ConversationId::direct(account(&world, "alice"), account(&world, "bob"));
-    snare(&mut world, id, 0);
+    // Takes a group under whatever id it comes.
+    let accept_entry = |joining: &Joining<'_>, lists: &dyn Lists| {
+        let conversation = ConversationId::from_bytes([9; 16]);
+        (SOUND.accept_entry)(&Joining { conversation, ..*joining }, lists)
+    };
+    lay(&mut world, id, 0);
+    let twin = Twin::of(&mut world, BOB, Defences { accept_entry, ..SOUND });
+    assert!(twin.borrow().group(id).is_some(), "the twin has the stranger's keys for it");
     let words = "mallory invited you to a conversation, which is not entered: it is not the conversation that it claims to be.";
     assert_eq!(told(&world), [words]);
     tell(&mut world, BOB, "alice", "hello alice");
