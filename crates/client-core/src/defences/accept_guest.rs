@@ -7,7 +7,8 @@
 //! Precedent: CVE-2022-39251 (Matrix SDKs: sender not bound to the text); Threema 2023 (replayed messages).
 
 use portcullis_proto::classroom::{GuestBody, GuestKey, Payload, SignedFrame, Signing};
-use portcullis_proto::{AccountId, ConversationId, DeviceId, Envelope, GuestName};
+use portcullis_proto::{AccountId, ConversationId, DeviceId, Envelope, GuestName, Reference};
+use std::collections::BTreeMap;
 
 /// Proof that a guest has said something, here, and that it was not shown before.
 #[derive(Debug, Clone)]
@@ -84,16 +85,54 @@ pub fn accept_guest(envelope: &Envelope, seen: bool) -> Result<GuestAccepted, Gu
     Ok(GuestAccepted { guest, frame, signing })
 }
 
+/// What is known of a key whose words come in.
+#[derive(Debug)]
+pub struct Heard<'a> {
+    /// The key, as the server lists it.
+    pub guest: &'a GuestKey,
+    /// How it has signed before.
+    pub signing: Option<Signing>,
+    /// The last counter that counted, since the key was listed.
+    pub counter: Option<u64>,
+    /// What this device was shown before, by any key.
+    pub seen: &'a BTreeMap<Reference, u64>,
+}
+
+/// The same for a frame that comes straight from a foreign classroom server, and is said to be from this key. Its
+/// counter tells replays of what was said before this device listened, as long as the key's own connection
+/// lasts; its hash tells the others.
+///
+/// # Errors
+/// [`GuestRefused`].
+pub fn accept_visited(
+    heard: &Heard<'_>,
+    frame: SignedFrame,
+) -> Result<GuestAccepted, GuestRefused> {
+    let belongs = match frame.payload() {
+        Payload::PublicChat { sender, .. } => heard.guest.is_fingerprint(sender),
+        // Whom it names is encrypted, and compared when it is opened.
+        Payload::Chat(_) => true,
+        Payload::Hello { .. } | Payload::ServerHello { .. } | Payload::Other => false,
+    };
+    let signing = frame.verify(heard.guest.key(), heard.signing);
+    let signing = signing.ok().filter(|_| belongs).ok_or(GuestRefused::NotAuthentic)?;
+    let is_late = heard.counter.is_some_and(|last| frame.counter() <= last);
+    if is_late || heard.seen.contains_key(&frame.reference(signing)) {
+        return Err(GuestRefused::Replayed(heard.guest.name().clone()));
+    }
+    Ok(GuestAccepted { guest: heard.guest.clone(), frame, signing })
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use portcullis_crypto::testing::classic_key;
+    use portcullis_proto::Timestamp;
     use portcullis_proto::classroom::{
         DialectId, Incoming, Outgoing, PemLayout, pem_of, write_chat, write_hello,
         write_public_chat,
     };
-    use portcullis_proto::{Reference, Timestamp};
 
     const OTHER: [u8; 16] = [9; 16];
     const TEXT: DialectId = DialectId::BY_THE_TEXT;
@@ -191,5 +230,63 @@ mod tests {
         // Under another reference it would look new.
         let reference = Reference::from_bytes(OTHER);
         check(&Envelope { reference, ..honest }, Some(GuestRefused::NotAuthentic));
+    }
+
+    fn frame(text: &str) -> SignedFrame {
+        let Ok(Incoming::Signed(frame)) = Incoming::read(text) else { unreachable!("{text}") };
+        frame
+    }
+
+    fn said(number: usize, counter: u64, text: &str) -> String {
+        write_public_chat(TEXT, &classic_key(number).unwrap(), counter, text).unwrap()
+    }
+
+    /// What becomes of a frame that is taken for one of key 0, whose last counter is 5.
+    fn check_visited(text: &str, seen: &[Reference], expected: Result<(), GuestRefused>) {
+        let seen = seen.iter().map(|id| (*id, 1)).collect();
+        let guest = guest(0);
+        let heard = Heard { guest: &guest, signing: None, counter: Some(5), seen: &seen };
+        let accepted = accept_visited(&heard, frame(text)).map(|_| ());
+        assert_eq!(accepted, expected, "{text}");
+    }
+
+    #[test]
+    fn on_a_visit_only_what_the_named_key_has_signed_counts() {
+        let own = said(0, 6, "hi");
+        check_visited(&own, &[], Ok(()));
+        check_visited(&own.replace("hi", "ho"), &[], Err(GuestRefused::NotAuthentic));
+        check_visited(
+            &own.replace("\"counter\":6", "\"counter\":7"),
+            &[],
+            Err(GuestRefused::NotAuthentic),
+        );
+        check_visited(&said(1, 6, "hi"), &[], Err(GuestRefused::NotAuthentic));
+        // Signed by the key, and in another's name.
+        let name = guest(1).fingerprint(TEXT.row().fingerprint);
+        let data = format!(r#"{{"type":"public_chat","sender":"{name}","message":"hi"}}"#);
+        let signature = classic_key(0)
+            .unwrap()
+            .sign(TEXT.row().signing.salt, format!("{data}6").as_bytes())
+            .unwrap();
+        let signature = serde_json::to_string(&portcullis_proto::Bytes(signature)).unwrap();
+        let fields = format!(r#""data":{data},"counter":6,"signature":{signature}"#);
+        let in_name = format!(r#"{{"type":"signed_data",{fields}}}"#);
+        assert!(frame(&in_name).verify(guest(0).key(), None).is_ok());
+        check_visited(&in_name, &[], Err(GuestRefused::NotAuthentic));
+        let hello = write_hello(TEXT, &classic_key(0).unwrap(), 6).unwrap();
+        check_visited(&hello, &[], Err(GuestRefused::NotAuthentic));
+    }
+
+    #[test]
+    fn on_a_visit_nothing_is_shown_twice() {
+        let replayed = || Err(GuestRefused::Replayed(guest(0).name().clone()));
+        check_visited(&said(0, 5, "hi"), &[], replayed());
+        check_visited(&said(0, 0, "hi"), &[], replayed());
+        let again = said(0, 9, "hi");
+        let signing = frame(&again).verify(guest(0).key(), None).unwrap();
+        let reference = frame(&again).reference(signing);
+        check_visited(&again, &[Reference::from_bytes([1; 16])], Ok(()));
+        check_visited(&again, &[reference], replayed());
+        check_visited(&again.replace("{\"type\"", "{ \"type\""), &[reference], replayed());
     }
 }

@@ -19,7 +19,6 @@ const PROOF_TOKENS: &[(&str, &str)] = &[
     ("LoginTarget", "crates/server-core/src/defences/find_login.rs"),
     ("Received", "crates/client-core/src/defences/open_channel.rs"),
     ("GuestAccepted", "crates/client-core/src/defences/accept_guest.rs"),
-    ("GuestAccepted", "crates/client-core/src/defences/accept_visited.rs"),
     ("ChatOpened", "crates/client-core/src/defences/open_guest_chat.rs"),
     ("ListTaken", "crates/client-core/src/defences/accept_list.rs"),
     ("PageAccepted", "crates/client-core/src/defences/accept_page.rs"),
