@@ -23,7 +23,7 @@ const INVITE: Kinds = (
     "a direct conversation is for two; /group NAME USER… makes a group",
 );
 const LEAVE: Kinds = (
-    &[ConversationKind::Channel, ConversationKind::Group],
+    &[ConversationKind::Channel, ConversationKind::Group, ConversationKind::Guest],
     "a direct conversation is for ever, and can't be left",
 );
 const MEMBERS: Kinds = (
@@ -99,7 +99,13 @@ impl Shell {
                 self.command(Command::Create(name, access))
             }
             Typed::Group(name, members) => {
-                self.model.want(ConversationName::Group(name.clone()));
+                let called = ConversationName::Group(name.clone());
+                if self.model.has(&called) {
+                    self.hint(format!(
+                        "there is a {name} already: the ids behind the names tell which"
+                    ));
+                }
+                self.model.want(called);
                 self.command(Command::CreateGroup(name, members))
             }
             Typed::Invite(names) => self.invite(open, names),
@@ -124,6 +130,8 @@ impl Shell {
                 self.trust_changed();
                 self.command(Command::ListUsers)
             }
+            Typed::Guests(None) => self.list_guests(),
+            Typed::Guests(Some(allow)) => self.command(Command::AllowGuests(allow)),
             Typed::Devices => self.command(Command::ListDevices),
             Typed::Revoke(name) => self.revoke(name),
             Typed::Password | Typed::Help | Typed::Quit => Ok(()),
@@ -229,6 +237,17 @@ impl Shell {
             _ => None,
         });
         Ok(members.unwrap_or_default())
+    }
+
+    /// Says which guests are here, and whether they may write.
+    fn list_guests(&mut self) -> Result<(), ChatError> {
+        let allowed = self.device.as_ref().is_some_and(|device| device.client().allows_guests());
+        let words = match allowed {
+            true => "Guests may write to you; /guests off ends that.",
+            false => "Guests can't write to you; /guests on lets them.",
+        };
+        self.model.say(words.to_owned(), Level::Info);
+        self.command(Command::ListGuests)
     }
 
     fn is_me(&self, name: &UserName) -> bool {

@@ -47,6 +47,8 @@ pub enum Command {
     Verify(UserName, bool),
     /// Accept a person's new identity key.
     Accept(UserName),
+    /// Show the classroom guests; or let them write to this account, or not.
+    Guests(Option<bool>),
     /// Show this account's devices.
     Devices,
     /// Take a device off the list.
@@ -76,6 +78,8 @@ pub enum Access {
 pub enum Argument {
     /// An account's name.
     User,
+    /// An account's name, or a classroom guest's.
+    Person,
     /// Any number of them.
     Users,
     /// A name that is new, so that there is nothing to offer.
@@ -130,7 +134,7 @@ pub static COMMANDS: &[Entry] = &[
         alias: "tell",
         usage: "/msg USER [TEXT]",
         help: "talk to somebody alone, encrypted",
-        arguments: &[Argument::User, Argument::Text],
+        arguments: &[Argument::Person, Argument::Text],
         parse: |words| Ok(Command::Tell(words.person()?, words.all())),
     },
     Entry {
@@ -262,6 +266,14 @@ pub static COMMANDS: &[Entry] = &[
         parse: |words| words.user().map(Command::Accept),
     },
     Entry {
+        name: "guests",
+        alias: "",
+        usage: "/guests [on|off]",
+        help: "classroom guests; may they write to you",
+        arguments: &[Argument::Word(&["on", "off"])],
+        parse: |words| Ok(Command::Guests(on_or_off(words)?)),
+    },
+    Entry {
         name: "devices",
         alias: "",
         usage: "/devices [revoke NAME]",
@@ -345,6 +357,15 @@ fn yes(words: &mut Words<'_>) -> Result<bool, Problem> {
     }
 }
 
+fn on_or_off(words: &mut Words<'_>) -> Result<Option<bool>, Problem> {
+    match words.next() {
+        None => Ok(None),
+        Some("on") => Ok(Some(true)),
+        Some("off") => Ok(Some(false)),
+        Some(other) => Err(Problem::Word(other.to_owned())),
+    }
+}
+
 fn devices(words: &mut Words<'_>) -> Result<Command, Problem> {
     match words.next() {
         None => Ok(Command::Devices),
@@ -422,6 +443,9 @@ mod tests {
             ("/verify bob", Command::Verify(user("bob"), false)),
             ("/verify bob yes", Command::Verify(user("bob"), true)),
             ("/accept bob", Command::Accept(user("bob"))),
+            ("/guests", Command::Guests(None)),
+            ("/guests on", Command::Guests(Some(true))),
+            ("/guests off", Command::Guests(Some(false))),
             ("/devices", Command::Devices),
             (
                 "/devices revoke old laptop",

@@ -89,7 +89,11 @@ fn candidates(before: &str, typed: &str, view: &View) -> (Vec<String>, &'static 
     }
     match argument(before) {
         Some(Argument::New) => (Vec::new(), ""),
-        Some(Argument::User | Argument::Users) => (beginning(people(view), bare(typed)), " "),
+        Some(Argument::User | Argument::Users) => {
+            let users = people(view).filter(|name| !name.starts_with('~'));
+            (beginning(users, bare(typed)), " ")
+        }
+        Some(Argument::Person) => (beginning(people(view), bare(typed)), " "),
         Some(Argument::Channel) => {
             let typed = format!("#{}", typed.trim_start_matches('#'));
             (beginning(conversations(view), &typed), " ")
@@ -163,11 +167,14 @@ mod tests {
 
     /// What each of `tabs` Tabs makes of the line.
     fn check(typed: &str, expected: &[&str]) {
-        let view = sample::busy();
+        check_in(&sample::busy(), typed, expected);
+    }
+
+    fn check_in(view: &View, typed: &str, expected: &[&str]) {
         let mut line = InputLine::new(200);
         line.insert(typed);
         let mut shown = Vec::new();
-        match Completion::begin(&mut line, &view, false) {
+        match Completion::begin(&mut line, view, false) {
             Offer::Nothing => {}
             Offer::Done => shown.push(line.text().to_owned()),
             Offer::Several(mut completion) => {
@@ -181,6 +188,15 @@ mod tests {
             }
         }
         assert_eq!(shown, expected, "{typed}");
+    }
+
+    #[test]
+    fn guests() {
+        let view = sample::classroom();
+        check_in(&view, "/msg ~", &["/msg ~abcdefgh23456722 "]);
+        check_in(&view, "hi ~a", &["hi ~abcdefgh23456722 "]);
+        check_in(&view, "/kick ~", &[]);
+        check_in(&view, "/guests o", &["/guests on ", "/guests off "]);
     }
 
     #[test]

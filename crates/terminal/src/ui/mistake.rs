@@ -123,6 +123,7 @@ mod tests {
             ("/all ", "/all needs a text: /all TEXT"),
             ("/list now", "/list does not take \"now\": /list"),
             ("/verify bob no", "/verify does not know \"no\": /verify USER [yes]"),
+            ("/guests maybe", "/guests does not know \"maybe\": /guests [on|off]"),
             ("/devices revoke", "/devices needs a device's name: /devices [revoke NAME]"),
             ("/lst", "there is no /lst; did you mean /list ?"),
             ("/jion", "there is no /jion; did you mean /join #NAME ?"),

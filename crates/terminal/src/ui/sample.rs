@@ -202,6 +202,27 @@ pub(super) fn group() -> View {
     view
 }
 
+/// A classroom guest in the lobby, and a private conversation with it.
+pub(super) fn classroom() -> View {
+    const GUEST: &str = "~abcdefgh23456722";
+    let mut view = empty();
+    let with_guest = ConversationKey([6; 16]);
+    view.conversations.push(Conversation {
+        kind: ConversationKind::Guest,
+        suite: "encrypted: classic".into(),
+        trust: Some(Trust::Guest),
+        members: Some(2),
+        ..conversation(with_guest, GUEST, 1)
+    });
+    view.people.push(person(GUEST, true, Trust::Guest));
+    view.people.push(person("bob", true, Trust::Verified));
+    view.lines = vec![
+        said(1, 1, "bob", Trust::Verified, "Is the class here?"),
+        said(2, 2, GUEST, Trust::Guest, "bob: we are"),
+    ];
+    view
+}
+
 /// What an attacker would send.
 pub(super) fn hostile() -> View {
     let mut view = empty();

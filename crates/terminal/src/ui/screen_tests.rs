@@ -77,6 +77,17 @@ fn a_group() {
     insta::assert_snapshot!("group_120x24", screen(&sample::group(), 120, 24));
 }
 
+#[test]
+fn guests_are_marked() {
+    let mut view = sample::classroom();
+    insta::assert_snapshot!("guests_80x24", screen(&view, 80, 24));
+    insta::assert_snapshot!("guests_120x24", screen(&view, 120, 24));
+    view.open = Some(view.conversations[1].key);
+    let screen = screen(&view, 80, 6);
+    let rows: Vec<&str> = screen.lines().collect();
+    insta::assert_snapshot!("guest_bars", format!("{}\n{}", rows[0], rows[4]));
+}
+
 /// The bars say what protects a conversation, in words, and at 80 columns all of them.
 #[test]
 fn the_bars_of_a_conversation() {
@@ -118,7 +129,7 @@ fn the_help() {
     let (mut ui, view) = (Ui::new(Theme::Colour), sample::busy());
     press(&mut ui, &view, KeyCode::F(1), KeyModifiers::NONE);
     insta::assert_snapshot!("help_80x24", shown(&mut ui, &view, 80, 24));
-    insta::assert_snapshot!("help_all", shown(&mut ui, &view, 80, 76));
+    insta::assert_snapshot!("help_all", shown(&mut ui, &view, 80, 80));
     insta::assert_snapshot!("help_tiny", shown(&mut ui, &view, 30, 8));
 }
 

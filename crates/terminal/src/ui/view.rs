@@ -82,6 +82,8 @@ pub enum ConversationKind {
     Direct,
     /// Several accounts, encrypted.
     Group,
+    /// A classroom guest and this device.
+    Guest,
 }
 
 /// One row of the people pane.
@@ -105,6 +107,8 @@ pub enum Trust {
     /// The key of the first contact, never compared.
     #[default]
     NotVerified,
+    /// A classroom guest: a key without an account, whose words name no place.
+    Guest,
     /// Something is wrong, in words.
     Warning(String),
 }

@@ -6,6 +6,7 @@
 mod channels;
 mod exit;
 mod group;
+mod guests;
 mod options;
 mod output;
 mod register;
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub use channels::{create, join};
 pub use exit::{Exit, Failure};
 pub use group::{Group, group};
+pub use guests::guests;
 pub use options::{Common, data_folder, homes_at};
 pub use output::note;
 pub use register::register;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, Read as _};
 
 use portcullis_client_core::{Command, History, Saying, Show};
-use portcullis_proto::{ConversationId, ConversationName, Reference, limits};
+use portcullis_proto::{ConversationId, ConversationName, PersonName, Reference, limits};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -64,15 +64,19 @@ async fn run(common: &Common, to: &ConversationName, source: Source) -> Result<(
     sending.failed.map_or(Ok(()), Err)
 }
 
-/// The conversation of this name. A direct one is begun where there is none.
+/// The conversation of this name. A direct one, or one with a guest who is here, is begun where there is none.
 async fn reach(session: &mut Session, to: &ConversationName) -> Result<ConversationId, Failure> {
-    let ConversationName::Direct(name) = to else {
-        return session.find_listed(to).await;
+    let name = match to {
+        ConversationName::Direct(name) => PersonName::User(name.clone()),
+        ConversationName::Classic(name) => PersonName::Guest(name.clone()),
+        ConversationName::Channel(_) | ConversationName::Group(_) => {
+            return session.find_listed(to).await;
+        }
     };
     if let Some(id) = session.find(to)? {
         return Ok(id);
     }
-    let ask = || Command::Tell(name.clone().into(), String::new());
+    let ask = || Command::Tell(name.clone(), String::new());
     let mut shows = session.command(ask())?;
     loop {
         let again = Session::refused_for_now(&shows)?;

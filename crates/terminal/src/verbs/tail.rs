@@ -37,6 +37,10 @@ struct Line<'a> {
     seq: u64,
     id: Reference,
     sender: &'a PersonName,
+    /// A classroom guest, who has no account, and whose words name no place: they could have been said
+    /// elsewhere, or before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    guest: bool,
     device: DeviceId,
     sent_at: Timestamp,
     #[serde(flatten)]
@@ -194,7 +198,7 @@ impl Tailing<'_> {
     /// Prints what the home has up to where the log was read. What this device has said itself may lie
     /// there before the rest up to it does.
     fn print_new(&mut self, session: &mut Session, id: ConversationId) -> Result<(), Failure> {
-        let read = session.device().client().seen(id).map_or(0, |seen| seen.seq);
+        let read = self.read_up_to(session, id)?;
         while let Some(place) = self.places.get(&id) {
             if place.printed >= read || self.left == Some(0) {
                 return Ok(());
@@ -211,6 +215,16 @@ impl Tailing<'_> {
             printed?;
         }
         Ok(())
+    }
+
+    /// Up to where this device has read a conversation. One with a guest has no log but the home's.
+    fn read_up_to(&self, session: &Session, id: ConversationId) -> Result<u64, Failure> {
+        let name = self.places.get(&id).map(|place| &place.name);
+        if matches!(name, Some(ConversationName::Classic(_))) {
+            let last = session.device().home().messages_before(id, u64::MAX, 1)?;
+            return Ok(last.last().map_or(0, |message| message.seq));
+        }
+        Ok(session.device().client().seen(id).map_or(0, |seen| seen.seq))
     }
 
     fn print_one(&mut self, message: &Message) -> Result<(), Failure> {
@@ -252,6 +266,7 @@ fn line<'a>(name: &'a ConversationName, message: &'a Message) -> Line<'a> {
         seq: message.seq,
         id: message.id,
         sender: &message.sender,
+        guest: message.identity == IdentityState::Guest,
         device: message.device,
         sent_at: message.sent_at,
         what: what(&message.body),

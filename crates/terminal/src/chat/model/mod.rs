@@ -7,17 +7,18 @@ mod marks;
 mod messages;
 mod people;
 mod room;
+mod rows;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests;
 pub(super) mod words;
 
 use crate::ui::view::{
-    Connection, Conversation, ConversationKey, ConversationKind, Dialog, FormView, Level, LineKey,
-    Registration, Trust, View,
+    Connection, ConversationKey, ConversationKind, Dialog, FormView, Level, LineKey, Registration,
+    View,
 };
 use people::People;
-use portcullis_client_core::{ConversationView, IdentityState, Message, Need, Show, Warning};
+use portcullis_client_core::{ConversationView, Message, Need, Show, Warning};
 use portcullis_proto::{
     Code, ConversationId, ConversationKind as Kind, ConversationName, DeviceId, DeviceName,
     GuestName, Refusal, Role, Timestamp, UserName,
@@ -25,9 +26,6 @@ use portcullis_proto::{
 pub(super) use room::Picked;
 use room::{Outside, Room};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The suite of a channel, in words.
-const CHANNEL_SUITE: &str = "signed, not encrypted";
 
 /// What the form says where the home opens, and the server refuses its account.
 const REFUSED_HOME: &str = "the server refuses this password, though it opens your home: either it \
@@ -140,7 +138,10 @@ impl Model {
             Show::Left(id) => self.leave(id),
             Show::Listed => self.view.form = None,
             Show::CaughtUp(..) => {}
-            Show::Guests(guests) => self.say(words::guests(&guests), Level::Info),
+            Show::Guests(guests) => {
+                self.people.take_guests(guests.iter().map(|guest| guest.name.clone()));
+                self.say(words::guests(&guests), Level::Info);
+            }
             Show::GuestsPresence { came, went } => self.people.set_guests(came, &went),
             Show::Message(message) => self.message(&message),
             Show::Pending { conversation, id, body, at } => {
@@ -157,7 +158,7 @@ impl Model {
             }
             Show::Members { conversation, members, code } => {
                 let room = self.rooms.get(&conversation);
-                let name = room.map(|room| room.about.name.to_string()).unwrap_or_default();
+                let name = room.map(|room| self.title(conversation, room)).unwrap_or_default();
                 let words = words::members(&name, &members, &code);
                 self.say_in(Some(conversation), words, Level::Info);
             }
@@ -275,7 +276,7 @@ impl Model {
 
     /// What a conversation is.
     pub(crate) fn kind(&self, id: ConversationId) -> Option<ConversationKind> {
-        self.rooms.get(&id).map(|room| kind(room.about.kind))
+        self.rooms.get(&id).map(|room| rows::kind(room.about.kind))
     }
 
     /// The core is about to be given this text.
@@ -506,52 +507,24 @@ impl Model {
         LineKey(self.next_key)
     }
 
+    /// Whether there is a conversation of this name.
+    pub(crate) fn has(&self, name: &ConversationName) -> bool {
+        self.rooms.values().any(|room| room.about.name == *name)
+    }
+
     /// Makes the view what the rooms are.
     fn refresh(&mut self) {
         self.view.people = self.people.rows();
         let mut rows: Vec<(ConversationId, &Room)> =
             self.rooms.iter().map(|(id, room)| (*id, room)).collect();
         rows.sort_by_key(|(id, room)| (*id != ConversationId::LOBBY, room.about.name.clone()));
-        self.view.conversations = rows.into_iter().map(|(id, room)| row(id, room)).collect();
+        let row = |(id, room)| rows::row(id, room, self.title(id, room));
+        self.view.conversations = rows.into_iter().map(row).collect();
         let room = self.opened().and_then(|id| self.rooms.get(&id));
         let trust = |name: &str| self.people.trust(name);
         self.view.lines = room.map(|room| room.lines(trust)).unwrap_or_default();
         self.view.has_older = room.is_some_and(|room| room.has_older);
         self.view.alarm = alarm(&self.changed);
-    }
-}
-
-fn row(id: ConversationId, room: &Room) -> Conversation {
-    let about = &room.about;
-    let unread = room.unread.max(u64::from(room.is_invitation));
-    Conversation {
-        key: key_of(id),
-        name: about.name.as_str().to_owned(),
-        kind: kind(about.kind),
-        suite: match (about.role, about.suite) {
-            _ if room.outside.is_some() => "you are no longer in it".to_owned(),
-            (Role::Invited, _) => format!("you are invited: /join {}", about.name),
-            (_, Some(suite)) => format!("encrypted: {suite}"),
-            (_, None) => CHANNEL_SUITE.to_owned(),
-        },
-        trust: about.suite.filter(|_| room.outside.is_none()).map(|_| match about.trust {
-            IdentityState::Verified | IdentityState::Own => Trust::Verified,
-            IdentityState::NotVerified | IdentityState::Guest => Trust::NotVerified,
-            IdentityState::Changed => Trust::Warning("identity changed!".to_owned()),
-        }),
-        members: about.members,
-        unread: u32::try_from(unread).unwrap_or(u32::MAX),
-        mention: room.mention,
-        muted: false,
-        gone: room.outside.is_some(),
-    }
-}
-
-const fn kind(kind: Kind) -> ConversationKind {
-    match kind {
-        Kind::Direct | Kind::Classic => ConversationKind::Direct,
-        Kind::Group => ConversationKind::Group,
-        Kind::Channel | Kind::Inbox | Kind::Unknown => ConversationKind::Channel,
     }
 }
 

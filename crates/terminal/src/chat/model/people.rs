@@ -55,6 +55,11 @@ impl People {
         self.guests.retain(|guest| !went.contains(guest));
     }
 
+    /// These classroom guests are here, and no others.
+    pub(super) fn take_guests(&mut self, here: impl Iterator<Item = GuestName>) {
+        self.guests = here.collect();
+    }
+
     /// Nobody's presence is known without a connection.
     pub(super) fn forget_presence(&mut self) {
         self.guests.clear();
@@ -88,7 +93,7 @@ impl People {
             name: name.as_str().to_owned(),
             display_name: None,
             online: true,
-            trust: Trust::NotVerified,
+            trust: Trust::Guest,
         }));
         rows.sort_by_key(|person| !person.online);
         rows
@@ -114,6 +119,7 @@ pub(super) fn trust(identity: Option<IdentityState>) -> Trust {
     match identity {
         Some(IdentityState::Verified | IdentityState::Own) => Trust::Verified,
         Some(IdentityState::Changed) => Trust::Warning("the identity key has changed".to_owned()),
-        Some(IdentityState::NotVerified | IdentityState::Guest) | None => Trust::NotVerified,
+        Some(IdentityState::Guest) => Trust::Guest,
+        Some(IdentityState::NotVerified) | None => Trust::NotVerified,
     }
 }

@@ -1,9 +1,13 @@
 //! What the screen is given for what the core shows.
 
+mod conversations;
+
 use super::*;
 use crate::ui::view::{Change, Delivery, Line, LineKind, Message as MessageView, Trust};
-use portcullis_client_core::{Body, GroupWarning, MemberView, Notice, PersonView};
-use portcullis_proto::{Access, AccountId, GroupName, Reference};
+use portcullis_client_core::{
+    Body, GroupWarning, GuestView, IdentityState, MemberView, Notice, PersonView,
+};
+use portcullis_proto::{Access, AccountId, GroupName, PersonName, Reference};
 
 const LOBBY: ConversationId = ConversationId::LOBBY;
 const PLAN: ConversationId = ConversationId::from_bytes([7; 16]);
@@ -25,7 +29,11 @@ fn conversation(id: ConversationId, name: &str, role: Role, unread: u64) -> Show
         kind,
         name,
         suite,
-        trust: IdentityState::NotVerified,
+        trust: if kind == Kind::Classic {
+            IdentityState::Guest
+        } else {
+            IdentityState::NotVerified
+        },
         access: Access::Open,
         role,
         unread,
@@ -271,71 +279,6 @@ fn changes_of_members_are_lines() {
 }
 
 #[test]
-fn whoever_is_brought_in_hears_of_it() {
-    let mut model = online();
-    model.show(conversation(PLAN, "+plan", Role::Member, 0));
-    let made = entry(1, "noor", Body::Notices(vec![Notice::Created(vec![user("mira")])]));
-    model.show(Show::Message(Message { conversation: PLAN, ..made }));
-    model.show(conversation(PLAN, "+plan", Role::Member, 0));
-    let rows: Vec<_> =
-        model.view().conversations.iter().map(|one| (one.name.clone(), one.unread)).collect();
-    assert_eq!(rows, [("#lobby".into(), 0), ("+plan".into(), 1)]);
-    let lines: Vec<String> = model.view().lines.iter().map(shown).collect();
-    let words = "Info noor has brought you into +plan: open it, and /leave there leaves it.";
-    assert_eq!(lines, [words]);
-    model.open(PLAN);
-    model.show(conversation(PLAN, "+plan", Role::Member, 0));
-    assert_eq!(model.view().conversations[1].unread, 0);
-    let lines: Vec<String> = model.view().lines.iter().map(shown).collect();
-    assert_eq!(lines, ["Info noor made this conversation with mira"]);
-}
-
-#[test]
-fn whoever_is_taken_out_hears_by_whom() {
-    let check = |sender: &str, notice: Notice, expected: &str| {
-        let mut model = online();
-        model.show(conversation(PLAN, "+plan", Role::Member, 0));
-        let gone = entry(1, sender, Body::Notices(vec![notice]));
-        model.show(Show::Message(Message { conversation: PLAN, ..gone }));
-        model.show(Show::Left(PLAN));
-        assert_eq!(shown(&model.view().lines[0]), expected);
-        let listed = model.view().conversations.len();
-        assert_eq!(listed, if sender == "noor" && expected.contains(':') { 2 } else { 1 });
-    };
-    let removed = Notice::Removed(vec![user("mira")]);
-    check("noor", removed, "Info You are no longer in +plan: noor removed mira.");
-    check("mira", Notice::Left, "Info You are no longer in +plan.");
-    check("noor", Notice::Left, "Info You are no longer in +plan.");
-}
-
-/// What is being typed for a conversation must not be said in another, whatever becomes of it.
-#[test]
-fn a_conversation_that_is_lost_stays_to_be_read() {
-    let check = |sender: &str, notice: Notice, is_kept: bool| {
-        let mut model = online();
-        model.show(conversation(PLAN, "+plan", Role::Member, 0));
-        model.open(PLAN);
-        let said = Message { conversation: PLAN, ..message(1, "noor", "secret") };
-        model.show(Show::Message(said));
-        let gone = entry(2, sender, Body::Notices(vec![notice]));
-        model.show(Show::Message(Message { conversation: PLAN, ..gone }));
-        model.show(Show::Left(PLAN));
-        assert_eq!(model.opened(), Some(PLAN));
-        assert!(model.is_outside(PLAN));
-        assert_eq!(shown(&model.view().lines[0]), "noor: secret");
-        assert!(shown(model.view().lines.last().unwrap()).starts_with("Info You are no longer in"));
-        assert!(model.view().conversations[1].gone);
-        assert_eq!(model.open_unread(), None);
-        model.open(LOBBY);
-        assert_eq!(model.view().conversations.len(), 1 + usize::from(is_kept));
-        model.show(conversation(PLAN, "+plan", Role::Member, 0));
-        assert!(!model.is_outside(PLAN), "brought in again");
-    };
-    check("noor", Notice::Removed(vec![user("mira")]), true);
-    check("mira", Notice::Left, false);
-}
-
-#[test]
 fn a_password_over_the_chat_waits_for_its_answer() {
     let given = |model: &mut Model| {
         let given = model.view().given.clone();
@@ -354,23 +297,6 @@ fn a_password_over_the_chat_waits_for_its_answer() {
         model.show(taken);
         assert_eq!(given(&mut model), None);
     }
-}
-
-#[test]
-fn what_was_asked_for_opens() {
-    const OTHER: ConversationId = ConversationId::from_bytes([8; 16]);
-    let mut model = online();
-    model.show(conversation(PLAN, "+plan", Role::Member, 0));
-    model.want(ConversationName::parse("+plan").unwrap());
-    model.show(conversation(PLAN, "+plan", Role::Member, 0));
-    assert_eq!(model.opened(), Some(LOBBY), "another group of this name");
-    model.show(conversation(OTHER, "+plan", Role::Owner, 0));
-    assert_eq!(model.opened(), Some(OTHER));
-    model.want(ConversationName::parse("noor").unwrap());
-    let refusal = Refusal::new(Code::NotFound, "there is no account called noor");
-    model.show(Show::Refused { what: "find this account", refusal });
-    model.show(conversation(ConversationId::from_bytes([9; 16]), "noor", Role::Owner, 1));
-    assert_eq!(model.opened(), Some(OTHER), "nobody waits for it any more");
 }
 
 #[test]
@@ -447,21 +373,6 @@ fn what_answers_a_message_from_before_this_device() {
     };
     check(true, "an earlier message");
     check(false, "a message from before this device was added");
-}
-
-#[test]
-fn a_chat_begins_in_the_lobby() {
-    let device = DeviceName::parse("laptop").unwrap();
-    let mut model = Model::new("ws://127.0.0.1:1".into(), None, &device);
-    let view = |id, name| match conversation(id, name, Role::Member, 1) {
-        Show::Conversation(view) => view,
-        _ => unreachable!(),
-    };
-    const FIRST: ConversationId = ConversationId::from_bytes([0; 16]);
-    model.restore([view(FIRST, "+plan"), view(PLAN, "+plan"), view(LOBBY, "#lobby")].into_iter());
-    assert_eq!(model.opened(), Some(LOBBY));
-    model.open(ConversationId::from_bytes([9; 16]));
-    assert_eq!(model.opened(), Some(LOBBY), "the one that was open is gone");
 }
 
 #[test]

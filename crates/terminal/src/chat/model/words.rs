@@ -22,6 +22,7 @@ pub(super) fn level(warning: &Warning) -> Level {
         | Warning::BrokenChain { .. }
         | Warning::Withheld { .. }
         | Warning::OutOfOrder { .. }
+        | Warning::NotKept { .. }
         | Warning::Replayed { .. }
         | Warning::NotAuthentic { .. }
         | Warning::UnlistedDevice { .. }

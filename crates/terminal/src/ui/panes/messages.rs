@@ -143,6 +143,7 @@ impl Messages<'_> {
             Trust::Verified if message.own => ("", self.theme.text()),
             Trust::Verified => ("✓", self.theme.good()),
             Trust::NotVerified => ("", self.theme.text()),
+            Trust::Guest => ("?", self.theme.warning()),
             Trust::Warning(_) => ("!", self.theme.warning()),
         };
         let row = self.time(line, message.mention);

@@ -50,6 +50,10 @@ fn help_rows(theme: Theme, width: usize) -> Vec<Row> {
     for (mark, meaning) in [
         ("bob✓", "verified: you compared safety numbers"),
         ("bob", "not verified: trusted since the first contact"),
+        (
+            "~abcd…?",
+            "a guest, not bound: a classroom key, no account; its words may come from elsewhere",
+        ),
         ("bob!", "something is wrong; it says what"),
         ("●  ○", "is here, is not here"),
         ("»", "names you"),

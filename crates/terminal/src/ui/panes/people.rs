@@ -33,6 +33,7 @@ fn line(person: &Person, is_self: bool, theme: Theme, width: usize) -> Row {
         _ if is_self => (" ", theme.text()),
         Trust::Verified => ("✓", theme.good()),
         Trust::NotVerified => (" ", theme.text()),
+        Trust::Guest => ("?", theme.warning()),
         Trust::Warning(_) => ("!", theme.warning()),
     };
     let (dot, dot_style) = match person.online {

@@ -19,16 +19,19 @@ pub(in crate::ui) fn title(view: &View, theme: Theme, width: usize) -> Row {
     let (kind, right) = match conversation.kind {
         ConversationKind::Channel => ("channel", format!("{online} online ")),
         ConversationKind::Direct => ("direct", presence(view, &conversation.name).to_owned()),
+        ConversationKind::Guest => ("", presence(view, &conversation.name).to_owned()),
         ConversationKind::Group => ("group", members(conversation.members)),
     };
     let room = width.saturating_sub(2);
     let name = SafeLine::name(&conversation.name).cut(room);
     let mut row = Row::new().own(" ", style).safe(name, bold).own(" ", style);
-    let about = SafeLine::name(&format!("· {kind} · {}", protection(conversation)));
-    if row.width() + about.width() + right.chars().count() < width {
+    let kind = if kind.is_empty() { String::new() } else { format!("· {kind} ") };
+    let about = SafeLine::name(&format!("{kind}· {}", protection(conversation)));
+    // What protects a conversation matters more than who is here.
+    if row.width() + about.width() <= width {
         row = row.safe(about, style);
     }
-    if row.width() + right.chars().count() > width {
+    if row.width() + right.chars().count() >= width {
         return row.fill(width, 0, style);
     }
     row.fill(width, right.chars().count(), style).text(&right, style)
@@ -60,6 +63,7 @@ fn protection(conversation: &Conversation) -> String {
         (Some(Trust::Verified), ConversationKind::Direct) => "verified",
         (Some(Trust::Verified), _) => "all verified",
         (Some(Trust::NotVerified), _) => "not verified",
+        (Some(Trust::Guest), _) => "guest, no forward secrecy, not bound",
         (Some(Trust::Warning(reason)), _) => reason,
     };
     format!("{suite} · {words}")
