@@ -117,7 +117,7 @@ impl Seat {
         if let Who::Neighbour(place) = self.is {
             return links.hear(place, text).map(|()| None);
         }
-        match Frame::read(text).map_err(|_| GuestRefused::Malformed)? {
+        match Frame::read(text)? {
             Frame::Signed(frame) => self.judge_signed(frame, connection, links),
             Frame::ListRequest => Ok(Some(GuestAsk::List)),
             _ => Ok(None),

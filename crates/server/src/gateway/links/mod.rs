@@ -198,7 +198,7 @@ impl Links {
         let Some(link) = self.links.get(place) else {
             return Ok(());
         };
-        let ask = match Frame::read(text).map_err(|_| GuestRefused::Malformed)? {
+        let ask = match Frame::read(text)? {
             Frame::Update { clients } => {
                 let clients: Vec<GuestKey> =
                     clients.iter().filter_map(|pem| GuestKey::parse(pem).ok()).collect();
