@@ -6,7 +6,7 @@ use crate::client::Step;
 use crate::effect::Key;
 use crate::limits;
 use crate::show::{GuestView, Show};
-use portcullis_proto::classroom::{Dialect, GuestKey, ServerList, Signing};
+use portcullis_proto::classroom::{Dialect, GuestKey, ServerList};
 use portcullis_proto::{AccountId, Code, ConversationId, GuestName, Refusal};
 use std::collections::BTreeMap;
 
@@ -26,8 +26,6 @@ pub(super) struct Card {
     pub(super) guest: GuestKey,
     /// What `destination_servers` calls its server.
     pub(super) server: String,
-    /// How it signs, once that was seen.
-    pub(super) signing: Option<Signing>,
     /// The name of its dialect, once that was seen.
     pub(super) dialect: Option<&'static str>,
     /// The last counter that counted. It begins anew with a key's own connection, which is seen here only
@@ -39,7 +37,7 @@ pub(super) struct Card {
 
 impl Card {
     fn new(guest: GuestKey, server: String) -> Self {
-        Self { guest, server, signing: None, dialect: None, counter: None, warned: false }
+        Self { guest, server, dialect: None, counter: None, warned: false }
     }
 
     fn view(&self) -> GuestView {

@@ -92,13 +92,12 @@ impl Visit {
     fn accept(&mut self, id: AccountId, frame: SignedFrame) -> Result<GuestAccepted, GuestRefused> {
         let card = self.server.as_mut().and_then(|server| server.guests.get_mut(id));
         let Some(card) = card else { return Err(GuestRefused::NotAuthentic) };
-        let Card { guest, signing, counter, .. } = &*card;
+        let Card { guest, counter, .. } = &*card;
         let seen = self.seen.numbers();
-        let heard = Heard { guest, signing: *signing, counter: *counter, seen };
+        let heard = Heard { guest, counter: *counter, seen };
         let accepted = (self.defences.accept_visited)(&heard, frame)?;
         let (frame, signing) = (accepted.frame(), accepted.signing());
         card.counter = Some(frame.counter());
-        card.signing = Some(signing);
         let dialect = DialectId::recognise(frame, signing, card.guest.pem());
         card.dialect = Some(dialect.row().name);
         Ok(accepted)

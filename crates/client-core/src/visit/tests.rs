@@ -236,6 +236,20 @@ fn all_dialects_are_understood() {
 }
 
 #[test]
+fn whoever_begins_to_speak_otherwise_is_understood() {
+    for dialect in DialectId::all() {
+        let mut desks = met(&[TEXT, TEXT]);
+        desks[1].say(PUBLIC, "before");
+        relay(&mut desks);
+        desks[1].restart(dialect);
+        desks[1].handle(Event::Connected);
+        desks[1].say(PUBLIC, "after");
+        relay(&mut desks);
+        assert_eq!((desks[0].heard().len(), desks[0].warnings()), (2, vec![]), "{dialect:?}");
+    }
+}
+
+#[test]
 fn what_was_not_looked_at_is_counted_and_kept() {
     let mut desks = met(&[TEXT, TEXT]);
     let name = desks[0].name();
