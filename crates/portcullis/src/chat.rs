@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use portcullis_terminal::chat::{self, ChatError, Options};
+use portcullis_terminal::chat::{self, ChatError, Options, classroom};
 use portcullis_terminal::device::device_name;
 use portcullis_terminal::home::HomeError;
 use portcullis_terminal::net::{Address, TlsRoots};
@@ -12,18 +12,20 @@ use crate::cli;
 
 /// Runs the client until the person leaves.
 pub(crate) fn chat(options: cli::Chat) -> Result<(), Failure> {
-    let cli::Chat { server, identity, tls_root } = options;
-    warn_if_exposed(&server);
+    let cli::Chat { server, identity, tls_root, classroom, dialect } = options;
     let roots = tls_root.map_or(TlsRoots::System, TlsRoots::File);
-    run(server, roots, identity)
+    let Some(classroom) = classroom else {
+        warn_if_exposed(&server);
+        return run(server, roots, identity);
+    };
+    warn_if_exposed(&classroom);
+    let (home, dialect) = (identity.home, dialect.unwrap_or_default());
+    let visit = classroom::Options { server: classroom, roots, home, dialect };
+    on_screen(classroom::run(visit))
 }
 
 /// Runs the client at this server.
 pub(crate) fn run(server: Address, roots: TlsRoots, who: cli::Identity) -> Result<(), Failure> {
-    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        let message = "the chat needs a terminal; for scripts there are `send` and `tail`";
-        return Err(Failure::new(Exit::Usage, message));
-    }
     let options = Options {
         server,
         roots,
@@ -32,9 +34,18 @@ pub(crate) fn run(server: Address, roots: TlsRoots, who: cli::Identity) -> Resul
         device: device_name(),
         read_marks: !who.no_read_marks,
     };
+    on_screen(chat::run(options))
+}
+
+/// Runs what needs a screen.
+fn on_screen(chat: impl Future<Output = Result<(), ChatError>>) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        let message = "the chat needs a terminal; for scripts there are `send` and `tail`";
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
-    let ended = runtime.block_on(chat::run(options));
+    let ended = runtime.block_on(chat);
     // Slow work that is still under way is of no use to anybody.
     runtime.shutdown_background();
     ended.map_err(|error| Failure::new(exit(&error), error.to_string()))

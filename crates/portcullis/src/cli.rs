@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use portcullis_proto::classroom::{DIALECTS, DialectId};
 use portcullis_proto::{BadName, ChannelName, ConversationName, GroupName, UserName};
 use portcullis_server::gateway::PublicUrl;
 use portcullis_terminal::net::Address;
@@ -200,6 +201,12 @@ pub(crate) struct Chat {
     /// Trust the certificates in this PEM file, and no others
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_root: Option<PathBuf>,
+    /// Visit anybody's classroom server instead, without an account [home: portcullis/classroom/HOST-PORT]
+    #[arg(long, value_name = "URL", value_parser = Address::parse, conflicts_with_all = ["server", "user", "no_read_marks"])]
+    pub(crate) classroom: Option<Address>,
+    /// How to write there; every dialect is read [default: text]
+    #[arg(long, value_name = "NAME", requires = "classroom", value_parser = dialect)]
+    pub(crate) dialect: Option<DialectId>,
 }
 
 /// Who chats, and what others hear of it.
@@ -346,6 +353,14 @@ pub(crate) enum Admin {
     },
 }
 
+/// A dialect of classroom clients, by its name.
+fn dialect(text: &str) -> Result<DialectId, String> {
+    DialectId::from_name(text).ok_or_else(|| {
+        let names: Vec<&str> = DIALECTS.iter().map(|row| row.name).collect();
+        format!("the dialects are {}", names.join(", "))
+    })
+}
+
 /// A group's name; its sign may be left out.
 fn group_name(text: &str) -> Result<GroupName, BadName> {
     GroupName::parse(&format!("+{}", text.strip_prefix('+').unwrap_or(text)))
@@ -384,6 +399,13 @@ mod tests {
         check("portcullis down --data d", true);
         check("portcullis chat --server wss://a --user mira --tls-root r", true);
         check("portcullis chat --user m!", false);
+        check("portcullis chat --classroom ws://a --home h --tls-root r", true);
+        check("portcullis chat --classroom ws://a --dialect sorted-dumps", true);
+        check("portcullis chat --classroom ws://a --dialect klingon", false);
+        check("portcullis chat --dialect text", false);
+        check("portcullis chat --classroom ws://a --server ws://b", false);
+        check("portcullis chat --classroom ws://a --user mira", false);
+        check("portcullis chat --classroom a", false);
         check("portcullis serve", true);
         check("portcullis serve --listen 127.0.0.1:0 --data d --registration invite", true);
         check("portcullis serve --tls-cert c", false);

@@ -14,3 +14,4 @@ mod team;
 mod tls;
 mod up;
 mod verbs;
+mod visit;
