@@ -77,6 +77,10 @@ pub const VISIT_GUESTS: usize = 2048;
 /// Milliseconds after which such a server is asked again who is there: none has to say it by itself.
 pub const VISIT_LIST_MILLIS: u64 = 20_000;
 
+/// Milliseconds after which it is asked already where somebody spoke who is not listed: not with every frame,
+/// which anybody can send.
+pub const VISIT_AGAIN_MILLIS: u64 = 1_000;
+
 /// Milliseconds after which it is not expected to answer any more.
 pub const VISIT_ANSWER_MILLIS: u64 = 10_000;
 

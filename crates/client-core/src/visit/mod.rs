@@ -236,7 +236,8 @@ impl Visit {
         }
     }
 
-    /// Asks again after a while, whether it was answered or not.
+    /// Asks again after a while, whether it was answered or not; sooner where somebody waits for it who is not
+    /// listed yet.
     fn ask_again(&mut self, step: &mut Step<'_>) {
         let Some(server) = &mut self.server else { return };
         let since = server.asked_at.map_or(0, |at| step.now.0.saturating_sub(at.0));
@@ -244,7 +245,12 @@ impl Visit {
             server.is_asked = false;
             self.give_up(step, "the server does not say who is there");
         }
-        if since >= limits::VISIT_LIST_MILLIS {
+        let somebody_waits = self.server.as_ref().is_some_and(|server| !server.held.is_empty());
+        let pause = match somebody_waits {
+            true => limits::VISIT_AGAIN_MILLIS,
+            false => limits::VISIT_LIST_MILLIS,
+        };
+        if since >= pause {
             self.ask(step);
         }
     }

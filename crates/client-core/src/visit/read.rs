@@ -32,7 +32,7 @@ impl Visit {
     /// Something that a key has signed.
     pub(super) fn take_frame(&mut self, step: &mut Step<'_>, frame: SignedFrame) {
         match self.author_of(&frame) {
-            Author::Unknown => self.hold(step, frame),
+            Author::Unknown => self.hold(frame),
             author => self.take_from(step, author, frame),
         }
     }
@@ -44,12 +44,11 @@ impl Visit {
     }
 
     /// Keeps a frame until the list names its author: somebody who has just come.
-    fn hold(&mut self, step: &mut Step<'_>, frame: SignedFrame) {
-        let Some(server) = &mut self.server else { return };
-        if server.held.len() < limits::VISIT_HELD {
-            server.held.push(frame);
+    fn hold(&mut self, frame: SignedFrame) {
+        let held = self.server.as_mut().map(|server| &mut server.held);
+        if let Some(held) = held.filter(|held| held.len() < limits::VISIT_HELD) {
+            held.push(frame);
         }
-        self.ask(step);
     }
 
     fn author_of(&self, frame: &SignedFrame) -> Author {

@@ -337,6 +337,9 @@ fn whoever_is_not_listed_yet_waits_for_the_next_list() {
         desk.sent.clear();
         desk.shown.clear();
         frames.iter().for_each(|frame| desk.handle(Event::Frame(frame.clone())));
+        assert!(desk.sent.is_empty(), "it was asked a moment ago");
+        desk.wait(limits::VISIT_AGAIN_MILLIS);
+        desk.wait(limits::VISIT_AGAIN_MILLIS);
         assert_eq!(desk.sent, [write_list_request()], "asked once");
         assert!(desk.shown.is_empty());
         desk.handle(Event::Frame(list.clone()));
