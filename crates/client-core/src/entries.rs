@@ -105,11 +105,12 @@ impl Client {
     /// Keeps an entry and shows it.
     pub(crate) fn take_message(&mut self, step: &mut Step<'_>, message: Message) {
         self.keep_message(step, &message);
-        let said = !matches!(message.body, Body::Notices(_));
-        let unread = message.identity != IdentityState::Own && said;
+        let of_others = message.identity != IdentityState::Own;
+        let said = of_others && !matches!(message.body, Body::Notices(_));
+        let unread = of_others && matches!(message.body, Body::Text { .. } | Body::Unknown(_));
         if let Some(conversation) = self.conversations.get_mut(&message.conversation) {
             conversation.unread = conversation.unread.saturating_add(u64::from(unread));
-            if unread && let Some(encrypted) = &mut conversation.encrypted {
+            if said && let Some(encrypted) = &mut conversation.encrypted {
                 encrypted.last_said = message.seq;
             }
         }

@@ -44,7 +44,7 @@ pub(crate) enum Command {
     Send {
         #[command(flatten)]
         common: Common,
-        /// To whom: a user, a +group or a #channel
+        /// To whom: a user, a +group, a #channel, or a ~guest who is here
         #[arg(long, value_name = "CONVERSATION", value_parser = ConversationName::parse)]
         to: ConversationName,
         /// What to say; with `-` each line of standard input is a message
@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Tail {
         #[command(flatten)]
         common: Common,
-        /// One user's messages, +group or #channel, instead of all that the account is in
+        /// One user's messages, +group, #channel or ~guest, instead of all that the account is in
         #[arg(long = "in", value_name = "CONVERSATION", value_parser = ConversationName::parse)]
         within: Option<ConversationName>,
         /// Begin at this sequence number, instead of after what `tail` has printed before
@@ -68,6 +68,14 @@ pub(crate) enum Command {
     Users {
         #[command(flatten)]
         common: Common,
+    },
+    /// Print the classroom guests who are here as JSON lines; or let them write to the account, or not
+    Guests {
+        #[command(flatten)]
+        common: Common,
+        /// Whether guests may write to the account
+        #[arg(value_enum)]
+        allow: Option<Switch>,
     },
     /// Join a channel
     Join {
@@ -291,6 +299,15 @@ impl NeighbourAt {
     }
 }
 
+/// On, or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// They may
+    On,
+    /// They may not
+    Off,
+}
+
 /// Whether classroom guests are admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Guests {
@@ -424,6 +441,11 @@ mod tests {
         check(&format!("portcullis send {common} --to noor -"), true);
         check(&format!("portcullis send {common} --to +team -"), true);
         check(&format!("portcullis send {common} --to ++team -"), false);
+        check(&format!("portcullis send {common} --to ~abcdefgh23456722 -"), true);
+        check(&format!("portcullis send {common} --to ~abc -"), false);
+        check(&format!("portcullis guests {common}"), true);
+        check(&format!("portcullis guests {common} off"), true);
+        check(&format!("portcullis guests {common} perhaps"), false);
         check(&format!("portcullis send {common} --to #lobby"), false);
         check(&format!("portcullis tail {common} --in #lobby --from 3 --count 2"), true);
         check(&format!("portcullis users {common} --server http://a"), false);

@@ -40,6 +40,10 @@ async fn verb(command: Command) -> Result<(), Failure> {
             verbs::tail(&shared(common), &Tail { within, from, count }).await
         }
         Command::Users { common } => verbs::users(&shared(common)).await,
+        Command::Guests { common, allow } => {
+            let allow = allow.map(|allow| allow == cli::Switch::On);
+            verbs::guests(&shared(common), allow).await
+        }
         Command::Join { common, channel } => verbs::join(&shared(common), channel).await,
         Command::Create { common, channel, by_invitation } => {
             let access = if by_invitation { Access::Invitation } else { Access::Open };

@@ -5,6 +5,7 @@ mod chat;
 mod classroom;
 mod groups;
 mod kill;
+mod newcomer;
 mod operator;
 mod private;
 mod program;

@@ -65,10 +65,12 @@ impl Pty {
         pty
     }
 
-    /// Fills in the form for a new account.
+    /// Fills in the form for a new account, in which a name that was asked for stands already.
     pub(crate) fn fill_in(&mut self, name: &str) {
         self.wait_for("Make a new account");
-        self.keys(&format!("{name}\r{PASSWORD}\r{PASSWORD}\r"));
+        let is_named = self.screen().contains(&format!("User name   {name}"));
+        let name = if is_named { String::new() } else { format!("{name}\r") };
+        self.keys(&format!("{name}{PASSWORD}\r{PASSWORD}\r"));
         self.wait_for("● online");
     }
 

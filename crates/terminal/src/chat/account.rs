@@ -40,6 +40,9 @@ impl Shell {
         let first = self.folders.first(self.options.user.as_ref());
         let (folder, name) = first.unzip();
         self.model = self.new_model(name);
+        if let Some(user) = self.options.user.as_ref().filter(|_| folder.is_none()) {
+            self.model.propose(user);
+        }
         self.unlocking = folder;
     }
 

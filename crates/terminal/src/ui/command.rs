@@ -173,9 +173,9 @@ pub static COMMANDS: &[Entry] = &[
         name: "react",
         alias: "",
         usage: "/react [N] EMOJI",
-        help: "react to the last message, or the N-th last",
+        help: "react to it: an emoji or a short word",
         arguments: &[],
-        parse: |words| Ok(Command::React(words.back()?, words.word("an emoji")?)),
+        parse: |words| Ok(Command::React(words.back()?, words.word("an emoji, or a short word")?)),
     },
     Entry {
         name: "history",

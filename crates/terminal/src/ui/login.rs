@@ -107,9 +107,11 @@ impl Form {
     }
 
     fn new(purpose: Purpose, view: &FormView) -> Self {
-        Self {
+        let mut name = InputLine::new(FIELD_BYTES);
+        name.insert(view.name.as_deref().unwrap_or_default());
+        let mut form = Self {
             purpose,
-            name: InputLine::new(FIELD_BYTES),
+            name,
             invitation: InputLine::new(FIELD_BYTES),
             old: Password::default(),
             password: Password::default(),
@@ -119,7 +121,17 @@ impl Form {
             given: Given::Never,
             focus: 0,
             error: None,
-        }
+        };
+        form.focus_first();
+        form
+    }
+
+    /// Begins with what is not filled in: a password that is typed at once must not end up in the name.
+    fn focus_first(&mut self) {
+        let is_named = !self.name.text().is_empty();
+        let is_open = |field: &&Field| !(is_named && **field == Field::Name);
+        let first = self.fields().iter().find(is_open).copied();
+        self.focus = self.fields().iter().position(|field| Some(*field) == first).unwrap_or(0);
     }
 
     /// Takes over what the server has said meanwhile.
@@ -127,7 +139,7 @@ impl Form {
         self.needs_invitation = view.registration == Registration::Invite;
         if view.registration == Registration::Closed && self.purpose == Purpose::Register {
             self.purpose = Purpose::LogIn;
-            self.focus = 0;
+            self.focus_first();
         }
     }
 
@@ -271,7 +283,7 @@ impl Form {
             other => other,
         };
         self.error = None;
-        self.focus = 0;
+        self.focus_first();
     }
 
     fn submit(&mut self) -> Option<Action> {
@@ -366,6 +378,19 @@ mod tests {
             panic!("{action:?}")
         };
         assert_eq!((name.as_str(), password.reveal()), ("alice", "long enough"));
+    }
+
+    #[test]
+    fn a_name_that_was_asked_for_stands_there_already() {
+        let view = FormView { name: Some("mira".into()), ..FormView::default() };
+        let mut form = Form::first(&view);
+        assert_eq!(form.focus(), Field::Password);
+        let action = check(&mut form, &view, "long enough\nlong enough\n");
+        let Ok(Action::Register { name, password, .. }) = action else { panic!("{action:?}") };
+        assert_eq!((name.as_str(), password.reveal()), ("mira", "long enough"));
+        let mut form = Form::first(&view);
+        form.handle_key(KeyEvent::new(KeyCode::F(2), KeyModifiers::NONE), &view);
+        assert_eq!((form.purpose, form.focus()), (Purpose::LogIn, Field::Password));
     }
 
     #[test]

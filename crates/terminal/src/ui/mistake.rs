@@ -110,7 +110,7 @@ mod tests {
             ("/group team", "/group needs a user name: /group NAME USER…"),
             ("/reply", "/reply needs a text: /reply [N] TEXT"),
             ("/reply 2", "/reply needs a text: /reply [N] TEXT"),
-            ("/react 2", "/react needs an emoji: /react [N] EMOJI"),
+            ("/react 2", "/react needs an emoji, or a short word: /react [N] EMOJI"),
             ("/react so good", "/react does not take \"good\": /react [N] EMOJI"),
             ("/delete 0", "0 does not count messages: 1 is the last one: /delete [N]"),
             ("/delete it", "/delete does not take \"it\": /delete [N]"),

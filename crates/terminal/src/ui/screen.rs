@@ -66,8 +66,10 @@ impl Ui {
             let (theme, now) = (self.theme, view.now);
             cursor = Drawing { form, view: form_view, theme, now }.draw(buffer, screen);
             if let Some(hint) = &self.hint {
-                let width = usize::from(screen.width);
-                status::hint(hint, theme, width).draw(buffer, screen, screen.height - 1);
+                let rows = status::hint(hint, theme, usize::from(screen.width));
+                for (row, hint) in (0..screen.height).rev().zip(rows.iter().rev()) {
+                    hint.draw(buffer, screen, row);
+                }
             }
         } else {
             cursor = self.draw_chat(view, buffer, screen);
@@ -98,13 +100,16 @@ impl Ui {
         let indent = if width > 20 { 2 } else { 0 };
         let laid = self.place().input.lay_out(first, width.saturating_sub(indent + 1).max(1));
         let wanted = u16::try_from(laid.rows.len()).unwrap_or(u16::MAX);
-        let parts = Parts::of(screen, wanted.min(INPUT_ROWS));
+        let hint = self.hint.as_ref().map(|hint| status::hint(hint, self.theme, width));
+        let status = hint.as_ref().map_or(1, Vec::len);
+        let parts = Parts::of(screen, wanted.min(INPUT_ROWS), status);
         if parts.title.height > 0 {
             status::title(view, self.theme, width).draw(buffer, parts.title, 0);
         }
         self.draw_body(view, buffer, parts.body);
-        if parts.status.height > 0 {
-            self.status_row(view, width).draw(buffer, parts.status, 0);
+        let status = hint.unwrap_or_else(|| vec![self.status_row(view, width)]);
+        for (row, status) in (0..parts.status.height).zip(status) {
+            status.draw(buffer, parts.status, row);
         }
         // The rows around the cursor.
         let above = (laid.cursor.1 + 1).saturating_sub(usize::from(parts.input.height));
@@ -126,14 +131,13 @@ impl Ui {
     }
 
     fn status_row(&self, view: &View, width: usize) -> Row {
-        if let Some(hint) = &self.hint {
-            return status::hint(hint, self.theme, width);
+        match &self.completion {
+            Some(completion) => {
+                let (all, at) = completion.candidates();
+                status::candidates(all, at, self.theme, width)
+            }
+            None => status::status(view, self.theme, width, !self.drawn.conversations),
         }
-        if let Some(completion) = &self.completion {
-            let (all, at) = completion.candidates();
-            return status::candidates(all, at, self.theme, width);
-        }
-        status::status(view, self.theme, width, !self.drawn.conversations)
     }
 
     /// The panes side by side, and the alarm above them.
@@ -262,10 +266,10 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(screen: Rect, wanted: u16) -> Self {
+    fn of(screen: Rect, wanted: u16, status: usize) -> Self {
         let input = wanted.min(screen.height / 3).max(1);
         let title = u16::from(screen.height >= TITLE_FROM);
-        let status = u16::from(screen.height >= STATUS_FROM);
+        let status = u16::try_from(status).unwrap_or(1).min(screen.height / STATUS_FROM);
         let body = screen.height.saturating_sub(input + title + status);
         let mut y = screen.y;
         let mut next = |height| {

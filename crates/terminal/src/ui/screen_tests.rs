@@ -88,6 +88,17 @@ fn guests_are_marked() {
     insta::assert_snapshot!("guest_bars", format!("{}\n{}", rows[0], rows[4]));
 }
 
+#[test]
+fn a_long_hint_is_shown_whole() {
+    let (mut ui, view) = (Ui::new(Theme::Colour), sample::busy());
+    let words = "there is no list of members here, and these are more words than eighty columns hold, up to the last";
+    ui.show_hint(words, Level::Warning);
+    let screen = shown(&mut ui, &view, 80, 24);
+    let joined: Vec<&str> = screen.split_whitespace().collect();
+    assert!(joined.join(" ").contains(words), "{screen}");
+    assert!(screen.ends_with("#lobby ❯"), "{screen}");
+}
+
 /// The bars say what protects a conversation, in words, and at 80 columns all of them.
 #[test]
 fn the_bars_of_a_conversation() {

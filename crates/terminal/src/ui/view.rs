@@ -252,6 +252,8 @@ pub struct FormView {
     pub server: String,
     /// The account of this home, if it has one: only its password is asked for.
     pub account: Option<String>,
+    /// The name that a new account, or this device's, is to have, where one was asked for.
+    pub name: Option<String>,
     /// Whether the server takes registrations.
     pub registration: Registration,
     /// What is going on, in words: "making your keys". The form waits.

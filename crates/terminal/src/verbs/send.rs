@@ -41,6 +41,9 @@ pub async fn send(common: &Common, to: &ConversationName, source: Source) -> Res
 }
 
 async fn run(common: &Common, to: &ConversationName, source: Source) -> Result<(), Failure> {
+    if let Source::Text(text) = &source {
+        may_say(text)?;
+    }
     let mut session = Session::begin(common, History::None).await?;
     session.log_in().await?;
     if session.has_unsent() {
@@ -151,6 +154,16 @@ impl Sending<'_> {
     }
 }
 
+/// Whether a text is one that can be sent, wherever it goes.
+fn may_say(text: &str) -> Result<(), Failure> {
+    let why = match text.len() {
+        0 => "there is nothing to send",
+        1..=limits::TEXT_BYTES => return Ok(()),
+        _ => "this is too long for a message: at most 16 KiB",
+    };
+    Err(Failure::new(Exit::Usage, why))
+}
+
 /// The texts. Standard input is read on a thread, which nothing waits for: it may block for ever.
 fn read(source: Source) -> mpsc::Receiver<Result<String, Failure>> {
     let (sender, texts) = mpsc::channel(UNDER_WAY);
@@ -217,6 +230,17 @@ mod tests {
         }
         let expected: Vec<_> = expected.iter().map(|line| line.map(str::to_owned)).collect();
         assert_eq!(lines, expected, "{input:?}");
+    }
+
+    #[test]
+    fn what_can_be_sent() {
+        let check = |text: &str, expected| {
+            assert_eq!(may_say(text).err().map(|failure| failure.exit), expected);
+        };
+        check("", Some(Exit::Usage));
+        check("a", None);
+        check(&"x".repeat(limits::TEXT_BYTES), None);
+        check(&"x".repeat(limits::TEXT_BYTES + 1), Some(Exit::Usage));
     }
 
     #[test]

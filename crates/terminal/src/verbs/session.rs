@@ -192,7 +192,9 @@ impl Session {
             ConversationName::Group(name) => format!("you are not in {name}"),
             ConversationName::Classic(name) => format!("{name} has not written to you"),
             ConversationName::Direct(name) => {
-                format!("there is no conversation with {name} yet; `send --to {name}` begins one")
+                format!(
+                    "there is no conversation with {name}; if there is such an account, `send --to {name}` begins one"
+                )
             }
         };
         Failure::new(Exit::NotThere, words)

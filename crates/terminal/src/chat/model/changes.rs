@@ -21,7 +21,6 @@ pub(super) struct Change {
     pub(super) at: Timestamp,
     /// The author's account name.
     pub(super) sender: String,
-    pub(super) own: bool,
     what: What,
 }
 
@@ -39,7 +38,7 @@ impl Change {
         id: Reference,
         seq: u64,
         at: Timestamp,
-        (sender, own): (&str, bool),
+        sender: &str,
     ) -> Option<(Reference, Self)> {
         let (target, what) = match body {
             Body::Edit { target, text } => (target, What::Edit(text.clone())),
@@ -47,7 +46,7 @@ impl Change {
             Body::Reaction { target, emoji } => (target, What::Reaction(emoji.clone())),
             Body::Text { .. } | Body::Notices(_) | Body::Unknown(_) => return None,
         };
-        Some((*target, Self { id, seq, at, sender: sender.to_owned(), own, what }))
+        Some((*target, Self { id, seq, at, sender: sender.to_owned(), what }))
     }
 }
 
@@ -80,11 +79,6 @@ impl Changes {
     pub(super) fn forget_before(&mut self, seq: u64) {
         self.0.values_mut().for_each(|changes| changes.retain(|change| change.seq >= seq));
         self.0.retain(|_, changes| !changes.is_empty());
-    }
-
-    /// The numbers of what others have changed.
-    pub(super) fn of_others(&self) -> impl Iterator<Item = u64> {
-        self.0.values().flatten().filter(|change| !change.own).map(|change| change.seq)
     }
 
     /// Whether a message of this author was taken back.

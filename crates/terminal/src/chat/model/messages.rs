@@ -49,12 +49,10 @@ impl Model {
         let of_others = message.identity != IdentityState::Own;
         let mut invited = None;
         match inserted {
-            Inserted::Line | Inserted::Change if of_others => {
+            Inserted::Line if of_others => {
                 room.unread += 1;
-                if inserted == Inserted::Line {
-                    room.mention |= room::mentions(message.text().unwrap_or_default(), &reader);
-                    room.first_unread.get_or_insert(key);
-                }
+                room.mention |= room::mentions(message.text().unwrap_or_default(), &reader);
+                room.first_unread.get_or_insert(key);
             }
             Inserted::Notice if of_others && !is_open && brings_in(message, &reader) => {
                 room.is_invitation = true;

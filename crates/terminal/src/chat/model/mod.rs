@@ -76,6 +76,13 @@ impl Model {
         }
     }
 
+    /// The name that is asked for, unless another is typed.
+    pub(crate) fn propose(&mut self, name: &UserName) {
+        if let Some(form) = &mut self.view.form {
+            form.name = Some(name.as_str().to_owned());
+        }
+    }
+
     /// The view as it is now.
     pub(crate) fn view(&mut self) -> &View {
         if self.view.form.is_none() && self.opened().is_some() {

@@ -137,7 +137,7 @@ impl Room {
         let sender = message.sender.as_str();
         let own = message.identity == IdentityState::Own;
         self.oldest = Some(self.oldest.map_or(*seq, |oldest| oldest.min(*seq)));
-        if let Some((target, change)) = Change::of(body, *id, *seq, *sent_at, (sender, own)) {
+        if let Some((target, change)) = Change::of(body, *id, *seq, *sent_at, sender) {
             let is_new = self.changes.insert(target, change);
             return if is_new { Inserted::Change } else { Inserted::Nothing };
         }
@@ -178,7 +178,7 @@ impl Room {
         body: &Body,
         at: Timestamp,
     ) {
-        if let Some((target, change)) = Change::of(body, id, AT_THE_END, at, (sender, true)) {
+        if let Some((target, change)) = Change::of(body, id, AT_THE_END, at, sender) {
             self.changes.insert(target, change);
             return;
         }
@@ -263,18 +263,13 @@ impl Room {
         changes.next().filter(by_another)
     }
 
-    /// The key of the message from which on so many things of others were not looked at.
+    /// The key of the message from which on so many of others were not looked at.
     pub(super) fn unread_from(&self, unread: u64) -> Option<LineKey> {
-        let others = || {
-            let is_other = |entry: &&Entry| entry.said().is_some_and(|said| !said.own);
-            self.entries.iter().filter(is_other)
-        };
-        let mut all: Vec<u64> = others().map(|entry| entry.seq).collect();
-        all.extend(self.changes.of_others());
-        all.sort_unstable();
-        let read = all.len().saturating_sub(usize::try_from(unread).unwrap_or(usize::MAX));
-        let first = all.get(read)?;
-        others().find(|entry| entry.seq >= *first).map(|entry| entry.key)
+        let is_other = |entry: &&Entry| entry.said().is_some_and(|said| !said.own);
+        let others: Vec<LineKey> =
+            self.entries.iter().filter(is_other).map(|entry| entry.key).collect();
+        let read = others.len().saturating_sub(usize::try_from(unread).unwrap_or(usize::MAX));
+        others.get(read).copied()
     }
 
     /// Forgets the oldest lines of a long conversation; the home still has them.

@@ -431,8 +431,10 @@ fn unread_messages_are_counted_and_marked() {
         let said = Message { conversation: PLAN, ..message(seq, sender, "mira?") };
         model.show(Show::Message(said));
     }
+    let react = Body::Reaction { target: reference(1), emoji: "👍".into() };
+    model.show(Show::Message(Message { conversation: PLAN, ..entry(4, "noor", react) }));
     let row = model.view().conversations[1].clone();
-    assert_eq!((row.name.as_str(), row.unread, row.mention), ("#plan", 2, true));
+    assert_eq!((row.name.as_str(), row.unread, row.mention), ("#plan", 2, true), "messages count");
     model.open(PLAN);
     let first = model.view().lines[0].key;
     assert_eq!(model.view().unread_from, Some(first));

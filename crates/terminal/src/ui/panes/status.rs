@@ -7,6 +7,7 @@ use crate::ui::safe_text::SafeLine;
 use crate::ui::state::Hint;
 use crate::ui::theme::Theme;
 use crate::ui::view::{Connection, Conversation, ConversationKind, Level, Trust, View};
+use crate::ui::wrap::{Room as WrapRoom, wrap};
 use ratatui::style::Style;
 
 /// The bar at the top.
@@ -112,14 +113,20 @@ fn elsewhere(view: &View) -> String {
     others.collect::<Vec<_>>().join(", ")
 }
 
-/// A hint in place of the bar at the bottom.
-pub(in crate::ui) fn hint(hint: &Hint, theme: Theme, width: usize) -> Row {
+/// Rows of a hint at most.
+pub(in crate::ui) const HINT_ROWS: usize = 3;
+
+/// A hint in place of the bar at the bottom, in as many rows as it takes.
+pub(in crate::ui) fn hint(hint: &Hint, theme: Theme, width: usize) -> Vec<Row> {
     let style = match hint.level {
         Level::Info => theme.bar(),
         Level::Warning => theme.warning().reversed(),
         Level::Alarm => theme.alarm(),
     };
-    Row::new().own(" ", style).text(&hint.text, style).fill(width, 0, style)
+    let text = SafeLine::name(&hint.text);
+    let rows = wrap(&text, WrapRoom::all(width.saturating_sub(2).max(1))).into_iter();
+    let row = |text| Row::new().own(" ", style).safe(text, style).fill(width, 0, style);
+    rows.take(HINT_ROWS).map(row).collect()
 }
 
 /// The candidates of a completion in place of the bar, the chosen one in sight.
