@@ -131,13 +131,13 @@ impl Client {
         self.people.clone()
     }
 
-    /// Asks who is there, now and then, until it is as it should be; the PEMs.
-    pub(crate) fn list_until(&mut self, is_there: impl Fn(&[String]) -> bool) -> Vec<String> {
+    /// Asks who is there, now and then, until it is as it should be, by their PEMs.
+    pub(crate) fn list_until(&mut self, is_there: impl Fn(&[String]) -> bool) {
         let until = Instant::now() + DEADLINE;
         loop {
             let pems: Vec<_> = self.list().into_iter().map(|person| person.pem).collect();
             if is_there(&pems) {
-                return pems;
+                return;
             }
             assert!(Instant::now() < until, "{}: still {pems:?}", self.family.name);
             if let Some(frame) = self.frame(Instant::now() + ASKING_AGAIN) {
@@ -161,17 +161,19 @@ impl Client {
 
     /// Says something to the one who is listed with this PEM; the frame.
     pub(crate) fn say_private(&mut self, pem: &str, text: &str) -> String {
-        self.say_private_to_all(&[pem.to_owned()], text)
+        self.say_private_to(|person| person.pem == pem, text)
     }
 
-    /// Says something to those who are listed with these PEMs; the frame.
-    pub(crate) fn say_private_to_all(&mut self, pems: &[String], text: &str) -> String {
-        let recipient = |pem: &String| {
-            let person = self.people.iter().find(|person| person.pem == *pem);
-            let Person { key, server, .. } = person.expect("they are listed").clone();
-            Recipient { key, server }
-        };
-        let to: Vec<_> = pems.iter().map(recipient).collect();
+    /// Says something to those who are listed and meant; the frame.
+    pub(crate) fn say_private_to(
+        &mut self,
+        is_meant: impl Fn(&Person) -> bool,
+        text: &str,
+    ) -> String {
+        let meant = self.people.iter().filter(|person| is_meant(person)).cloned();
+        let to: Vec<_> =
+            meant.map(|Person { key, server, .. }| Recipient { key, server }).collect();
+        assert!(!to.is_empty(), "they are listed");
         self.say(&self.family.chat(&self.key, &to, text))
     }
 

@@ -1,9 +1,11 @@
 //! Other people's clients at our door: scripted clients of the six families of the classroom, which
 //! know the protocol's text and its table and none of our code, speak to the program.
 
+mod bridge;
 mod chat;
 mod client;
 mod family;
+mod hostile;
 mod http;
 mod json;
 mod key;
