@@ -43,6 +43,11 @@ impl World {
         self.folder.path().join(name)
     }
 
+    /// Starts the server with these too, from the next time on.
+    pub(crate) fn add_options(&mut self, options: &[&str]) {
+        self.options.extend(options.iter().map(ToString::to_string));
+    }
+
     /// Starts the server; again on the same port.
     pub(crate) fn serve(&mut self) -> Process {
         let listen = self.address.clone().unwrap_or_else(|| "127.0.0.1:0".to_owned());

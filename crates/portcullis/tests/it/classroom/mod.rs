@@ -10,6 +10,7 @@ mod http;
 mod json;
 mod key;
 mod matrix;
+mod neighbours;
 
 use crate::program::World;
 

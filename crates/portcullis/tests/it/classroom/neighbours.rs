@@ -1,0 +1,98 @@
+//! A neighbourhood of two servers: guests of both talk publicly and privately, frames arrive once, and the
+//! link comes back after one of the servers was killed.
+
+use std::fs;
+use std::time::Instant;
+
+use super::address;
+use super::client::{Client, What};
+use super::family::BY_THE_TEXT;
+use super::key::Key;
+use crate::program::{DEADLINE, World};
+
+/// Two servers that name each other, with their data made and their ports known.
+fn neighbours() -> [World; 2] {
+    // Whoever waits for a change in a list asks often.
+    let mut worlds = [(); 2].map(|()| World::new(&["--rate-factor", "1000"]));
+    let keys = [0, 1].map(|place: usize| {
+        worlds[place].serve().kill();
+        let key = worlds[place].admin(&["classroom-key"]);
+        assert!(key.status.success());
+        key.stdout
+    });
+    for (place, other) in [(0, 1), (1, 0)] {
+        let file = worlds[place].path("neighbour.pem");
+        fs::write(&file, &keys[other]).unwrap();
+        let (_, port) = address(&worlds[other])
+            .rsplit_once(':')
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .unwrap();
+        worlds[place]
+            .add_options(&["--neighbour", &format!("ws://localhost:{port}={}", file.display())]);
+    }
+    worlds
+}
+
+/// Asks until somebody is listed, or is not listed any more.
+fn until_listed(client: &mut Client, pem: &str, listed: bool) {
+    let until = Instant::now() + DEADLINE;
+    while client.list().iter().any(|person| person.pem == pem) != listed {
+        assert!(Instant::now() < until, "the list changes in time");
+    }
+}
+
+#[test]
+fn guests_of_linked_servers_talk_and_links_come_back() {
+    let [mut near, mut far] = neighbours();
+    let _near = near.serve();
+    let server = far.serve();
+    let join =
+        |number, world: &World| Client::join(&BY_THE_TEXT, Key::number(number), &address(world));
+    let (mut anna, mut ben) = (join(0, &near), join(1, &far));
+    meet(&mut anna, &mut ben);
+
+    server.kill();
+    until_listed(&mut anna, &ben.pem(), false);
+    let _far = far.serve();
+    // Another key: clients of this family insist that counters grow.
+    let mut ben = join(2, &far);
+    meet(&mut anna, &mut ben);
+}
+
+/// Each sees the other, hears it publicly, once, and privately.
+fn meet(anna: &mut Client, ben: &mut Client) {
+    until_listed(anna, &ben.pem(), true);
+    until_listed(ben, &anna.pem(), true);
+    for turned in [false, true] {
+        let (speaker, listener) = if turned { (&mut *ben, &mut *anna) } else { (&mut *anna, &mut *ben) };
+        let frame = speaker.say_public("hello next door");
+        let (said, arrived) = listener.hear_public("hello next door");
+        assert!(said.verified && arrived == frame, "{arrived}");
+        speaker.say_private(&listener.pem(), "between us");
+        let (said, _) = listener.hear_private("between us");
+        assert!(said.verified);
+        speaker.say_public("once");
+        listener.hear_public("once");
+        let more = listener.heard();
+        let again =
+            |what: &What| matches!(what, What::Public(said) if said.text == "hello next door");
+        assert!(!more.iter().any(|heard| again(&heard.what)), "{more:?}");
+    }
+}
+
+#[test]
+fn who_has_not_the_pinned_key_is_no_neighbour() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    let mut guest = Client::join(&BY_THE_TEXT, Key::number(0), &address(&world));
+    let mut stranger = Client::connect(&BY_THE_TEXT, Key::number(1), &address(&world));
+    stranger.say(&super::json::Json::object([
+        ("type", super::json::Json::text("server_hello")),
+        ("sender", super::json::Json::text("localhost:1")),
+    ]));
+    let pem = Key::number(2).public().pem(BY_THE_TEXT.pem);
+    let update = serde_json::json!({"type": "client_update", "clients": [pem]});
+    stranger.send(update.to_string());
+    stranger.settle();
+    assert!(guest.list().iter().all(|person| person.pem != pem));
+}
