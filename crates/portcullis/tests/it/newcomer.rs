@@ -20,7 +20,7 @@ fn what_is_typed_for_a_group_is_never_said_to_everybody() {
     mira.keys("/kick noor\r");
     noor.wait_for("You are no longer in +lab: mira");
     noor.keys(" hunter2\r");
-    noor.wait_for("you are no longer in it");
+    noor.wait_for("Alt-Up and Alt-Down open another");
     assert!(noor.screen().contains("+lab ❯ the secret is hunter2"), "{}", noor.screen());
     mira.keys("/kick mira\r");
     mira.wait_for("that is you");

@@ -127,8 +127,10 @@ impl Ui {
     /// else was typed there since.
     pub fn give_back(&mut self) {
         let Some((open, line)) = self.sent.take() else { return };
+        // A bare command is no loss.
+        let says_something = !line.starts_with('/') || line.contains(char::is_whitespace);
         let input = &mut self.place_of(open).input;
-        if input.text().is_empty() {
+        if says_something && input.text().is_empty() {
             input.insert(&line);
         }
     }

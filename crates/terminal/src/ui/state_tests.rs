@@ -197,6 +197,10 @@ fn a_line_that_comes_to_nothing_is_given_back() {
     person.press(KeyCode::Char('x'));
     person.ui.give_back();
     assert_eq!(person.input(), "x", "never over what was typed since");
+    person.press(KeyCode::Backspace);
+    assert!(person.enter("/leave").is_some());
+    person.ui.give_back();
+    assert_eq!(person.input(), "", "a bare command is no loss");
 }
 
 #[test]

@@ -193,7 +193,7 @@ impl Session {
             ConversationName::Classic(name) => format!("{name} has not written to you"),
             ConversationName::Direct(name) => {
                 format!(
-                    "there is no conversation with {name}; if there is such an account, `send --to {name}` begins one"
+                    "there is no conversation with {name} yet; if there is such an account, `send --to {name}` begins one"
                 )
             }
         };
