@@ -10,7 +10,7 @@ use crate::ui::{Action, Password as TypedPassword};
 use portcullis_client_core::{Command, DeviceView, MemberView, Saying, Show};
 use portcullis_crypto::Password;
 use portcullis_proto::{
-    Access, ConversationId, ConversationName, DeviceName, PersonName, UserName,
+    Access, ConversationId, ConversationName, DeviceName, GroupName, PersonName, UserName,
 };
 
 /// The kinds of conversation for a command, and what to say in another.
@@ -98,16 +98,7 @@ impl Shell {
                 };
                 self.command(Command::Create(name, access))
             }
-            Typed::Group(name, members) => {
-                let called = ConversationName::Group(name.clone());
-                if self.model.has(&called) {
-                    self.hint(format!(
-                        "there is a {name} already: the ids behind the names tell which"
-                    ));
-                }
-                self.model.want(called);
-                self.command(Command::CreateGroup(name, members))
-            }
+            Typed::Group(name, members) => self.make_group(name, members),
             Typed::Invite(names) => self.invite(open, names),
             Typed::Members => self.in_kind(open, MEMBERS, Command::ShowMembers),
             Typed::Kick(name) if self.is_me(&name) => {
@@ -136,6 +127,15 @@ impl Shell {
             Typed::Revoke(name) => self.revoke(name),
             Typed::Password | Typed::Help | Typed::Quit => Ok(()),
         }
+    }
+
+    fn make_group(&mut self, name: GroupName, members: Vec<UserName>) -> Result<(), ChatError> {
+        let called = ConversationName::Group(name.clone());
+        if self.model.has(&called) {
+            self.hint(format!("there is a {name} already: the ids behind the names tell which"));
+        }
+        self.model.want(called);
+        self.command(Command::CreateGroup(name, members))
     }
 
     fn say(&mut self, open: Option<ConversationId>, text: String) -> Result<(), ChatError> {

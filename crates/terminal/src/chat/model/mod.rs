@@ -170,9 +170,8 @@ impl Model {
                 self.say_in(Some(conversation), words, Level::Info);
             }
             Show::People { people, first, more } => {
-                let complete = self.people.take_page(people, first, more);
-                if complete && std::mem::take(&mut self.lists_people) {
-                    self.say(self.people.words(), Level::Info);
+                if self.people.take_page(people, first, more) {
+                    self.people_listed();
                 }
             }
             Show::Presence { online, offline } => {
@@ -199,6 +198,13 @@ impl Model {
             }
             Show::Refused { what, refusal } => self.refused(what, &refusal),
             Show::Warning { conversation, warning } => self.warn(conversation, &warning),
+        }
+    }
+
+    /// All pages of people are there.
+    fn people_listed(&mut self) {
+        if std::mem::take(&mut self.lists_people) {
+            self.say(self.people.words(), Level::Info);
         }
     }
 
