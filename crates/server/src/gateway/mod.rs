@@ -57,7 +57,6 @@ const REFUSALS: usize = 64;
 pub fn settings(settings: &Settings) -> Settings {
     Settings {
         message: portcullis_proto::limits::GUEST_FRAME_BYTES,
-        in_flight: 16,
         lagging: bytes::Bytes::new(),
         stopping: bytes::Bytes::new(),
         ..settings.clone()
@@ -77,6 +76,9 @@ pub(crate) struct Gateway {
 struct Seat {
     is: Who,
     refused: usize,
+    /// What was verified of the frames that came together: handed on together, so that they are made durable
+    /// and sent on together, however long each takes to verify.
+    gathered: Vec<(GuestAsk, Ticket)>,
 }
 
 /// Who a connection is.
@@ -163,7 +165,7 @@ impl Sink for Gateway {
             Incoming::Binary(_) => Err(GuestRefused::Malformed),
         };
         match judged {
-            Ok(Some(ask)) => self.entrance.ask(Ask::Guest(ask), ticket),
+            Ok(Some(ask)) => seat.gathered.push((ask, ticket)),
             Ok(None) => {}
             Err(refused) => {
                 self.metrics.guests.count(refused);
@@ -172,6 +174,15 @@ impl Sink for Gateway {
                     connection.close(CloseCode::Policy, "too much that can't be accepted");
                 }
             }
+        }
+    }
+
+    fn pause(&self, connection: ConnectionId) {
+        let seat = self.seat(connection);
+        let gathered =
+            std::mem::take(&mut seat.lock().unwrap_or_else(PoisonError::into_inner).gathered);
+        for (ask, ticket) in gathered {
+            self.entrance.ask(Ask::Guest(ask), ticket);
         }
     }
 

@@ -45,6 +45,8 @@ pub trait Sink: Send + Sync + 'static {
     fn opened(&self, connection: &Arc<Connection>);
     /// A message came. The ticket is to be dropped once it is answered.
     fn message(&self, message: Incoming, ticket: Ticket);
+    /// No message of this connection follows at once: whoever gathers some hands them on now.
+    fn pause(&self, _: ConnectionId) {}
     /// A connection will send nothing more.
     fn closed(&self, connection: ConnectionId);
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
+use futures_util::future::poll_immediate;
 use tokio::io::{AsyncRead, ReadBuf, ReadHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
@@ -68,18 +69,30 @@ pub(super) async fn read(connection: Arc<Connection>, mut side: ReadSide, first:
 async fn deliver(connection: &Arc<Connection>, fed: Fed) -> Option<Ending> {
     let sockets = &connection.sockets;
     for message in fed.messages {
-        connection.may_ask().await;
+        let bytes = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        let mut room = std::pin::pin!(async {
+            connection.may_ask().await;
+            // The budget is never closed.
+            Arc::clone(&sockets.budget).acquire_many_owned(bytes).await
+        });
+        let budget = match poll_immediate(&mut room).await {
+            Some(budget) => budget,
+            None => {
+                // What was gathered must not wait for room that it takes up itself.
+                sockets.sink.pause(connection.id());
+                room.await
+            }
+        };
         if connection.closing_since().is_some() {
             break;
         }
-        let bytes = u32::try_from(message.len()).unwrap_or(u32::MAX);
-        // The budget is never closed.
-        let Ok(budget) = Arc::clone(&sockets.budget).acquire_many_owned(bytes).await else {
+        let Ok(budget) = budget else {
             return Some(Ending::Silent);
         };
         Metrics::count(&sockets.metrics.received);
         sockets.sink.message(message, connection.ticket(budget));
     }
+    sockets.sink.pause(connection.id());
     if !fed.answers.is_empty() {
         let answers = Bytes::from(fed.answers);
         match fed.ending {
