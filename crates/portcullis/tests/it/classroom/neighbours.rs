@@ -64,7 +64,8 @@ fn meet(anna: &mut Client, ben: &mut Client) {
     until_listed(anna, &ben.pem(), true);
     until_listed(ben, &anna.pem(), true);
     for turned in [false, true] {
-        let (speaker, listener) = if turned { (&mut *ben, &mut *anna) } else { (&mut *anna, &mut *ben) };
+        let (speaker, listener) =
+            if turned { (&mut *ben, &mut *anna) } else { (&mut *anna, &mut *ben) };
         let frame = speaker.say_public("hello next door");
         let (said, arrived) = listener.hear_public("hello next door");
         assert!(said.verified && arrived == frame, "{arrived}");

@@ -125,7 +125,11 @@ fn plan(options: &Options, done: Done, compose: crate::load::Compose) -> Plan {
     }
 }
 
-pub(crate) fn measure(options: &Options, server: &Server, mut load: Load) -> anyhow::Result<Measured> {
+pub(crate) fn measure(
+    options: &Options,
+    server: &Server,
+    mut load: Load,
+) -> anyhow::Result<Measured> {
     load.run(Duration::from_secs(1))?;
     load.latencies.clear();
     let (before, processor, started) = (load.counted(), server.processor_time()?, Instant::now());
