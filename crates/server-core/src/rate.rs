@@ -32,8 +32,10 @@ pub enum Rate {
     Change,
     /// Saying something to one classroom guest: by who does.
     Tell,
-    /// A classroom guest's making itself known: by address.
+    /// A classroom guest's making itself known.
     GuestHello,
+    /// All guests' at one address making themselves known.
+    GuestHelloAtAddress,
     /// What one guest says.
     GuestSay,
     /// What all guests at one address say: a class may sit behind one, and new keys cost nothing.
@@ -60,7 +62,8 @@ impl Rate {
             Self::Claim | Self::Add | Self::Welcome => (20, 60_000),
             Self::Change => (60, 1_000),
             Self::Tell => (60, 500),
-            Self::GuestHello => (1_000, 50),
+            Self::GuestHello => (30, 1_000),
+            Self::GuestHelloAtAddress => (1_000, 50),
             Self::GuestSay => (120, 200),
             Self::GuestSayAtAddress => (2_000, 10),
             Self::GuestList => (60, 500),

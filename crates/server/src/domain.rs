@@ -73,7 +73,7 @@ pub trait Domain: Send + 'static {
         _: &Entrance<Self>,
         _: &SyncSender<Batch<Self::Room>>,
         _: &Arc<Metrics>,
-    ) -> std::io::Result<Option<Arc<dyn Sink>>>
+    ) -> std::io::Result<Option<Door>>
     where
         Self: Sized,
     {
@@ -87,11 +87,19 @@ pub trait Domain: Send + 'static {
 /// The way in: where the socket layer puts what happens.
 pub struct Entrance<D: Domain>(Sender<Message<D::Request>>);
 
+/// Where what classroom guests send goes.
+pub struct Door {
+    /// Takes their frames.
+    pub sink: Arc<dyn Sink>,
+    /// Linked servers come through it too.
+    pub links: bool,
+}
+
 /// A domain's thread, to be told to stop and waited for.
 pub struct Running<D: Domain> {
     entrance: Entrance<D>,
     /// Where what classroom guests send goes, if they are admitted.
-    pub guests: Option<Arc<dyn Sink>>,
+    pub guests: Option<Door>,
     thread: JoinHandle<()>,
     alive: oneshot::Receiver<()>,
 }

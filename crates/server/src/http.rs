@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
 use portcullis_server_core::defences::SOUND;
 
+use crate::gateway;
 use crate::socket::Sockets;
 use crate::socket::listen::{self, Peer};
 use crate::uploads::{self, Uploads};
@@ -70,6 +71,9 @@ async fn front(State(site): State<Site>, request: Request<Body>) -> Response<Bod
     let Some(guests) = &site.guests else {
         return text(StatusCode::FORBIDDEN, "Classroom guests are not admitted here.\n");
     };
+    if guests.count() >= gateway::CONNECTIONS {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "Too many guests; try again later.\n");
+    }
     let Some(peer) = peer(&request, site.behind_proxy) else {
         return text(StatusCode::BAD_REQUEST, "The proxy names no address.\n");
     };

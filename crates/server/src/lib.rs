@@ -61,8 +61,9 @@ pub async fn run<D: Domain>(
     let metrics = Arc::new(Metrics::default());
     let hub = hub::start(Arc::clone(&metrics))?;
     let mut domain = domain::start(parts.domain, hub, Arc::clone(&metrics))?;
-    let guests = domain.guests.clone().map(|sink| {
-        Sockets::for_guests(gateway::settings(&parts.settings), Arc::clone(&metrics), sink)
+    let guests = domain.guests.take().map(|door| {
+        let settings = gateway::settings(&parts.settings, door.links);
+        Sockets::for_guests(settings, Arc::clone(&metrics), door.sink)
     });
     let sockets = Sockets::new(parts.settings, metrics, Arc::new(domain.entrance()));
     let site = Site {

@@ -4,8 +4,10 @@
 use super::Classic;
 use super::key::OwnKey;
 use super::talk::{Talk, Told};
-use portcullis_crypto::ClassicKey;
-use portcullis_proto::classroom::{Dialect, DialectId, Fingerprint, GuestKey, Inner, PemLayout};
+use portcullis_crypto::{ClassicKey, Salt};
+use portcullis_proto::classroom::{
+    Dialect, DialectId, Fingerprint, GuestKey, Inner, PemLayout, RECIPES, Signing,
+};
 use portcullis_proto::{AccountId, Bytes, ConversationId, DeviceId, Reference, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,9 @@ pub(crate) struct TalkRecord {
 #[derive(Serialize, Deserialize)]
 struct DialectRecord {
     name: String,
+    /// The place in [`RECIPES`].
+    recipe: usize,
+    longest_salt: bool,
     /// The place in [`Fingerprint::all`].
     fingerprint: usize,
     nested: bool,
@@ -88,13 +93,22 @@ pub(crate) fn write_talk(talk: &Talk) -> TalkRecord {
         at: told.at,
         frame: told.frame.clone(),
     };
-    let Dialect { name, fingerprint, inner, iv_bytes, .. } = talk.dialect;
+    let Dialect { name, signing, fingerprint, inner, iv_bytes, .. } = talk.dialect;
+    let recipe = RECIPES.iter().position(|recipe| *recipe == signing.recipe).unwrap_or_default();
+    let longest_salt = signing.salt == Salt::Longest;
     let place = Fingerprint::all().position(|by| by == fingerprint).unwrap_or_default();
     let nested = inner == Inner::Nested;
     TalkRecord {
         conversation: talk.conversation,
         pem: talk.guest.pem().to_owned(),
-        dialect: DialectRecord { name: name.to_owned(), fingerprint: place, nested, iv_bytes },
+        dialect: DialectRecord {
+            name: name.to_owned(),
+            recipe,
+            longest_salt,
+            fingerprint: place,
+            nested,
+            iv_bytes,
+        },
         place: talk.place,
         unread: talk.unread,
         answered: talk.answered,
@@ -105,10 +119,16 @@ pub(crate) fn write_talk(talk: &Talk) -> TalkRecord {
 /// The conversation of a record, if it is one with this guest.
 pub(crate) fn read_talk(id: AccountId, record: TalkRecord) -> Option<Talk> {
     let guest = GuestKey::parse(&record.pem).ok().filter(|guest| guest.id() == id)?;
-    let DialectRecord { name, fingerprint, nested, iv_bytes } = record.dialect;
+    let DialectRecord { name, recipe, longest_salt, fingerprint, nested, iv_bytes } =
+        record.dialect;
     // A row that there was once may be gone.
     let row = DialectId::from_name(&name).unwrap_or(DialectId::BY_THE_TEXT).row();
+    let signing = Signing {
+        recipe: RECIPES.get(recipe).copied().unwrap_or(row.signing.recipe),
+        salt: if longest_salt { Salt::Longest } else { Salt::Digest },
+    };
     let dialect = Dialect {
+        signing,
         pem: PemLayout::of(guest.pem()),
         fingerprint: Fingerprint::all().nth(fingerprint).unwrap_or(row.fingerprint),
         inner: if nested { Inner::Nested } else { Inner::Flat },

@@ -39,7 +39,10 @@ fn come(
     peer: Peer,
     hello: &HelloAdmitted,
 ) -> Result<Outputs, GuestRefused> {
-    let by_address = (Rate::GuestHello, RateKey::Address(peer.address()));
+    // One's own first: what that one refuses must cost others at the address nothing.
+    let own = (Rate::GuestHello, RateKey::Account(hello.key().id()));
+    (context.defences.admit_rate)(context, own, 1)?;
+    let by_address = (Rate::GuestHelloAtAddress, RateKey::Address(peer.address()));
     (context.defences.admit_rate)(context, by_address, 1)?;
     context.guests.came(connection, peer.address(), hello)?;
     let (guest, dialect) = (hello.key().id(), hello.dialect());
@@ -157,11 +160,14 @@ fn list(
     connection: ConnectionId,
     peer: Peer,
 ) -> Result<Outputs, GuestRefused> {
+    // Who has not said hello shares one small bucket at an address; guests have their own before all others'.
+    let own = match context.guests.guest_of(connection) {
+        Some(guest) => RateKey::Account(guest),
+        None => RateKey::Address(peer.address()),
+    };
+    (context.defences.admit_rate)(context, (Rate::GuestList, own), 1)?;
     let by_address = (Rate::GuestListAtAddress, RateKey::Address(peer.address()));
     (context.defences.admit_rate)(context, by_address, 1)?;
-    if let Some(guest) = context.guests.guest_of(connection) {
-        (context.defences.admit_rate)(context, (Rate::GuestList, RateKey::Account(guest)), 1)?;
-    }
     let tx = context.tx;
     let list = context.guests.list(|| {
         let rows = tx.classic_keys(ConversationId::CLASSROOM, limits::GUEST_LIST_DEVICES)?;

@@ -21,11 +21,11 @@ use portcullis_server_core::{
 
 use super::guests::GuestRooms;
 use super::refusals::Refusals;
-use super::{Arrival, Domain, Entrance};
+use super::{Arrival, Domain, Door, Entrance};
 use crate::gateway::{Gateway, Links, Setup, Voice};
 use crate::hub::Batch;
 use crate::metrics::Metrics;
-use crate::socket::{CloseCode, Connection, ConnectionId, Incoming, Sink};
+use crate::socket::{CloseCode, Connection, ConnectionId, Incoming};
 use crate::sqlite::SqliteStore;
 
 /// A page of 200 messages costs what a hundred submits cost: about a millisecond, to read and encode.
@@ -136,7 +136,12 @@ impl CoreDomain {
             Output::Drop { connection } => {
                 let connection = ConnectionId(connection.0);
                 self.forget(connection);
-                batch.close(connection, CloseCode::Failed, "the server could not go on");
+                match connection.is_guest() {
+                    true => batch.close(connection, CloseCode::TryLater, "no room now; try later"),
+                    false => {
+                        batch.close(connection, CloseCode::Failed, "the server could not go on");
+                    }
+                }
             }
         }
     }
@@ -285,7 +290,7 @@ impl Domain for CoreDomain {
         entrance: &Entrance<Self>,
         hub: &SyncSender<Batch<Room>>,
         metrics: &Arc<Metrics>,
-    ) -> std::io::Result<Option<Arc<dyn Sink>>> {
+    ) -> std::io::Result<Option<Door>> {
         let Some(setup) = self.setup.take() else {
             return Ok(None);
         };
@@ -297,7 +302,9 @@ impl Domain for CoreDomain {
         let voice = Voice::start(key, hub.clone(), Arc::clone(&links), Arc::clone(metrics))?;
         let (to_rooms, counters) = (Arc::clone(&links), Arc::clone(metrics));
         self.guests = Some(GuestRooms::new(voice, to_rooms, counters, address, own_key));
-        Ok(Some(Arc::new(Gateway::new(entrance.clone(), links, Arc::clone(metrics)))))
+        let linked = !links.is_empty();
+        let gateway = Gateway::new(entrance.clone(), links, Arc::clone(metrics));
+        Ok(Some(Door { sink: Arc::new(gateway), links: linked }))
     }
 
     fn carry_out(&mut self, arrivals: Vec<Arrival<Self::Request>>, batch: &mut Batch<Room>) {

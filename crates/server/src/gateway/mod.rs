@@ -14,6 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use portcullis_crypto::classic::ClassicKey;
 use portcullis_proto::classroom::{Incoming as Frame, Payload, SignedFrame};
+use portcullis_proto::limits;
 use portcullis_server_core::defences::{GuestState, SOUND};
 use portcullis_server_core::{GuestAsk, GuestRefused};
 
@@ -47,6 +48,10 @@ fn counter() -> u64 {
     since.as_secs().saturating_sub(EPOCH_SECONDS)
 }
 
+/// Connections at the gateway, those that have not said who they are included: past it one more is turned
+/// away. The core admits fewer guests than this; what is left is for coming and going.
+pub(crate) const CONNECTIONS: usize = 2_000;
+
 /// Frames of one connection that may be refused before it is closed: a client that errs now and then goes
 /// on, one that does nothing else costs no more signatures.
 const REFUSALS: usize = 64;
@@ -54,9 +59,10 @@ const REFUSALS: usize = 64;
 /// The socket layer's bounds for guests: their frames are small, and they have no way to fetch what they
 /// have missed, so a lagging one is told nothing.
 #[must_use]
-pub fn settings(settings: &Settings) -> Settings {
+pub fn settings(settings: &Settings, links: bool) -> Settings {
     Settings {
-        message: portcullis_proto::limits::GUEST_FRAME_BYTES,
+        // Linked servers tell of all their clients at once.
+        message: if links { limits::GUEST_LIST_BYTES } else { limits::GUEST_FRAME_BYTES },
         lagging: bytes::Bytes::new(),
         stopping: bytes::Bytes::new(),
         ..settings.clone()
@@ -122,7 +128,10 @@ impl Seat {
         match Frame::read(text)? {
             Frame::Signed(frame) => self.judge_signed(frame, connection, links),
             Frame::ListRequest => Ok(Some(GuestAsk::List)),
-            _ => Ok(None),
+            // What servers say to each other, and to guests.
+            Frame::List { .. } | Frame::Update { .. } | Frame::UpdateRequest => {
+                Err(GuestRefused::NotForGuests)
+            }
         }
     }
 

@@ -23,6 +23,8 @@ pub enum CloseCode {
     TooBig = 1009,
     /// 1011: the server failed.
     Failed = 1011,
+    /// 1013: too many at the moment (IANA's registry of close codes).
+    TryLater = 1013,
 }
 
 /// A ping without payload, framed.

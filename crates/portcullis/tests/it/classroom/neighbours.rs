@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::address;
 use super::client::{Client, What};
 use super::family::BY_THE_TEXT;
+use super::json::Json;
 use super::key::Key;
 use crate::program::{DEADLINE, World};
 
@@ -81,15 +82,38 @@ fn meet(anna: &mut Client, ben: &mut Client) {
     }
 }
 
+/// More clients than fit a guest's frame, by a server whose key is pinned.
+#[test]
+fn a_large_server_is_a_neighbour_too() {
+    let mut world = World::new(&[]);
+    let file = world.path("neighbour.pem");
+    let key = Key::number(3);
+    fs::write(&file, key.public().pem(BY_THE_TEXT.pem)).unwrap();
+    world.add_options(&["--neighbour", &format!("ws://localhost:1={}", file.display())]);
+    let _server = world.serve();
+    let mut guest = Client::join(&BY_THE_TEXT, Key::number(0), &address(&world));
+    let mut neighbour = Client::connect(&BY_THE_TEXT, key, &address(&world));
+    neighbour.say(&Json::object([
+        ("type", Json::text("server_hello")),
+        ("sender", Json::text("localhost:1")),
+    ]));
+    let pem = Key::number(4).public().pem(BY_THE_TEXT.pem);
+    let clients = vec![&pem; 400];
+    let update = serde_json::json!({"type": "client_update", "clients": clients}).to_string();
+    assert!(update.len() > 2 * 64 * 1024);
+    neighbour.send(update);
+    guest.list_until(|listed| listed.contains(&pem));
+}
+
 #[test]
 fn who_has_not_the_pinned_key_is_no_neighbour() {
     let mut world = World::new(&[]);
     let _server = world.serve();
     let mut guest = Client::join(&BY_THE_TEXT, Key::number(0), &address(&world));
     let mut stranger = Client::connect(&BY_THE_TEXT, Key::number(1), &address(&world));
-    stranger.say(&super::json::Json::object([
-        ("type", super::json::Json::text("server_hello")),
-        ("sender", super::json::Json::text("localhost:1")),
+    stranger.say(&Json::object([
+        ("type", Json::text("server_hello")),
+        ("sender", Json::text("localhost:1")),
     ]));
     let pem = Key::number(2).public().pem(BY_THE_TEXT.pem);
     let update = serde_json::json!({"type": "client_update", "clients": [pem]});

@@ -246,7 +246,7 @@ impl Link {
             Payload::PublicChat { sender, .. } => {
                 clients.iter().position(|client| client.key.is_fingerprint(sender))
             }
-            // Those whose recipe is known cost one try each.
+            // Those of whom it is known how they sign cost least.
             _ => clients
                 .iter()
                 .position(|client| signed(client, true))

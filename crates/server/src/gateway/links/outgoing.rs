@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_proto::classroom::{self, DialectId};
 use portcullis_proto::limits;
@@ -24,7 +24,7 @@ use crate::gateway::counter;
 /// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The pause before the first new try, doubled after each that fails.
+/// The pause before the first new try, doubled after each link that fails or doesn't last.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The longest pause: a neighbour that comes back is linked again within it.
@@ -45,9 +45,12 @@ pub(super) async fn keep(links: Arc<Links>, place: usize) {
     loop {
         match tokio::time::timeout(CONNECT, open(&links, place)).await {
             Ok(Ok(socket)) => {
-                pause = FIRST_PAUSE;
                 tracing::info!(neighbour = place, "linked");
+                let since = Instant::now();
                 let ended = speak(&links, place, socket).await;
+                if since.elapsed() > LONGEST_PAUSE {
+                    pause = FIRST_PAUSE;
+                }
                 tracing::info!(neighbour = place, reason = ?ended.err(), "the link is down");
             }
             Ok(Err(error)) => tracing::debug!(neighbour = place, %error, "can't link"),
