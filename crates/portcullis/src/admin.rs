@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use portcullis_proto::classroom::{PemLayout, Wrap, pem_of};
-use portcullis_proto::{Timestamp, UserName};
+use portcullis_proto::{AccountId, Timestamp, UserName};
 use portcullis_server::sqlite::SqliteStore;
 use portcullis_server_core::defences::token_hash;
 use portcullis_server_core::limits::INVITE_MILLIS;
@@ -62,7 +62,8 @@ fn accounts(store: &SqliteStore) -> Result<(), Failure> {
     let mut after: Option<UserName> = None;
     loop {
         let page = store.accounts(after.as_ref(), PAGE).map_err(failed)?;
-        for account in &page {
+        // What stands for guests in the store is nobody's account.
+        for account in page.iter().filter(|account| account.id != AccountId::GATEWAY) {
             let state = if account.disabled { "\tdisabled" } else { "" };
             print(&format!("{}{state}", account.name))?;
         }
@@ -76,6 +77,7 @@ fn accounts(store: &SqliteStore) -> Result<(), Failure> {
 fn set_disabled(store: &SqliteStore, name: &UserName, disabled: bool) -> Result<(), Failure> {
     let account = store.account_by_name(name).map_err(failed)?;
     let message = || format!("there is no account {name}");
+    let account = account.filter(|account| account.id != AccountId::GATEWAY);
     let account = account.ok_or_else(|| Failure::new(Exit::Failed, message()))?;
     write(store, |store| store.set_disabled(account.id, disabled))
 }

@@ -42,7 +42,7 @@ fn records_have_the_form_that_they_always_had() {
 
 const OF_GUESTS: &str = r#"
 Classic {"r":{"own":{"counter":1,"device":ID,"key":BYTES,"start":0},"place":2},"v":2}
-Guest {"r":{"answered":true,"conversation":ID,"dialect":{"fingerprint":0,"iv_bytes":16,"name":"text","nested":false},"outbox":[{"at":TIME,"frame":null,"id":ID,"text":"later"}],"pem":BYTES,"place":2,"unread":1},"v":2}
+Guest {"r":{"answered":true,"conversation":ID,"dialect":{"fingerprint":0,"iv_bytes":16,"longest_salt":false,"name":"text","nested":false,"recipe":16},"outbox":[{"at":TIME,"frame":null,"id":ID,"text":"later"}],"pem":BYTES,"place":2,"unread":1},"v":2}
 GuestSeen {"r":null,"v":2}
 "#;
 
