@@ -17,7 +17,9 @@ mod send;
 mod talk;
 
 pub(crate) use self::key::OwnKey;
+pub(crate) use self::read::said;
 pub(crate) use self::record::{read_own, read_talk, write_own, write_talk};
+pub(crate) use self::send::may_say;
 pub(crate) use self::talk::Talk;
 
 use self::cards::{Card, Listing};

@@ -8,7 +8,7 @@ use crate::effect::Key;
 use crate::message::{Body, Message};
 use crate::show::{GuestWarning, IdentityState, Show};
 use portcullis_proto::classroom::Payload;
-use portcullis_proto::{ConversationId, DeviceId, Envelope, PersonName};
+use portcullis_proto::{ConversationId, DeviceId, Envelope, PersonName, Reference, Timestamp};
 
 impl Conversation {
     /// Whether it is the log of what guests write privately: read like any other, and never shown.
@@ -31,7 +31,12 @@ impl Client {
                 self.remember_guest(envelope);
                 self.take_message(
                     step,
-                    said(envelope.conversation, envelope.seq, envelope, &accepted, text),
+                    said(
+                        &accepted,
+                        (envelope.conversation, envelope.seq, envelope.reference),
+                        envelope.accepted_at,
+                        text,
+                    ),
                 );
             }
             _ => self.take_chat(step, envelope, &accepted),
@@ -81,7 +86,8 @@ impl Client {
         talk.unread = talk.unread.saturating_add(1);
         let conversation = talk.conversation;
         self.touch(Key::Guest(guest.id()));
-        let message = said(conversation, seq, envelope, accepted, text);
+        let message =
+            said(accepted, (conversation, seq, envelope.reference), envelope.accepted_at, text);
         self.keep_message(step, &message);
         step.show(Show::Message(message));
         if others > 0 {
@@ -100,23 +106,22 @@ fn warn_of_guest(step: &mut Step<'_>, envelope: &Envelope, refused: GuestRefused
     step.warn(Some(envelope.conversation), warning);
 }
 
-/// What a guest said, at its place. Its protocol has no clock, so the server's stands for it.
-fn said(
-    conversation: ConversationId,
-    seq: u64,
-    envelope: &Envelope,
+/// What a guest said, at its place. Its protocol has no clock, so another's time `at` stands for it.
+pub(crate) fn said(
     accepted: &GuestAccepted,
+    (conversation, seq, id): (ConversationId, u64, Reference),
+    at: Timestamp,
     text: String,
 ) -> Message {
     let guest = accepted.guest();
     Message {
         conversation,
         seq,
-        id: envelope.reference,
+        id,
         account: guest.id(),
         sender: PersonName::Guest(guest.name().clone()),
         device: DeviceId::GATEWAY,
-        sent_at: envelope.accepted_at,
+        sent_at: at,
         body: Body::Text { text, reply_to: None },
         identity: IdentityState::Guest,
         own: false,

@@ -22,7 +22,7 @@ impl Client {
         let id = Reference::fresh(step.now, step.rng);
         let Some(talk) = self.classic.talks.get_mut(&guest) else { return };
         let conversation = talk.conversation;
-        match may_say(talk.outbox.len(), what) {
+        match may_say(talk.outbox.len(), what, TEXTS_ALONE) {
             Ok(text) => {
                 let body = Body::Text { text: text.clone(), reply_to: None };
                 step.show(Show::Pending { conversation, id, body, at: step.now });
@@ -195,10 +195,14 @@ impl Client {
     }
 }
 
-/// The text, if it can be said to a guest.
-fn may_say(waiting: usize, what: Saying) -> Result<String, &'static str> {
+/// The text, if it can be said to guests; `texts_alone` is said of what is no text.
+pub(crate) fn may_say(
+    waiting: usize,
+    what: Saying,
+    texts_alone: &'static str,
+) -> Result<String, &'static str> {
     let Saying::Text(text) = what else {
-        return Err("guests' programs know texts alone: no replies, edits, deletions or reactions");
+        return Err(texts_alone);
     };
     match () {
         () if text.is_empty() => Err("there is nothing to send"),
@@ -209,3 +213,7 @@ fn may_say(waiting: usize, what: Saying) -> Result<String, &'static str> {
         () => Ok(text),
     }
 }
+
+/// What is said of what is no text.
+const TEXTS_ALONE: &str =
+    "guests' programs know texts alone: no replies, edits, deletions or reactions";

@@ -4,16 +4,17 @@ use super::guests::Card;
 use super::record::seen_in;
 use super::say::keep;
 use super::{PUBLIC, Visit};
+use crate::classic::said;
 use crate::client::Step;
 use crate::defences::{ChatRefused, GuestAccepted, GuestRefused, Heard};
 use crate::effect::Key;
 use crate::limits;
-use crate::message::{Body, Message};
-use crate::show::{GuestWarning, IdentityState, Show};
+use crate::message::Message;
+use crate::show::{GuestWarning, Show};
 use portcullis_proto::classroom::{
     Chat, DialectId, GuestKey, NotOpened, Payload, SignedFrame, named_author,
 };
-use portcullis_proto::{AccountId, ConversationId, DeviceId, PersonName, Reference};
+use portcullis_proto::{AccountId, Reference};
 
 /// Who is said to have sent a frame.
 enum Author {
@@ -119,7 +120,7 @@ impl Visit {
                 self.seen.remember(id, &mut self.dirty);
                 let seq = self.next_place();
                 self.unread = self.unread.saturating_add(1);
-                take(step, said(step, accepted, (PUBLIC, seq, id), message.clone()));
+                take(step, said(accepted, (PUBLIC, seq, id), step.now, message.clone()));
                 step.show(Show::Conversation(self.public_view()));
             }
             _ => self.take_chat(step, accepted, id),
@@ -143,7 +144,7 @@ impl Visit {
                 talk.unread = talk.unread.saturating_add(1);
                 let conversation = talk.conversation;
                 self.dirty.insert(Key::Guest(guest.id()));
-                take(step, said(step, accepted, (conversation, seq, id), text));
+                take(step, said(accepted, (conversation, seq, id), step.now, text));
                 step.show(Show::Conversation(talk.view()));
                 if others > 0 {
                     step.warn(Some(conversation), GuestWarning::Shared { name: name(), others });
@@ -173,26 +174,4 @@ fn worth_trying(chat: &Chat, own: &GuestKey) -> Chat {
 fn take(step: &mut Step<'_>, message: Message) {
     keep(step, &message);
     step.show(Show::Message(message));
-}
-
-/// What a guest said, at its place. Its protocol has no clock, so ours stands for it.
-fn said(
-    step: &Step<'_>,
-    accepted: &GuestAccepted,
-    (conversation, seq, id): (ConversationId, u64, Reference),
-    text: String,
-) -> Message {
-    let guest = accepted.guest();
-    Message {
-        conversation,
-        seq,
-        id,
-        account: guest.id(),
-        sender: PersonName::Guest(guest.name().clone()),
-        device: DeviceId::GATEWAY,
-        sent_at: step.now,
-        body: Body::Text { text, reply_to: None },
-        identity: IdentityState::Guest,
-        own: false,
-    }
 }

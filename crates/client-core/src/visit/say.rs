@@ -2,10 +2,10 @@
 //! counts as said then.
 
 use super::{PUBLIC, Visit};
+use crate::classic::may_say;
 use crate::client::Step;
 use crate::effect::{Key, Write};
 use crate::event::Saying;
-use crate::limits;
 use crate::message::{Body, Message};
 use crate::records;
 use crate::show::{IdentityState, Show};
@@ -36,7 +36,7 @@ impl Visit {
         if guest.is_none() && conversation != PUBLIC {
             return;
         }
-        match may_say(self.waiting.len(), what) {
+        match may_say(self.waiting.len(), what, TEXTS_ALONE) {
             Ok(text) => {
                 let body = Body::Text { text: text.clone(), reply_to: None };
                 step.show(Show::Pending { conversation, id, body, at: step.now });
@@ -162,17 +162,6 @@ pub(super) fn keep(step: &mut Step<'_>, message: &Message) {
     step.out.messages.push(Write { key, value });
 }
 
-/// The text, if it can be said here.
-fn may_say(waiting: usize, what: Saying) -> Result<String, &'static str> {
-    let Saying::Text(text) = what else {
-        return Err("a classroom knows texts alone: no replies, edits, deletions or reactions");
-    };
-    match () {
-        () if text.is_empty() => Err("there is nothing to send"),
-        () if text.len() > wire::TEXT_BYTES => {
-            Err("this is too long for a message: at most 16 KiB")
-        }
-        () if waiting >= limits::GUEST_OUTBOX => Err("too many messages wait to be sent"),
-        () => Ok(text),
-    }
-}
+/// What is said of what is no text.
+const TEXTS_ALONE: &str =
+    "a classroom knows texts alone: no replies, edits, deletions or reactions";

@@ -23,7 +23,7 @@ pub use error::ChatError;
 use crate::device::{Device, News};
 use crate::home::{Home, HomeError};
 use crate::net::{Address, TlsRoots};
-use crate::ui::{Action, Theme, Ui};
+use crate::ui::{Theme, Ui};
 use account::Entering;
 use connection::Retry;
 use folders::Folders;
@@ -293,17 +293,7 @@ impl Shell {
     }
 
     fn take_input(&mut self, input: Option<Input>) -> Result<(), ChatError> {
-        let view = self.model.view();
-        let action = match input {
-            Some(Input::Key(key)) => self.ui.handle_key(key, view),
-            Some(Input::Paste(text)) => {
-                self.ui.handle_paste(&text, view);
-                None
-            }
-            Some(_) => None,
-            // The terminal is gone.
-            None => Some(Action::Quit),
-        };
+        let action = self.ui.handle(input, self.model.view());
         action.map_or(Ok(()), |action| self.act(action))
     }
 }

@@ -13,7 +13,7 @@ use super::scroll::{Scroll, Wish};
 use super::theme::Theme;
 use super::view::{ConversationKey, FormView, Level, View};
 use portcullis_proto::{DeviceId, DeviceName, limits};
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
 use std::collections::BTreeMap;
 
 /// A word to the person, in place of the status line until the next key.
@@ -138,6 +138,19 @@ impl Ui {
     /// Asks for the password by which this device is to be taken off the list.
     pub fn ask_to_revoke(&mut self, device: DeviceId, name: DeviceName) {
         self.overlay = Overlay::Password(Box::new(Form::revoke(device, name)));
+    }
+
+    /// Something came from the terminal; nothing, once it is gone.
+    pub fn handle(&mut self, input: Option<Event>, view: &View) -> Option<Action> {
+        match input {
+            Some(Event::Key(key)) => self.handle_key(key, view),
+            Some(Event::Paste(text)) => {
+                self.handle_paste(&text, view);
+                None
+            }
+            Some(_) => None,
+            None => Some(Action::Quit),
+        }
     }
 
     /// A key was pressed.

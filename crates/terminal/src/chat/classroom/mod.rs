@@ -16,7 +16,7 @@ use crate::device::{Device, News, device_name};
 use crate::home::{Home, HomeError};
 use crate::net::{Address, ConnectError, Door, Link, TlsRoots};
 use crate::ui::view::{Connection, Level};
-use crate::ui::{Action, Theme, Ui};
+use crate::ui::{Theme, Ui};
 use crate::verbs::data_folder;
 use portcullis_client_core::{Command, Show, Visit};
 use portcullis_proto::classroom::DialectId;
@@ -273,17 +273,7 @@ impl Visitor {
     }
 
     fn take_input(&mut self, input: Option<Input>) -> Result<(), ChatError> {
-        let view = self.model.view();
-        let action = match input {
-            Some(Input::Key(key)) => self.ui.handle_key(key, view),
-            Some(Input::Paste(text)) => {
-                self.ui.handle_paste(&text, view);
-                None
-            }
-            Some(_) => None,
-            // The terminal is gone.
-            None => Some(Action::Quit),
-        };
+        let action = self.ui.handle(input, self.model.view());
         action.map_or(Ok(()), |action| self.act(action))
     }
 }
