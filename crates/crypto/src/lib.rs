@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod classic;
+pub mod file;
 pub mod hash;
 pub mod opaque;
 pub mod random;
@@ -27,6 +28,7 @@ pub use classic::{
     BadClassicKey, ClassicError, ClassicKey, ClassicPublic, LARGEST_CLASSIC_KEY,
     SMALLEST_CLASSIC_KEY, Salt, classic_open, classic_seal, sha256,
 };
+pub use file::{BadChunk, ChunkHash, FileCipher, FileKey, FileRoot, Shape};
 pub use hash::{Hash, chain_next, chain_start, hash};
 pub use opaque::{
     ClientLogin, ClientRegistration, LoggedIn, LoginError, PasswordRecord, Registered, ServerLogin,
