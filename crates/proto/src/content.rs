@@ -9,6 +9,7 @@ mod signed;
 pub use signed::SignedContent;
 
 use crate::bytes::fixed;
+use crate::files::{FileOffer, FileStep, OfferWire};
 use crate::{AccountId, ConversationId, DeviceId, Reference, Timestamp, limits};
 use portcullis_crypto::Hash;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,10 @@ pub enum Kind {
         /// The sequence number up to which the author has looked at it; 0 where that is not told.
         read: u64,
     },
+    /// The author offers files. In an encrypted conversation only, for it holds their key.
+    Offer(Box<FileOffer>),
+    /// What the author does about the transfer whose offer is the one message that it refers to.
+    Step(FileStep),
     /// A kind that this version does not know, by its name; shown as a placeholder.
     Unknown(String),
 }
@@ -115,8 +120,8 @@ impl Kind {
     fn references(&self) -> RangeInclusive<usize> {
         match self {
             Self::Text(_) => 0..=1,
-            Self::Edit { .. } | Self::Delete | Self::Reaction { .. } => 1..=1,
-            Self::Mark { .. } => 0..=0,
+            Self::Edit { .. } | Self::Delete | Self::Reaction { .. } | Self::Step(_) => 1..=1,
+            Self::Mark { .. } | Self::Offer(_) => 0..=0,
             Self::Unknown(_) => 0..=limits::CONTENT_REFERENCES,
         }
     }
@@ -166,29 +171,37 @@ struct Wire<'a> {
     delivered: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     read: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offer: Option<OfferWire<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer: Option<Cow<'a, FileStep>>,
 }
 
 impl<'a> Wire<'a> {
     fn of(content: &'a Content) -> Self {
-        let (kind, text, emoji, mark) = match &content.kind {
-            Kind::Text(text) => ("text", Some(text), None, None),
-            Kind::Edit { text } => ("edit", Some(text), None, None),
-            Kind::Delete => ("delete", None, None, None),
-            Kind::Reaction { emoji } => ("reaction", None, Some(emoji), None),
-            Kind::Mark { delivered, read } => ("mark", None, None, Some((*delivered, *read))),
-            Kind::Unknown(name) => (name.as_str(), None, None, None),
-        };
-        Self {
+        let wire = Self {
             id: content.id,
-            kind: kind.into(),
+            kind: content.kind.name().into(),
             refs: content.refs.as_slice().into(),
             sent_at: content.sent_at,
             after: content.after,
             place: content.place,
-            text: text.map(Cow::from),
-            emoji: emoji.map(Cow::from),
-            delivered: mark.map(|(delivered, _)| delivered),
-            read: mark.map(|(_, read)| read),
+            text: None,
+            emoji: None,
+            delivered: None,
+            read: None,
+            offer: None,
+            transfer: None,
+        };
+        match &content.kind {
+            Kind::Text(text) | Kind::Edit { text } => Self { text: Some(text.into()), ..wire },
+            Kind::Reaction { emoji } => Self { emoji: Some(emoji.into()), ..wire },
+            Kind::Mark { delivered, read } => {
+                Self { delivered: Some(*delivered), read: Some(*read), ..wire }
+            }
+            Kind::Offer(offer) => Self { offer: Some(OfferWire::of(offer)), ..wire },
+            Kind::Step(step) => Self { transfer: Some(Cow::Borrowed(step)), ..wire },
+            Kind::Delete | Kind::Unknown(_) => wire,
         }
     }
 
@@ -203,6 +216,10 @@ impl<'a> Wire<'a> {
                 Kind::Reaction { emoji: self.emoji.filter(|it| is_reaction(it))?.into_owned() }
             }
             "mark" => Kind::Mark { delivered: self.delivered?, read: self.read? },
+            "file_offer" => Kind::Offer(Box::new(self.offer?.offer()?)),
+            "file_step" => {
+                Kind::Step(self.transfer.filter(|step| step.is_well_formed())?.into_owned())
+            }
             name => Kind::Unknown(name.to_owned()),
         };
         kind.references().contains(&self.refs.len()).then(|| Content {
@@ -217,6 +234,20 @@ impl<'a> Wire<'a> {
 }
 
 impl Kind {
+    /// The kind's name on the wire.
+    fn name(&self) -> &str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Edit { .. } => "edit",
+            Self::Delete => "delete",
+            Self::Reaction { .. } => "reaction",
+            Self::Mark { .. } => "mark",
+            Self::Offer(_) => "file_offer",
+            Self::Step(_) => "file_step",
+            Self::Unknown(name) => name,
+        }
+    }
+
     /// Whether others will take it for what it is: a reaction may be too long, or no reaction at all.
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
@@ -292,6 +323,9 @@ pub(crate) mod tests {
         check(reaction(""), 1, r#"{"kind": "reaction", "emoji": ""}"#);
         let mark = Kind::Mark { delivered: u64::MAX, read: 0 };
         check(mark, 0, r#"{"kind": "mark", "delivered": 18446744073709551615, "read": 0}"#);
+        let offer = Kind::Offer(Box::new(crate::files::tests::offer()));
+        check(offer, 0, r#"{"kind": "file_offer"}"#);
+        check(Kind::Step(FileStep::Declined), 1, r#"{"kind": "file_step"}"#);
         let poll = || Kind::Unknown("poll".into());
         check(poll(), 0, r#"{"kind": "poll"}"#);
         check(poll(), limits::CONTENT_REFERENCES, r#"{"kind": "poll"}"#);
@@ -307,6 +341,7 @@ pub(crate) mod tests {
         check(Kind::Delete, 1);
         check(reaction("👍"), 1);
         check(Kind::Mark { delivered: 1_000_000, read: 1_000_000 }, 0);
+        check(Kind::Step(FileStep::Accepted { direct: true }), 1);
     }
 
     fn check_refused(bytes: &[u8], expected: Malformed) {
@@ -336,6 +371,9 @@ pub(crate) mod tests {
         check(reaction("👍"), 0);
         check(reaction("👍"), 2);
         check(Kind::Mark { delivered: 1, read: 1 }, 1);
+        check(Kind::Offer(Box::new(crate::files::tests::offer())), 1);
+        check(Kind::Step(FileStep::Declined), 0);
+        check(Kind::Step(FileStep::Declined), 2);
         check(Kind::Unknown("poll".into()), limits::CONTENT_REFERENCES + 1);
     }
 
@@ -351,6 +389,8 @@ pub(crate) mod tests {
         check("edit", 1, refused);
         check("reaction", 1, refused);
         check("mark", 0, refused);
+        check("file_offer", 0, refused);
+        check("file_step", 1, refused);
         check("delete", 1, None);
         check("poll", 1, None);
         check("Text", 1, None);

@@ -99,6 +99,11 @@ id! {
     Reference
 }
 
+id! {
+    /// A transfer of files between people; its sealed bytes lie on the server under the same id.
+    TransferId
+}
+
 impl ConversationId {
     /// The one `#lobby` that every account joins at registration. The same on every server, so
     /// that a client can tell it apart before it has seen a list.

@@ -9,6 +9,7 @@ pub mod classroom;
 mod content;
 mod device_list;
 mod envelope;
+mod files;
 mod frame;
 mod ids;
 pub mod limits;
@@ -24,10 +25,14 @@ pub use device_list::{
     BadList, DeviceEntry, DeviceKeys, DeviceList, ListRecord, RevokedEntry, SignedList, Successor,
 };
 pub use envelope::{Draft, Envelope};
+pub use files::{
+    BadFileName, BadManifest, EndReason, Entry, EntryKind, FileName, FileOffer, FilePath, FileStep,
+    Manifest, QuicWay,
+};
 pub use frame::{
     ClientFrame, ServerFrame, decode_request, encode_event, encode_refusal, encode_reply,
 };
-pub use ids::{AccountId, BadId, ConversationId, DeviceId, Reference};
+pub use ids::{AccountId, BadId, ConversationId, DeviceId, Reference, TransferId};
 pub use names::{
     BadName, ChannelName, ConversationName, DeviceName, GroupName, GuestName, PersonName, UserName,
 };

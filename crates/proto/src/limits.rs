@@ -84,6 +84,26 @@ pub const CLASSIC_KEY_BYTES: usize = 1024;
 /// lengthens, and the keys of some twenty recipients.
 pub const GUEST_FRAME_BYTES: usize = 64 * 1024;
 
+// Files between people.
+
+/// Bytes of a file's name: what common file systems allow.
+pub const FILE_NAME_BYTES: usize = 255;
+
+/// Folders in each other, the file's own name included: what fits a path of 4,096 bytes with short names.
+pub const FILE_DEPTH: usize = 32;
+
+/// Files and empty folders of one transfer: each is made and renamed on its own, and shown to nobody by name.
+pub const FILE_ENTRIES: usize = 10_000;
+
+/// Bytes of the list of files: [`FILE_ENTRIES`] with paths of 400 bytes.
+pub const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of all files of one transfer: 1 TiB, whose hashes take 128 MiB.
+pub const TRANSFER_BYTES: u64 = 1 << 40;
+
+/// Addresses at which somebody says to be reachable: of each interface, both families.
+pub const FILE_ADDRESSES: usize = 16;
+
 // The classroom's protocol.
 
 /// Bytes of a frame that lists clients: [`GUEST_CLIENTS`] PEMs of RSA-2048, about 460 bytes each.

@@ -1,0 +1,128 @@
+//! What is said of a transfer after its offer. Each speaks of the offer's message.
+
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+use crate::{Bytes, DeviceId, limits};
+
+/// A step of a transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum FileStep {
+    /// A recipient wants it.
+    Accepted {
+        /// The recipient's device may be reached directly: it will connect to addresses that it is told.
+        direct: bool,
+    },
+    /// A recipient doesn't want it.
+    Declined,
+    /// The sender can be reached directly, by one device of a recipient.
+    Reach {
+        /// Which device.
+        device: DeviceId,
+        /// Where it listens on TCP, at most [`limits::FILE_ADDRESSES`].
+        #[serde(default)]
+        tcp: Vec<SocketAddr>,
+        /// Where it listens on QUIC.
+        #[serde(default)]
+        quic: Option<QuicWay>,
+    },
+    /// A recipient can't reach the sender, and fetches from the server.
+    Relay,
+    /// A recipient has all of it.
+    Received,
+    /// The sender, or a recipient for itself, ends it.
+    Ended {
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+/// Where somebody can be reached by QUIC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuicWay {
+    /// The endpoint's Ed25519 key, made for this transfer.
+    pub key: Bytes,
+    /// Where it listens, at most [`limits::FILE_ADDRESSES`].
+    #[serde(default)]
+    pub addresses: Vec<SocketAddr>,
+    /// It can be called through the server that both are connected to.
+    #[serde(default)]
+    pub relayed: bool,
+}
+
+/// Why a transfer ends before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// Somebody wanted it so.
+    Cancelled,
+    /// The sender's files are not what they were when they were offered.
+    Changed,
+    /// What came can't be what was offered, or can't be kept.
+    Failed,
+}
+
+impl FileStep {
+    /// Whether its lists are within their limits.
+    #[must_use]
+    pub(crate) fn is_well_formed(&self) -> bool {
+        let fits = |addresses: &[SocketAddr]| addresses.len() <= limits::FILE_ADDRESSES;
+        match self {
+            Self::Reach { tcp, quic, .. } => {
+                fits(tcp)
+                    && quic
+                        .as_ref()
+                        .is_none_or(|quic| quic.key.as_slice().len() == 32 && fits(&quic.addresses))
+            }
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_as_they_travel() {
+        let check = |step: &FileStep, expected: &str| {
+            assert_eq!(serde_json::to_string(step).unwrap(), expected);
+            assert_eq!(&serde_json::from_str::<FileStep>(expected).unwrap(), step);
+        };
+        check(&FileStep::Accepted { direct: true }, r#"{"step":"accepted","direct":true}"#);
+        check(&FileStep::Declined, r#"{"step":"declined"}"#);
+        check(&FileStep::Relay, r#"{"step":"relay"}"#);
+        check(&FileStep::Received, r#"{"step":"received"}"#);
+        check(
+            &FileStep::Ended { reason: EndReason::Changed },
+            r#"{"step":"ended","reason":"changed"}"#,
+        );
+        let tcp = vec!["127.0.0.1:5".parse().unwrap(), "[::1]:6".parse().unwrap()];
+        check(
+            &FileStep::Reach { device: DeviceId::from_bytes([1; 16]), tcp, quic: None },
+            r#"{"step":"reach","device":"01010101010101010101010101010101","tcp":["127.0.0.1:5","[::1]:6"],"quic":null}"#,
+        );
+    }
+
+    #[test]
+    fn lists_have_bounds() {
+        let address: SocketAddr = "127.0.0.1:5".parse().unwrap();
+        let check = |tcp: usize, key: usize, quic: usize, good: bool| {
+            let quic = QuicWay {
+                key: Bytes(vec![0; key]),
+                addresses: vec![address; quic],
+                relayed: false,
+            };
+            let device = DeviceId::from_bytes([1; 16]);
+            let step = FileStep::Reach { device, tcp: vec![address; tcp], quic: Some(quic) };
+            assert_eq!(step.is_well_formed(), good);
+        };
+        let most = limits::FILE_ADDRESSES;
+        check(most, 32, most, true);
+        check(most + 1, 32, 0, false);
+        check(0, 32, most + 1, false);
+        check(0, 31, 0, false);
+    }
+}
