@@ -270,6 +270,7 @@ impl Client {
             }
             Event::Worked(id, outcome) => self.worked(&mut step, id, outcome),
             Event::Command(command) => self.command(&mut step, command),
+            Event::Moved(..) => {}
             Event::Tick => {
                 self.resume_inbox_later(&mut step);
                 self.flush_all(&mut step);

@@ -2,6 +2,7 @@
 
 use crate::event::JobId;
 use crate::show::Show;
+use crate::transfer::Assignment;
 use portcullis_crypto::Job;
 use portcullis_mls::RecordKey;
 use portcullis_proto::{AccountId, ConversationId, DeviceId, Reference};
@@ -16,6 +17,8 @@ pub enum Effect {
     Persist(Vec<Write>),
     /// Send a text frame.
     Send(String),
+    /// Move the bytes of files, and bring what came of it back as [`crate::Event::Moved`].
+    Transfer(Box<Assignment>),
     /// Have slow work done, and bring the outcome back.
     Work(JobId, Box<Job>),
     /// Show something.
@@ -33,6 +36,7 @@ impl fmt::Debug for Effect {
         match self {
             Self::Persist(writes) => f.debug_tuple("Persist").field(writes).finish(),
             Self::Send(frame) => write!(f, "Send({} bytes)", frame.len()),
+            Self::Transfer(assignment) => f.debug_tuple("Transfer").field(assignment).finish(),
             Self::Work(id, job) => f.debug_tuple("Work").field(id).field(job).finish(),
             Self::Show(show) => f.debug_tuple("Show").field(show).finish(),
             Self::Disconnect => f.write_str("Disconnect"),
@@ -90,6 +94,7 @@ pub enum Key {
 pub(crate) struct Gathered {
     pub(crate) messages: Vec<Write>,
     pub(crate) sends: Vec<String>,
+    pub(crate) transfers: Vec<Assignment>,
     pub(crate) works: Vec<(JobId, Box<Job>)>,
     pub(crate) shows: Vec<Show>,
     pub(crate) disconnect: bool,
@@ -102,6 +107,7 @@ impl Gathered {
         let persist = (!writes.is_empty()).then_some(Effect::Persist(writes));
         let mut effects: Effects = persist.into_iter().collect();
         effects.extend(self.sends.into_iter().map(Effect::Send));
+        effects.extend(self.transfers.into_iter().map(Box::new).map(Effect::Transfer));
         effects.extend(self.works.into_iter().map(|(id, job)| Effect::Work(id, job)));
         effects.extend(self.shows.into_iter().map(Effect::Show));
         effects.extend(self.disconnect.then_some(Effect::Disconnect));

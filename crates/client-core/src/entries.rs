@@ -139,6 +139,8 @@ pub(crate) fn body_of(content: &Content) -> Option<Body> {
             Some(Body::Reaction { target: target()?, emoji: emoji.clone() })
         }
         Kind::Mark { .. } => None,
+        Kind::Offer(_) => Some(Body::Unknown("file_offer".to_owned())),
+        Kind::Step(_) => Some(Body::Unknown("file_step".to_owned())),
         Kind::Unknown(name) => Some(Body::Unknown(name.clone())),
     }
 }

@@ -1,8 +1,10 @@
 //! What happens to a client.
 
+use crate::transfer::Moved;
 use portcullis_crypto::{Outcome, Password};
 use portcullis_proto::{
-    Access, ChannelName, ConversationId, DeviceId, GroupName, PersonName, Reference, UserName,
+    Access, ChannelName, ConversationId, DeviceId, FileOffer, GroupName, PersonName, Reference,
+    TransferId, UserName,
 };
 use std::fmt;
 
@@ -20,6 +22,8 @@ pub enum Event {
     Frame(String),
     /// Slow work is done.
     Worked(JobId, Outcome),
+    /// Something came of a task for a transfer.
+    Moved(TransferId, Moved),
     /// The person, or a program, wants something.
     Command(Command),
     /// Time has passed: about once a second.
@@ -34,6 +38,7 @@ impl fmt::Debug for Event {
             Self::Disconnected => f.write_str("Disconnected"),
             Self::Frame(frame) => write!(f, "Frame({} bytes)", frame.len()),
             Self::Worked(id, outcome) => f.debug_tuple("Worked").field(id).field(outcome).finish(),
+            Self::Moved(id, moved) => f.debug_tuple("Moved").field(id).field(moved).finish(),
             Self::Command(command) => f.debug_tuple("Command").field(command).finish(),
             Self::Tick => f.write_str("Tick"),
         }
@@ -159,6 +164,37 @@ pub enum Command {
     },
     /// A conversation was looked at: nothing in it is unread.
     MarkRead(ConversationId),
+    /// Offer files in an encrypted conversation. The shell has read and hashed them.
+    Offer {
+        /// Where.
+        conversation: ConversationId,
+        /// What.
+        offer: Box<FileOffer>,
+        /// Where the files are, in the shell's own words.
+        place: String,
+        /// Put them on the server without waiting for anybody's answer.
+        relay_now: bool,
+    },
+    /// Take or decline what was offered.
+    Answer {
+        /// Which.
+        transfer: TransferId,
+        /// Where the files are to be put, in the shell's own words; none declines.
+        place: Option<String>,
+    },
+    /// Halt a transfer.
+    Pause(TransferId),
+    /// Go on with a transfer that was halted, or could not go on.
+    Resume(TransferId),
+    /// End a transfer before its time, here and for others where it was offered here.
+    Cancel(TransferId),
+    /// Show the transfers.
+    ListTransfers,
+    /// Take what somebody offers up to so many bytes without being asked; none asks always.
+    AutoAccept(UserName, Option<u64>),
+    /// Whether somebody whose identity is not verified may be reached, and may reach this device, directly,
+    /// which shows them its address.
+    AllowDirect(UserName, bool),
     /// End the session and its token.
     SignOut,
 }
@@ -191,6 +227,18 @@ impl fmt::Debug for Command {
             Self::RevokeDevice(device, _) => write!(f, "RevokeDevice({device}, ..)"),
             Self::ChangePassword { .. } => f.write_str("ChangePassword(..)"),
             Self::MarkRead(id) => write!(f, "MarkRead({id})"),
+            Self::Offer { conversation, offer, .. } => {
+                write!(f, "Offer({conversation}, {}, ..)", offer.transfer)
+            }
+            Self::Answer { transfer, place } => {
+                write!(f, "Answer({transfer}, {})", place.is_some())
+            }
+            Self::Pause(id) => write!(f, "Pause({id})"),
+            Self::Resume(id) => write!(f, "Resume({id})"),
+            Self::Cancel(id) => write!(f, "Cancel({id})"),
+            Self::ListTransfers => f.write_str("ListTransfers"),
+            Self::AutoAccept(name, bytes) => write!(f, "AutoAccept({name}, {bytes:?})"),
+            Self::AllowDirect(name, allow) => write!(f, "AllowDirect({name}, {allow})"),
             Self::SignOut => f.write_str("SignOut"),
         }
     }

@@ -24,6 +24,7 @@ mod people;
 mod promised;
 mod records;
 mod show;
+mod transfer;
 mod views;
 mod visit;
 mod warning;
@@ -39,4 +40,5 @@ pub use show::{
     ConversationView, DeviceView, GroupWarning, GuestView, GuestWarning, IdentityState, MemberView,
     Need, PersonView, Show, Warning,
 };
+pub use transfer::{Assignment, Fault, Moved, RecipientState, Task, TransferState, TransferView};
 pub use visit::Visit;

@@ -1,6 +1,7 @@
 //! What a client shows.
 
 use crate::message::{Body, Message};
+use crate::transfer::TransferView;
 pub use crate::warning::{GroupWarning, GuestWarning, Warning};
 use portcullis_crypto::SafetyNumber;
 use portcullis_proto::{
@@ -124,6 +125,10 @@ pub enum Show {
         /// What is known of their identity.
         state: IdentityState,
     },
+    /// A transfer of files is there, or has changed.
+    Transfer(TransferView),
+    /// All transfers, the newest last.
+    Transfers(Vec<TransferView>),
     /// Something was done.
     Done(String),
     /// The password was changed: the shell wraps the store key anew.

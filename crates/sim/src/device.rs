@@ -129,7 +129,7 @@ impl Device {
                 Effect::Send(frame) => wants.sends.push(frame),
                 Effect::Show(show) => self.note(show),
                 Effect::Disconnect => wants.disconnect = true,
-                Effect::Work(..) => {}
+                Effect::Transfer(_) | Effect::Work(..) => {}
             }
         }
         if dies {

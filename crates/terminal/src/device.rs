@@ -250,6 +250,7 @@ impl<C: Core> Device<C> {
                         outgoing.send(frame);
                     }
                 }
+                Effect::Transfer(_) => {}
                 Effect::Work(id, job) => self.work(id, job),
                 Effect::Show(show) => {
                     self.heed(&show)?;

@@ -169,7 +169,7 @@ impl Visit {
                 self.key_made(&mut step, made);
             }
             Event::Command(command) => self.command(&mut step, command),
-            Event::Worked(..) | Event::Tick => {}
+            Event::Worked(..) | Event::Moved(..) | Event::Tick => {}
         }
         self.settle(&mut step);
         let writes = self.take_writes();

@@ -251,6 +251,7 @@ impl Stage {
                     }
                 }
                 Effect::Send(frame) => sends.push(frame),
+                Effect::Transfer(_) => {}
                 Effect::Work(id, job) => home.jobs.push_back((id, *job)),
                 Effect::Show(show) => home.note(&show),
                 Effect::Disconnect => leaves = true,

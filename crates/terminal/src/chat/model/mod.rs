@@ -144,7 +144,7 @@ impl Model {
             Show::Conversation(view) => self.learn(view),
             Show::Left(id) => self.leave(id),
             Show::Listed => self.view.form = None,
-            Show::CaughtUp(..) => {}
+            Show::CaughtUp(..) | Show::Transfer(_) | Show::Transfers(_) => {}
             Show::Guests(guests) => {
                 self.people.take_guests(guests.iter().map(|guest| guest.name.clone()));
                 self.say(words::guests(&guests), Level::Info);
