@@ -27,7 +27,7 @@ pub use envelope::{Draft, Envelope};
 pub use frame::{
     ClientFrame, ServerFrame, decode_request, encode_event, encode_refusal, encode_reply,
 };
-pub use ids::{AccountId, BadId, ConversationId, DeviceId, Reference};
+pub use ids::{AccountId, BadId, ConversationId, DeviceId, Reference, TransferId};
 pub use names::{
     BadName, ChannelName, ConversationName, DeviceName, GroupName, GuestName, PersonName, UserName,
 };
