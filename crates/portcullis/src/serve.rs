@@ -15,7 +15,7 @@ use portcullis_server::socket::Settings;
 use portcullis_server::sqlite::{OpenError, SqliteStore};
 use portcullis_server::{Parts, run, tls, uploads};
 use portcullis_server_core::defences::{Host, OriginPolicy, SOUND};
-use portcullis_server_core::{GuestPolicy, Instance, Registration, Server};
+use portcullis_server_core::{BlobPolicy, GuestPolicy, Instance, Registration, Server};
 use portcullis_terminal::verbs::{Exit, Failure};
 use rand_core::OsRng;
 use tokio::net::TcpListener;
@@ -92,6 +92,7 @@ fn parts(
         },
         stretch: Stretch::STANDARD,
         rate_factor: options.rate_factor,
+        blobs: BlobPolicy::default(),
     };
     let server = Server::new(instance, SOUND, Box::new(OsRng));
     let uploads = gateway.is_some().then(|| uploads(options, folder, address));

@@ -15,6 +15,18 @@ impl Bytes {
     pub fn as_slice(&self) -> &[u8] {
         &self.0
     }
+
+    /// As text: what stands on the wire.
+    #[must_use]
+    pub fn to_base64(&self) -> String {
+        STANDARD.encode(&self.0)
+    }
+
+    /// From such a text; none where it is not base64.
+    #[must_use]
+    pub fn from_base64(text: &str) -> Option<Self> {
+        STANDARD.decode(text).ok().map(Self)
+    }
 }
 
 impl From<Vec<u8>> for Bytes {
@@ -38,7 +50,7 @@ impl core::fmt::Debug for Bytes {
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(&self.0))
+        serializer.serialize_str(&self.to_base64())
     }
 }
 

@@ -98,7 +98,6 @@ id! {
     /// What the client calls a message: makes submitting idempotent, and is the message's id.
     Reference
 }
-
 id! {
     /// A transfer of files between people; its sealed bytes lie on the server under the same id.
     TransferId

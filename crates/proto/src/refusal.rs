@@ -33,6 +33,8 @@ pub enum Code {
     ListRefused,
     /// The same reference was used for something else.
     ReferenceReused,
+    /// There is no room for so much, in the account's share of this server or on the server.
+    NoRoom,
     /// The server can't store anything now; nothing was changed.
     Unavailable,
     /// A code that this version does not know.
@@ -58,6 +60,7 @@ impl Code {
             Self::EpochChanged => "epoch_changed",
             Self::ListRefused => "list_refused",
             Self::ReferenceReused => "reference_reused",
+            Self::NoRoom => "no_room",
             Self::Unavailable => "unavailable",
             Self::Unknown => "unknown",
         }

@@ -95,6 +95,13 @@ pub enum Reply {
     },
     /// To `account_by_name` and `account_by_id`.
     Account(AccountCard),
+    /// To `reserve_blob` and `fetch_blob`: what `/blobs` asks for.
+    Blob {
+        /// A secret, whose base64 is the `Bearer` of an `Authorization` (RFC 6750).
+        token: Bytes,
+        /// Until when it serves.
+        expires_at: Timestamp,
+    },
     /// A reply of a kind that this version does not know.
     #[serde(other)]
     Unknown,

@@ -3,7 +3,7 @@
 use crate::bytes::fixed;
 use crate::{
     Access, AccountId, Bytes, ChannelName, ConversationId, DeviceId, Draft, SignedList, Timestamp,
-    UserName,
+    TransferId, UserName,
 };
 use core::fmt;
 use portcullis_crypto::{Hash, IdentityPublic, Signature};
@@ -281,6 +281,27 @@ requests! {
         /// A `chat` that this device's classroom key has signed, at most
         /// [`crate::limits::GUEST_FRAME_BYTES`].
         frame: String,
+    }
+    /// Room for a transfer's sealed bytes, for the members of an encrypted conversation to collect. Asked
+    /// again, it gives another token for the same.
+    ReserveBlob = "reserve_blob" {
+        /// The transfer.
+        blob: TransferId,
+        /// A direct or a group, of which the account is a member.
+        conversation: ConversationId,
+        /// How many bytes it will have, at least one.
+        bytes: u64,
+    }
+    /// A token to fetch a transfer's sealed bytes with, those that have come so far and those to come.
+    FetchBlob = "fetch_blob" {
+        /// The transfer.
+        blob: TransferId,
+    }
+    /// The account needs a transfer's sealed bytes no more: whose they are, drops them; everybody else
+    /// has collected them.
+    ReleaseBlob = "release_blob" {
+        /// The transfer.
+        blob: TransferId,
     }
     /// The next version of the account's own device list.
     PublishList = "publish_list" {

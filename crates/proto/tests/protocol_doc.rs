@@ -111,11 +111,12 @@ fn reply_name(reply: &Reply) -> &'static str {
         Reply::GroupInfo { .. } => "group_info",
         Reply::ListVersions { .. } => "list_versions",
         Reply::Guests { .. } => "guests",
+        Reply::Blob { .. } => "blob",
         Reply::Unknown => panic!("an example that this version does not know"),
     }
 }
 
-const REPLIES: usize = 16;
+const REPLIES: usize = 17;
 
 /// The name of an event; see [`reply_name`].
 fn event_name(event: &Event) -> &'static str {
@@ -169,7 +170,8 @@ fn codes() -> BTreeSet<Code> {
             Code::RateLimited => Some(Code::EpochChanged),
             Code::EpochChanged => Some(Code::ListRefused),
             Code::ListRefused => Some(Code::ReferenceReused),
-            Code::ReferenceReused => Some(Code::Unavailable),
+            Code::ReferenceReused => Some(Code::NoRoom),
+            Code::NoRoom => Some(Code::Unavailable),
             Code::Unavailable | Code::Unknown => None,
         };
     }

@@ -1,7 +1,7 @@
 //! All that a request may see and touch, passed in.
 
-use crate::defences::Defences;
-use crate::{GuestPolicy, Guests, Presence, RateLimits, store::Store};
+use crate::defences::{CapabilityKey, Defences};
+use crate::{BlobPolicy, Disk, GuestPolicy, Guests, Presence, RateLimits, store::Store};
 use portcullis_crypto::{Randomness, ServerSetup, Stretch};
 use portcullis_proto::Timestamp;
 
@@ -19,6 +19,10 @@ pub struct Context<'a> {
     pub presence: &'a mut Presence,
     /// Which classroom guests are here: in memory as well.
     pub guests: &'a mut Guests,
+    /// What tokens for `/blobs` are made with.
+    pub capabilities: &'a CapabilityKey,
+    /// How full the disk is.
+    pub disk: Disk,
     /// What makes this server this one.
     pub instance: &'a Instance,
     /// The security decisions.
@@ -36,6 +40,8 @@ pub struct Instance {
     pub stretch: Stretch,
     /// Multiplies every rate limit; 1 but for load tests.
     pub rate_factor: u32,
+    /// What people may store for each other.
+    pub blobs: BlobPolicy,
     /// Classroom guests; none are admitted where there is nothing here.
     pub guests: Option<GuestPolicy>,
 }

@@ -2,7 +2,8 @@
 //! connections, so that they can cross nodes and be rebuilt from the store.
 
 use crate::GuestOutput;
-use portcullis_proto::{AccountId, ConversationId, DeviceId, Event, Reply};
+use crate::store::Blob;
+use portcullis_proto::{AccountId, ConversationId, DeviceId, Event, Reply, TransferId};
 
 /// What became of a request: released only once the batch is durable, in this order.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +77,10 @@ pub enum Effect {
     },
     /// The asking connection wants to hear who comes and goes.
     WatchPresence,
+    /// There is room for this blob from now on.
+    KeepBlob(Blob),
+    /// This blob is gone: its bytes are to be removed.
+    DropBlob(TransferId),
     /// End the sessions of a device or account.
     End {
         /// Whose.

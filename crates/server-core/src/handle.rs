@@ -1,7 +1,7 @@
 //! One request.
 
 use crate::requests::{
-    channels, commits, devices, guests, log, login, packages, password, people, register,
+    blobs, channels, commits, devices, guests, log, login, packages, password, people, register,
 };
 use crate::{Context, Effects, Session, limits, rule};
 use portcullis_proto::{Refusal, Request};
@@ -76,6 +76,9 @@ fn carry_out(
         R::AccountByName { name, after_version } => people::by_name(context, &name, after_version),
         R::AccountById { account, after_version } => people::by_id(context, account, after_version),
         R::ListVersions { accounts } => people::list_versions(context, &accounts),
+        R::ReserveBlob { blob, conversation, bytes } => blobs::reserve(context, session, blob, conversation, bytes),
+        R::FetchBlob { blob } => blobs::fetch(context, session, blob),
+        R::ReleaseBlob { blob } => blobs::release(context, session, blob),
         R::PublishList { list } => devices::publish(context, session, &list),
         R::PasswordStart { request } => password::start(context, session, &request),
         R::PasswordFinish { upload, wrapped_identity } => {

@@ -4,6 +4,7 @@
 //!
 //! Start with [`handle`], which is one request; [`Server`] is a whole server of sessions and batches.
 
+mod blobs;
 mod context;
 pub mod defences;
 mod effects;
@@ -21,6 +22,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 
+pub use blobs::{BlobPolicy, Disk};
 pub use context::{Context, Instance, Registration};
 pub use defences::GuestState;
 pub use effects::{Audience, Effect, Effects, Whose};

@@ -81,3 +81,28 @@ pub const UPLOADS_AT_ONCE_EACH: usize = 32;
 
 /// Bytes of a guest's file for each token of its address, of which there are 4,096 an hour.
 pub const UPLOAD_TOKEN_BYTES: u64 = 64 * 1024;
+
+/// Bytes of one account's blobs: a few films for people who are away, and no backup of a disk.
+pub const BLOB_ACCOUNT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Bytes of all blobs together.
+pub const BLOB_ALL_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+
+/// Bytes of the disk that blobs never take: messages have to be stored whatever files do.
+pub const BLOB_SPARE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Milliseconds for which a blob is kept: whoever is away for longer is offered it again.
+pub const BLOB_MILLIS: u64 = 7 * 24 * 3600 * 1000;
+
+/// Blobs of one account, since small ones cost a row and a file too.
+pub const BLOBS_EACH: u64 = 256;
+
+/// All blobs: as many rows as are added up in a millisecond.
+pub const BLOBS: u64 = 16_384;
+
+/// Expired blobs that are dropped in one transaction; the rest goes in the next.
+pub const BLOBS_SWEPT: u32 = 1024;
+
+/// Milliseconds for which a token for `/blobs` serves: a client asks for another in a moment, and somebody
+/// who was taken out of a conversation should not fetch for long.
+pub const CAPABILITY_MILLIS: u64 = 3600 * 1000;

@@ -4,12 +4,12 @@
 //! once; only then are replies and effects released. So "acknowledged" means "durable", and the price
 //! of making things durable is shared.
 
-use crate::defences::Defences;
+use crate::defences::{CapabilityKey, Defences};
 use crate::session::State;
 use crate::store::{Conversation, InsertError, Store, StoreError};
 use crate::{
-    Audience, Context, Effect, Effects, GuestAsk, GuestOutput, Guests, Instance, Peer, Presence,
-    RateLimits, Session, Who, Whose, handle, rule,
+    Audience, Context, Disk, Effect, Effects, GuestAsk, GuestOutput, Guests, Instance, Peer,
+    Presence, RateLimits, Session, Who, Whose, handle, limits, rule,
 };
 use portcullis_crypto::Randomness;
 use portcullis_proto::{
@@ -94,6 +94,8 @@ pub struct Server {
     devices: HashMap<DeviceId, ConnectionId>,
     /// Connections whose session this batch has ended.
     ended: Vec<ConnectionId>,
+    capabilities: CapabilityKey,
+    disk: Disk,
     rng: Box<dyn Randomness + Send>,
 }
 
@@ -106,8 +108,14 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// A server without connections.
     #[must_use]
-    pub fn new(instance: Instance, defences: Defences, rng: Box<dyn Randomness + Send>) -> Self {
+    pub fn new(
+        instance: Instance,
+        defences: Defences,
+        mut rng: Box<dyn Randomness + Send>,
+    ) -> Self {
         Self {
+            capabilities: CapabilityKey::random(rng.as_mut()),
+            disk: Disk::default(),
             instance,
             defences,
             limits: RateLimits::default(),
@@ -210,6 +218,40 @@ impl Server {
         Ok(outputs)
     }
 
+    /// What tokens for `/blobs` are accepted by; it ends with this server.
+    #[must_use]
+    pub fn capability_key(&self) -> CapabilityKey {
+        self.capabilities.clone()
+    }
+
+    /// How full the disk is now.
+    pub fn note_disk(&mut self, disk: Disk) {
+        self.disk = disk;
+    }
+
+    /// Drops blobs that have expired.
+    ///
+    /// # Errors
+    /// What the store says; nothing was dropped then.
+    pub fn sweep_blobs(
+        &mut self,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Vec<Output>, StoreError> {
+        let expired = store.expired_blobs(now, limits::BLOBS_SWEPT)?;
+        if expired.is_empty() {
+            return Ok(Vec::new());
+        }
+        store.begin()?;
+        let dropped = expired.iter().try_for_each(|blob| store.drop_blob(*blob));
+        if let Err(error) = dropped.and_then(|()| store.commit()) {
+            // Nothing may be rolled back any more if the failure already did so itself.
+            let _ = store.rollback();
+            return Err(error);
+        }
+        Ok(expired.into_iter().map(|blob| Output::Effect(Effect::DropBlob(blob))).collect())
+    }
+
     /// Runs a batch in one transaction.
     pub fn run(&mut self, store: &dyn Store, now: Timestamp, batch: Vec<Incoming>) -> Vec<Output> {
         let asked: Vec<_> = batch.iter().map(Asked::of).collect();
@@ -268,6 +310,8 @@ impl Server {
             limits: &mut self.limits,
             presence: &mut self.presence,
             guests: &mut self.guests,
+            capabilities: &self.capabilities,
+            disk: self.disk,
             instance: &self.instance,
             defences: &self.defences,
         };

@@ -47,6 +47,8 @@ pub const fn rule(kind: RequestKind) -> Rule {
         K::Resume => (Who::Stranger, 4 * KIB, Rate::Resume),
         K::Conversations | K::Channels | K::Users => (Who::Open, KIB, Rate::Read),
         K::Fetch | K::AccountByName | K::AccountById => (Who::Open, KIB, Rate::Read),
+        K::ReserveBlob | K::ReleaseBlob => (Who::Open, KIB, Rate::Change),
+        K::FetchBlob => (Who::Open, KIB, Rate::Read),
         K::GroupInfo | K::ClaimKeyPackages => (Who::Open, KIB, Rate::Read),
         K::ListVersions => (Who::Open, 16 * KIB, Rate::Read),
         K::UploadKeyPackages => (Who::Open, 384 * KIB, Rate::Change),
@@ -103,7 +105,7 @@ mod tests {
     use crate::ConnectionId;
     use crate::testing::{Person, World, channel, user};
     use portcullis_crypto::Signature;
-    use portcullis_proto::{Access, Bytes, ConversationId};
+    use portcullis_proto::{Access, Bytes, ConversationId, TransferId};
 
     const POINTS: [&str; 6] =
         ["fresh", "registering", "logging in", "logged in", "open", "confirming"];
@@ -131,7 +133,7 @@ mod tests {
         use RequestKind as K;
         let conversation = ConversationId::LOBBY;
         let proof = Signature::from_bytes([0; 64]);
-        let after_version = 0;
+        let (after_version, blob) = (0, TransferId::from_bytes([7; 16]));
         let empty = || Bytes(vec![]);
         match kind {
             K::RegisterStart => {
@@ -172,6 +174,9 @@ mod tests {
             K::PublishClassicKey => Request::PublishClassicKey { key: empty(), proof },
             K::AllowGuests => Request::AllowGuests { allow: false },
             K::Guests => Request::Guests { after: None },
+            K::ReserveBlob => Request::ReserveBlob { blob, conversation, bytes: 1 },
+            K::FetchBlob => Request::FetchBlob { blob },
+            K::ReleaseBlob => Request::ReleaseBlob { blob },
             K::GuestChat => {
                 let (guest, device) = (mira.account, mira.device);
                 Request::GuestChat { guest, device, frame: String::new() }

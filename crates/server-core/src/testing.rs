@@ -17,8 +17,8 @@ pub(crate) use people::{
 use crate::defences::{Defences, SOUND};
 use crate::store::Store;
 use crate::{
-    Audience, ConnectionId, Effect, GuestPolicy, Incoming, Instance, Output, Peer, Registration,
-    Server,
+    Audience, BlobPolicy, ConnectionId, Effect, GuestPolicy, Incoming, Instance, Output, Peer,
+    Registration, Server, limits,
 };
 use faulty::FaultyStore;
 use portcullis_crypto::{Hash, ServerSetup, Stretch};
@@ -35,6 +35,8 @@ pub(crate) struct Setting {
     pub(crate) rate_factor: u32,
     /// Whether classroom guests are admitted.
     pub(crate) guests: bool,
+    /// What people may store.
+    pub(crate) blobs: BlobPolicy,
 }
 
 /// A world: sound, open to all, in no hurry.
@@ -43,6 +45,13 @@ pub(crate) const USUAL: Setting = Setting {
     registration: Registration::Open,
     rate_factor: 1_000,
     guests: false,
+    blobs: BlobPolicy {
+        account_bytes: 1 << 20,
+        all_bytes: 1 << 24,
+        keep_millis: limits::BLOB_MILLIS,
+        blobs_each: 8,
+        blobs: 64,
+    },
 };
 
 /// A server and all that it needs.
@@ -239,6 +248,7 @@ fn server(setting: &Setting, setup: &[u8], seed: u64) -> Server {
         registration: setting.registration,
         stretch: Stretch::LIGHT,
         rate_factor: setting.rate_factor,
+        blobs: setting.blobs,
         guests: setting.guests.then(|| GuestPolicy {
             address: ADDRESS.to_owned(),
             gateway: classic_key(15).public(),

@@ -69,6 +69,8 @@ impl Hub {
 
                 ended.into_iter().map(Told::Close).collect()
             }
+            // Blobs have no bytes here.
+            Effect::KeepBlob(_) | Effect::DropBlob(_) => Vec::new(),
             Effect::Opened { .. } | Effect::WatchPresence => Vec::new(),
         }
     }

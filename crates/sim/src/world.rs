@@ -12,8 +12,8 @@ use portcullis_proto::{Timestamp, UserName, encode_event, encode_refusal, encode
 use portcullis_server_core::defences::SOUND;
 use portcullis_server_core::store::{MemoryStore, Store, StoreError};
 use portcullis_server_core::{
-    ConnectionId, GuestAsk, GuestPolicy, Incoming, Instance, Output, Peer, Registration, Server,
-    decode,
+    BlobPolicy, ConnectionId, GuestAsk, GuestPolicy, Incoming, Instance, Output, Peer,
+    Registration, Server, decode,
 };
 use std::collections::BTreeMap;
 
@@ -357,6 +357,7 @@ impl World {
             registration: Registration::Open,
             stretch: self.stretch,
             rate_factor: 1000,
+            blobs: BlobPolicy::default(),
             guests: self.gateway.clone().map(|gateway| {
                 let address = crate::guests::ADDRESS.to_owned();
                 GuestPolicy { address, gateway }

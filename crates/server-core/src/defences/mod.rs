@@ -5,6 +5,7 @@
 //! step demands: a forgotten check does not compile. All of them stand in one struct of plain function
 //! pointers, so that a training range can put an unsound twin in the place of exactly one.
 
+mod accept_capability;
 mod accept_list;
 mod accept_token;
 mod admit_frame;
@@ -19,11 +20,13 @@ mod confirm_password;
 mod find_login;
 mod may_claim;
 mod may_commit;
+mod may_fetch_blob;
 mod may_invite;
 mod may_join;
 mod may_listen;
 pub(crate) mod may_read;
 mod may_rejoin;
+mod may_store_blob;
 mod may_tell_guest;
 mod may_upload;
 mod may_write;
@@ -33,6 +36,9 @@ mod prove_device;
 mod stamp_sender;
 mod trace_peer;
 
+pub use accept_capability::{
+    BlobUse, Capability, CapabilityAccepted, CapabilityAsked, CapabilityKey, accept_capability,
+};
 pub use accept_list::{ListAccepted, accept_list};
 pub use accept_token::{TokenAccepted, accept_token, token_hash};
 pub use admit_frame::{FrameAdmitted, admit_frame};
@@ -47,11 +53,13 @@ pub use confirm_password::{PasswordConfirmed, confirm_password};
 pub use find_login::{LoginTarget, find_login};
 pub use may_claim::{MayClaim, may_claim};
 pub use may_commit::{MayCommit, Proposed, Welcomed, may_commit};
+pub use may_fetch_blob::{MayFetchBlob, may_fetch_blob};
 pub use may_invite::{MayInvite, may_invite};
 pub use may_join::{MayJoin, may_join};
 pub use may_listen::{MayListen, may_listen};
 pub use may_read::{MayRead, may_read};
 pub use may_rejoin::{MayRejoin, may_rejoin};
+pub use may_store_blob::{BlobAsked, MayStoreBlob, may_store_blob};
 pub use may_tell_guest::{MayTellGuest, may_tell_guest};
 pub use may_upload::{MayUpload, UploadAsked, UploadPolicy, UploadUsage, may_upload, spare_upload};
 pub use may_write::{MayWrite, may_write};
@@ -66,7 +74,7 @@ use crate::{Context, GuestRefused, Rate, RateKey, RateLimits, Session};
 use portcullis_crypto::Signature;
 use portcullis_proto::classroom::{GuestKey, SignedFrame};
 use portcullis_proto::{
-    AccountId, Bytes, ChannelName, ConversationId, Refusal, SignedList, UserName,
+    AccountId, Bytes, ChannelName, ConversationId, Refusal, SignedList, TransferId, UserName,
 };
 use std::net::IpAddr;
 
@@ -76,6 +84,7 @@ use std::net::IpAddr;
 #[expect(clippy::type_complexity, reason = "each row is one plain function type")]
 #[rustfmt::skip]
 pub struct Defences {
+    pub accept_capability: fn(&CapabilityKey, &CapabilityAsked, &Bytes) -> Result<CapabilityAccepted, Refusal>,
     pub accept_list: fn(&Context<'_>, &Account, &SignedList) -> Result<ListAccepted, Refusal>,
     pub accept_token: fn(&Context<'_>, &Bytes) -> Result<TokenAccepted, Refusal>,
     pub admit_frame: fn(&mut GuestState, SignedFrame) -> Result<FrameAdmitted, GuestRefused>,
@@ -90,11 +99,13 @@ pub struct Defences {
     pub find_login: fn(&Context<'_>, &UserName) -> Result<LoginTarget, Refusal>,
     pub may_claim: fn(&mut Context<'_>, AccountId, AccountId) -> Result<MayClaim, Refusal>,
     pub may_commit: fn(&Context<'_>, Sender, &Proposed<'_>) -> Result<MayCommit, Refusal>,
+    pub may_fetch_blob: fn(&Context<'_>, &Session, TransferId) -> Result<MayFetchBlob, Refusal>,
     pub may_invite: fn(&Context<'_>, AccountId, ConversationId) -> Result<MayInvite, Refusal>,
     pub may_join: fn(&Context<'_>, AccountId, &ChannelName) -> Result<MayJoin, Refusal>,
     pub may_listen: fn(IpAddr, bool, bool) -> Result<MayListen, Refusal>,
     pub may_read: fn(&Context<'_>, &Session, ConversationId) -> Result<MayRead, Refusal>,
     pub may_rejoin: fn(&Context<'_>, AccountId, ConversationId) -> Result<MayRejoin, Refusal>,
+    pub may_store_blob: fn(&mut Context<'_>, &Session, BlobAsked) -> Result<MayStoreBlob, Refusal>,
     pub may_upload: fn(&UploadPolicy, &UploadUsage, &mut RateLimits, &UploadAsked) -> Result<MayUpload, Refusal>,
     pub may_tell_guest: fn(&mut Context<'_>, Sender, AccountId) -> Result<MayTellGuest, Refusal>,
     pub may_write: fn(&Context<'_>, Sender, ConversationId) -> Result<MayWrite, Refusal>,
@@ -107,6 +118,7 @@ pub struct Defences {
 
 /// The sound ones: the only value that the shipped server is built from.
 pub const SOUND: Defences = Defences {
+    accept_capability,
     accept_list,
     accept_token,
     admit_frame,
@@ -121,11 +133,13 @@ pub const SOUND: Defences = Defences {
     find_login,
     may_claim,
     may_commit,
+    may_fetch_blob,
     may_invite,
     may_join,
     may_listen,
     may_read,
     may_rejoin,
+    may_store_blob,
     may_tell_guest,
     may_upload,
     may_write,

@@ -1,5 +1,6 @@
 //! What each request does, once the table has let it in.
 
+pub(crate) mod blobs;
 pub(crate) mod channels;
 pub(crate) mod commits;
 pub(crate) mod devices;

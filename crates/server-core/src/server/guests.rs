@@ -44,6 +44,8 @@ impl Server {
             limits: &mut self.limits,
             presence: &mut self.presence,
             guests: &mut self.guests,
+            capabilities: &self.capabilities,
+            disk: self.disk,
             instance: &self.instance,
             defences: &self.defences,
         };

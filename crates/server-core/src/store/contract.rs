@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod blobs;
 mod classic;
 mod conversations;
 mod encrypted;
@@ -19,6 +20,7 @@ mod log;
 mod transactions;
 
 pub use accounts::*;
+pub use blobs::*;
 pub use classic::*;
 pub use conversations::*;
 pub use encrypted::*;
@@ -68,6 +70,10 @@ macro_rules! store_contract {
             key_packages_are_dropped_by_their_end,
             a_classic_key_takes_the_place_of_the_one_before,
             classic_keys_are_listed_of_members_devices_in_use,
+            a_blob_is_kept_as_it_was_reserved_until_it_is_dropped,
+            blobs_come_in_pages_by_id_and_by_their_end,
+            blobs_are_counted_by_account_and_all_together,
+            who_has_collected_a_blob_goes_with_it,
         }
         #[test]
         fn what_is_committed_is_durable_and_nothing_else() {

@@ -3,6 +3,7 @@
 //! replaced, so that a transaction costs what it changes, not what is stored.
 
 mod packages;
+mod state;
 mod table;
 
 use core::cell::{Ref, RefCell};
@@ -10,15 +11,16 @@ use core::ops::Bound::{Excluded, Unbounded};
 
 use portcullis_proto::{
     Access, AccountId, ChannelName, ConversationId, ConversationKind, DeviceId, Envelope,
-    Reference, Role, Seen, Stock, Timestamp, UserName,
+    Reference, Role, Stock, Timestamp, TransferId, UserName,
 };
 
 use self::packages::Packages;
-use self::table::{Journaled, Table};
+use self::state::State;
+use self::table::Journaled;
 use super::{
-    Account, AppendError, ClassicDevice, Conversation, Device, GroupInfo, InsertError, Invite,
-    KeyPackage, Login, Membership, Page, Place, Store, StoreError, StoredEnvelope, StoredList,
-    TakenPackage, Token, TokenHash,
+    Account, AppendError, Blob, BlobUsage, ClassicDevice, Conversation, Device, GroupInfo,
+    InsertError, Invite, KeyPackage, Login, Membership, Page, Place, Store, StoreError,
+    StoredEnvelope, StoredList, TakenPackage, Token, TokenHash,
 };
 
 /// What a caller gets that breaks the order of calls, or names what isn't there.
@@ -281,6 +283,68 @@ impl Store for MemoryStore {
         Ok(listed.take(limit as usize).collect())
     }
 
+    fn insert_blob(&self, blob: &Blob) -> Result<(), InsertError> {
+        self.write(|state| {
+            state.accounts.get(&blob.account).ok_or(MISUSE)?;
+            state.conversations.get(&blob.conversation).ok_or(MISUSE)?;
+            if state.blobs.has(&blob.id) {
+                return Err(InsertError::Taken);
+            }
+            state.blobs.put(blob.id, *blob);
+            Ok(())
+        })
+    }
+
+    fn blob(&self, id: TransferId) -> Result<Option<Blob>, StoreError> {
+        Ok(self.read().blobs.get(&id).copied())
+    }
+
+    fn blobs(&self, after: Option<TransferId>, limit: u32) -> Result<Vec<Blob>, StoreError> {
+        let state = self.read();
+        let blobs = state.blobs.after(after.as_ref()).map(|(_, blob)| *blob);
+        Ok(blobs.take(limit as usize).collect())
+    }
+
+    fn expired_blobs(&self, until: Timestamp, limit: u32) -> Result<Vec<TransferId>, StoreError> {
+        let state = self.read();
+        let expired = state.blobs.rows.values().filter(|blob| blob.expires_at <= until);
+        Ok(expired.map(|blob| blob.id).take(limit as usize).collect())
+    }
+
+    fn blob_usage(&self, account: Option<AccountId>) -> Result<BlobUsage, StoreError> {
+        let state = self.read();
+        let counted = |blob: &&Blob| account.is_none_or(|account| account == blob.account);
+        let blobs = state.blobs.rows.values().filter(counted);
+        Ok(blobs.fold(BlobUsage::default(), |usage, blob| BlobUsage {
+            blobs: usage.blobs + 1,
+            bytes: usage.bytes.saturating_add(blob.bytes),
+        }))
+    }
+
+    fn collect_blob(&self, id: TransferId, account: AccountId) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.blobs.get(&id).ok_or(MISUSE)?;
+            state.accounts.get(&account).ok_or(MISUSE)?;
+            state.collected.put((id, account), ());
+            Ok(())
+        })
+    }
+
+    fn collectors(&self, id: TransferId) -> Result<Vec<AccountId>, StoreError> {
+        let state = self.read();
+        let collected = state.collected.rows.keys().filter(|(of, _)| *of == id);
+        Ok(collected.map(|(_, account)| *account).collect())
+    }
+
+    fn drop_blob(&self, id: TransferId) -> Result<(), StoreError> {
+        let collectors = self.collectors(id)?;
+        self.write(|state| {
+            collectors.into_iter().for_each(|account| state.collected.remove((id, account)));
+            state.blobs.remove(id);
+            Ok(())
+        })
+    }
+
     fn put_invite(&self, invite: &Invite) -> Result<(), StoreError> {
         self.write(|state| {
             state.invites.put(invite.hash, *invite);
@@ -453,117 +517,6 @@ impl Store for MemoryStore {
             envelopes.push(stored.envelope.clone());
         }
         Ok(Page { base, envelopes })
-    }
-}
-
-/// How many tables there are, for what is kept about each.
-const TABLES: usize = 15;
-
-#[derive(Debug, Clone, Default)]
-struct State {
-    in_transaction: bool,
-    /// While a request runs: how much each table had journaled before it.
-    request: Option<[usize; TABLES]>,
-    accounts: Table<AccountId, Account>,
-    names: Table<UserName, AccountId>,
-    lists: Table<(AccountId, u64), StoredList>,
-    devices: Table<DeviceId, Device>,
-    tokens: Table<TokenHash, Token>,
-    packages: Table<DeviceId, Packages>,
-    /// Each with its place in the order of arrival.
-    classic_keys: Table<DeviceId, (u64, Vec<u8>)>,
-    invites: Table<TokenHash, Invite>,
-    conversations: Table<ConversationId, Conversation>,
-    channels: Table<ChannelName, ConversationId>,
-    memberships: Table<(AccountId, ConversationId), Membership>,
-    counts: Table<ConversationId, u64>,
-    group_infos: Table<ConversationId, GroupInfo>,
-    log: Table<(ConversationId, u64), StoredEnvelope>,
-    places: Table<(DeviceId, Reference), Place>,
-}
-
-impl State {
-    fn tables(&mut self) -> [&mut dyn Journaled; TABLES] {
-        [
-            &mut self.accounts,
-            &mut self.names,
-            &mut self.lists,
-            &mut self.devices,
-            &mut self.tokens,
-            &mut self.packages,
-            &mut self.classic_keys,
-            &mut self.invites,
-            &mut self.conversations,
-            &mut self.channels,
-            &mut self.memberships,
-            &mut self.counts,
-            &mut self.group_infos,
-            &mut self.log,
-            &mut self.places,
-        ]
-    }
-
-    fn marks(&mut self) -> [usize; TABLES] {
-        self.tables().map(|table| table.mark())
-    }
-
-    fn undo_to(&mut self, marks: [usize; TABLES]) {
-        for (table, mark) in self.tables().into_iter().zip(marks) {
-            table.undo_to(mark);
-        }
-    }
-
-    fn rollback(&mut self) {
-        self.undo_to([0; TABLES]);
-        self.end();
-    }
-
-    fn end(&mut self) {
-        self.in_transaction = false;
-        self.request = None;
-    }
-
-    fn append(&mut self, to: ConversationId, stored: &StoredEnvelope) -> Result<(), AppendError> {
-        let envelope = &stored.envelope;
-        let conversation = self.conversations.get(&to).ok_or(MISUSE)?;
-        let device = self.devices.get(&envelope.device).ok_or(MISUSE)?;
-        let place = (envelope.conversation, envelope.seq);
-        if place != (to, conversation.end.seq + 1) || envelope.account != device.account {
-            return Err(MISUSE.into());
-        }
-        let used = (envelope.device, envelope.reference);
-        if self.places.has(&used) {
-            return Err(AppendError::ReferenceUsed);
-        }
-        let counts = conversation.kind != ConversationKind::Inbox;
-        let end = Seen { seq: envelope.seq, chain: stored.chain };
-        let place = Place {
-            conversation: envelope.conversation,
-            seq: envelope.seq,
-            accepted_at: envelope.accepted_at,
-            reference: envelope.reference,
-        };
-        self.conversations.change(&envelope.conversation, |row| row.end = end)?;
-        if counts {
-            self.devices.change(&envelope.device, |row| row.submitted += 1)?;
-        }
-        self.places.put(used, place);
-        self.log.put((envelope.conversation, envelope.seq), stored.clone());
-        Ok(())
-    }
-
-    /// The place of this sequence number, or the end if it lies beyond.
-    fn base(&self, conversation: ConversationId, seq: u64) -> Result<Seen, StoreError> {
-        let end = self.conversations.get(&conversation).ok_or(MISUSE)?.end;
-        if seq >= end.seq {
-            return Ok(end);
-        }
-        let chain = match self.log.get(&(conversation, seq)) {
-            Some(stored) => stored.chain,
-            None if seq == 0 => Envelope::chain_start(conversation),
-            None => return Err(StoreError::Corrupt),
-        };
-        Ok(Seen { seq, chain })
     }
 }
 

@@ -12,13 +12,14 @@ mod types;
 
 pub use memory::MemoryStore;
 pub use types::{
-    Account, AppendError, ClassicDevice, Conversation, Device, GroupInfo, InsertError, Invite,
-    KeyPackage, Login, Membership, Page, Place, Span, StoreError, StoredEnvelope, StoredList,
-    TakenPackage, Token, TokenHash,
+    Account, AppendError, Blob, BlobFile, BlobUsage, ClassicDevice, Conversation, Device,
+    GroupInfo, InsertError, Invite, KeyPackage, Login, Membership, Page, Place, Span, StoreError,
+    StoredEnvelope, StoredList, TakenPackage, Token, TokenHash,
 };
 
 use portcullis_proto::{
-    AccountId, ChannelName, ConversationId, DeviceId, Reference, Stock, Timestamp, UserName,
+    AccountId, ChannelName, ConversationId, DeviceId, Reference, Stock, Timestamp, TransferId,
+    UserName,
 };
 
 /// What the core asks of a store. All writes happen inside a transaction.
@@ -109,6 +110,26 @@ pub trait Store {
         members_of: ConversationId,
         limit: u32,
     ) -> Result<Vec<ClassicDevice>, StoreError>;
+
+    /// Adds a blob, which nobody has collected.
+    ///
+    /// # Errors
+    /// [`InsertError::Taken`] where the id is.
+    fn insert_blob(&self, blob: &Blob) -> Result<(), InsertError>;
+    /// The blob of this id.
+    fn blob(&self, id: TransferId) -> Result<Option<Blob>, StoreError>;
+    /// Blobs in order of their ids, after `after`.
+    fn blobs(&self, after: Option<TransferId>, limit: u32) -> Result<Vec<Blob>, StoreError>;
+    /// Blobs that expire at `until` or before.
+    fn expired_blobs(&self, until: Timestamp, limit: u32) -> Result<Vec<TransferId>, StoreError>;
+    /// What an account's blobs take, or everybody's.
+    fn blob_usage(&self, account: Option<AccountId>) -> Result<BlobUsage, StoreError>;
+    /// Remembers that an account has collected a blob.
+    fn collect_blob(&self, id: TransferId, account: AccountId) -> Result<(), StoreError>;
+    /// The accounts that have collected a blob.
+    fn collectors(&self, id: TransferId) -> Result<Vec<AccountId>, StoreError>;
+    /// Removes a blob, and who has collected it.
+    fn drop_blob(&self, id: TransferId) -> Result<(), StoreError>;
 
     /// Adds an invitation to register.
     fn put_invite(&self, invite: &Invite) -> Result<(), StoreError>;

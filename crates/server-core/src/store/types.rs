@@ -3,7 +3,7 @@
 use portcullis_crypto::{AuthPublic, Hash, IdentityPublic, Stretch};
 use portcullis_proto::{
     Access, AccountId, Bytes, ChannelName, ConversationId, ConversationKind, DeviceId, Envelope,
-    Reference, Role, Seen, SignedList, Timestamp, UserName,
+    Reference, Role, Seen, SignedList, Timestamp, TransferId, UserName,
 };
 
 /// The world is to blame: the store can't do what it was asked.
@@ -299,4 +299,44 @@ pub struct Place {
     pub accepted_at: Timestamp,
     /// The reference that stands there.
     pub reference: Reference,
+}
+
+/// What a blob's bytes are called on the disk: random, so that those of a blob that is gone are never taken
+/// for those of a later one under the same id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobFile(pub [u8; 16]);
+
+impl core::fmt::Display for BlobFile {
+    /// 32 lower-case hexadecimal digits.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A transfer's sealed bytes, or the room for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blob {
+    /// The transfer.
+    pub id: TransferId,
+    /// What its bytes are called on the disk.
+    pub file: BlobFile,
+    /// Whose it is, and whose share it takes.
+    pub account: AccountId,
+    /// Whose members may fetch it.
+    pub conversation: ConversationId,
+    /// How many bytes it will have.
+    pub bytes: u64,
+    /// Since when there is room for it.
+    pub created_at: Timestamp,
+    /// From when on it is not handed out any more.
+    pub expires_at: Timestamp,
+}
+
+/// What blobs take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BlobUsage {
+    /// How many there are.
+    pub blobs: u64,
+    /// How many bytes they will have together.
+    pub bytes: u64,
 }

@@ -1,13 +1,14 @@
 //! A store in memory that fails where a test says so: a full disk, a damaged row.
 
 use crate::store::{
-    Account, AppendError, ClassicDevice, Conversation, Device, GroupInfo, InsertError, Invite,
-    KeyPackage, Login, Membership, MemoryStore, Page, Place, Store, StoreError, StoredEnvelope,
-    StoredList, TakenPackage, Token, TokenHash,
+    Account, AppendError, Blob, BlobUsage, ClassicDevice, Conversation, Device, GroupInfo,
+    InsertError, Invite, KeyPackage, Login, Membership, MemoryStore, Page, Place, Store,
+    StoreError, StoredEnvelope, StoredList, TakenPackage, Token, TokenHash,
 };
 use core::cell::Cell;
 use portcullis_proto::{
-    AccountId, ChannelName, ConversationId, DeviceId, Reference, Stock, Timestamp, UserName,
+    AccountId, ChannelName, ConversationId, DeviceId, Reference, Stock, Timestamp, TransferId,
+    UserName,
 };
 
 /// The store of a test's world.
@@ -75,6 +76,14 @@ calls! {
     put_classic_key(device: DeviceId, key: &[u8]) -> (), StoreError;
     classic_key(device: DeviceId) -> Option<Vec<u8>>, StoreError;
     classic_keys(members_of: ConversationId, limit: u32) -> Vec<ClassicDevice>, StoreError;
+    insert_blob(blob: &Blob) -> (), InsertError;
+    blob(id: TransferId) -> Option<Blob>, StoreError;
+    blobs(after: Option<TransferId>, limit: u32) -> Vec<Blob>, StoreError;
+    expired_blobs(until: Timestamp, limit: u32) -> Vec<TransferId>, StoreError;
+    blob_usage(account: Option<AccountId>) -> BlobUsage, StoreError;
+    collect_blob(id: TransferId, account: AccountId) -> (), StoreError;
+    collectors(id: TransferId) -> Vec<AccountId>, StoreError;
+    drop_blob(id: TransferId) -> (), StoreError;
     put_invite(invite: &Invite) -> (), StoreError;
     take_invite(hash: TokenHash, now: Timestamp) -> bool, StoreError;
     insert_conversation(conversation: &Conversation) -> (), InsertError;

@@ -183,6 +183,8 @@ impl CoreDomain {
             }
             Effect::End { whose, reason } => self.end(whose, reason, batch),
             // The core names the connection along with these: see `become_session`.
+            // No bytes are stored yet.
+            Effect::KeepBlob(_) | Effect::DropBlob(_) => {}
             Effect::Opened { .. } | Effect::WatchPresence => {}
         }
     }

@@ -60,7 +60,7 @@ mod tests {
     use portcullis_proto::{Reply, Request};
     use portcullis_server_core::defences::SOUND;
     use portcullis_server_core::store::{MemoryStore, Store as _, StoreError};
-    use portcullis_server_core::{ConnectionId, Instance, Registration, Server};
+    use portcullis_server_core::{BlobPolicy, ConnectionId, Instance, Registration, Server};
     use rand_chacha::ChaCha20Rng;
     use rand_chacha::rand_core::SeedableRng as _;
 
@@ -136,6 +136,7 @@ mod tests {
             registration: Registration::Open,
             stretch: Stretch::STANDARD,
             rate_factor: 1,
+            blobs: BlobPolicy::default(),
             guests: None,
         };
         let store = MemoryStore::default();

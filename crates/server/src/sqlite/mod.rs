@@ -12,6 +12,7 @@
 
 mod accounts;
 pub mod bench;
+mod blobs;
 mod classic;
 mod conversations;
 mod error;
@@ -33,12 +34,13 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use portcullis_proto::{
-    AccountId, ChannelName, ConversationId, DeviceId, Reference, Stock, Timestamp, UserName,
+    AccountId, ChannelName, ConversationId, DeviceId, Reference, Stock, Timestamp, TransferId,
+    UserName,
 };
 use portcullis_server_core::store::{
-    Account, AppendError, ClassicDevice, Conversation, Device, GroupInfo, InsertError, Invite,
-    KeyPackage, Login, Membership, Page, Place, Store, StoreError, StoredEnvelope, StoredList,
-    TakenPackage, Token, TokenHash,
+    Account, AppendError, Blob, BlobUsage, ClassicDevice, Conversation, Device, GroupInfo,
+    InsertError, Invite, KeyPackage, Login, Membership, Page, Place, Store, StoreError,
+    StoredEnvelope, StoredList, TakenPackage, Token, TokenHash,
 };
 use rusqlite::Connection;
 
@@ -201,6 +203,38 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<ClassicDevice>, StoreError> {
         classic::members(self, members_of, limit)
+    }
+
+    fn insert_blob(&self, blob: &Blob) -> Result<(), InsertError> {
+        blobs::insert(self, blob)
+    }
+
+    fn blob(&self, id: TransferId) -> Result<Option<Blob>, StoreError> {
+        blobs::by_id(self, id)
+    }
+
+    fn blobs(&self, after: Option<TransferId>, limit: u32) -> Result<Vec<Blob>, StoreError> {
+        blobs::page(self, after, limit)
+    }
+
+    fn expired_blobs(&self, until: Timestamp, limit: u32) -> Result<Vec<TransferId>, StoreError> {
+        blobs::expired(self, until, limit)
+    }
+
+    fn blob_usage(&self, account: Option<AccountId>) -> Result<BlobUsage, StoreError> {
+        blobs::usage(self, account)
+    }
+
+    fn collect_blob(&self, id: TransferId, account: AccountId) -> Result<(), StoreError> {
+        blobs::collect(self, id, account)
+    }
+
+    fn collectors(&self, id: TransferId) -> Result<Vec<AccountId>, StoreError> {
+        blobs::collectors(self, id)
+    }
+
+    fn drop_blob(&self, id: TransferId) -> Result<(), StoreError> {
+        blobs::drop(self, id)
     }
 
     fn put_invite(&self, invite: &Invite) -> Result<(), StoreError> {

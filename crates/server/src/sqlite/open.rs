@@ -17,7 +17,7 @@ use super::{OpenError, SqliteStore, files, keys, recent, schema};
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Statements kept ready: more than there are in this folder.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 96;
 
 /// Bytes of a page, fixed when a database is made.
 const PAGE_BYTES: u32 = 4096;

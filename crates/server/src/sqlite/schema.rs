@@ -11,7 +11,7 @@ use super::error::blame;
 const APPLICATION: i64 = 0x506f_7274;
 
 /// Grows with every change of the tables.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// What a database is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(super) fn recognise(connection: &Connection) -> Result<State, OpenError> {
 pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
     let script = format!(
         "BEGIN IMMEDIATE;
-         {TABLES} {CONVERSATIONS} {ENCRYPTED} {CLASSROOM}
+         {TABLES} {CONVERSATIONS} {ENCRYPTED} {CLASSROOM} {BLOBS}
          PRAGMA application_id = {APPLICATION};
          PRAGMA user_version = {VERSION};
          COMMIT;"
@@ -57,11 +57,12 @@ pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
 /// Brings the tables of an earlier version up to this version's: all, or none.
 pub(super) fn migrate(connection: &Connection, from: i64) -> Result<(), StoreError> {
     let first = if from < 2 { second_from_first() } else { String::new() };
+    let second = if from < 3 { CLASSROOM } else { "" };
     let script = format!(
         "PRAGMA foreign_keys = OFF;
          PRAGMA legacy_alter_table = ON;
          BEGIN IMMEDIATE;
-         {first} {CLASSROOM}
+         {first} {second} {BLOBS}
          PRAGMA user_version = {VERSION};
          COMMIT;
          PRAGMA legacy_alter_table = OFF;
@@ -191,4 +192,24 @@ CREATE TABLE classic_keys (
     device INTEGER NOT NULL UNIQUE REFERENCES devices,
     key BLOB NOT NULL
 ) STRICT;
+";
+
+/// The sealed bytes of transfers, which lie in files, and which accounts have collected them.
+const BLOBS: &str = "
+CREATE TABLE blobs (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    file BLOB NOT NULL,
+    account INTEGER NOT NULL REFERENCES accounts,
+    conversation INTEGER NOT NULL REFERENCES conversations,
+    bytes INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX blobs_by_account ON blobs (account);
+CREATE TABLE collected (
+    blob INTEGER NOT NULL REFERENCES blobs,
+    account INTEGER NOT NULL REFERENCES accounts,
+    PRIMARY KEY (blob, account)
+) STRICT, WITHOUT ROWID;
 ";

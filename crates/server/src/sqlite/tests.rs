@@ -107,7 +107,7 @@ fn a_folder_of_another_version_or_program_is_refused_unharmed() {
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
     let newer = OpenError::Newer { found: schema::VERSION + 1, known: schema::VERSION };
-    check("PRAGMA user_version = 4", newer);
+    check("PRAGMA user_version = 5", newer);
     check("PRAGMA application_id = 7", OpenError::NotOurs);
     check("PRAGMA application_id = 0", OpenError::NotOurs);
     let damaged = OpenError::Store(StoreError::Corrupt);

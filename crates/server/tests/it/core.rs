@@ -6,7 +6,7 @@ use portcullis_server::domain::CoreDomain;
 use portcullis_server::socket::{self, Settings};
 use portcullis_server_core::defences::SOUND;
 use portcullis_server_core::store::MemoryStore;
-use portcullis_server_core::{Instance, Registration, Server};
+use portcullis_server_core::{BlobPolicy, Instance, Registration, Server};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
@@ -20,6 +20,7 @@ fn server() -> RunningServer {
         registration: Registration::Open,
         stretch: Stretch::STANDARD,
         rate_factor: 1,
+        blobs: BlobPolicy::default(),
         guests: None,
     };
     let store = MemoryStore::default();

@@ -15,7 +15,7 @@ use portcullis_proto::{
 use portcullis_server_core::defences::SOUND;
 use portcullis_server_core::store::{MemoryStore, Store as _};
 use portcullis_server_core::{
-    ConnectionId, Incoming, Instance, Output, Peer, Registration, Server, decode,
+    BlobPolicy, ConnectionId, Incoming, Instance, Output, Peer, Registration, Server, decode,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
@@ -103,8 +103,14 @@ pub(super) fn light(number: usize, job: Job) -> Outcome {
 fn server() -> Option<Server> {
     let setup = ServerSetup::generate(&mut ChaCha8Rng::seed_from_u64(1));
     let registration = Registration::Open;
-    let instance =
-        Instance { setup, registration, stretch: Stretch::LIGHT, rate_factor: 1000, guests: None };
+    let instance = Instance {
+        setup,
+        registration,
+        stretch: Stretch::LIGHT,
+        rate_factor: 1000,
+        blobs: BlobPolicy::default(),
+        guests: None,
+    };
     Some(Server::new(instance, SOUND, Box::new(ChaCha8Rng::seed_from_u64(2))))
 }
 

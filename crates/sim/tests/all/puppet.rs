@@ -18,7 +18,7 @@ use portcullis_proto::{
     ServerFrame, Timestamp, UserName, encode_event, encode_refusal, encode_reply, session_proof,
 };
 use portcullis_server_core::{
-    ConnectionId, Incoming, Instance, Output, Peer, Registration, Server,
+    BlobPolicy, ConnectionId, Incoming, Instance, Output, Peer, Registration, Server,
 };
 use portcullis_sim::{Chance, DeviceIndex, World};
 use serde_json::{Value, from_slice, from_value, json};
@@ -392,6 +392,7 @@ impl Line {
             registration: Registration::Open,
             stretch: Stretch::LIGHT,
             rate_factor: 1,
+            blobs: BlobPolicy::default(),
             guests: None,
         };
         let rng = Box::new(world.chance.fork().into_rng());

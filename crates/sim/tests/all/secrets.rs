@@ -11,7 +11,7 @@ use portcullis_proto::{
 };
 use portcullis_server_core::store::Store as _;
 use portcullis_server_core::{
-    ConnectionId, Incoming, Instance, Output, Peer, Registration, Server,
+    BlobPolicy, ConnectionId, Incoming, Instance, Output, Peer, Registration, Server,
 };
 use portcullis_sim::{Chance, World};
 use std::fmt::Debug;
@@ -76,8 +76,14 @@ fn keys_and_passwords() {
     let secret = setup.to_bytes().to_vec();
     hides(&setup, &secret);
     let registration = Registration::Open;
-    let instance =
-        Instance { setup, registration, stretch: Stretch::LIGHT, rate_factor: 1, guests: None };
+    let instance = Instance {
+        setup,
+        registration,
+        stretch: Stretch::LIGHT,
+        rate_factor: 1,
+        blobs: BlobPolicy::default(),
+        guests: None,
+    };
     hides(&instance, &secret);
 }
 
@@ -150,8 +156,14 @@ fn a_server_and_its_sessions() {
     let mut world = World::new(1, Stretch::LIGHT).unwrap();
     let setup = ServerSetup::generate(world.chance.rng());
     let registration = Registration::Open;
-    let instance =
-        Instance { setup, registration, stretch: Stretch::LIGHT, rate_factor: 1, guests: None };
+    let instance = Instance {
+        setup,
+        registration,
+        stretch: Stretch::LIGHT,
+        rate_factor: 1,
+        blobs: BlobPolicy::default(),
+        guests: None,
+    };
     let defences = portcullis_server_core::defences::SOUND;
     let rng = Box::new(world.chance.fork().into_rng());
     let mut server = Server::new(instance, defences, rng);

@@ -10,6 +10,7 @@ use super::{Finding, scan};
 /// A proof token's type, and the file that may mint it; a type with several files has several rows.
 const PROOF_TOKENS: &[(&str, &str)] = &[
     ("Attachment", "crates/server-core/src/defences/attach_upload.rs"),
+    ("CapabilityAccepted", "crates/server-core/src/defences/accept_capability.rs"),
     ("ClassicKeyProven", "crates/server-core/src/defences/prove_classic_key.rs"),
     ("DeviceProven", "crates/server-core/src/defences/prove_device.rs"),
     ("FrameAdmitted", "crates/server-core/src/defences/admit_frame.rs"),
@@ -32,10 +33,12 @@ const PROOF_TOKENS: &[(&str, &str)] = &[
     ("MayClaim", "crates/server-core/src/defences/may_claim.rs"),
     ("MayCommit", "crates/server-core/src/defences/may_commit.rs"),
     ("MayRejoin", "crates/server-core/src/defences/may_rejoin.rs"),
+    ("MayFetchBlob", "crates/server-core/src/defences/may_fetch_blob.rs"),
     ("MayInvite", "crates/server-core/src/defences/may_invite.rs"),
     ("MayJoin", "crates/server-core/src/defences/may_join.rs"),
     ("MayListen", "crates/server-core/src/defences/may_listen.rs"),
     ("MayRead", "crates/server-core/src/defences/may_read.rs"),
+    ("MayStoreBlob", "crates/server-core/src/defences/may_store_blob.rs"),
     ("MayUpload", "crates/server-core/src/defences/may_upload.rs"),
     ("MayWrite", "crates/server-core/src/defences/may_write.rs"),
     ("NeighbourAdmitted", "crates/server-core/src/defences/admit_neighbour.rs"),

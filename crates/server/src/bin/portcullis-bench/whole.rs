@@ -11,7 +11,7 @@ use portcullis_server::socket::Settings;
 use portcullis_server::sqlite::SqliteStore;
 use portcullis_server::{Parts, run};
 use portcullis_server_core::defences::SOUND;
-use portcullis_server_core::{GuestPolicy, Instance, Registration, Server};
+use portcullis_server_core::{BlobPolicy, GuestPolicy, Instance, Registration, Server};
 use rand_core::SeedableRng as _;
 use tokio::net::TcpListener;
 
@@ -32,6 +32,7 @@ pub(crate) fn serve(folder: &Path) -> anyhow::Result<()> {
         stretch: Stretch::LIGHT,
         // What is measured is the server, not how it holds people back.
         rate_factor: 1_000_000,
+        blobs: BlobPolicy::default(),
         guests: Some(GuestPolicy { address: ADDRESS.to_owned(), gateway: key.public() }),
     };
     let core = Server::new(instance, SOUND, Box::new(random));

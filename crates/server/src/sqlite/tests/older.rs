@@ -8,7 +8,7 @@ struct Older {
     tables: &'static [(&'static str, &'static str)],
 }
 
-const OLDER: [Older; 2] = [
+const OLDER: [Older; 3] = [
     Older {
         script: include_str!("version_1.sql"),
         tables: &[
@@ -35,6 +35,22 @@ const OLDER: [Older; 2] = [
             ("envelopes", "*"),
             ("group_infos", "*"),
             ("key_packages", "*"),
+        ],
+    },
+    Older {
+        script: include_str!("version_3.sql"),
+        tables: &[
+            ("accounts", "*"),
+            ("lists", "*"),
+            ("devices", "*"),
+            ("tokens", "*"),
+            ("invites", "*"),
+            ("conversations", "*"),
+            ("memberships", "*"),
+            ("envelopes", "*"),
+            ("group_infos", "*"),
+            ("key_packages", "*"),
+            ("classic_keys", "*"),
         ],
     },
 ];
@@ -114,7 +130,7 @@ fn a_folder_of_an_earlier_version_is_brought_up_to_date() {
 /// A step fails half-way: the folder is as it was, and can be opened once the cause is gone.
 #[test]
 fn a_move_that_fails_leaves_the_older_folder_whole() {
-    for (version, last) in OLDER.iter().zip(["group_infos", "classic_keys"]) {
+    for (version, last) in OLDER.iter().zip(["group_infos", "classic_keys", "collected"]) {
         let (_, folder) = populated();
         let old = older(version, folder.path());
         tamper(old.path(), &format!("CREATE TABLE {last} (x)"));
