@@ -3,8 +3,7 @@
 
 mod files;
 
-pub(crate) use self::files::size;
-pub use self::files::{FilesOffered, FilesStep, FilesTold};
+pub use self::files::{FilesOffered, FilesStep, FilesTold, size};
 
 use crate::show::IdentityState;
 use portcullis_proto::{

@@ -172,6 +172,8 @@ pub enum TransferState {
     Direct,
     /// It moves through the server.
     Relayed,
+    /// It is offered here, and lies on the server: nobody needs this device any more.
+    Stored,
     /// The person has halted it.
     Paused,
     /// It is over, and was received under these paths; none where this device offered it.
@@ -191,7 +193,12 @@ impl TransferState {
         match self {
             Self::Done(_) | Self::Declined | Self::Ended(_) => true,
             Self::Failed(fault) => fault.is_final(),
-            Self::Offered | Self::Waiting | Self::Direct | Self::Relayed | Self::Paused => false,
+            Self::Offered
+            | Self::Waiting
+            | Self::Direct
+            | Self::Relayed
+            | Self::Stored
+            | Self::Paused => false,
         }
     }
 }

@@ -33,6 +33,7 @@ pub(crate) fn run(server: Address, roots: TlsRoots, who: cli::Identity) -> Resul
         home: who.home,
         device: device_name(),
         read_marks: !who.no_read_marks,
+        files: who.paths.options(who.downloads),
     };
     on_screen(chat::run(options))
 }

@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use portcullis_proto::classroom::{DIALECTS, DialectId};
 use portcullis_proto::{BadName, ChannelName, ConversationName, GroupName, UserName};
 use portcullis_server::gateway::PublicUrl;
+use portcullis_terminal::device::FileOptions;
 use portcullis_terminal::net::Address;
 use portcullis_terminal::verbs::Exit;
 
@@ -48,7 +49,30 @@ pub(crate) enum Command {
         #[arg(long, value_name = "CONVERSATION", value_parser = ConversationName::parse)]
         to: ConversationName,
         /// What to say; with `-` each line of standard input is a message
-        text: String,
+        #[arg(required_unless_present = "file")]
+        text: Option<String>,
+        /// Offer these files and folders instead; returns once they lie on the server
+        #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "text")]
+        file: Vec<PathBuf>,
+    },
+    /// Take files that are offered; prints a JSON line for each that is there, and goes on
+    Receive {
+        #[command(flatten)]
+        common: Common,
+        /// From whom; may be repeated [default: everybody]
+        #[arg(long, value_name = "USER", value_parser = UserName::parse)]
+        from: Vec<UserName>,
+        /// The folder to put them in [default: ~/Downloads, or the working folder]
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+        /// The most bytes to take at once
+        #[arg(long, value_name = "BYTES")]
+        most: Option<u64>,
+        /// End once something is there
+        #[arg(long)]
+        once: bool,
+        #[command(flatten)]
+        paths: Paths,
     },
     /// Print what was said as JSON lines, and go on as more is said
     Tail {
@@ -157,6 +181,25 @@ pub(crate) enum Group {
     },
 }
 
+/// Which way files take.
+#[derive(Debug, Args)]
+pub(crate) struct Paths {
+    /// Files always go by way of the server: nobody learns this device's address
+    #[arg(long)]
+    pub(crate) always_relay: bool,
+    /// Where to wait for direct connections [default: any address and port]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) direct_listen: Option<SocketAddr>,
+}
+
+impl Paths {
+    /// As options, with the folder for what comes.
+    pub(crate) fn options(self, downloads: Option<PathBuf>) -> FileOptions {
+        let Self { always_relay, direct_listen } = self;
+        FileOptions { downloads, listen: direct_listen, always_relay }
+    }
+}
+
 /// What all verbs are told.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
@@ -229,6 +272,11 @@ pub(crate) struct Identity {
     /// Do not tell others how far you have read
     #[arg(long)]
     pub(crate) no_read_marks: bool,
+    /// The folder for files [default: ~/Downloads, or the working folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) downloads: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) paths: Paths,
 }
 
 #[derive(Debug, Args)]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use portcullis_proto::Access;
+use portcullis_terminal::device::FileOptions;
 use portcullis_terminal::net::TlsRoots;
-use portcullis_terminal::verbs::{self, Exit, Failure, Group, Source, Tail};
+use portcullis_terminal::verbs::{self, Exit, Failure, Group, Receive, Source, Tail};
 use tokio::runtime::Builder;
 
 use crate::cli::{self, Cli, Command};
@@ -32,7 +33,15 @@ fn alone(verb: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure>
 async fn verb(command: Command) -> Result<(), Failure> {
     match command {
         Command::Register { common, invite } => verbs::register(&shared(common), invite).await,
-        Command::Send { common, to, text } => {
+        Command::Send { common, to, file, .. } if !file.is_empty() => {
+            verbs::send_files(&shared(common), &to, file).await
+        }
+        Command::Receive { common, from, into, most, once, paths } => {
+            let common = verbs::Common { files: paths.options(into), ..shared(common) };
+            verbs::receive(&common, &Receive { from, most, once }).await
+        }
+        Command::Send { common, to, text, .. } => {
+            let text = text.unwrap_or_default();
             let source = if text == "-" { Source::Lines } else { Source::Text(text) };
             verbs::send(&shared(common), &to, source).await
         }
@@ -81,5 +90,6 @@ fn shared(common: cli::Common) -> verbs::Common {
         home,
         tls_roots: tls_root.map_or(TlsRoots::System, TlsRoots::File),
         timeout: timeout.map(Duration::from_secs),
+        files: FileOptions::default(),
     }
 }

@@ -8,8 +8,8 @@ use portcullis_crypto::{ClassicPublic, Hash};
 use portcullis_proto::classroom::{self, DialectId, GuestKey};
 use portcullis_proto::{
     AccountId, ClientFrame, Code, Content, ConversationId, DeviceId, DeviceList, Envelope, Event,
-    Reference, Reply, Request, RequestKind, ServerFrame, SignedContent, decode_request,
-    encode_event, encode_refusal, encode_reply, limits,
+    FileStep, Kind, Manifest, Reference, Reply, Request, RequestKind, ServerFrame, SignedContent,
+    decode_request, encode_event, encode_refusal, encode_reply, limits,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -59,7 +59,7 @@ fn drop_nulls(value: &mut Value) {
 fn every_fence_has_a_marker_that_is_read() {
     let fences = TEXT.lines().filter(|line| line.starts_with("```j"));
     for fence in fences {
-        let known = ["client", "server", "content", "list"];
+        let known = ["client", "server", "content", "list", "manifest"];
         let marker = fence.strip_prefix("```json ").unwrap_or_default();
         assert!(known.contains(&marker), "{fence}");
     }
@@ -272,6 +272,29 @@ fn what_is_signed_and_hashed_is_as_it_says() {
     shown += &" ".repeat(shown.len().next_power_of_two() - shown.len());
     assert_eq!(Content::decode(shown.as_bytes()), content);
     assert_ne!(said.chain_after(page.base.chain), Hash::from_bytes([0; 32]));
+}
+
+/// What is said about files, and what is in a transfer.
+#[test]
+fn files_are_offered_and_answered() {
+    let kinds: Vec<Kind> = examples("content")
+        .into_iter()
+        .skip(1)
+        .map(|text| {
+            let mut shown = serde_json::to_string(&compact(text)).unwrap();
+            let padded = shown.len().next_power_of_two();
+            shown += &" ".repeat(padded - shown.len());
+            Content::decode(shown.as_bytes()).unwrap().kind
+        })
+        .collect();
+    let [Kind::Offer(offer), Kind::Step(step)] = kinds.as_slice() else {
+        panic!("an offer and a step: {kinds:?}");
+    };
+    assert_eq!(*step, FileStep::Accepted { direct: true });
+    let text = serde_json::to_string(&compact(examples("manifest")[0])).unwrap();
+    let manifest = Manifest::decode(text.as_bytes()).unwrap();
+    assert_eq!(manifest.tops().first(), Some(&&offer.title));
+    assert_eq!(manifest.entries().len(), usize::try_from(offer.files).unwrap());
 }
 
 /// The example guest's id and name are its key's, and what is said to it was signed by the key that the

@@ -4,7 +4,12 @@
 //! It makes no decisions. What the core says is done in the core's order: what several events led to is
 //! persisted in one transaction, then sent, then shown.
 
+mod mover;
+
+pub use mover::{FileOptions, Files};
+
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use portcullis_client_core::defences::SOUND;
@@ -13,13 +18,15 @@ use portcullis_client_core::{
 };
 use portcullis_crypto::{Job, Outcome, Password, Randomness, Stretch, perform};
 use portcullis_proto::classroom::DialectId;
-use portcullis_proto::{DeviceName, Timestamp};
+use portcullis_proto::{ConversationId, DeviceName, Timestamp};
 use rand_core::OsRng;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::files::Progress;
 use crate::home::{Home, HomeError};
 use crate::net::{ConnectError, Link, LinkEvent, Outgoing};
+use mover::{Came, Mover, Ready};
 
 /// Frames that are handled together, so that they share one transaction.
 const FRAMES: usize = 256;
@@ -41,6 +48,13 @@ pub enum News {
     },
     /// No connection can be had, and no further try is made.
     Unreachable(ConnectError),
+    /// Something about files that are offered: a name that changed, or why they can't be.
+    Files {
+        /// In words.
+        words: String,
+        /// Whether they are offered all the same.
+        offered: bool,
+    },
 }
 
 /// A core that a device runs.
@@ -74,6 +88,8 @@ pub struct Device<C = Client> {
     done: UnboundedReceiver<(JobId, Outcome)>,
     performer: UnboundedSender<(JobId, Outcome)>,
     tick: Interval,
+    /// What moves files.
+    mover: Mover,
     /// The password that the home is to be opened by once the server has taken it.
     new_password: Option<Password>,
 }
@@ -83,11 +99,46 @@ impl Device {
     ///
     /// # Errors
     /// [`HomeError::Damaged`] where a record can't be read.
-    pub fn restore(home: Home, link: Link, config: Config) -> Result<Self, HomeError> {
+    pub fn restore(
+        home: Home,
+        link: Link,
+        config: Config,
+        files: Files,
+    ) -> Result<Self, HomeError> {
         let state = home.load_state()?;
         let records = state.iter().map(|(key, value)| (*key, value.as_slice()));
         let client = Client::restore(config, SOUND, records).map_err(|_| home.damaged())?;
-        Ok(Self::new(client, home, link))
+        Ok(Self { mover: Mover::new(files), ..Self::new(client, home, link) })
+    }
+
+    /// Reads files, and offers them once that is done; with `relay_now` they are put on the server without
+    /// waiting for anybody. What is wrong with them is told.
+    pub fn offer(
+        &mut self,
+        conversation: ConversationId,
+        paths: Vec<PathBuf>,
+        relay_now: bool,
+    ) -> Vec<News> {
+        let absolute: std::io::Result<Vec<PathBuf>> =
+            paths.into_iter().map(std::path::absolute).collect();
+        let words = match absolute {
+            Ok(paths) if self.mover.prepare(conversation, paths, relay_now) => return Vec::new(),
+            Ok(_) => "there is no connection yet".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        vec![News::Files { words, offered: false }]
+    }
+
+    /// How far files have come that move.
+    #[must_use]
+    pub fn progress(&self) -> Vec<Progress> {
+        self.mover.progress()
+    }
+
+    /// Bytes that were read of what is to be offered, and how many there are; none where nothing is read.
+    #[must_use]
+    pub fn reading(&self) -> Option<(u64, u64)> {
+        self.mover.reading()
     }
 }
 
@@ -118,6 +169,7 @@ impl<C: Core> Device<C> {
             done,
             performer,
             tick,
+            mover: Mover::default(),
             new_password: None,
         }
     }
@@ -183,8 +235,25 @@ impl<C: Core> Device<C> {
         tokio::select! {
             Some(event) = self.link.next() => self.linked(event),
             Some((id, outcome)) = self.done.recv() => self.handle([Event::Worked(id, outcome)]),
+            came = self.mover.next() => match came {
+                Came::Moved(id, moved) => self.handle([Event::Moved(id, moved)]),
+                Came::Ready(ready) => self.offer_ready(*ready),
+            },
             _ = self.tick.tick() => self.handle([Event::Tick]),
         }
+    }
+
+    fn offer_ready(&mut self, ready: Ready) -> Result<Vec<News>, HomeError> {
+        let (conversation, relay_now) = (ready.conversation, ready.relay_now);
+        let (offer, place, told) = match ready.into_offer() {
+            Ok(ready) => ready,
+            Err(why) => return Ok(vec![News::Files { words: why.to_string(), offered: false }]),
+        };
+        let told = told.iter().map(|told| News::Files { words: told.to_string(), offered: true });
+        let mut news: Vec<News> = told.collect();
+        let offer = Command::Offer { conversation, offer: Box::new(offer), place, relay_now };
+        news.extend(self.handle([Event::Command(offer)])?);
+        Ok(news)
     }
 
     fn linked(&mut self, event: LinkEvent) -> Result<Vec<News>, HomeError> {
@@ -242,7 +311,7 @@ impl<C: Core> Device<C> {
     }
 
     fn follow(&mut self, effects: Vec<Effect>) -> Result<Vec<News>, HomeError> {
-        let mut news = Vec::new();
+        let (mut news, mut assignments) = (Vec::new(), Vec::new());
         for effect in effects {
             match effect {
                 Effect::Send(frame) => {
@@ -250,7 +319,7 @@ impl<C: Core> Device<C> {
                         outgoing.send(frame);
                     }
                 }
-                Effect::Transfer(_) => {}
+                Effect::Transfer(assignment) => assignments.push(*assignment),
                 Effect::Work(id, job) => self.work(id, job),
                 Effect::Show(show) => {
                     self.heed(&show)?;
@@ -261,14 +330,24 @@ impl<C: Core> Device<C> {
                 Effect::Persist(_) => {}
             }
         }
+        // The same event may have opened the session, by which it is known as which device files move.
+        assignments.into_iter().for_each(|assignment| self.mover.assign(assignment));
         Ok(news)
     }
 
     /// What the shell itself has to do about what is shown.
     fn heed(&mut self, show: &Show) -> Result<(), HomeError> {
         match show {
+            Show::Online { device, .. } => {
+                let home = self.home.folder().to_owned();
+                let begun = self.mover.online(home.clone(), *device);
+                begun.map_err(|error| HomeError::io(&home, &error))?;
+                if let Some(outgoing) = &self.outgoing {
+                    outgoing.settled();
+                }
+            }
             // The server of a visit opens no session; it has answered all the same.
-            Show::Online { .. } | Show::Listed => {
+            Show::Listed => {
                 if let Some(outgoing) = &self.outgoing {
                     outgoing.settled();
                 }

@@ -94,7 +94,8 @@ impl fmt::Display for FilesStep {
 }
 
 /// A size as people read it, in steps of a thousand.
-pub(crate) fn size(bytes: u64) -> String {
+#[must_use]
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     let mut tenths = u128::from(bytes) * 10;
     let mut unit = "bytes";

@@ -70,6 +70,9 @@ impl Transfer {
             Some(Halted::Failed(fault)) => TransferState::Failed(fault),
             None if self.moving.busy => TransferState::Relayed,
             None if !self.moving.serving.is_empty() => TransferState::Direct,
+            None if matches!(&self.part, Part::Sends(sending) if sending.stored) => {
+                TransferState::Stored
+            }
             None => TransferState::Waiting,
         }
     }

@@ -47,6 +47,7 @@ impl Desk {
                     }
                     Effect::Send(frame) => self.sent.push(frame),
                     Effect::Show(show) => self.shown.push(show),
+                    Effect::Transfer(_) => {}
                     Effect::Work(id, job) => {
                         events.push(Event::Worked(id, perform_with_key(self.number, *job)));
                     }

@@ -1,5 +1,6 @@
 //! What is said of a transfer after its offer. Each speaks of the offer's message.
 
+use core::fmt;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -61,6 +62,16 @@ pub enum EndReason {
     Changed,
     /// What came can't be what was offered, or can't be kept.
     Failed,
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cancelled => "cancelled",
+            Self::Changed => "the files have changed since they were offered",
+            Self::Failed => "it could not be kept",
+        })
+    }
 }
 
 impl FileStep {

@@ -86,7 +86,9 @@ impl Shell {
         entering.opened_with = Some(entering.password.clone());
         let link = Link::open(self.options.server.clone(), &self.options.roots);
         let link = link.map_err(ChatError::Tls)?;
-        let device = opened.and_then(|home| Device::restore(home, link, config(&self.options)));
+        let files = self.options.files.at(&self.options.server, &self.options.roots);
+        let (files, config) = (files.map_err(ChatError::Tls)?, config(&self.options));
+        let device = opened.and_then(|home| Device::restore(home, link, config, files));
         match device {
             Ok(device) => self.go_on_with(device),
             Err(error) => {

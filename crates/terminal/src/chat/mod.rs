@@ -10,6 +10,7 @@ mod clock;
 mod commands;
 mod connection;
 mod error;
+mod files;
 mod folders;
 mod keys;
 mod limits;
@@ -20,9 +21,10 @@ mod signals;
 
 pub use error::ChatError;
 
-use crate::device::{Device, News};
+use crate::device::{Device, FileOptions, News};
 use crate::home::{Home, HomeError};
 use crate::net::{Address, TlsRoots};
+use crate::ui::view::Level;
 use crate::ui::{Theme, Ui};
 use account::Entering;
 use connection::Retry;
@@ -30,7 +32,7 @@ use folders::Folders;
 use model::Model;
 use portcullis_client_core::{Command, Config, History, Show, Warning};
 use portcullis_crypto::Stretch;
-use portcullis_proto::{ConversationId, DeviceName, UserName};
+use portcullis_proto::{ConversationId, ConversationName, DeviceName, UserName};
 use ratatui::crossterm::event::Event as Input;
 use screen::Screen;
 use signals::Signals;
@@ -53,6 +55,8 @@ pub struct Options {
     pub device: DeviceName,
     /// Whether others are told how far the person has read.
     pub read_marks: bool,
+    /// What the person wants of files.
+    pub files: FileOptions,
 }
 
 /// Runs the chat until the person leaves, or the system asks it to end.
@@ -92,6 +96,8 @@ struct Shell {
     ui: Ui,
     /// What the dialog asks.
     asking: Option<Asking>,
+    /// What is to be offered as soon as there is a conversation of this name.
+    to_offer: Option<(ConversationName, Vec<PathBuf>)>,
     /// The conversation that the home remembers as open.
     remembered: Option<ConversationId>,
     utc_offset_seconds: i32,
@@ -153,6 +159,7 @@ impl Shell {
             retry: Retry::default(),
             ui: Ui::new(Theme::from_no_color(no_color.as_deref())),
             asking: None,
+            to_offer: None,
             remembered: None,
             utc_offset_seconds: clock::utc_offset_seconds(),
             must_redraw: false,
@@ -189,6 +196,9 @@ impl Shell {
             Happened::Tick => {
                 self.utc_offset_seconds = clock::utc_offset_seconds();
                 self.count_down();
+                if let Some(device) = &self.device {
+                    self.model.moved(&device.progress(), device.reading());
+                }
                 Ok(())
             }
             Happened::Ended => {
@@ -201,11 +211,16 @@ impl Shell {
     /// Step three, wherever something came of it: takes it into the model.
     fn show(&mut self, news: Vec<News>) -> Result<(), ChatError> {
         let mut follows = Vec::new();
+        let mut conversations = Vec::new();
         let mut is_trust_changed = false;
         for news in news {
             match news {
                 News::Waiting { delay, reason } => self.waits(delay, reason),
                 News::Unreachable(reason) => self.is_unreachable(&reason),
+                News::Files { words, offered } => {
+                    let level = if offered { Level::Info } else { Level::Warning };
+                    self.model.say(words, level);
+                }
                 News::Show(show) => {
                     match &show {
                         Show::Online { .. } => {
@@ -217,6 +232,7 @@ impl Shell {
                         Show::Need(_) => self.not_entered()?,
                         // A line that comes to nothing later than by a look at it.
                         Show::Refused { .. } if self.model.is_wanting() => self.ui.give_back(),
+                        Show::Conversation(view) => conversations.push(view.clone()),
                         Show::SafetyNumber { name, .. } => {
                             self.asking = Some(Asking::AreTheSame(name.clone()));
                         }
@@ -232,6 +248,7 @@ impl Shell {
         if is_trust_changed {
             self.trust_changed();
         }
+        conversations.iter().try_for_each(|view| self.offer_what_waits(view))?;
         follows.into_iter().try_for_each(|command| self.command(command))
     }
 
@@ -312,7 +329,7 @@ fn config(options: &Options) -> Config {
         stretch_floor: Stretch::STANDARD,
         history: History::Last(limits::HISTORY),
         read_marks: options.read_marks,
-        always_relay: false,
+        always_relay: options.files.always_relay,
         loopback: options.server.is_local(),
     }
 }

@@ -49,6 +49,18 @@ pub enum Command {
     Accept(UserName),
     /// Show the classroom guests; or let them write to this account, or not.
     Guests(Option<bool>),
+    /// Offer files; where the first word names somebody or a group, there, else in the open conversation.
+    File(Vec<String>),
+    /// Take the offer of this number, or the newest, into a folder if one is named.
+    Get(Option<usize>, Option<String>),
+    /// Don't take it.
+    Decline(Option<usize>),
+    /// Show the transfers, or do something with the one of this number.
+    Transfers(Option<(TransferVerb, usize)>),
+    /// Take what somebody offers without being asked, up to so many bytes; none asks always.
+    AutoAccept(UserName, Option<u64>),
+    /// Whether somebody may see this device's address, for direct transfers.
+    Direct(UserName, bool),
     /// Show this account's devices.
     Devices,
     /// Take a device off the list.
@@ -73,6 +85,17 @@ pub enum Access {
     Invitation,
 }
 
+/// What can be done with a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferVerb {
+    /// Halt it.
+    Pause,
+    /// Go on with it.
+    Resume,
+    /// End it.
+    Cancel,
+}
+
 /// What a command's argument is; completion offers such ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Argument {
@@ -88,6 +111,8 @@ pub enum Argument {
     Channel,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// Any number of files or folders of this machine.
+    Paths,
     /// Anything.
     Text,
 }
@@ -274,6 +299,58 @@ pub static COMMANDS: &[Entry] = &[
         parse: |words| Ok(Command::Guests(on_or_off(words)?)),
     },
     Entry {
+        name: "file",
+        alias: "send",
+        usage: "/file [USER|+GROUP] PATH…",
+        help: "offer files or folders, there or here",
+        arguments: &[Argument::Paths],
+        parse: |words| words.quoted("a path").map(Command::File),
+    },
+    Entry {
+        name: "get",
+        alias: "",
+        usage: "/get [N] [FOLDER]",
+        help: "take what is offered, the newest or number N",
+        arguments: &[Argument::Paths],
+        parse: |words| Ok(Command::Get(words.number()?, words.path()?)),
+    },
+    Entry {
+        name: "decline",
+        alias: "",
+        usage: "/decline [N]",
+        help: "don't take what is offered",
+        arguments: &[],
+        parse: |words| words.number().map(Command::Decline),
+    },
+    Entry {
+        name: "transfers",
+        alias: "",
+        usage: "/transfers [pause|resume|cancel N]",
+        help: "files that come and go; halt one, or end it",
+        arguments: &[Argument::Word(&["pause", "resume", "cancel"])],
+        parse: transfers,
+    },
+    Entry {
+        name: "autoaccept",
+        alias: "",
+        usage: "/autoaccept USER SIZE|off",
+        help: "take their files unasked, up to 50M each, say",
+        arguments: &[Argument::User, Argument::Word(&["off"])],
+        parse: |words| Ok(Command::AutoAccept(words.user()?, size_or_off(words)?)),
+    },
+    Entry {
+        name: "direct",
+        alias: "",
+        usage: "/direct USER on|off",
+        help: "files without the server: they see your address",
+        arguments: &[Argument::User, Argument::Word(&["on", "off"])],
+        parse: |words| {
+            let user = words.user()?;
+            let may = on_or_off(words)?.ok_or(Problem::Needs("on or off"))?;
+            Ok(Command::Direct(user, may))
+        },
+    },
+    Entry {
         name: "devices",
         alias: "",
         usage: "/devices [revoke NAME]",
@@ -366,6 +443,38 @@ fn on_or_off(words: &mut Words<'_>) -> Result<Option<bool>, Problem> {
     }
 }
 
+fn transfers(words: &mut Words<'_>) -> Result<Command, Problem> {
+    let verb = match words.next() {
+        None => return Ok(Command::Transfers(None)),
+        Some("pause") => TransferVerb::Pause,
+        Some("resume") => TransferVerb::Resume,
+        Some("cancel") => TransferVerb::Cancel,
+        Some(other) => return Err(Problem::Word(other.to_owned())),
+    };
+    let number = words.number()?.ok_or(Problem::Needs("a transfer's number"))?;
+    Ok(Command::Transfers(Some((verb, number))))
+}
+
+/// A size as people write it: `800k`, `50M`, `2G`, in powers of a thousand.
+fn size_or_off(words: &mut Words<'_>) -> Result<Option<u64>, Problem> {
+    let word = words.word("a size, or off")?;
+    if word == "off" {
+        return Ok(None);
+    }
+    let lower = word.to_lowercase();
+    let digits = lower.trim_end_matches('b').trim_end_matches(['k', 'm', 'g']);
+    let unit = match lower.get(digits.len()..).unwrap_or_default() {
+        "" | "b" => Some(1),
+        "k" | "kb" => Some(1_000),
+        "m" | "mb" => Some(1_000_000),
+        "g" | "gb" => Some(1_000_000_000),
+        _ => None,
+    };
+    let bytes = digits.parse::<u64>().ok().zip(unit);
+    let bytes = bytes.and_then(|(number, unit): (u64, u64)| number.checked_mul(unit));
+    bytes.filter(|bytes| *bytes > 0).map(Some).ok_or(Problem::Word(word))
+}
+
 fn devices(words: &mut Words<'_>) -> Result<Command, Problem> {
     match words.next() {
         None => Ok(Command::Devices),
@@ -374,98 +483,5 @@ fn devices(words: &mut Words<'_>) -> Result<Command, Problem> {
             DeviceName::parse(&name).map(Command::Revoke).map_err(Problem::Name)
         }
         Some(other) => Err(Problem::Word(other.to_owned())),
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-mod tests {
-    use super::*;
-
-    fn user(name: &str) -> UserName {
-        UserName::parse(name).unwrap()
-    }
-
-    fn person(name: &str) -> PersonName {
-        PersonName::parse(name).unwrap()
-    }
-
-    fn channel(name: &str) -> ChannelName {
-        ChannelName::parse(name).unwrap()
-    }
-
-    fn group(name: &str) -> GroupName {
-        GroupName::parse(name).unwrap()
-    }
-
-    fn two() -> Vec<UserName> {
-        vec![user("bob"), user("carol")]
-    }
-
-    #[test]
-    fn what_is_understood() {
-        for (line, expected) in [
-            ("hello", Command::Say("hello".into())),
-            ("  two\nlines", Command::Say("  two\nlines".into())),
-            ("//list", Command::Say("/list".into())),
-            ("/list", Command::List),
-            ("/WHO", Command::List),
-            ("/list  ", Command::List),
-            ("/all good  morning ", Command::All("good  morning".into())),
-            ("/all a\nb", Command::All("a\nb".into())),
-            ("/join #Dev", Command::Join(channel("#dev"))),
-            ("/j dev", Command::Join(channel("#dev"))),
-            ("/create #dev", Command::Create(channel("#dev"), Access::Open)),
-            ("/create dev invitation", Command::Create(channel("#dev"), Access::Invitation)),
-            ("/msg Bob hi  there\nyou", Command::Tell(person("bob"), "hi  there\nyou".into())),
-            ("/tell @bob", Command::Tell(person("bob"), String::new())),
-            ("/msg ~ABCDefgh23456722 hi", Command::Tell(person("~abcdefgh23456722"), "hi".into())),
-            ("/group Team bob @carol", Command::Group(group("+team"), two())),
-            ("/group +team bob, carol", Command::Group(group("+team"), two())),
-            ("/reply yes, from nine", Command::Reply(1, "yes, from nine".into())),
-            ("/r 3 yes", Command::Reply(3, "yes".into())),
-            ("/reply 1 2 apples", Command::Reply(1, "2 apples".into())),
-            ("/reply 2nd time", Command::Reply(1, "2nd time".into())),
-            ("/edit 2 better", Command::Edit(2, "better".into())),
-            ("/edit", Command::Edit(1, String::new())),
-            ("/delete", Command::Delete(1)),
-            ("/delete 12", Command::Delete(12)),
-            ("/react 👍🏽", Command::React(1, "👍🏽".into())),
-            ("/react 4 +1", Command::React(4, "+1".into())),
-            ("/history", Command::History(None)),
-            ("/history 2", Command::History(Some(2))),
-            ("/invite @Bob", Command::Invite(vec![user("bob")])),
-            ("/invite bob carol", Command::Invite(two())),
-            ("/members", Command::Members),
-            ("/kick bob", Command::Kick(user("bob"))),
-            ("/rename Team-2", Command::Rename(group("+team-2"))),
-            ("/owner bob", Command::Owner(user("bob"))),
-            ("/verify bob", Command::Verify(user("bob"), false)),
-            ("/verify bob yes", Command::Verify(user("bob"), true)),
-            ("/accept bob", Command::Accept(user("bob"))),
-            ("/guests", Command::Guests(None)),
-            ("/guests on", Command::Guests(Some(true))),
-            ("/guests off", Command::Guests(Some(false))),
-            ("/devices", Command::Devices),
-            (
-                "/devices revoke old laptop",
-                Command::Revoke(DeviceName::parse("old laptop").unwrap()),
-            ),
-            ("/password", Command::Password),
-            ("/leave", Command::Leave),
-            ("/help", Command::Help),
-            ("/q", Command::Quit),
-        ] {
-            assert_eq!(parse(line), Ok(expected), "{line}");
-        }
-    }
-
-    #[test]
-    fn the_table_is_of_a_piece() {
-        for entry in COMMANDS {
-            assert!(entry.usage.starts_with(&format!("/{}", entry.name)), "{}", entry.name);
-            let same = |other: &&Entry| [other.name, other.alias].contains(&entry.name);
-            assert_eq!(COMMANDS.iter().filter(same).count(), 1, "{}", entry.name);
-        }
     }
 }

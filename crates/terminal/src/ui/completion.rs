@@ -55,10 +55,11 @@ impl Completion {
     }
 
     fn find(before: &str, view: &View) -> Option<Self> {
-        let start = before.rfind(char::is_whitespace).map_or(0, |space| {
-            space
-                + before.get(space..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8)
+        // A space with a backslash before it is within a path.
+        let mut spaces = before.char_indices().rev().filter(|(at, letter)| {
+            letter.is_whitespace() && !before.get(..*at).is_some_and(|head| head.ends_with('\\'))
         });
+        let start = spaces.next().map_or(0, |(at, space)| at + space.len_utf8());
         let typed = before.get(start..)?;
         let (candidates, after) = candidates(before.get(..start)?, typed, view);
         (!candidates.is_empty()).then(|| Self {
@@ -101,6 +102,14 @@ fn candidates(before: &str, typed: &str, view: &View) -> (Vec<String>, &'static 
         Some(Argument::Word(words)) => {
             (beginning(words.iter().map(|word| (*word).to_owned()), typed), " ")
         }
+        Some(Argument::Paths) => {
+            let found = super::paths::beginning(typed);
+            let names = beginning(people(view).chain(conversations(view)), typed);
+            let first = before.split_whitespace().count() == 1 && !typed.is_empty();
+            let names =
+                names.into_iter().filter(|_| first).filter(|name| !name.starts_with(['#', '~']));
+            (found.into_iter().chain(names).collect(), "")
+        }
         Some(Argument::Text) => in_text(typed, view, " "),
         None if before.starts_with('/') && !before.starts_with("//") => (Vec::new(), ""),
         None => in_text(typed, view, if before.is_empty() { ": " } else { " " }),
@@ -122,7 +131,9 @@ fn argument(before: &str) -> Option<Argument> {
     match entry.arguments.get(words.count()) {
         Some(argument) => Some(*argument),
         None => {
-            let repeats = |last: &Argument| matches!(last, Argument::Text | Argument::Users);
+            let repeats = |last: &Argument| {
+                matches!(last, Argument::Text | Argument::Users | Argument::Paths)
+            };
             entry.arguments.last().copied().filter(repeats)
         }
     }

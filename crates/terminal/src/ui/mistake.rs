@@ -123,6 +123,17 @@ mod tests {
             ("/all ", "/all needs a text: /all TEXT"),
             ("/list now", "/list does not take \"now\": /list"),
             ("/verify bob no", "/verify does not know \"no\": /verify USER [yes]"),
+            ("/file", "/file needs a path: /file [USER|+GROUP] PATH…"),
+            ("/file 'a b", "/file needs the other quotation mark: /file [USER|+GROUP] PATH…"),
+            (
+                "/autoaccept bob lots",
+                "/autoaccept does not know \"lots\": /autoaccept USER SIZE|off",
+            ),
+            ("/direct bob", "/direct needs on or off: /direct USER on|off"),
+            (
+                "/transfers stop 1",
+                "/transfers does not know \"stop\": /transfers [pause|resume|cancel N]",
+            ),
             ("/guests maybe", "/guests does not know \"maybe\": /guests [on|off]"),
             ("/devices revoke", "/devices needs a device's name: /devices [revoke NAME]"),
             ("/lst", "there is no /lst; did you mean /list ?"),

@@ -1,6 +1,7 @@
 //! The terminal client's screen. `View` is what there is to show, as plain data; `Ui` is what the
 //! person at the keyboard is in the middle of; a key changes the `Ui` and may yield an `Action`;
-//! `Ui::render` draws both. Nothing here does IO or knows the client core.
+//! `Ui::render` draws both. Nothing here does IO or knows the client core, but that Tab on a path
+//! looks at the disk (`paths.rs`).
 
 pub mod command;
 pub mod keys;
@@ -9,6 +10,8 @@ pub mod view;
 
 mod action;
 mod clock;
+#[cfg(test)]
+mod command_tests;
 mod completion;
 mod history;
 mod input;
@@ -16,6 +19,7 @@ mod login;
 mod mistake;
 mod panes;
 mod password;
+pub(crate) mod paths;
 #[cfg(test)]
 mod sample;
 mod screen;

@@ -12,7 +12,7 @@
 use super::panes::form::Drawing;
 use super::panes::messages::{Messages, rule};
 use super::panes::row::Row;
-use super::panes::{conversations, overlay, people, status};
+use super::panes::{conversations, overlay, people, status, transfers};
 use super::safe_text::SafeLine;
 use super::scroll::Sight;
 use super::state::{Drawn, Overlay, Ui};
@@ -145,6 +145,10 @@ impl Ui {
         if let Some(alarm) = &view.alarm {
             body = self.draw_alarm(alarm, buffer, body);
         }
+        let transfers = transfers::rows(view, body.height);
+        let below = Rect { y: body.bottom() - transfers, height: transfers, ..body };
+        transfers::draw(view, self.theme, buffer, below);
+        body.height -= transfers;
         let panes = self.panes(body);
         self.drawn = Drawn {
             people: panes.people.is_some(),

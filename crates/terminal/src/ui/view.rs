@@ -24,6 +24,8 @@ pub struct View {
     pub unread_from: Option<LineKey>,
     /// Whether older lines can be fetched.
     pub has_older: bool,
+    /// Files that come and go, and offers that wait for an answer; the first ones are shown.
+    pub transfers: Vec<Transfer>,
     /// What stays in sight until it is dealt with, as a changed identity key.
     pub alarm: Option<String>,
     /// A question that must be answered first.
@@ -111,6 +113,17 @@ pub enum Trust {
     Guest,
     /// Something is wrong, in words.
     Warning(String),
+}
+
+/// A row about files that come or go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Transfer {
+    /// What it is and whose: "report.pdf from alice".
+    pub what: String,
+    /// How far it has come, in words, or what can be done: "12 MB/s, 0:41 left".
+    pub state: String,
+    /// How much of it is there, in hundredths; none while nothing moves.
+    pub percent: Option<u8>,
 }
 
 /// Names a line for as long as the program runs, whatever is loaded before it.

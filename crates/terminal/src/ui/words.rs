@@ -72,6 +72,47 @@ impl<'a> Words<'a> {
             .map_err(Problem::Name)
     }
 
+    /// At least one word, some of them in quotation marks, or with a backslash before a space, as in a shell.
+    pub(super) fn quoted(&mut self, what: &'static str) -> Result<Vec<String>, Problem> {
+        let mut found = Vec::new();
+        while let Some(word) = self.next_quoted()? {
+            found.push(word);
+        }
+        if found.is_empty() { Err(Problem::Needs(what)) } else { Ok(found) }
+    }
+
+    /// A path, if there is one.
+    pub(super) fn path(&mut self) -> Result<Option<String>, Problem> {
+        self.next_quoted()
+    }
+
+    fn next_quoted(&mut self) -> Result<Option<String>, Problem> {
+        let text = self.0.trim_start();
+        let (mut word, mut quote, mut escaped) = (String::new(), None, false);
+        let mut end = text.len();
+        for (at, letter) in text.char_indices() {
+            match (letter, quote) {
+                _ if escaped => {
+                    word.push(letter);
+                    escaped = false;
+                }
+                ('\\', None | Some('"')) => escaped = true,
+                (mark, Some(open)) if mark == open => quote = None,
+                ('"' | '\'', None) => quote = Some(letter),
+                (space, None) if space.is_whitespace() => {
+                    end = at;
+                    break;
+                }
+                _ => word.push(letter),
+            }
+        }
+        self.0 = text.get(end..).unwrap_or_default();
+        match quote {
+            Some(_) => Err(Problem::Needs("the other quotation mark")),
+            None => Ok((!word.is_empty()).then_some(word)),
+        }
+    }
+
     /// How many messages back; the last one unless a number is the next word.
     pub(super) fn back(&mut self) -> Result<usize, Problem> {
         self.number().map(|number| number.unwrap_or(1))

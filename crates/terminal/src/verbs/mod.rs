@@ -5,6 +5,7 @@
 
 mod channels;
 mod exit;
+mod files;
 mod group;
 mod guests;
 mod options;
@@ -19,11 +20,13 @@ use std::time::Duration;
 
 pub use channels::{create, join};
 pub use exit::{Exit, Failure};
+pub use files::{Receive, receive, send_files};
 pub use group::{Group, group};
 pub use guests::guests;
 pub use options::{Common, data_folder, homes_at};
 pub use output::note;
 pub use register::register;
+use send::reach;
 pub use send::{Source, send};
 pub use tail::{Tail, tail};
 pub use users::users;

@@ -10,6 +10,7 @@ use portcullis_proto::UserName;
 use zeroize::Zeroizing;
 
 use super::{Exit, Failure, output};
+use crate::device::FileOptions;
 use crate::net::{Address, TlsRoots};
 
 /// Bytes of a password file that are read: a longer password is none.
@@ -30,6 +31,8 @@ pub struct Common {
     pub tls_roots: TlsRoots,
     /// How long all of it may take; the verb's own default if there is none.
     pub timeout: Option<Duration>,
+    /// What is wanted of files, by the verbs that move some.
+    pub files: FileOptions,
 }
 
 impl Common {

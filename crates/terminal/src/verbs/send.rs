@@ -68,7 +68,10 @@ async fn run(common: &Common, to: &ConversationName, source: Source) -> Result<(
 }
 
 /// The conversation of this name. A direct one, or one with a guest who is here, is begun where there is none.
-async fn reach(session: &mut Session, to: &ConversationName) -> Result<ConversationId, Failure> {
+pub(super) async fn reach(
+    session: &mut Session,
+    to: &ConversationName,
+) -> Result<ConversationId, Failure> {
     let name = match to {
         ConversationName::Direct(name) => PersonName::User(name.clone()),
         ConversationName::Classic(name) => PersonName::Guest(name.clone()),

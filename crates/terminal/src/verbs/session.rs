@@ -55,10 +55,11 @@ impl Session {
             history,
             // A program looks at nothing.
             read_marks: false,
-            always_relay: false,
+            always_relay: common.files.always_relay,
             loopback: common.server.is_local(),
         };
-        let device = Device::restore(home, link, config)?;
+        let files = common.files.at(&common.server, &common.tls_roots)?;
+        let device = Device::restore(home, link, config, files)?;
         if let Some(owner) = device.client().name().filter(|owner| **owner != common.user) {
             let message = format!("{}: this home belongs to {owner}", folder.display());
             return Err(Failure::new(Exit::Unusable, message));
@@ -216,7 +217,8 @@ impl Session {
         Ok(false)
     }
 
-    fn take_in(&mut self, news: Vec<News>) -> Result<Vec<Show>, Failure> {
+    /// Looks at what the device tells.
+    pub(super) fn take_in(&mut self, news: Vec<News>) -> Result<Vec<Show>, Failure> {
         let mut shows = Vec::new();
         for news in news {
             match news {
@@ -236,6 +238,10 @@ impl Session {
                             format!("the connection was lost; reconnecting in {seconds:.1} s")
                         }
                     });
+                }
+                News::Files { words, offered: true } => output::note(&words),
+                News::Files { words, offered: false } => {
+                    return Err(Failure::new(Exit::Usage, words));
                 }
                 News::Unreachable(error) => {
                     let message = format!("{}: {error}", self.server);

@@ -11,6 +11,7 @@ mod rows;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests;
+mod transfers;
 pub(super) mod words;
 
 use crate::ui::view::{
@@ -26,6 +27,7 @@ use portcullis_proto::{
 pub(super) use room::Picked;
 use room::{Outside, Room};
 use std::collections::{BTreeMap, BTreeSet};
+use transfers::Transfers;
 
 /// What the form says where the home opens, and the server refuses its account.
 const REFUSED_HOME: &str = "the server refuses this password, though it opens your home: either it \
@@ -45,6 +47,7 @@ pub(crate) struct Model {
     people: People,
     /// People whose changed identity key was not accepted.
     changed: BTreeSet<UserName>,
+    transfers: Transfers,
     /// The list of people was asked for, and is to be told in words.
     lists_people: bool,
     /// The conversation to open as soon as it is there.
@@ -144,7 +147,12 @@ impl Model {
             Show::Conversation(view) => self.learn(view),
             Show::Left(id) => self.leave(id),
             Show::Listed => self.view.form = None,
-            Show::CaughtUp(..) | Show::Transfer(_) | Show::Transfers(_) => {}
+            Show::CaughtUp(..) => {}
+            Show::Transfer(about) => self.transfer(about),
+            Show::Transfers(all) => {
+                all.into_iter().for_each(|about| self.transfer(about));
+                self.say(self.transfers.words(), Level::Info);
+            }
             Show::Guests(guests) => {
                 self.people.take_guests(guests.iter().map(|guest| guest.name.clone()));
                 self.say(words::guests(&guests), Level::Info);
@@ -537,6 +545,7 @@ impl Model {
         let trust = |name: &str| self.people.trust(name);
         self.view.lines = room.map(|room| room.lines(trust)).unwrap_or_default();
         self.view.has_older = room.is_some_and(|room| room.has_older);
+        self.view.transfers = self.transfers.rows();
         self.view.alarm = alarm(&self.changed);
     }
 }

@@ -49,6 +49,16 @@ impl People {
         }
     }
 
+    /// Whether a device of theirs is here.
+    pub(super) fn is_online(&self, name: &UserName) -> bool {
+        self.known.get(name).is_some_and(|known| known.online)
+    }
+
+    /// Whether there is an account of this name, as far as is known.
+    pub(super) fn knows(&self, name: &UserName) -> bool {
+        self.known.contains_key(name)
+    }
+
     /// Classroom guests came and went.
     pub(super) fn set_guests(&mut self, came: Vec<GuestName>, went: &[GuestName]) {
         self.guests.extend(came);

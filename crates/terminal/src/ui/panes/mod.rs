@@ -7,3 +7,4 @@ pub(super) mod overlay;
 pub(super) mod people;
 pub(super) mod row;
 pub(super) mod status;
+pub(super) mod transfers;

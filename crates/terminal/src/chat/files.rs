@@ -1,0 +1,139 @@
+//! Files, as a person asks for them: what is offered and where, and what becomes of what others offer.
+
+use super::{ChatError, Shell};
+use crate::ui::command::TransferVerb;
+use crate::ui::paths::expand;
+use crate::ui::view::ConversationKind;
+use portcullis_client_core::{Command, ConversationView, TransferState, TransferView};
+use portcullis_proto::{ConversationId, ConversationName, PersonName};
+use std::path::PathBuf;
+
+impl Shell {
+    /// Offers files: where the first word says, if it names somebody or a group and no file, else in the
+    /// open conversation.
+    pub(super) fn offer(
+        &mut self,
+        open: Option<ConversationId>,
+        mut words: Vec<String>,
+    ) -> Result<(), ChatError> {
+        let named = self.named(&words);
+        if named.is_some() {
+            words.remove(0);
+        }
+        if words.is_empty() {
+            self.nothing_comes("which files? /file [USER|+GROUP] PATH…");
+            return Ok(());
+        }
+        let paths = words.iter().map(|word| expand(word)).collect();
+        let known = |name: &ConversationName| self.device.as_ref()?.client().find(name);
+        match (named.as_ref().and_then(known), named) {
+            (Some(conversation), _) => return self.offer_in(conversation, paths),
+            // There is no conversation with them yet.
+            (None, Some(ConversationName::Direct(name))) => {
+                self.to_offer = Some((name.clone().into(), paths));
+                return self.command(Command::Tell(PersonName::User(name), String::new()));
+            }
+            (None, _) => {
+                if let Some(conversation) = self.here(open) {
+                    return self.offer_in(conversation, paths);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn offer_in(
+        &mut self,
+        conversation: ConversationId,
+        paths: Vec<PathBuf>,
+    ) -> Result<(), ChatError> {
+        if !self.is_encrypted(conversation) {
+            self.nothing_comes("files go to somebody alone, or to a group: /file USER PATH…");
+            return Ok(());
+        }
+        let relay_now = self.model.is_away(conversation);
+        let Some(device) = &mut self.device else { return Ok(()) };
+        let news = device.offer(conversation, paths, relay_now);
+        self.show(news)
+    }
+
+    /// A conversation is there: what was to be offered in it is offered.
+    pub(super) fn offer_what_waits(&mut self, view: &ConversationView) -> Result<(), ChatError> {
+        if self.to_offer.as_ref().is_some_and(|(name, _)| *name == view.name)
+            && let Some((_, paths)) = self.to_offer.take()
+        {
+            return self.offer_in(view.id, paths);
+        }
+        Ok(())
+    }
+
+    /// Whom or which group the first of several words names, unless there is such a file.
+    fn named(&self, words: &[String]) -> Option<ConversationName> {
+        let (first, rest) = words.split_first()?;
+        let name = ConversationName::parse(first.strip_prefix('@').unwrap_or(first)).ok()?;
+        let is_there = match &name {
+            ConversationName::Direct(user) => self.model.is_known(user) || self.model.has(&name),
+            name => self.model.has(name),
+        };
+        (is_there && (!rest.is_empty() || !expand(first).exists())).then_some(name)
+    }
+
+    fn is_encrypted(&self, id: ConversationId) -> bool {
+        let kinds = [ConversationKind::Direct, ConversationKind::Group];
+        self.model.kind(id).is_some_and(|kind| kinds.contains(&kind))
+    }
+
+    /// Takes an offer, into a folder or the default one.
+    pub(super) fn take_offer(
+        &mut self,
+        number: Option<usize>,
+        folder: Option<&str>,
+    ) -> Result<(), ChatError> {
+        let place = folder.map(expand).map(std::path::absolute).transpose();
+        let Ok(place) = place else {
+            self.nothing_comes("there is no such folder");
+            return Ok(());
+        };
+        let place = place.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+        self.answer_offer(number, Some(place))
+    }
+
+    /// Declines an offer.
+    pub(super) fn decline(&mut self, number: Option<usize>) -> Result<(), ChatError> {
+        self.answer_offer(number, None)
+    }
+
+    fn answer_offer(
+        &mut self,
+        number: Option<usize>,
+        place: Option<String>,
+    ) -> Result<(), ChatError> {
+        let offered = |about: &TransferView| !about.own && about.state == TransferState::Offered;
+        match self.model.transfers().pick(number, offered).map(|about| about.transfer) {
+            Some(transfer) => self.command(Command::Answer { transfer, place }),
+            None => {
+                self.nothing_comes("no such offer waits for an answer: /transfers shows all");
+                Ok(())
+            }
+        }
+    }
+
+    /// Halts a transfer, goes on with it, or ends it.
+    pub(super) fn change_transfer(
+        &mut self,
+        verb: TransferVerb,
+        number: usize,
+    ) -> Result<(), ChatError> {
+        let open = |about: &TransferView| !about.state.is_over();
+        let Some(about) = self.model.transfers().pick(Some(number), open) else {
+            self.nothing_comes("there is no such transfer, or it is over: /transfers shows all");
+            return Ok(());
+        };
+        let transfer = about.transfer;
+        self.command(match verb {
+            TransferVerb::Pause => Command::Pause(transfer),
+            TransferVerb::Resume => Command::Resume(transfer),
+            TransferVerb::Cancel => Command::Cancel(transfer),
+        })
+    }
+}

@@ -1,0 +1,236 @@
+//! Files that come and go: numbered in the order in which they were first shown, so that a person can say
+//! which is meant.
+
+use super::Model;
+use crate::files::Progress;
+use crate::ui::view::{Level, Transfer};
+use portcullis_client_core::{RecipientState, TransferState, TransferView, size};
+use portcullis_proto::{ConversationId, ConversationName, UserName};
+
+/// All transfers that were shown.
+#[derive(Debug, Default)]
+pub(in crate::chat) struct Transfers {
+    all: Vec<Entry>,
+    /// Bytes that were read of what is to be offered, and how many there are.
+    reading: Option<(u64, u64)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    about: TransferView,
+    progress: Option<Progress>,
+}
+
+impl Model {
+    /// A transfer is there, or has changed.
+    pub(super) fn transfer(&mut self, about: TransferView) {
+        let conversation = about.conversation;
+        if let Some((words, level)) = self.transfers.take(about) {
+            self.say_in(Some(conversation), words, level);
+        }
+    }
+
+    /// How far everything has come that moves, and what is read to be offered.
+    pub(crate) fn moved(&mut self, all: &[Progress], reading: Option<(u64, u64)>) {
+        let changed = self.transfers.moved(all, reading);
+        self.is_stale |= changed;
+    }
+
+    /// Whether the other one of a direct is not here now.
+    pub(crate) fn is_away(&self, id: ConversationId) -> bool {
+        let name = self.name(id);
+        name.is_some_and(
+            |name| matches!(name, ConversationName::Direct(user) if !self.people.is_online(user)),
+        )
+    }
+
+    /// Whether there is an account of this name, as far as is known.
+    pub(crate) fn is_known(&self, name: &UserName) -> bool {
+        self.people.knows(name)
+    }
+
+    /// The transfers, to pick one.
+    pub(crate) const fn transfers(&self) -> &Transfers {
+        &self.transfers
+    }
+}
+
+impl Transfers {
+    /// A transfer is there, or has changed. What a person has to know of it, if anything.
+    pub(super) fn take(&mut self, about: TransferView) -> Option<(String, Level)> {
+        let at = self.all.iter().position(|entry| entry.about.transfer == about.transfer);
+        let Some(entry) = at.and_then(|at| self.all.get_mut(at)) else {
+            self.all.push(Entry { about, progress: None });
+            return None;
+        };
+        let is_new = entry.about.state != about.state;
+        entry.about = about;
+        let number = at.unwrap_or_default() + 1;
+        is_new.then(|| news(&entry.about, number)).flatten()
+    }
+
+    /// Bytes have moved, or were read. True if that shows.
+    fn moved(&mut self, all: &[Progress], reading: Option<(u64, u64)>) -> bool {
+        for entry in &mut self.all {
+            // Of several ways the one that has come furthest.
+            let own = all.iter().filter(|progress| progress.transfer == entry.about.transfer);
+            entry.progress = own.max_by_key(|progress| progress.bytes).copied();
+        }
+        let was_reading = std::mem::replace(&mut self.reading, reading).is_some();
+        !all.is_empty() || reading.is_some() || was_reading
+    }
+
+    /// The transfer of this number, or the newest, if it fits.
+    pub(in crate::chat) fn pick(
+        &self,
+        number: Option<usize>,
+        fits: fn(&TransferView) -> bool,
+    ) -> Option<&TransferView> {
+        let mut all = self.all.iter().enumerate().rev().map(|(at, entry)| (at + 1, &entry.about));
+        let meant = |(at, about): &(usize, &TransferView)| {
+            number.is_none_or(|number| number == *at) && fits(about)
+        };
+        all.find(meant).map(|(_, about)| about)
+    }
+
+    /// What is not over: offers first, then what moves, then what waits.
+    pub(super) fn rows(&self) -> Vec<Transfer> {
+        let mut open: Vec<(usize, &Entry)> =
+            self.all.iter().enumerate().filter(|(_, entry)| !entry.about.state.is_over()).collect();
+        open.sort_by_key(|(at, entry)| (rank(&entry.about.state), *at));
+        let reading = self.reading.map(|(read, of)| Transfer {
+            what: format!("reading {} to offer them", size(of)),
+            state: String::new(),
+            percent: percent(read, of),
+        });
+        let open = open.into_iter().map(|(at, entry)| entry.row(at + 1));
+        reading.into_iter().chain(open).collect()
+    }
+
+    /// All of them, for `/transfers`.
+    pub(super) fn words(&self) -> String {
+        let row = |(at, entry): (usize, &Entry)| {
+            let Transfer { what, state, percent } = entry.row(at + 1);
+            let percent = percent.map(|percent| format!(" · {percent} %")).unwrap_or_default();
+            let recipients = recipients(&entry.about);
+            format!(
+                "  {} {what} · {}{percent} · {state}{recipients}",
+                at + 1,
+                size(entry.about.bytes)
+            )
+        };
+        match self.all.as_slice() {
+            [] => "No files come or go; /file USER PATH offers some.".to_owned(),
+            some => {
+                let rows: Vec<String> = some.iter().enumerate().map(row).collect();
+                format!("Transfers:\n{}", rows.join("\n"))
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn row(&self, number: usize) -> Transfer {
+        let about = &self.about;
+        let (title, sender) = (&about.title, &about.sender);
+        let files = match about.files {
+            1 => String::new(),
+            files => format!(", {files} files"),
+        };
+        let (what, state) = match &about.state {
+            TransferState::Offered => (
+                format!("{sender} offers {title} ({}{files})", size(about.bytes)),
+                format!("/get {number} or /decline {number}"),
+            ),
+            state if about.own => {
+                (format!("{title} to {}", names(about)), self.state(state, number))
+            }
+            state => (format!("{title} from {sender}"), self.state(state, number)),
+        };
+        let percent = self.progress.and_then(|progress| percent(progress.bytes, progress.of));
+        Transfer { what, state, percent }
+    }
+
+    fn state(&self, state: &TransferState, number: usize) -> String {
+        match state {
+            TransferState::Offered | TransferState::Waiting => "waiting".to_owned(),
+            TransferState::Stored => "on the server, to be fetched".to_owned(),
+            TransferState::Direct => format!("directly, {}", self.rate()),
+            TransferState::Relayed => self.rate(),
+            TransferState::Paused => format!("paused: /transfers resume {number}"),
+            TransferState::Done(paths) if self.about.own || paths.is_empty() => "done".to_owned(),
+            TransferState::Done(paths) => format!("done: {}", paths.join(", ")),
+            TransferState::Declined => "declined".to_owned(),
+            TransferState::Ended(reason) => reason.to_string(),
+            TransferState::Failed(fault) => format!("{fault}: /transfers resume {number}"),
+        }
+    }
+
+    /// `12 MB/s, 0:41 left`.
+    fn rate(&self) -> String {
+        let Some((progress, left)) = self.progress.and_then(|it| Some((it, it.left()?))) else {
+            return "waiting for bytes".to_owned();
+        };
+        let left = left.as_secs();
+        let (hours, minutes, seconds) = (left / 3600, left / 60 % 60, left % 60);
+        let left = match hours {
+            0 => format!("{minutes}:{seconds:02}"),
+            _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+        };
+        format!("{}/s, {left} left", size(progress.rate))
+    }
+}
+
+fn percent(done: u64, of: u64) -> Option<u8> {
+    let percent = u64::checked_div(done.saturating_mul(100), of)?;
+    u8::try_from(percent.min(100)).ok()
+}
+
+const fn rank(state: &TransferState) -> u8 {
+    match state {
+        TransferState::Offered => 0,
+        TransferState::Direct | TransferState::Relayed => 1,
+        TransferState::Failed(_) => 2,
+        _ => 3,
+    }
+}
+
+fn names(about: &TransferView) -> String {
+    let names: Vec<&str> = about.recipients.iter().map(|(name, _)| name.as_str()).collect();
+    match names.as_slice() {
+        [] => "nobody".to_owned(),
+        [one] => (*one).to_owned(),
+        [one, rest @ ..] => format!("{one} and {} more", rest.len()),
+    }
+}
+
+/// How far each recipient has come, where there are several.
+fn recipients(about: &TransferView) -> String {
+    let state = |state: &RecipientState| match state {
+        RecipientState::Asked => "asked".to_owned(),
+        RecipientState::Accepted => "accepted".to_owned(),
+        RecipientState::Declined => "declined".to_owned(),
+        RecipientState::Received => "has it".to_owned(),
+        RecipientState::Ended(reason) => reason.to_string(),
+    };
+    let each = about.recipients.iter().map(|(name, of)| format!("{name} {}", state(of)));
+    match about.recipients.len() {
+        0 => String::new(),
+        _ => format!(" · {}", each.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// What has become of a transfer, where the conversation itself doesn't tell.
+fn news(about: &TransferView, number: usize) -> Option<(String, Level)> {
+    let title = &about.title;
+    match &about.state {
+        TransferState::Done(paths) if !about.own => {
+            Some((format!("{title} is there: {}", paths.join(", ")), Level::Info))
+        }
+        TransferState::Failed(fault) => {
+            let words = format!("{title}: {fault}. /transfers resume {number} tries again.");
+            Some((words, Level::Warning))
+        }
+        _ => None,
+    }
+}

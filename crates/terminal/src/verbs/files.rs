@@ -1,0 +1,202 @@
+//! `send --file` and `receive`: files without a screen.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use portcullis_client_core::{Command, History, Show, TransferState, TransferView, size};
+use portcullis_proto::{ConversationName, FileName, TransferId, UserName};
+use serde::Serialize;
+
+use super::{Common, Exit, Failure, Session, output, reach, within};
+
+/// What `send --file` prints once nobody needs this device any more.
+#[derive(Serialize)]
+struct Sent<'a> {
+    conversation: &'a ConversationName,
+    transfer: TransferId,
+    title: &'a FileName,
+    files: u32,
+    bytes: u64,
+    /// What has become of it: on the server, or with its recipients.
+    state: &'static str,
+}
+
+/// What `receive` prints for each transfer that is there.
+#[derive(Serialize)]
+struct Got<'a> {
+    sender: &'a UserName,
+    transfer: TransferId,
+    title: &'a FileName,
+    files: u32,
+    bytes: u64,
+    paths: &'a [String],
+}
+
+/// Offers files, and returns once all of it lies on the server, or its recipients have it.
+///
+/// # Errors
+/// [`Failure`]; then nothing was offered, or it goes on with the next verb of this home.
+pub async fn send_files(
+    common: &Common,
+    to: &ConversationName,
+    paths: Vec<PathBuf>,
+) -> Result<(), Failure> {
+    within(common.timeout, run_send(common, to, paths)).await
+}
+
+async fn run_send(
+    common: &Common,
+    to: &ConversationName,
+    paths: Vec<PathBuf>,
+) -> Result<(), Failure> {
+    if matches!(to, ConversationName::Channel(_) | ConversationName::Classic(_)) {
+        let why = "files go to a user or a +group, whom nobody else can overhear";
+        return Err(Failure::new(Exit::Usage, why));
+    }
+    let mut session = Session::begin(common, History::None).await?;
+    session.log_in().await?;
+    let id = reach(&mut session, to).await?;
+    let news = session.device_mut().offer(id, paths, true);
+    let mut shows = session.take_in(news)?;
+    let mut offered = None;
+    loop {
+        for show in &shows {
+            match show {
+                Show::Transfer(about) if about.own && about.conversation == id => {
+                    // What earlier commands have left goes on by itself; it is not what this one is about.
+                    let ours = *offered.get_or_insert(about.transfer) == about.transfer;
+                    if ours && let Some(state) = settled(about)? {
+                        return print(to, about, state);
+                    }
+                }
+                Show::Refused { what, refusal } => return Err(Failure::refused(what, refusal)),
+                _ => {}
+            }
+        }
+        shows = session.next().await?;
+    }
+}
+
+/// What has become of an own transfer, once this device is no longer needed.
+fn settled(about: &TransferView) -> Result<Option<&'static str>, Failure> {
+    let title = &about.title;
+    let failed = |why: String| Err(Failure::new(Exit::Refused, format!("{title}: {why}")));
+    match &about.state {
+        TransferState::Stored => Ok(Some("stored")),
+        TransferState::Done(_) => Ok(Some("received")),
+        TransferState::Declined => failed("nobody wants it".to_owned()),
+        TransferState::Ended(reason) => failed(reason.to_string()),
+        TransferState::Failed(fault) => failed(fault.to_string()),
+        _ => Ok(None),
+    }
+}
+
+fn print(to: &ConversationName, about: &TransferView, state: &'static str) -> Result<(), Failure> {
+    output::line(&Sent {
+        conversation: to,
+        transfer: about.transfer,
+        title: &about.title,
+        files: about.files,
+        bytes: about.bytes,
+        state,
+    })
+}
+
+/// What `receive` takes.
+#[derive(Debug, Clone, Default)]
+pub struct Receive {
+    /// From these people; from everybody if there are none.
+    pub from: Vec<UserName>,
+    /// No more bytes than this of one transfer.
+    pub most: Option<u64>,
+    /// Ends once something is there, and nothing else is under way.
+    pub once: bool,
+}
+
+/// Takes what is offered, and prints a line for each transfer that is there.
+///
+/// # Errors
+/// [`Failure`]; what was under way goes on with the next `receive` of this home.
+pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
+    within(common.timeout, run_receive(common, what)).await
+}
+
+async fn run_receive(common: &Common, what: &Receive) -> Result<(), Failure> {
+    let mut session = Session::begin(common, History::All).await?;
+    let mut receiving = Receiving { what, under_way: BTreeSet::new(), got: 0 };
+    let mut shows = session.command(Command::ListTransfers)?;
+    loop {
+        for show in &shows {
+            match show {
+                Show::Transfers(all) => {
+                    for about in all {
+                        receiving.look_at(&mut session, about)?;
+                    }
+                }
+                Show::Transfer(about) => receiving.look_at(&mut session, about)?,
+                _ => {}
+            }
+        }
+        if receiving.is_over() {
+            return Ok(());
+        }
+        shows = session.next().await?;
+    }
+}
+
+struct Receiving<'a> {
+    what: &'a Receive,
+    under_way: BTreeSet<TransferId>,
+    got: u64,
+}
+
+impl Receiving<'_> {
+    fn look_at(&mut self, session: &mut Session, about: &TransferView) -> Result<(), Failure> {
+        let (transfer, title, sender) = (about.transfer, &about.title, &about.sender);
+        if about.own {
+            return Ok(());
+        }
+        match &about.state {
+            TransferState::Offered if self.wants(about) => {
+                output::note(&format!("{sender} offers {title} ({})", size(about.bytes)));
+                self.under_way.insert(transfer);
+                session.command(Command::Answer { transfer, place: Some(String::new()) })?;
+            }
+            TransferState::Offered => {
+                output::note(&format!("left alone: {title} ({}) of {sender}", size(about.bytes)));
+            }
+            TransferState::Done(paths) if self.under_way.remove(&transfer) => {
+                self.got += 1;
+                output::line(&Got {
+                    sender,
+                    transfer,
+                    title,
+                    files: about.files,
+                    bytes: about.bytes,
+                    paths,
+                })?;
+            }
+            TransferState::Failed(fault) => {
+                self.under_way.remove(&transfer);
+                output::note(&format!("{title} of {sender}: {fault}"));
+            }
+            TransferState::Ended(reason) if self.under_way.remove(&transfer) => {
+                output::note(&format!("{title} of {sender}: {reason}"));
+            }
+            TransferState::Waiting | TransferState::Direct | TransferState::Relayed => {
+                self.under_way.insert(transfer);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn wants(&self, about: &TransferView) -> bool {
+        let from = self.what.from.is_empty() || self.what.from.contains(&about.sender);
+        from && self.what.most.is_none_or(|most| about.bytes <= most)
+    }
+
+    fn is_over(&self) -> bool {
+        self.what.once && self.got > 0 && self.under_way.is_empty()
+    }
+}
