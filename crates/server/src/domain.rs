@@ -20,6 +20,7 @@ pub use core::{Ask, CoreDomain, Room, ServerStore};
 
 use inbox::Inbox;
 
+use crate::blobs::Blobs;
 use crate::hub::Batch;
 use crate::metrics::Metrics;
 use crate::socket::{Connection, ConnectionId, Incoming, Sink, Ticket};
@@ -77,6 +78,14 @@ pub trait Domain: Send + 'static {
     where
         Self: Sized,
     {
+        Ok(None)
+    }
+
+    /// Opens what people store for each other, before the domain's thread starts; nothing where nothing is.
+    ///
+    /// # Errors
+    /// What the store or the folder says.
+    fn open_blobs(&mut self) -> std::io::Result<Option<Arc<Blobs>>> {
         Ok(None)
     }
 

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
 use portcullis_server_core::defences::SOUND;
 
+use crate::blobs::{self, Blobs};
 use crate::gateway;
 use crate::socket::Sockets;
 use crate::socket::listen::{self, Peer};
@@ -34,6 +35,8 @@ pub struct Site {
     pub guests: Option<Arc<Sockets>>,
     /// Where guests' files go, if they are admitted.
     pub uploads: Option<Arc<Uploads>>,
+    /// What people store for each other, if anything can be stored.
+    pub blobs: Option<Arc<Blobs>>,
     /// Who may ask at all.
     pub admit: Admit,
     /// The one address whose `X-Forwarded-For` is believed.
@@ -48,6 +51,7 @@ pub fn router(site: Site, more: Router) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(metrics))
         .merge(uploads::routes())
+        .merge(blobs::routes())
         .with_state(site.clone())
         .merge(more)
         .layer(middleware::from_fn_with_state(site, admit))
@@ -91,7 +95,11 @@ async fn metrics(State(site): State<Site>, request: Request<Body>) -> Response<B
     if !asks_directly(&request, site.behind_proxy) {
         return text(StatusCode::FORBIDDEN, "Metrics are for this machine only.\n");
     }
-    text(StatusCode::OK, site.sockets.metrics().render())
+    let mut rows = site.sockets.metrics().render();
+    if let Some(blobs) = &site.blobs {
+        blobs.render(&mut rows);
+    }
+    text(StatusCode::OK, rows)
 }
 
 /// Whether a request comes from this machine and through nobody. A proxy passes on what strangers ask,
@@ -122,7 +130,7 @@ async fn admit(State(site): State<Site>, request: Request<Body>, next: Next) -> 
 }
 
 /// The value of a header that may come at most once, in visible ASCII.
-fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ()> {
+pub(crate) fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ()> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
@@ -141,7 +149,8 @@ pub(crate) fn peer(request: &Request<Body>, behind_proxy: Option<IpAddr>) -> Opt
     Some(SocketAddr::new(address, direct.port()))
 }
 
-fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
+/// An answer in plain text.
+pub(crate) fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");

@@ -4,6 +4,8 @@
 //! it to stop. Threads: tokio's, which read connections and drain the slow ones; the *domain*, which
 //! runs the core in batches; and the *fan-out*, which writes to everybody else.
 
+pub mod blobs;
+mod body;
 pub mod domain;
 pub mod gateway;
 pub mod http;
@@ -60,7 +62,9 @@ pub async fn run<D: Domain>(
 ) -> io::Result<()> {
     let metrics = Arc::new(Metrics::default());
     let hub = hub::start(Arc::clone(&metrics))?;
-    let mut domain = domain::start(parts.domain, hub, Arc::clone(&metrics))?;
+    let mut domain = parts.domain;
+    let blobs = domain.open_blobs()?;
+    let mut domain = domain::start(domain, hub, Arc::clone(&metrics))?;
     let guests = domain.guests.take().map(|door| {
         let settings = gateway::settings(&parts.settings, door.links);
         Sockets::for_guests(settings, Arc::clone(&metrics), door.sink)
@@ -70,6 +74,7 @@ pub async fn run<D: Domain>(
         sockets: Arc::clone(&sockets),
         guests: guests.clone(),
         uploads: parts.uploads.map(Uploads::open).transpose()?,
+        blobs,
         admit: parts.admit,
         behind_proxy: parts.behind_proxy,
     };

@@ -4,16 +4,17 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use portcullis_proto::classroom::DialectId;
 use portcullis_proto::{
     AccountId, Code, ConversationId, DeviceId, Event, Refusal, Request, Timestamp, encode_event,
     encode_refusal, encode_reply,
 };
-use portcullis_server_core::store::{MemoryStore, Store, StoreError};
+use portcullis_server_core::store::{Blob, MemoryStore, Store, StoreError};
 use portcullis_server_core::{
     Audience, ConnectionId as CoreConnection, Effect, GuestAsk, GuestOutput,
     Incoming as CoreIncoming, Output, Peer, Server, Whose, decode,
@@ -22,6 +23,7 @@ use portcullis_server_core::{
 use super::guests::GuestRooms;
 use super::refusals::Refusals;
 use super::{Arrival, Domain, Door, Entrance};
+use crate::blobs::{self, Blobs};
 use crate::gateway::{Gateway, Links, Setup, Voice};
 use crate::hub::Batch;
 use crate::metrics::Metrics;
@@ -33,6 +35,9 @@ const FETCH_WEIGHT: usize = 64;
 
 /// Logins and lists: some 0.2 ms.
 const OTHER_WEIGHT: usize = 16;
+
+/// Rows of blobs that are read at once when a server starts.
+const BLOBS_READ: u32 = 1024;
 
 /// A room of the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,6 +96,10 @@ pub struct CoreDomain {
     guests: Option<GuestRooms>,
     /// Where the connections of guests come from.
     peers: HashMap<ConnectionId, Peer>,
+    blob_settings: Option<blobs::Settings>,
+    blobs: Option<Arc<Blobs>>,
+    /// When expired blobs were last looked for.
+    swept: Instant,
 }
 
 impl CoreDomain {
@@ -106,7 +115,16 @@ impl CoreDomain {
             setup: gateway,
             guests: None,
             peers: HashMap::new(),
+            blob_settings: None,
+            blobs: None,
+            swept: Instant::now(),
         }
+    }
+
+    /// The same core, which has a folder for what people store for each other.
+    #[must_use]
+    pub fn with_blobs(self, settings: blobs::Settings) -> Self {
+        CoreDomain { blob_settings: Some(settings), ..self }
     }
 
     fn connect(&mut self, connection: &Connection, now: Timestamp, batch: &mut Batch<Room>) {
@@ -183,8 +201,16 @@ impl CoreDomain {
             }
             Effect::End { whose, reason } => self.end(whose, reason, batch),
             // The core names the connection along with these: see `become_session`.
-            // No bytes are stored yet.
-            Effect::KeepBlob(_) | Effect::DropBlob(_) => {}
+            Effect::KeepBlob(blob) => {
+                if let Some(blobs) = &self.blobs {
+                    blobs.keep(&blob);
+                }
+            }
+            Effect::DropBlob(blob) => {
+                if let Some(blobs) = &self.blobs {
+                    blobs.remove(blob);
+                }
+            }
             Effect::Opened { .. } | Effect::WatchPresence => {}
         }
     }
@@ -193,6 +219,19 @@ impl CoreDomain {
     fn end_disabled(&mut self, batch: &mut Batch<Room>) -> Result<(), StoreError> {
         if self.store.changed_by_others()? {
             for output in self.server.end_disabled(self.store.as_ref())? {
+                self.follow(output, batch);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the core how full the disk is, and drops what has expired.
+    fn look_after_blobs(&mut self, batch: &mut Batch<Room>) -> Result<(), StoreError> {
+        let Some(blobs) = &self.blobs else { return Ok(()) };
+        self.server.note_disk(blobs.disk());
+        if self.swept.elapsed() >= blobs.sweep_every() {
+            self.swept = Instant::now();
+            for output in self.server.sweep_blobs(self.store.as_ref(), now())? {
                 self.follow(output, batch);
             }
         }
@@ -292,7 +331,7 @@ impl Domain for CoreDomain {
         entrance: &Entrance<Self>,
         hub: &SyncSender<Batch<Room>>,
         metrics: &Arc<Metrics>,
-    ) -> std::io::Result<Option<Door>> {
+    ) -> io::Result<Option<Door>> {
         let Some(setup) = self.setup.take() else {
             return Ok(None);
         };
@@ -307,6 +346,26 @@ impl Domain for CoreDomain {
         let linked = !links.is_empty();
         let gateway = Gateway::new(entrance.clone(), links, Arc::clone(metrics));
         Ok(Some(Door { sink: Arc::new(gateway), links: linked }))
+    }
+
+    fn open_blobs(&mut self) -> io::Result<Option<Arc<Blobs>>> {
+        let Some(settings) = self.blob_settings.take() else {
+            return Ok(None);
+        };
+        let mut known: Vec<Blob> = Vec::new();
+        loop {
+            let after = known.last().map(|blob| blob.id);
+            let page = self.store.blobs(after, BLOBS_READ).map_err(io::Error::other)?;
+            let more = page.len() == BLOBS_READ as usize;
+            known.extend(page);
+            if !more {
+                break;
+            }
+        }
+        let blobs = Blobs::open(settings, self.server.capability_key(), &known)?;
+        self.server.note_disk(blobs.disk());
+        self.blobs = Some(Arc::clone(&blobs));
+        Ok(Some(blobs))
     }
 
     fn carry_out(&mut self, arrivals: Vec<Arrival<Self::Request>>, batch: &mut Batch<Room>) {
@@ -360,6 +419,9 @@ impl Domain for CoreDomain {
             if changed && self.guests.as_ref().is_some_and(GuestRooms::has_links) {
                 self.update_links(batch);
             }
+        }
+        if let Err(error) = self.look_after_blobs(batch) {
+            tracing::error!(%error, "can't drop what has expired");
         }
         if let Err(error) = self.end_disabled(batch) {
             tracing::error!(%error, "can't look for disabled accounts");

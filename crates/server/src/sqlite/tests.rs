@@ -187,10 +187,15 @@ fn a_damaged_row_is_corrupt_and_its_neighbours_are_read() {
 #[test]
 fn damaged_pages_are_an_error() {
     let (store, folder) = populated();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE tbl_name IN ('envelopes', 'accounts')";
+    let pages = store.many(sql, (), |row| rows::get::<i64>(row, 0)).unwrap();
     drop(store);
     let path = folder.path().join(files::DATABASE);
     let mut bytes = std::fs::read(&path).unwrap();
-    bytes[4096..].fill(0xa5);
+    for page in pages {
+        let end = usize::try_from(page).unwrap() * 4096;
+        bytes[end - 4096..end].fill(0xa5);
+    }
     std::fs::write(&path, bytes).unwrap();
     let store = SqliteStore::open(folder.path()).unwrap();
     assert_eq!(first_page(&store), Err(StoreError::Corrupt));

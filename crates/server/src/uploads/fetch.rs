@@ -2,25 +2,23 @@
 //! what it is to be called when it is saved.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use bytes::BytesMut;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderName, HeaderValue, Response};
-use hyper::body::Frame;
 use portcullis_server_core::defences::SOUND;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{self, Sender};
 
 use super::limits::{PIECE_BYTES, PIECES_AHEAD};
 use super::refused::Refused;
 use super::{Uploads, now};
+use crate::body::Pieces;
 use crate::http::Site;
 use crate::metrics::Metrics;
 
@@ -70,7 +68,7 @@ async fn hand_on(
     })?;
     let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
     tokio::spawn(read(file, sender, uploads.settings.fetch_stall, permit));
-    let mut response = Response::new(Body::new(Pieces { pieces, left: entry.bytes }));
+    let mut response = Response::new(Body::new(Pieces::new(pieces, entry.bytes)));
     let headers = response.headers_mut();
     for (header, value) in (SOUND.attach_upload)(name).headers() {
         let value = HeaderValue::try_from(value).map_err(|_| Refused::Failed)?;
@@ -98,33 +96,5 @@ async fn read(
         if sender.send_timeout(piece, stall).await.is_err() || failed {
             return;
         }
-    }
-}
-
-/// The body of an answer.
-struct Pieces {
-    pieces: Receiver<io::Result<Bytes>>,
-    left: u64,
-}
-
-impl HttpBody for Pieces {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let piece = ready!(self.pieces.poll_recv(context));
-        Poll::Ready(match piece {
-            Some(Ok(bytes)) => {
-                self.left = self.left.saturating_sub(bytes.len() as u64);
-                Some(Ok(Frame::data(bytes)))
-            }
-            Some(Err(error)) => Some(Err(error)),
-            // The connection must not be taken for a whole answer.
-            None if self.left > 0 => Some(Err(io::ErrorKind::TimedOut.into())),
-            None => None,
-        })
     }
 }

@@ -58,13 +58,6 @@ pub(super) const HEAD_BYTES: usize = 8 * 1024;
 /// Bytes of a form's boundary (RFC 2046 section 5.1.1).
 pub(super) const BOUNDARY_BYTES: usize = 70;
 
-/// Bytes that are read on and thrown away after a refusal: a client that only looks for the answer once
-/// it has sent everything would otherwise meet a reset instead.
-pub(super) const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
-
-/// How long that may take.
-pub(super) const DRAIN: Duration = Duration::from_secs(10);
-
 /// Bytes read from the disk in one go.
 pub(super) const PIECE_BYTES: usize = 64 * 1024;
 

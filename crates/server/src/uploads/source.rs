@@ -1,16 +1,14 @@
 //! A request's body, as it comes: slowly, too long, cut off or never ending is the peer's choice, and
 //! here is where it meets its bounds.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Body, Bytes};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Settings;
-use super::limits::{DRAIN, DRAIN_BYTES};
 use super::refused::Refused;
+use crate::body::{drain, packet};
 
 /// A body that is read.
 pub(super) struct Source {
@@ -39,27 +37,7 @@ impl Source {
     }
 
     /// Reads on for a while and throws away what comes.
-    pub(super) async fn drain(mut self) {
-        let draining = async {
-            let mut left = DRAIN_BYTES;
-            while let Some(Ok(bytes)) = packet(&mut self.body).await {
-                let Some(less) = left.checked_sub(bytes.len() as u64) else { break };
-                left = less;
-            }
-        };
-        // However it ends: the answer is on its way.
-        let _ = timeout(DRAIN, draining).await;
-    }
-}
-
-async fn packet(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
-    loop {
-        let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await?;
-        match frame.map(|frame| frame.into_data()) {
-            Ok(Ok(bytes)) => return Some(Ok(bytes)),
-            // Trailers say nothing that is needed.
-            Ok(Err(_)) => {}
-            Err(error) => return Some(Err(error)),
-        }
+    pub(super) async fn drain(self) {
+        drain(self.body).await;
     }
 }

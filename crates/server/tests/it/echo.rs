@@ -30,6 +30,7 @@ impl EchoServer {
                 sockets: Arc::clone(&sockets),
                 guests: None,
                 uploads: None,
+                blobs: None,
                 admit: Arc::new(|origin, _| match origin {
                     None => Ok(()),
                     Some(_) => Err("this page may not connect".to_owned()),

@@ -1,10 +1,12 @@
 //! The server through real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod blobs;
 mod core;
 mod echo;
 mod http;
 mod order;
+mod people;
 mod repeat;
 mod rfc6455;
 mod running;

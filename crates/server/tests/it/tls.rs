@@ -14,20 +14,27 @@ use crate::repeat::Repeat;
 use crate::running::RunningServer;
 use crate::wire::{TEXT, frame, upgrade};
 
-type Stream = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 /// A certificate for `localhost`, and a server that speaks TLS with it.
 fn server(settings: Settings) -> (RunningServer, CertificateDer<'static>) {
+    let (config, certificate) = certificate();
+    (RunningServer::start_with(Repeat, settings, Some(config)), certificate)
+}
+
+/// A certificate for `localhost`, and what a server needs to speak TLS with it.
+pub(crate) fn certificate() -> (Arc<rustls::ServerConfig>, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (chain, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
     std::fs::write(&chain, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let config = tls::load(&chain, &key).unwrap();
-    (RunningServer::start_with(Repeat, settings, Some(config)), made.cert.der().clone())
+    (config, made.cert.der().clone())
 }
 
-fn connect(server: &RunningServer, certificate: &CertificateDer<'static>) -> Stream {
+/// A connection before any handshake but that of TLS.
+pub(crate) fn dial(server: &RunningServer, certificate: &CertificateDer<'static>) -> Stream {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -40,7 +47,11 @@ fn connect(server: &RunningServer, certificate: &CertificateDer<'static>) -> Str
     let session = ClientConnection::new(Arc::new(config), name).unwrap();
     let socket = TcpStream::connect(server.address).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let mut stream = StreamOwned::new(session, socket);
+    StreamOwned::new(session, socket)
+}
+
+fn connect(server: &RunningServer, certificate: &CertificateDer<'static>) -> Stream {
+    let mut stream = dial(server, certificate);
     stream.write_all(upgrade("/connect").as_bytes()).unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

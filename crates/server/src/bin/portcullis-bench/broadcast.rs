@@ -24,6 +24,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
             sockets: Arc::clone(&sockets),
             guests: None,
             uploads: None,
+            blobs: None,
             admit: Arc::new(|_, _| Ok(())),
             behind_proxy: None,
         };

@@ -1,11 +1,12 @@
 //! How fast the server is, beside its floor, on this machine, in this run.
 //!
-//! `portcullis-bench [all|fan-out|guests|submits|idle|storm|start] [--seconds N] [--receivers N] [--outstanding N]
-//! [--body N] [--connections N] [--messages N]`. Each row starts its server as a process of its own (this same
+//! `portcullis-bench [all|fan-out|guests|submits|idle|storm|start|blobs] [--seconds N] [--receivers N] [--outstanding N]
+//! [--body N] [--connections N] [--messages N] [--mebibytes N]`. Each row starts its server as a process of its own (this same
 //! binary) and drives it from here, so that the server's processor time and memory can be read from
 //! `/proc`.
 #![allow(clippy::print_stdout, reason = "the table is what this program is for")]
 
+mod blobs;
 mod broadcast;
 mod connect;
 mod fan_out;
@@ -41,6 +42,8 @@ struct Options {
     connections: usize,
     /// Stored messages, for a start.
     messages: usize,
+    /// MiB of a blob.
+    mebibytes: u64,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -57,6 +60,7 @@ fn main() -> anyhow::Result<()> {
         "submits" => table::print(&submits::rows(&options)?),
         "idle" => table::print(&idle::rows(&options)?),
         "storm" => table::print(&storm::rows(&options)?),
+        "blobs" => table::print(&blobs::rows(&options)?),
         "start" => table::print(&start::rows(&options)?),
         "all" => {
             table::print(&fan_out::rows(&options)?)?;
@@ -64,6 +68,7 @@ fn main() -> anyhow::Result<()> {
             table::print(&submits::rows(&options)?)?;
             table::print(&idle::rows(&options)?)?;
             table::print(&storm::rows(&options)?)?;
+            table::print(&blobs::rows(&options)?)?;
             table::print(&start::rows(&options)?)
         }
         other => bail!("there is no row named {other}"),
@@ -79,6 +84,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option
         frame: 512,
         connections: 5_000,
         messages: 1_000_000,
+        mebibytes: 1_024,
     };
     while let Some(name) = arguments.next() {
         let value = arguments.next().with_context(|| format!("{name} wants a number"))?;
@@ -90,6 +96,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option
             "--body" => options.body = value,
             "--frame" => options.frame = value,
             "--connections" => options.connections = value,
+            "--mebibytes" => options.mebibytes = value as u64,
             "--messages" => options.messages = value,
             other => bail!("there is no option named {other}"),
         }

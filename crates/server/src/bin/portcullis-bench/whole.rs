@@ -9,7 +9,7 @@ use portcullis_server::domain::CoreDomain;
 use portcullis_server::gateway::Setup;
 use portcullis_server::socket::Settings;
 use portcullis_server::sqlite::SqliteStore;
-use portcullis_server::{Parts, run};
+use portcullis_server::{Parts, blobs, run};
 use portcullis_server_core::defences::SOUND;
 use portcullis_server_core::{BlobPolicy, GuestPolicy, Instance, Registration, Server};
 use rand_core::SeedableRng as _;
@@ -38,7 +38,8 @@ pub(crate) fn serve(folder: &Path) -> anyhow::Result<()> {
     let core = Server::new(instance, SOUND, Box::new(random));
     let gateway = Setup { key, address: ADDRESS.to_owned(), neighbours: Vec::new() };
     let parts = Parts {
-        domain: CoreDomain::new(core, Box::new(store), Some(gateway)),
+        domain: CoreDomain::new(core, Box::new(store), Some(gateway))
+            .with_blobs(blobs::Settings::new(folder.join("blobs"))),
         settings: Settings::default(),
         admit: Arc::new(|_, _| Ok(())),
         tls: None,

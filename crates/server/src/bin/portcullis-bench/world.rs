@@ -42,6 +42,21 @@ pub(crate) fn populate(folder: &Path, people: u32, conversations: u32) -> anyhow
     Ok(())
 }
 
+/// The group that person 0 is in.
+pub(crate) const GROUP: ConversationId = ConversationId::from_bytes([0x17; 16]);
+
+/// Adds an encrypted conversation to a store with people.
+pub(crate) fn populate_group(folder: &Path) -> anyhow::Result<()> {
+    let store = SqliteStore::open(folder)?;
+    store.begin()?;
+    inserted(store.insert_conversation(&Conversation::group(GROUP)))?;
+    let spans = vec![Span { from: 1, to: None }];
+    let membership = Membership { role: Role::Member, spans };
+    store.put_membership(account_id(0), GROUP, &membership)?;
+    store.commit()?;
+    Ok(())
+}
+
 /// The request by which person `number` resumes, in answer to the server's greeting.
 pub(crate) fn resume(number: u32, greeting: &str) -> anyhow::Result<String> {
     let Ok(ServerFrame::Event(Event::Hello { nonce, .. })) = ServerFrame::decode(greeting) else {
