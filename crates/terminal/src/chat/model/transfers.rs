@@ -162,6 +162,7 @@ impl Entry {
             TransferState::Done(paths) => format!("done: {}", paths.join(", ")),
             TransferState::Declined => "declined".to_owned(),
             TransferState::Ended(reason) => reason.to_string(),
+            TransferState::Failed(fault) if fault.is_final() => fault.to_string(),
             TransferState::Failed(fault) => format!("{fault}: /transfers resume {number}"),
         }
     }
@@ -227,10 +228,139 @@ fn news(about: &TransferView, number: usize) -> Option<(String, Level)> {
         TransferState::Done(paths) if !about.own => {
             Some((format!("{title} is there: {}", paths.join(", ")), Level::Info))
         }
+        TransferState::Failed(fault) if fault.is_final() => {
+            Some((format!("{title}: {fault}."), Level::Warning))
+        }
         TransferState::Failed(fault) => {
             let words = format!("{title}: {fault}. /transfers resume {number} tries again.");
             Some((words, Level::Warning))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::files::Way;
+    use portcullis_client_core::Fault;
+    use portcullis_proto::{EndReason, FileName, Reference, TransferId};
+
+    fn about(number: u8, own: bool, state: TransferState) -> TransferView {
+        let user = |name| UserName::parse(name).unwrap();
+        let recipients = vec![
+            (user("bob"), RecipientState::Accepted),
+            (user("carol"), RecipientState::Received),
+        ];
+        TransferView {
+            transfer: TransferId::from_bytes([number; 16]),
+            conversation: ConversationId::LOBBY,
+            message: Reference::from_bytes([number; 16]),
+            sender: user("alice"),
+            own,
+            title: FileName::parse("report.pdf").unwrap(),
+            files: 1,
+            bytes: 1_200_000,
+            place: String::new(),
+            state,
+            recipients: if own { recipients } else { Vec::new() },
+        }
+    }
+
+    fn check(own: bool, state: TransferState, what: &str, words: &str) {
+        let mut transfers = Transfers::default();
+        transfers.take(about(1, own, TransferState::Waiting));
+        transfers.take(about(1, own, state.clone()));
+        let rows = transfers.rows();
+        assert_eq!(rows.is_empty(), state.is_over());
+        let row = transfers.all.first().unwrap().row(1);
+        assert_eq!((row.what.as_str(), row.state.as_str()), (what, words));
+    }
+
+    #[test]
+    fn what_is_said_of_each_state() {
+        let (to, from) = ("report.pdf to bob and 1 more", "report.pdf from alice");
+        check(
+            false,
+            TransferState::Offered,
+            "alice offers report.pdf (1.2 MB)",
+            "/get 1 or /decline 1",
+        );
+        check(false, TransferState::Waiting, from, "waiting");
+        check(true, TransferState::Direct, to, "directly, waiting for bytes");
+        check(true, TransferState::Relayed, to, "waiting for bytes");
+        check(true, TransferState::Stored, to, "on the server, to be fetched");
+        check(false, TransferState::Paused, from, "paused: /transfers resume 1");
+        check(
+            false,
+            TransferState::Failed(Fault::NoSpace),
+            from,
+            "there is no room left on this disk: /transfers resume 1",
+        );
+        check(
+            false,
+            TransferState::Failed(Fault::Corrupt),
+            from,
+            "what came is not what was offered",
+        );
+        check(
+            false,
+            TransferState::Done(vec!["/tmp/report.pdf".into()]),
+            from,
+            "done: /tmp/report.pdf",
+        );
+        check(true, TransferState::Done(vec![]), to, "done");
+        check(false, TransferState::Ended(EndReason::Cancelled), from, "cancelled");
+    }
+
+    #[test]
+    fn how_far_it_is() {
+        let mut transfers = Transfers::default();
+        transfers.take(about(1, false, TransferState::Relayed));
+        let transfer = TransferId::from_bytes([1; 16]);
+        let progress = Progress { transfer, way: Way::Fetch, bytes: 42, of: 100, rate: 2 };
+        assert!(transfers.moved(&[progress], Some((1, 4))));
+        let rows = transfers.rows();
+        let shown: Vec<_> = rows.iter().map(|row| (row.state.as_str(), row.percent)).collect();
+        assert_eq!(shown, [("", Some(25)), ("2 bytes/s, 0:29 left", Some(42))]);
+        assert!(transfers.moved(&[], None), "what was read is gone");
+        assert!(!transfers.moved(&[], None));
+    }
+
+    #[test]
+    fn the_newest_that_fits_is_meant_unless_a_number_is_given() {
+        let mut transfers = Transfers::default();
+        for (number, state) in
+            [(1, TransferState::Offered), (2, TransferState::Offered), (3, TransferState::Waiting)]
+        {
+            transfers.take(about(number, false, state));
+        }
+        let check = |number: Option<usize>, expected: Option<u8>| {
+            let offered = |about: &TransferView| about.state == TransferState::Offered;
+            let picked = transfers.pick(number, offered).map(|about| about.transfer);
+            assert_eq!(picked, expected.map(|number| TransferId::from_bytes([number; 16])));
+        };
+        check(None, Some(2));
+        check(Some(1), Some(1));
+        check(Some(3), None);
+        check(Some(9), None);
+    }
+
+    #[test]
+    fn a_person_hears_where_files_are_and_why_they_are_not() {
+        let mut transfers = Transfers::default();
+        assert_eq!(transfers.take(about(1, false, TransferState::Waiting)), None);
+        let mut check = |state: TransferState, expected: Option<(&str, Level)>| {
+            let expected = expected.map(|(words, level)| (words.to_owned(), level));
+            assert_eq!(transfers.take(about(1, false, state)), expected);
+        };
+        check(TransferState::Relayed, None);
+        let failed =
+            "report.pdf: there is no room left on this disk. /transfers resume 1 tries again.";
+        check(TransferState::Failed(Fault::NoSpace), Some((failed, Level::Warning)));
+        check(TransferState::Failed(Fault::NoSpace), None);
+        let done = TransferState::Done(vec!["/tmp/report.pdf".into()]);
+        check(done, Some(("report.pdf is there: /tmp/report.pdf", Level::Info)));
     }
 }
