@@ -54,6 +54,9 @@ pub(crate) enum Command {
         /// Offer these files and folders instead; returns once they lie on the server
         #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "text")]
         file: Vec<PathBuf>,
+        /// Hand the files over directly, and stay until they are received; the user learns this device's address
+        #[arg(long, requires = "file")]
+        direct: bool,
     },
     /// Take files that are offered; prints a JSON line for each that is there, and goes on
     Receive {
@@ -71,6 +74,9 @@ pub(crate) enum Command {
         /// End once something is there
         #[arg(long)]
         once: bool,
+        /// Fetch directly from those whose files are taken; they learn this device's address
+        #[arg(long)]
+        direct: bool,
         #[command(flatten)]
         paths: Paths,
     },

@@ -5,7 +5,7 @@ use std::time::Duration;
 use portcullis_proto::Access;
 use portcullis_terminal::device::FileOptions;
 use portcullis_terminal::net::TlsRoots;
-use portcullis_terminal::verbs::{self, Exit, Failure, Group, Receive, Source, Tail};
+use portcullis_terminal::verbs::{self, Exit, Failure, Group, Receive, SendFiles, Source, Tail};
 use tokio::runtime::Builder;
 
 use crate::cli::{self, Cli, Command};
@@ -33,12 +33,13 @@ fn alone(verb: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure>
 async fn verb(command: Command) -> Result<(), Failure> {
     match command {
         Command::Register { common, invite } => verbs::register(&shared(common), invite).await,
-        Command::Send { common, to, file, .. } if !file.is_empty() => {
-            verbs::send_files(&shared(common), &to, file).await
+        Command::Send { common, to, file, direct, .. } if !file.is_empty() => {
+            let what = SendFiles { paths: file, direct };
+            verbs::send_files(&shared(common), &to, what).await
         }
-        Command::Receive { common, from, into, most, once, paths } => {
+        Command::Receive { common, from, into, most, once, direct, paths } => {
             let common = verbs::Common { files: paths.options(into), ..shared(common) };
-            verbs::receive(&common, &Receive { from, most, once }).await
+            verbs::receive(&common, &Receive { from, most, direct, once }).await
         }
         Command::Send { common, to, text, .. } => {
             let text = text.unwrap_or_default();

@@ -3,6 +3,7 @@
 
 mod chat;
 mod classroom;
+mod files;
 mod groups;
 mod kill;
 mod newcomer;

@@ -50,11 +50,16 @@ impl World {
 
     /// Starts the server; again on the same port.
     pub(crate) fn serve(&mut self) -> Process {
+        self.serve_by(|command| std::mem::replace(command, program()))
+    }
+
+    /// The same, by another command that does it.
+    pub(crate) fn serve_by(&mut self, by: impl FnOnce(&mut Command) -> Command) -> Process {
         let listen = self.address.clone().unwrap_or_else(|| "127.0.0.1:0".to_owned());
         let mut command = program();
         command.args(["serve", "--listen", &listen, "--data"]).arg(self.path("data"));
         command.args(&self.options);
-        let server = Process::start(command);
+        let server = Process::start(by(&mut command));
         let line = server.line();
         let address = line.strip_prefix("listening on ").unwrap();
         self.address = Some(address.to_owned());

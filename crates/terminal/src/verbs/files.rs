@@ -39,15 +39,24 @@ struct Got<'a> {
 pub async fn send_files(
     common: &Common,
     to: &ConversationName,
-    paths: Vec<PathBuf>,
+    what: SendFiles,
 ) -> Result<(), Failure> {
-    within(common.timeout, run_send(common, to, paths)).await
+    within(common.timeout, run_send(common, to, what)).await
+}
+
+/// What `send --file` sends.
+#[derive(Debug, Clone)]
+pub struct SendFiles {
+    /// Files and folders.
+    pub paths: Vec<PathBuf>,
+    /// Hands them over directly and stays until they are received; the recipient learns this device's address.
+    pub direct: bool,
 }
 
 async fn run_send(
     common: &Common,
     to: &ConversationName,
-    paths: Vec<PathBuf>,
+    what: SendFiles,
 ) -> Result<(), Failure> {
     if matches!(to, ConversationName::Channel(_) | ConversationName::Classic(_)) {
         let why = "files go to a user or a +group, whom nobody else can overhear";
@@ -56,7 +65,11 @@ async fn run_send(
     let mut session = Session::begin(common, History::None).await?;
     session.log_in().await?;
     let id = reach(&mut session, to).await?;
-    let news = session.device_mut().offer(id, paths, true);
+    let SendFiles { paths, direct } = what;
+    if let (true, ConversationName::Direct(name)) = (direct, to) {
+        session.command(Command::AllowDirect(name.clone(), true))?;
+    }
+    let news = session.device_mut().offer(id, paths, !direct);
     let mut shows = session.take_in(news)?;
     let mut offered = None;
     loop {
@@ -65,7 +78,7 @@ async fn run_send(
                 Show::Transfer(about) if about.own && about.conversation == id => {
                     // What earlier commands have left goes on by itself; it is not what this one is about.
                     let ours = *offered.get_or_insert(about.transfer) == about.transfer;
-                    if ours && let Some(state) = settled(about)? {
+                    if ours && let Some(state) = settled(about, direct)? {
                         return print(to, about, state);
                     }
                 }
@@ -78,11 +91,11 @@ async fn run_send(
 }
 
 /// What has become of an own transfer, once this device is no longer needed.
-fn settled(about: &TransferView) -> Result<Option<&'static str>, Failure> {
+fn settled(about: &TransferView, direct: bool) -> Result<Option<&'static str>, Failure> {
     let title = &about.title;
     let failed = |why: String| Err(Failure::new(Exit::Refused, format!("{title}: {why}")));
     match &about.state {
-        TransferState::Stored => Ok(Some("stored")),
+        TransferState::Stored if !direct => Ok(Some("stored")),
         TransferState::Done(_) => Ok(Some("received")),
         TransferState::Declined => failed("nobody wants it".to_owned()),
         TransferState::Ended(reason) => failed(reason.to_string()),
@@ -109,6 +122,8 @@ pub struct Receive {
     pub from: Vec<UserName>,
     /// No more bytes than this of one transfer.
     pub most: Option<u64>,
+    /// Receives directly where its sender can be reached, who learns this device's address.
+    pub direct: bool,
     /// Ends once something is there, and nothing else is under way.
     pub once: bool,
 }
@@ -160,6 +175,9 @@ impl Receiving<'_> {
             TransferState::Offered if self.wants(about) => {
                 output::note(&format!("{sender} offers {title} ({})", size(about.bytes)));
                 self.under_way.insert(transfer);
+                if self.what.direct {
+                    session.command(Command::AllowDirect(sender.clone(), true))?;
+                }
                 session.command(Command::Answer { transfer, place: Some(String::new()) })?;
             }
             TransferState::Offered => {

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub use channels::{create, join};
 pub use exit::{Exit, Failure};
-pub use files::{Receive, receive, send_files};
+pub use files::{Receive, SendFiles, receive, send_files};
 pub use group::{Group, group};
 pub use guests::guests;
 pub use options::{Common, data_folder, homes_at};

@@ -1,0 +1,117 @@
+//! `send --file` and `receive`.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use super::{found, noise};
+use crate::program::{World, text};
+
+#[test]
+fn files_wait_for_whoever_is_away() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let report = world.file("report.pdf", &noise(1_000_000, 1));
+    let folder = world.path("own").join("photos");
+    world.file("photos/one.png", &noise(300_000, 2));
+    world.file("photos/deep/er/two.png", b"two");
+    world.file("photos/none", b"");
+    fs::create_dir(folder.join("empty")).unwrap();
+    let tool = world.file("photos/tool.sh", b"#!/bin/sh\n");
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    symlink("/etc/passwd", folder.join("link")).unwrap();
+
+    let sent = world.lines(
+        "mira",
+        "mira",
+        &["send", "--to", "noor", "--file", report.to_str().unwrap(), folder.to_str().unwrap()],
+    );
+    assert_eq!(sent[0]["state"], "stored");
+    assert_eq!(sent[0]["title"], "report.pdf");
+    assert_eq!(sent[0]["files"], 6);
+
+    let into = world.folder("incoming");
+    fs::write(into.join("report.pdf"), "something of noor's own").unwrap();
+    let got = world.lines(
+        "noor",
+        "noor",
+        &["receive", "--from", "mira", "--into", into.to_str().unwrap(), "--once"],
+    );
+    assert_eq!((got.len(), &got[0]["sender"]), (1, &"mira".into()));
+    let expected = [
+        "photos/deep/er/two.png",
+        "photos/none",
+        "photos/one.png",
+        "photos/tool.sh",
+        "report (2).pdf",
+        "report.pdf",
+    ];
+    assert_eq!(found(&into), expected);
+    assert_eq!(fs::read(into.join("report.pdf")).unwrap(), b"something of noor's own");
+    assert!(fs::read(into.join("report (2).pdf")).unwrap() == noise(1_000_000, 1));
+    assert!(fs::read(into.join("photos/one.png")).unwrap() == noise(300_000, 2));
+    assert!(into.join("photos/empty").is_dir());
+    let mode = |name: &str| fs::metadata(into.join(name)).unwrap().permissions().mode();
+    assert_eq!(mode("photos/tool.sh") & 0o111, 0o111);
+    assert_eq!(mode("photos/one.png") & 0o111, 0);
+}
+
+#[test]
+fn a_group_gets_one_upload() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor", "otto"]);
+    world.lines("mira", "mira", &["group", "create", "lab", "noor", "otto"]);
+    let file = world.file("plan.txt", b"the plan");
+    world.lines("mira", "mira", &["send", "--to", "+lab", "--file", file.to_str().unwrap()]);
+    for user in ["noor", "otto"] {
+        let into = world.folder(&format!("{user}.in"));
+        let words = ["receive", "--into", into.to_str().unwrap(), "--once"];
+        world.lines(user, user, &words);
+        assert_eq!(found(&into), ["plan.txt"]);
+    }
+    // Everybody has it, so the server needs it no more.
+    super::until("the server drops it", || found(&world.path("data").join("blobs")).is_empty());
+}
+
+#[test]
+fn what_can_not_be_sent() {
+    let mut world = World::new(&["--blob-quota", "1000000"]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let small = world.file("small", b"x");
+    let large = world.file("large", &noise(2_000_000, 1));
+    let (small, large) = (small.to_str().unwrap(), large.to_str().unwrap());
+    let check = |to: &str, file: &str, code: i32, says: &str| {
+        let output = world.run("mira", "mira", &["send", "--to", to, "--file", file]);
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{to} {file}: {errors}");
+        assert!(errors.contains(says), "{to} {file}: {errors}");
+    };
+    check("noor", "/nowhere/at/all", 2, "/nowhere/at/all: it is not there");
+    check("noor", "/dev/null", 2, "neither a file nor a folder");
+    check("#lobby", small, 2, "files go to a user or a +group");
+    check("nobody", small, 5, "there is no account called nobody");
+    check("noor", large, 5, "room");
+    check("noor", small, 0, "");
+}
+
+#[test]
+fn what_is_left_alone() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor", "otto"]);
+    let file = world.file("note", &noise(5000, 1));
+    for user in ["mira", "otto"] {
+        world.lines(user, user, &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
+    }
+    let into = world.folder("in");
+    let into = into.to_str().unwrap();
+    let got =
+        world.lines("noor", "noor", &["receive", "--from", "otto", "--into", into, "--once"]);
+    assert_eq!(got[0]["sender"], "otto");
+    let limited = ["receive", "--most", "4999", "--into", into, "--once", "--timeout", "3"];
+    let output = world.run("noor", "noor", &limited);
+    assert_eq!(output.status.code(), Some(6));
+    assert!(text(&output.stderr).contains("left alone: note (5.0 kB) of mira"));
+}
