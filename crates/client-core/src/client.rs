@@ -10,6 +10,7 @@ use crate::login::{Attempt, Link};
 use crate::people::Person;
 use crate::records::{self, BadRecord, Own, OwnDevice};
 use crate::show::{Need, Show, Warning};
+use crate::transfers::Transfer;
 use portcullis_crypto::{
     IdentityKey, Job, LeafKey, Outcome, Password, Randomness, Secret, Stretch,
 };
@@ -17,7 +18,7 @@ use portcullis_mls::{GroupView, Mls, RecordKey};
 use portcullis_proto::{
     AccountId, ClientFrame, ConversationId, ConversationName, DeviceId, DeviceName,
     Event as ServerEvent, Reference, Refusal, Reply, Request, Seen, ServerFrame, Timestamp,
-    UserName,
+    TransferId, UserName,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
@@ -33,6 +34,10 @@ pub struct Config {
     pub history: History,
     /// Whether others are told how far the person has looked.
     pub read_marks: bool,
+    /// Whether files always go through the server, which shows nobody else this device's address.
+    pub always_relay: bool,
+    /// Whether the server is on this machine, so that others' devices may be there as well.
+    pub loopback: bool,
 }
 
 /// How much of a conversation is fetched that this device has seen nothing of yet.
@@ -60,6 +65,8 @@ pub struct Client {
     pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
     /// Classroom guests.
     pub(crate) classic: Classic,
+    /// Transfers of files.
+    pub(crate) transfers: BTreeMap<TransferId, Transfer>,
     /// The keys of encrypted conversations.
     pub(crate) mls: Mls,
     /// The device whose keys they are.
@@ -87,7 +94,7 @@ pub struct Client {
     removed_keys: Vec<RecordKey>,
     next_request: u64,
     next_job: u64,
-    dirty: BTreeSet<Key>,
+    pub(crate) dirty: BTreeSet<Key>,
 }
 
 impl std::fmt::Debug for Client {
@@ -152,6 +159,12 @@ pub(crate) enum Pending {
     Told(AccountId, Reference),
     /// A page of channels.
     Channels,
+    /// Room for a transfer's bytes.
+    ReserveBlob(TransferId),
+    /// A token to fetch a transfer's bytes with.
+    FetchBlob(TransferId),
+    /// The server needs not keep a transfer's bytes for this account.
+    ReleaseBlob(TransferId),
     /// Something whose result is one conversation.
     Enter(&'static str),
     /// Something whose result is nothing but that it was done.
@@ -173,6 +186,7 @@ impl Client {
             people: BTreeMap::new(),
             conversations: BTreeMap::new(),
             classic: Classic::default(),
+            transfers: BTreeMap::new(),
             mls: no_keys(),
             keys_of: None,
             inbox: Inbox::default(),
@@ -270,13 +284,14 @@ impl Client {
             }
             Event::Worked(id, outcome) => self.worked(&mut step, id, outcome),
             Event::Command(command) => self.command(&mut step, command),
-            Event::Moved(..) => {}
+            Event::Moved(id, moved) => self.moved(&mut step, id, moved),
             Event::Tick => {
                 self.resume_inbox_later(&mut step);
                 self.flush_all(&mut step);
                 self.settle_guests(&mut step);
             }
         }
+        self.go_on_with_transfers(&mut step);
         let writes = self.take_writes();
         step.out.into_effects(writes)
     }
@@ -378,6 +393,11 @@ impl Client {
             (Pending::PublishKey, Reply::Done) => {}
             (Pending::AllowGuests(allow), Reply::Done) => self.guests_allowed(step, allow),
             (Pending::Told(guest, id), Reply::Done) => self.told_taken(step, guest, id),
+            (Pending::ReserveBlob(id), Reply::Blob { token, .. }) => {
+                self.blob_reserved(step, id, &token);
+            }
+            (Pending::FetchBlob(id), Reply::Blob { token, .. }) => self.blob_found(id, &token),
+            (Pending::ReleaseBlob(id), Reply::Done) => self.blob_released(id),
             (Pending::Channels, Reply::Channels { channels, .. }) => {
                 self.channels_listed(step, &channels);
             }
@@ -410,6 +430,9 @@ impl Client {
             Pending::Guests => return self.guests_refused(step, refusal),
             Pending::PublishKey => return self.key_refused(step, refusal),
             Pending::Told(guest, id) => return self.told_refused(step, guest, id, &refusal),
+            Pending::ReserveBlob(id) => return self.reserve_refused(step, id, refusal),
+            Pending::FetchBlob(id) => return self.fetch_blob_refused(step, id, &refusal),
+            Pending::ReleaseBlob(id) => return self.release_refused(step, id, &refusal),
             Pending::AllowGuests(_) => "allow guests",
             Pending::Upload => "leave key packages",
             Pending::Conversations => "list conversations",
@@ -437,6 +460,7 @@ impl Client {
             person.asked = false;
         }
         self.classic.connection_lost();
+        self.transfers_disconnected();
         self.session_ended();
         self.attempt_interrupted(step);
         step.show(Show::Offline);

@@ -49,6 +49,20 @@ impl Client {
             Command::ListDevices => self.show_devices(step),
             Command::MarkRead(id) => self.mark_read(step, id),
             Command::Tell(PersonName::Guest(name), text) => self.tell_guest(step, name, text),
+            Command::Offer { conversation, offer, place, relay_now } => {
+                self.offer_files(step, (conversation, *offer), (place, relay_now));
+            }
+            Command::Answer { transfer, place } => self.answer_offer(step, transfer, place),
+            Command::Pause(id) => self.pause_transfer(step, id),
+            Command::Resume(id) => self.resume_transfer(step, id),
+            Command::Cancel(id) => self.cancel_transfer(step, id),
+            Command::ListTransfers => self.show_transfers(step),
+            Command::AutoAccept(name, bytes) => {
+                self.run(step, vec![name], Then::AutoAccept(bytes));
+            }
+            Command::AllowDirect(name, allow) => {
+                self.run(step, vec![name], Then::AllowDirect(allow));
+            }
             _ if !self.is_open() => self.not_online(step, "do this"),
             command => self.command_online(step, command),
         }
@@ -60,6 +74,11 @@ impl Client {
             Command::Say { what, .. } => self.say_to_guest(step, guest, what),
             Command::MarkRead(_) => self.mark_talk_read(step, guest),
             Command::Leave(_) => self.close_talk(step, guest),
+            Command::Offer { .. } => {
+                let message = "files are for directs and groups, which nobody else can read";
+                let refusal = Refusal::new(Code::Forbidden, message);
+                step.show(Show::Refused { what: "offer these files", refusal });
+            }
             _ => {
                 let message = "a conversation with a guest has you two alone in it, and no name";
                 let refusal = Refusal::new(Code::Forbidden, message);
@@ -146,6 +165,7 @@ const fn conversation_of(command: &Command) -> Option<ConversationId> {
         | Command::Rename(id, _)
         | Command::Leave(id)
         | Command::ShowMembers(id)
+        | Command::Offer { conversation: id, .. }
         | Command::MarkRead(id) => Some(*id),
         _ => None,
     }

@@ -2,6 +2,7 @@
 
 use crate::encrypted::{Encrypted, Plan};
 use crate::limits;
+use crate::message::FilesTold;
 use crate::promised::Promise;
 use crate::show::Warning;
 use portcullis_crypto::Hash;
@@ -80,6 +81,15 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     /// Whether the person sees that it waits.
     pub(crate) fn is_visible(&self) -> bool {
+        match &self.content.kind {
+            Kind::Mark { .. } => false,
+            Kind::Step(step) => FilesTold::of(step).is_some(),
+            _ => true,
+        }
+    }
+
+    /// Whether something waits for it to be sent.
+    fn is_owed(&self) -> bool {
         !matches!(self.content.kind, Kind::Mark { .. })
     }
 }
@@ -163,7 +173,7 @@ impl Conversation {
     pub(crate) fn has_unsent(&self) -> bool {
         let encrypted = self.encrypted.as_ref();
         let planned = encrypted.is_some_and(|e| e.plan != Plan::default() || e.commit.is_some());
-        planned || self.outbox.iter().any(Outgoing::is_visible)
+        planned || self.outbox.iter().any(Outgoing::is_owed)
     }
 
     /// What keeps the conversation from rest, for `Debug`: ids, numbers and plans, nothing that was said.

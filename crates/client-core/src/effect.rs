@@ -5,7 +5,7 @@ use crate::show::Show;
 use crate::transfer::Assignment;
 use portcullis_crypto::Job;
 use portcullis_mls::RecordKey;
-use portcullis_proto::{AccountId, ConversationId, DeviceId, Reference};
+use portcullis_proto::{AccountId, ConversationId, DeviceId, Reference, TransferId};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -85,6 +85,8 @@ pub enum Key {
     Guest(AccountId),
     /// Something of a guest was shown: a hash of what was signed and its signature.
     GuestSeen(Reference),
+    /// A transfer of files.
+    Transfer(TransferId),
     /// A message; written, never read back by the core.
     Message(ConversationId, u64),
 }

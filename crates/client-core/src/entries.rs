@@ -5,7 +5,7 @@ use crate::client::{Client, Step};
 use crate::conversation::{Conversation, Known};
 use crate::defences::{ChangeRefused, Target};
 use crate::effect::{Key, Write};
-use crate::message::{Body, Message, Notice};
+use crate::message::{Body, FilesOffered, FilesStep, FilesTold, Message, Notice};
 use crate::records;
 use crate::show::{IdentityState, Show, Warning};
 use portcullis_proto::{AccountId, Content, ConversationId, Envelope, Kind, Reference};
@@ -37,8 +37,13 @@ impl Client {
             // Who could give a message another's id could change what the other said.
             return step.warn(Some(id), Warning::Replayed { author });
         }
-        let mut body = body_of(content);
-        let knows_all = conversation.knows_all();
+        let counts = match &content.kind {
+            Kind::Offer(offer) => self.hear_offer(step, envelope, offer),
+            Kind::Step(said) => self.hear_step(step, envelope, content, said),
+            _ => true,
+        };
+        let mut body = self.body_of(id, content).filter(|_| counts);
+        let knows_all = self.conversations.get(&id).is_some_and(Conversation::knows_all);
         if let Err(refused) = self.check_change(id, envelope.account, content) {
             // Two devices of one author may take the same message back at once, and others may well have
             // seen what was said before this device came.
@@ -107,7 +112,8 @@ impl Client {
         self.keep_message(step, &message);
         let of_others = message.identity != IdentityState::Own;
         let said = of_others && !matches!(message.body, Body::Notices(_));
-        let unread = of_others && matches!(message.body, Body::Text { .. } | Body::Unknown(_));
+        let unread = of_others
+            && matches!(message.body, Body::Text { .. } | Body::Offer(_) | Body::Unknown(_));
         if let Some(conversation) = self.conversations.get_mut(&message.conversation) {
             conversation.unread = conversation.unread.saturating_add(u64::from(unread));
             if said && let Some(encrypted) = &mut conversation.encrypted {
@@ -126,10 +132,19 @@ impl Client {
             conversation.remember(message);
         }
     }
+
+    /// What is shown of a content; nothing of a mark, or of a step that is between devices.
+    pub(crate) fn body_of(&self, id: ConversationId, content: &Content) -> Option<Body> {
+        let Kind::Step(step) = &content.kind else {
+            return body_of(content);
+        };
+        let offer = content.refs.first().copied()?;
+        let title = self.transfer_of(id, offer)?.offer.title.clone();
+        FilesTold::of(step).map(|told| Body::Step(FilesStep { offer, title, told }))
+    }
 }
 
-/// What is shown of a content; nothing of a mark.
-pub(crate) fn body_of(content: &Content) -> Option<Body> {
+fn body_of(content: &Content) -> Option<Body> {
     let target = || content.refs.first().copied();
     match &content.kind {
         Kind::Text(text) => Some(Body::Text { text: text.clone(), reply_to: target() }),
@@ -138,9 +153,8 @@ pub(crate) fn body_of(content: &Content) -> Option<Body> {
         Kind::Reaction { emoji } => {
             Some(Body::Reaction { target: target()?, emoji: emoji.clone() })
         }
-        Kind::Mark { .. } => None,
-        Kind::Offer(_) => Some(Body::Unknown("file_offer".to_owned())),
-        Kind::Step(_) => Some(Body::Unknown("file_step".to_owned())),
+        Kind::Mark { .. } | Kind::Step(_) => None,
+        Kind::Offer(offer) => Some(Body::Offer(FilesOffered::from(offer.as_ref()))),
         Kind::Unknown(name) => Some(Body::Unknown(name.clone())),
     }
 }
@@ -164,7 +178,7 @@ impl Conversation {
     /// Remembers what later changes are checked against.
     pub(crate) fn remember(&mut self, message: &Message) {
         match &message.body {
-            Body::Text { .. } | Body::Unknown(_) => {
+            Body::Text { .. } | Body::Offer(_) | Body::Unknown(_) => {
                 let (id, account) = (message.id, message.account);
                 self.recent.push_back(Known { id, account, deleted: false });
                 if self.recent.len() > crate::limits::CHANGEABLE {
@@ -179,7 +193,7 @@ impl Conversation {
             Body::Notices(told) => {
                 self.saw_it_made |= told.iter().any(|told| matches!(told, Notice::Created(_)));
             }
-            Body::Edit { .. } | Body::Reaction { .. } => {}
+            Body::Edit { .. } | Body::Reaction { .. } | Body::Step(_) => {}
         }
     }
 }

@@ -25,6 +25,7 @@ mod promised;
 mod records;
 mod show;
 mod transfer;
+mod transfers;
 mod views;
 mod visit;
 mod warning;
@@ -33,7 +34,7 @@ pub use client::{Client, Config, History};
 pub use drive::drive;
 pub use effect::{Effect, Effects, Key, Write};
 pub use event::{Command, Event, JobId, Saying};
-pub use message::{Body, Message, Notice};
+pub use message::{Body, FilesOffered, FilesStep, FilesTold, Message, Notice};
 pub use portcullis_mls::{GroupView, RecordKey};
 pub use records::{BadRecord, read_message};
 pub use show::{

@@ -90,6 +90,25 @@ pub const VISIT_HELD: usize = 64;
 /// Hashes of what was shown there, 16 bytes each, by which replays are told: months of a lively classroom.
 pub const VISIT_SEEN: usize = 16_384;
 
+/// Transfers of files that are kept, each a record of about a kilobyte: what is over gives way.
+pub const TRANSFERS: usize = 256;
+
+/// Offers of one person that wait for an answer: more than anybody looks through.
+pub const OFFERS_WAITING: usize = 32;
+
+/// Milliseconds for which a recipient waits for the sender's addresses before it turns to the server.
+pub const REACH_MILLIS: u64 = 10_000;
+
+/// Milliseconds after which files are put on the server for those who have not answered: they may be away, and
+/// the sender may be gone when they come.
+pub const ANSWER_MILLIS: u64 = 30_000;
+
+/// Milliseconds after which the server is asked again for a transfer, doubled each time …
+pub const TRANSFER_RETRY_MILLIS: u64 = 1_000;
+
+/// … so many times: at last about once a minute, for as long as there is something to be had.
+pub const TRANSFER_RETRY_DOUBLINGS: u32 = 6;
+
 /// Envelopes asked for in one fetch.
 pub const FETCH_ENVELOPES: u32 = 256;
 

@@ -1,6 +1,11 @@
 //! What is said in a conversation, as it is shown and kept: messages, changes of messages, and changes
 //! of who takes part.
 
+mod files;
+
+pub(crate) use self::files::size;
+pub use self::files::{FilesOffered, FilesStep, FilesTold};
+
 use crate::show::IdentityState;
 use portcullis_proto::{
     AccountId, ConversationId, DeviceId, GroupName, PersonName, Reference, Timestamp, UserName,
@@ -75,6 +80,10 @@ pub enum Body {
     },
     /// Who takes part has changed, or what the conversation is called; the sender did it.
     Notices(Vec<Notice>),
+    /// Files are offered.
+    Offer(FilesOffered),
+    /// Somebody says what they do about an offer of files.
+    Step(FilesStep),
     /// A kind that this version does not know, by its name.
     Unknown(String),
 }

@@ -7,7 +7,6 @@ use crate::client::{Client, History, Pending, Step};
 use crate::conversation::{Conversation, Outgoing};
 use crate::effect::Key;
 use crate::encrypted::Inbox;
-use crate::entries::body_of;
 use crate::event::Saying;
 use crate::limits;
 use crate::message::Message;
@@ -31,7 +30,7 @@ impl Client {
 
     fn put(&mut self, step: &mut Step<'_>, id: ConversationId, outgoing: Outgoing) {
         let (reference, at) = (outgoing.content.id, outgoing.content.sent_at);
-        if let Some(body) = body_of(&outgoing.content) {
+        if let Some(body) = self.body_of(id, &outgoing.content) {
             step.show(Show::Pending { conversation: id, id: reference, body, at });
         }
         if let Some(conversation) = self.conversations.get_mut(&id) {
@@ -39,6 +38,18 @@ impl Client {
         }
         self.touch(Key::Outbox(id));
         self.flush(step, id);
+    }
+
+    /// Puts something into an encrypted conversation's outbox that has to be said whatever is in its way now.
+    pub(crate) fn put_unchecked(
+        &mut self,
+        step: &mut Step<'_>,
+        id: ConversationId,
+        (reference, kind, refs): (Reference, Kind, Vec<Reference>),
+    ) {
+        if let Some(content) = self.blank(id, reference, kind, refs, step.now) {
+            self.put(step, id, Outgoing { content, body: None });
+        }
     }
 
     /// What goes into the outbox: signed, where it is for a channel; for an encrypted conversation it is
@@ -207,6 +218,7 @@ impl Client {
         if encrypted {
             // Nobody can open what they have encrypted themselves: it is kept now or never.
             self.keep_own(step, conversation, seq, &outgoing.content);
+            self.own_step_stands(step, (conversation, seq), &outgoing.content);
         }
         if outgoing.is_visible() {
             step.show(Show::Sent { conversation, id, seq });
@@ -220,7 +232,7 @@ impl Client {
         seq: u64,
         content: &Content,
     ) {
-        let (Some(own), Some(body)) = (&self.own, body_of(content)) else {
+        let (Some(own), Some(body)) = (&self.own, self.body_of(conversation, content)) else {
             return;
         };
         let Some(device) = self.own_device() else {
@@ -277,6 +289,8 @@ impl Client {
         let failed = std::mem::take(&mut conversation.outbox);
         self.touch(Key::Outbox(id));
         for outgoing in failed {
+            let Content { id: message, kind, refs, .. } = &outgoing.content;
+            self.step_lost(*message, kind, refs);
             if outgoing.is_visible() {
                 fail(step, id, outgoing.content.id, reason);
             }
@@ -289,6 +303,7 @@ impl Client {
         self.inbox = Inbox::default();
         self.touch(Key::Inbox);
         self.forget_guests(step, reason);
+        self.give_transfers_up(None);
         let ids: Vec<ConversationId> = self.conversations.keys().copied().collect();
         for id in ids {
             if let Some(conversation) = self.conversations.get_mut(&id) {

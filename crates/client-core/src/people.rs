@@ -26,6 +26,10 @@ pub(crate) struct Person {
     pub(crate) devices: Option<ListRecord>,
     /// A request for its lists is under way.
     pub(crate) asked: bool,
+    /// Up to how many bytes files of theirs are taken without asking.
+    pub(crate) auto_accept: Option<u64>,
+    /// They may be reached directly without being verified.
+    pub(crate) direct: bool,
 }
 
 impl Person {
@@ -210,6 +214,8 @@ impl Client {
                         list: None,
                         devices: None,
                         asked: false,
+                        auto_accept: None,
+                        direct: false,
                     },
                 );
                 self.extend_list(step, after, card);
@@ -370,6 +376,8 @@ impl Client {
                 list: None,
                 devices: None,
                 asked: false,
+                auto_accept: None,
+                direct: false,
             },
         );
         self.touch(Key::Person(account));

@@ -2,6 +2,7 @@
 //! The shell seals each of them; nothing here is ever written in the clear.
 
 mod message;
+pub(crate) mod twin;
 
 pub use self::message::read_message;
 pub(crate) use self::message::write_message;
@@ -13,6 +14,7 @@ use crate::effect::Key;
 use crate::encrypted::EncryptedRecord;
 use crate::people::Person;
 use crate::promised::Promise;
+use crate::transfers::{TransferRecord, read_transfer, transfer_record};
 use portcullis_crypto::{AuthKey, IdentityPublic, LeafKey, Secret};
 use portcullis_proto::{
     AccountId, Bytes, Content, ConversationSummary, DeviceId, ListRecord, Seen, SignedList,
@@ -119,6 +121,10 @@ struct PersonRecord {
     verified: bool,
     changed: Option<(AccountId, Bytes)>,
     list: Option<SignedList>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auto_accept: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    direct: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -170,6 +176,9 @@ pub(crate) fn write(client: &Client, key: Key) -> Option<Vec<u8>> {
             client.classic.talks.get(&id).map(|talk| to_bytes(classic::write_talk(talk)))
         }
         Key::GuestSeen(id) => client.classic.seen.contains(&id).then(|| to_bytes(())),
+        Key::Transfer(id) => {
+            client.transfers.get(&id).map(|transfer| to_bytes(transfer_record(transfer)))
+        }
         // Keys are written by what keeps them, and messages where they are taken in.
         Key::Mls(_) | Key::Message(..) => None,
     }
@@ -229,6 +238,10 @@ pub(crate) fn read(client: &mut Client, key: Key, value: &[u8]) -> Result<(), Ba
         Key::GuestSeen(id) => {
             from_bytes::<()>(value).ok_or_else(bad)?;
             client.classic.seen.insert(id);
+        }
+        Key::Transfer(id) => {
+            let record: TransferRecord = from_bytes(value).ok_or_else(bad)?;
+            client.transfers.insert(id, read_transfer(id, record).ok_or_else(bad)?);
         }
         Key::Mls(key) => client.mls.restore_record(key, value.to_vec()),
         Key::Message(id, _) => {
@@ -297,6 +310,8 @@ fn person_record(person: &Person) -> PersonRecord {
         verified: person.verified,
         changed: person.changed.as_ref().map(|(id, key)| (*id, bytes(key))),
         list: person.list.clone(),
+        auto_accept: person.auto_accept,
+        direct: person.direct,
     }
 }
 
@@ -318,6 +333,8 @@ fn person(id: AccountId, record: PersonRecord) -> Option<Person> {
         list: record.list,
         devices,
         asked: false,
+        auto_accept: record.auto_accept,
+        direct: record.direct,
     })
 }
 

@@ -70,9 +70,9 @@ pub enum Moved {
         /// On QUIC.
         quic: Option<QuicWay>,
     },
-    /// No direct connection came about, or it broke and none came in its place.
+    /// The path of the task did not come about, or it broke and could not be made again.
     Unreached {
-        /// For whom it listened; none if it dialed.
+        /// For whom it listened; none if it dialed, fetched or uploaded.
         device: Option<DeviceId>,
     },
     /// All of it is on the server.
@@ -109,6 +109,14 @@ pub enum Fault {
     Expired,
     /// The server has no room for it.
     NoRoom,
+}
+
+impl Fault {
+    /// Whether nothing can be done about it.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Corrupt | Self::Manifest | Self::Expired)
+    }
 }
 
 impl fmt::Display for Fault {
@@ -172,7 +180,7 @@ pub enum TransferState {
     Declined,
     /// Somebody ended it.
     Ended(EndReason),
-    /// It can't go on; resuming tries again.
+    /// It can't go on; unless that is final, resuming tries again.
     Failed(Fault),
 }
 
@@ -180,7 +188,11 @@ impl TransferState {
     /// Whether nothing follows any more.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        matches!(self, Self::Done(_) | Self::Declined | Self::Ended(_))
+        match self {
+            Self::Done(_) | Self::Declined | Self::Ended(_) => true,
+            Self::Failed(fault) => fault.is_final(),
+            Self::Offered | Self::Waiting | Self::Direct | Self::Relayed | Self::Paused => false,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The words of all warnings: here alone, so that a test can hold them fast.
 
-use crate::defences::{ChangeRefused, CommitRefused, EntryRefused, PackageRefused};
+use crate::defences::{
+    ChangeRefused, CommitRefused, EntryRefused, OfferRefused, PackageRefused, StepRefused,
+};
 use crate::message::list;
 use portcullis_proto::{DeviceName, GuestName, UserName};
 use std::fmt;
@@ -129,6 +131,20 @@ pub enum Warning {
         seq: u64,
         /// Why.
         refused: ChangeRefused,
+    },
+    /// An offer of files does not count.
+    RefusedOffer {
+        /// Who made it.
+        author: UserName,
+        /// Why.
+        refused: OfferRefused,
+    },
+    /// Something that was said of a transfer of files does not count.
+    RefusedStep {
+        /// Who said it.
+        author: UserName,
+        /// Why.
+        refused: StepRefused,
     },
     /// Something about an encrypted conversation's keys.
     Group(GroupWarning),
@@ -331,6 +347,12 @@ impl fmt::Display for Warning {
             Self::KindChanged => f.write_str(KIND_CHANGED),
             Self::RefusedChange { author, refused, .. } => {
                 write!(f, "{author} tried to change a message, which does not count: {refused}.")
+            }
+            Self::RefusedOffer { author, refused } => {
+                write!(f, "{author} offered files, which does not count: {refused}.")
+            }
+            Self::RefusedStep { author, refused } => {
+                write!(f, "{author} spoke of a transfer of files, which does not count: {refused}.")
             }
             Self::Group(warning) => warning.fmt(f),
             Self::Guest(warning) => warning.fmt(f),

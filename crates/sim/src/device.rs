@@ -44,6 +44,8 @@ impl Device {
             stretch_floor: stretch,
             history: History::All,
             read_marks: true,
+            always_relay: false,
+            loopback: true,
         };
         Some(Self {
             name,

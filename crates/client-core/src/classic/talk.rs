@@ -190,6 +190,8 @@ mod tests {
             stretch_floor: Stretch::LIGHT,
             history: History::All,
             read_marks: true,
+            always_relay: false,
+            loopback: false,
         };
         let mut client = Client::new(config, defences::SOUND);
         let spki = classic_key(0).unwrap().public().spki().to_vec();

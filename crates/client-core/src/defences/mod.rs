@@ -9,13 +9,18 @@ mod accept_key_package;
 mod accept_leaves;
 mod accept_list;
 mod accept_number;
+mod accept_offer;
 mod accept_page;
+mod accept_step;
 mod accept_stretching;
+mod auto_accept;
 mod is_restored;
 mod keep_account;
 mod keep_context;
 mod keep_kind;
 mod may_commit;
+mod may_dial;
+mod may_go_direct;
 mod open_channel;
 mod open_guest_chat;
 mod same_log;
@@ -28,13 +33,18 @@ pub use accept_key_package::{PackageAccepted, accept_key_package};
 pub use accept_leaves::{LeavesAccepted, accept_leaves};
 pub use accept_list::{ListTaken, accept_list};
 pub use accept_number::{Numbered, accept_number};
+pub use accept_offer::{OfferAccepted, OfferMade, OfferRefused, accept_offer};
 pub use accept_page::{PageAccepted, accept_page};
+pub use accept_step::{StepAccepted, StepRefused, accept_step};
 pub use accept_stretching::accept_stretching;
+pub use auto_accept::{AutoAccepted, AutoOffer, auto_accept};
 pub use is_restored::is_restored;
 pub use keep_account::{AccountKept, keep_account};
 pub use keep_context::{ContextKept, keep_context};
 pub use keep_kind::{Kept, keep_kind};
 pub use may_commit::{MayCommit, may_commit};
+pub use may_dial::{MayDial, may_dial};
+pub use may_go_direct::{DirectAsked, MayGoDirect, may_go_direct};
 pub use open_channel::{OpenError, Received, open_channel};
 pub use open_guest_chat::{ChatOpened, ChatRefused, open_guest_chat};
 pub use same_log::same_log;
@@ -42,14 +52,17 @@ pub use same_log::same_log;
 pub use crate::encrypted::{
     CommitRefused, Committed, EntryRefused, Joining, Lists, Offered, PackageRefused,
 };
+pub use crate::transfers::{Course, Recipient};
 
 use crate::Warning;
 use portcullis_crypto::{AuthPublic, ClassicKey, Hash, IdentityPublic, Stretch};
 use portcullis_proto::classroom::{GuestKey, SignedFrame};
 use portcullis_proto::{
     AccountCard, AccountId, BadList, ConversationId, ConversationKind, ConversationSummary,
-    Envelope, Fetched, Kind, ListRecord, Seen, SignedList, Stretching, Timestamp,
+    DeviceId, Envelope, Fetched, FileStep, Kind, ListRecord, QuicWay, Seen, SignedList, Stretching,
+    Timestamp,
 };
+use std::net::SocketAddr;
 
 /// Every security decision the client makes, each replaceable, all sound in production.
 #[derive(Debug, Clone, Copy)]
@@ -65,14 +78,19 @@ pub struct Defences {
     pub accept_leaves: fn(&Committed<'_>, &dyn Lists) -> Result<LeavesAccepted, CommitRefused>,
     pub accept_list: fn(AccountId, &IdentityPublic, Option<&ListRecord>, &SignedList) -> Result<ListTaken, BadList>,
     pub accept_number: fn(Option<u64>, u64) -> Numbered,
+    pub accept_offer: for<'a> fn(&OfferMade<'a>) -> Result<OfferAccepted<'a>, OfferRefused>,
     pub accept_page: fn(ConversationId, Option<Seen>, &Fetched) -> Result<PageAccepted, Warning>,
+    pub accept_step: for<'a> fn(Option<&Course>, (AccountId, DeviceId), &'a FileStep) -> Result<StepAccepted<'a>, StepRefused>,
     pub accept_stretching: fn(Stretching, Stretch) -> Option<Stretch>,
     pub accept_visited: fn(&Heard<'_>, SignedFrame) -> Result<GuestAccepted, GuestRefused>,
+    pub auto_accept: fn(&AutoOffer) -> Option<AutoAccepted>,
     pub is_restored: fn(u64, u64, u64) -> bool,
     pub keep_account: fn(&Committed<'_>) -> Result<AccountKept, CommitRefused>,
     pub keep_context: fn(&Committed<'_>) -> Result<ContextKept, CommitRefused>,
     pub keep_kind: fn(Option<AccountId>, Option<ConversationKind>, &ConversationSummary) -> Result<Kept, Warning>,
     pub may_commit: fn(&Committed<'_>, &dyn Lists) -> Result<MayCommit, CommitRefused>,
+    pub may_dial: fn(MayGoDirect, &[SocketAddr], Option<&QuicWay>, bool) -> Option<MayDial>,
+    pub may_go_direct: fn(&DirectAsked) -> Option<MayGoDirect>,
     pub open_channel: fn(&Envelope, Option<&AuthPublic>) -> Result<Received, OpenError>,
     pub open_guest_chat: fn(&GuestAccepted, &ClassicKey, &GuestKey) -> Result<ChatOpened, ChatRefused>,
     pub same_log: fn(Option<Hash>, Seen, u64) -> bool,
@@ -88,14 +106,19 @@ pub const SOUND: Defences = Defences {
     accept_leaves,
     accept_list,
     accept_number,
+    accept_offer,
     accept_page,
+    accept_step,
     accept_stretching,
     accept_visited,
+    auto_accept,
     is_restored,
     keep_account,
     keep_context,
     keep_kind,
     may_commit,
+    may_dial,
+    may_go_direct,
     open_channel,
     open_guest_chat,
     same_log,

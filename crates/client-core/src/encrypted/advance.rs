@@ -167,6 +167,9 @@ impl Client {
             let Ok(body) = self.mls.encrypt(id, &content.encode()) else {
                 return self.lost_place(step, id);
             };
+            if let Kind::Offer(offer) = &content.kind {
+                self.offered_to_members(step, offer.transfer);
+            }
             let conversation = self.conversations.get_mut(&id);
             if let Some(outgoing) = conversation.and_then(|c| c.outbox.get_mut(at)) {
                 *outgoing = Outgoing { content, body: Some((epoch, body)) };

@@ -31,6 +31,10 @@ pub(crate) enum Then {
     Group(GroupName),
     /// Make them members.
     Add(ConversationId),
+    /// Take their files up to so many bytes without asking.
+    AutoAccept(Option<u64>),
+    /// Whether they may be reached directly.
+    AllowDirect(bool),
 }
 
 impl Client {
@@ -96,7 +100,11 @@ impl Client {
             names.iter().filter_map(|name| self.account_of(name)).collect();
         match (then, accounts.first()) {
             (Then::Tell(text), Some(account)) => self.tell(step, *account, text),
-            (Then::Tell(_), None) => {}
+            (Then::AutoAccept(bytes), Some(account)) => {
+                self.set_auto_accept(step, *account, bytes);
+            }
+            (Then::AllowDirect(allow), Some(account)) => self.set_direct(step, *account, allow),
+            (Then::Tell(_) | Then::AutoAccept(_) | Then::AllowDirect(_), None) => {}
             (Then::Group(name), _) => self.make_group(step, name, &accounts),
             (Then::Add(id), _) => self.change_plan(step, id, |plan| plan.add.extend(&accounts)),
         }

@@ -86,6 +86,9 @@ impl Client {
         if let (Some(encrypted), Some(view)) = (self.encrypted_mut(id), view) {
             encrypted.remember(&view, why);
         }
+        if why == Gone::Out {
+            self.give_transfers_up(Some(id));
+        }
         self.touch(Key::Conversation(id));
     }
 

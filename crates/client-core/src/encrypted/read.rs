@@ -103,6 +103,7 @@ impl Client {
             return Taken::Read;
         };
         self.settle_plan(id, &after, me);
+        self.members_of_transfers(id, &after.roster.members);
         if let Some(encrypted) = self.encrypted_mut(id) {
             if external {
                 encrypted.entry = Some(Entry::Arrived);
@@ -327,6 +328,7 @@ impl Client {
         }
         if view.removes_self {
             self.mls.forget(id);
+            self.give_transfers_up(Some(id));
             if let Some(encrypted) = self.encrypted_mut(id) {
                 encrypted.remember(before, Gone::Out);
             }
@@ -339,6 +341,7 @@ impl Client {
             return;
         };
         self.settle_plan(id, &after, me);
+        self.members_of_transfers(id, &after.roster.members);
         self.tell_changes(step, envelope, committer, before, &after, view.external);
         self.show_conversation(step, id);
         if after.roster.leaving.contains(&me) {

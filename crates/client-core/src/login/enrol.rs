@@ -193,6 +193,7 @@ impl Client {
         self.fill_stock(step, opened.stock);
         self.fetch_inbox(step);
         self.resume_errands(step);
+        self.resume_transfers(step.now);
         self.flush_all(step);
     }
 

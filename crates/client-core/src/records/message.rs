@@ -1,10 +1,12 @@
 //! The record of an entry of a conversation.
 
+use super::twin::{Convert, convert, twin};
 use super::{from_bytes, to_bytes};
-use crate::message::{Body, Message, Notice};
+use crate::message::{Body, FilesOffered, FilesStep, FilesTold, Message, Notice};
 use crate::show::IdentityState;
 use portcullis_proto::{
-    AccountId, ConversationId, DeviceId, GroupName, PersonName, Reference, Timestamp, UserName,
+    AccountId, ConversationId, DeviceId, EndReason, FileName, GroupName, PersonName, Reference,
+    Timestamp, TransferId, UserName,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,42 +24,60 @@ struct MessageRecord {
     own: bool,
 }
 
-/// Makes the stored twin of an enum, and the ways there and back, so that none of the three can miss
-/// a variant.
-macro_rules! twin {
-    ($record:ident, $of:ident { $( $variant:ident $( { $($field:ident: $type:ty),* } )? $( ( $inner:ident: $inner_type:ty ) )? ),* $(,)? }) => {
-        #[derive(Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        enum $record {
-            $( $variant $( { $($field: $type),* } )? $( ( $inner_type ) )? ),*
-        }
-
-        impl From<$of> for $record {
-            fn from(value: $of) -> Self {
-                match value {
-                    $( $of::$variant $( { $($field),* } )? $( ($inner) )? => Self::$variant $( { $($field),* } )? $( (convert($inner)) )? ),*
-                }
-            }
-        }
-
-        impl From<$record> for $of {
-            fn from(value: $record) -> Self {
-                match value {
-                    $( $record::$variant $( { $($field),* } )? $( ($inner) )? => Self::$variant $( { $($field),* } )? $( (convert($inner)) )? ),*
-                }
-            }
-        }
-    };
-}
-
 twin!(BodyRecord, Body {
     Text { text: String, reply_to: Option<Reference> },
     Edit { target: Reference, text: String },
     Delete { target: Reference },
     Reaction { target: Reference, emoji: String },
     Notices(notices: Vec<NoticeRecord>),
+    Offer(offered: OfferedRecord),
+    Step(step: StepRecord),
     Unknown(name: String),
 });
+
+twin!(ToldRecord, FilesTold { Accepted, Declined, Received, Ended(reason: EndReason) });
+
+/// Without the key: who looks at old messages can do without it.
+#[derive(Serialize, Deserialize)]
+struct OfferedRecord {
+    transfer: TransferId,
+    title: FileName,
+    files: u32,
+    bytes: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StepRecord {
+    offer: Reference,
+    title: FileName,
+    told: ToldRecord,
+}
+
+impl Convert<OfferedRecord> for FilesOffered {
+    fn convert(self) -> OfferedRecord {
+        let Self { transfer, title, files, bytes } = self;
+        OfferedRecord { transfer, title, files, bytes }
+    }
+}
+
+impl Convert<FilesOffered> for OfferedRecord {
+    fn convert(self) -> FilesOffered {
+        let Self { transfer, title, files, bytes } = self;
+        FilesOffered { transfer, title, files, bytes }
+    }
+}
+
+impl Convert<StepRecord> for FilesStep {
+    fn convert(self) -> StepRecord {
+        StepRecord { offer: self.offer, title: self.title, told: self.told.into() }
+    }
+}
+
+impl Convert<FilesStep> for StepRecord {
+    fn convert(self) -> FilesStep {
+        FilesStep { offer: self.offer, title: self.title, told: self.told.into() }
+    }
+}
 
 twin!(NoticeRecord, Notice {
     Created(names: Vec<UserName>),
@@ -74,17 +94,6 @@ twin!(NoticeRecord, Notice {
 
 twin!(IdentityRecord, IdentityState { NotVerified, Verified, Changed, Own, Guest });
 
-/// A field's own conversion; a list's is that of each element.
-trait Convert<T> {
-    fn convert(self) -> T;
-}
-
-impl<T> Convert<T> for T {
-    fn convert(self) -> T {
-        self
-    }
-}
-
 impl Convert<Vec<NoticeRecord>> for Vec<Notice> {
     fn convert(self) -> Vec<NoticeRecord> {
         self.into_iter().map(Into::into).collect()
@@ -95,13 +104,6 @@ impl Convert<Vec<Notice>> for Vec<NoticeRecord> {
     fn convert(self) -> Vec<Notice> {
         self.into_iter().map(Into::into).collect()
     }
-}
-
-fn convert<T, U>(value: T) -> U
-where
-    T: Convert<U>,
-{
-    value.convert()
 }
 
 /// The bytes of a message's record.

@@ -5,7 +5,7 @@ use super::input::Input;
 use super::mutate::mutate;
 use super::stage::{Home, NAMES, Records, Stage, password, restore};
 use portcullis_client_core::{Command, Event, Key, Saying, read_message};
-use portcullis_proto::{AccountId, ConversationId, DeviceId, Reference, UserName};
+use portcullis_proto::{AccountId, ConversationId, DeviceId, Reference, TransferId, UserName};
 
 /// The first byte chooses between any bytes and changed records.
 pub(super) fn records(bytes: &[u8]) {
@@ -24,7 +24,7 @@ fn any(input: &mut Input<'_>) -> Option<()> {
     let _ = read_message(message);
     while let Some(kind) = input.byte() {
         let conversation = ConversationId::LOBBY;
-        let key = match kind % 9 {
+        let key = match kind % 10 {
             0 => Key::Account,
             1 => Key::Person(AccountId::from_bytes([1; 16])),
             2 => Key::Conversation(conversation),
@@ -33,6 +33,7 @@ fn any(input: &mut Input<'_>) -> Option<()> {
             5 => Key::Classic,
             6 => Key::Guest(AccountId::from_bytes([1; 16])),
             7 => Key::GuestSeen(Reference::from_bytes([3; 16])),
+            8 => Key::Transfer(TransferId::from_bytes([4; 16])),
             _ => Key::Message(conversation, 1),
         };
         let long = kind >= 128;

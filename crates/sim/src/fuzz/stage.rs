@@ -73,6 +73,8 @@ pub(super) fn config() -> Option<Config> {
         stretch_floor: Stretch::LIGHT,
         history: History::All,
         read_marks: true,
+        always_relay: false,
+        loopback: true,
     })
 }
 

@@ -470,6 +470,8 @@ impl Twin {
             stretch_floor: Stretch::LIGHT,
             history: History::All,
             read_marks: true,
+            always_relay: false,
+            loopback: true,
         };
         let written = home.iter().map(|(key, value)| (*key, value.as_slice()));
         let client = Client::restore(config, defences, written).unwrap();

@@ -96,6 +96,7 @@ fn name(key: Key) -> &'static str {
         Key::Classic => "Classic",
         Key::Guest(_) => "Guest",
         Key::GuestSeen(_) => "GuestSeen",
+        Key::Transfer(_) => "Transfer",
         Key::Message(..) => "Message",
     }
 }

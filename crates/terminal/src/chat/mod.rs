@@ -312,5 +312,7 @@ fn config(options: &Options) -> Config {
         stretch_floor: Stretch::STANDARD,
         history: History::Last(limits::HISTORY),
         read_marks: options.read_marks,
+        always_relay: false,
+        loopback: options.server.is_local(),
     }
 }

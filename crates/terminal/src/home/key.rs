@@ -2,7 +2,7 @@
 //! so that a conversation's messages stand in order.
 
 use portcullis_client_core::{Key, RecordKey};
-use portcullis_proto::{AccountId, ConversationId, DeviceId, Reference};
+use portcullis_proto::{AccountId, ConversationId, DeviceId, Reference, TransferId};
 
 const ACCOUNT: u8 = 1;
 const PERSON: u8 = 2;
@@ -19,6 +19,7 @@ const MLS: u8 = 9;
 const CLASSIC: u8 = 10;
 const GUEST: u8 = 11;
 const GUEST_SEEN: u8 = 12;
+const TRANSFER: u8 = 13;
 
 /// What a row is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,7 @@ impl Row {
             Self::Core(Key::Classic) => with(CLASSIC, &[]),
             Self::Core(Key::Guest(id)) => with(GUEST, &[id.as_bytes()]),
             Self::Core(Key::GuestSeen(id)) => with(GUEST_SEEN, &[id.as_bytes()]),
+            Self::Core(Key::Transfer(id)) => with(TRANSFER, &[id.as_bytes()]),
             Self::Core(Key::Outbox(id)) => with(OUTBOX, &[id.as_bytes()]),
             Self::Core(Key::Message(id, seq)) => {
                 with(MESSAGE, &[id.as_bytes(), &seq.to_be_bytes()])
@@ -72,6 +74,7 @@ impl Row {
             CLASSIC => rest.is_empty().then_some(Key::Classic),
             GUEST => Some(Key::Guest(AccountId::from_bytes(rest.try_into().ok()?))),
             GUEST_SEEN => Some(Key::GuestSeen(Reference::from_bytes(rest.try_into().ok()?))),
+            TRANSFER => Some(Key::Transfer(TransferId::from_bytes(rest.try_into().ok()?))),
             OUTBOX => Some(Key::Outbox(conversation(rest)?)),
             MESSAGE => {
                 let (id, seq) = rest.split_at_checked(16)?;
@@ -112,6 +115,7 @@ mod tests {
         check(Key::Classic, 1);
         check(Key::Guest(AccountId::from_bytes([1; 16])), 17);
         check(Key::GuestSeen(Reference::from_bytes([4; 16])), 17);
+        check(Key::Transfer(TransferId::from_bytes([5; 16])), 17);
         check(Key::Message(ID, 1 << 40), 25);
         assert_eq!(Row::decode(&[]), None);
         assert_eq!(Row::decode(&Row::Tailed(ID).encode()), None);

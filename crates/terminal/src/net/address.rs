@@ -78,9 +78,14 @@ impl Address {
     /// Whether what is sent can be seen and changed on its way: no TLS, and not this machine.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
+        !self.tls && !self.is_local()
+    }
+
+    /// Whether it is this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
         let address: Option<IpAddr> = self.host.parse().ok();
-        let local = address.map_or(self.host == "localhost", |address| address.is_loopback());
-        !self.tls && !local
+        address.map_or(self.host == "localhost", |address| address.is_loopback())
     }
 
     /// The URL of a path, which begins with a slash.

@@ -55,6 +55,8 @@ impl Session {
             history,
             // A program looks at nothing.
             read_marks: false,
+            always_relay: false,
+            loopback: common.server.is_local(),
         };
         let device = Device::restore(home, link, config)?;
         if let Some(owner) = device.client().name().filter(|owner| **owner != common.user) {

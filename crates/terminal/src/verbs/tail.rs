@@ -285,6 +285,8 @@ fn what(body: &Body) -> What<'_> {
             let words: Vec<String> = notices.iter().map(ToString::to_string).collect();
             What::Notice { text: words.join("; ") }
         }
+        Body::Offer(offered) => What::Notice { text: offered.to_string() },
+        Body::Step(step) => What::Notice { text: step.to_string() },
         Body::Unknown(name) => What::Unknown { name },
     }
 }

@@ -44,7 +44,11 @@ impl Change {
             Body::Edit { target, text } => (target, What::Edit(text.clone())),
             Body::Delete { target } => (target, What::Delete),
             Body::Reaction { target, emoji } => (target, What::Reaction(emoji.clone())),
-            Body::Text { .. } | Body::Notices(_) | Body::Unknown(_) => return None,
+            Body::Text { .. }
+            | Body::Notices(_)
+            | Body::Offer(_)
+            | Body::Step(_)
+            | Body::Unknown(_) => return None,
         };
         Some((*target, Self { id, seq, at, sender: sender.to_owned(), what }))
     }

@@ -461,6 +461,8 @@ fn told(sender: &str, notices: &[Notice]) -> String {
 fn words_of(body: &Body) -> (String, Option<Reference>) {
     match body {
         Body::Text { text, reply_to } => (text.clone(), *reply_to),
+        Body::Offer(offered) => (offered.to_string(), None),
+        Body::Step(step) => (step.to_string(), None),
         Body::Unknown(kind) => {
             (format!("(a message of the kind \"{kind}\", which this version can't show)"), None)
         }

@@ -1,0 +1,88 @@
+//! Files are taken without asking only from whom the person has named, only up to the size that they have named,
+//! and only where nobody's identity is in doubt.
+//!
+//! Attack: somebody fills a disk, or puts files where a person finds them among their own, without anybody having
+//! said yes; the server puts itself in the place of the one whose files are taken.
+//! CWE-434, unrestricted upload of file with dangerous type; CWE-400.
+//! Precedent: CVE-2019-11932 (a picture that WhatsApp had taken by itself ran code); AirDrop, open to everyone
+//! until 2022.
+
+use crate::show::IdentityState;
+
+/// An offer that might be taken without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AutoOffer {
+    /// What is known of its author's identity.
+    pub identity: IdentityState,
+    /// Whether no member of the conversation has another identity than before.
+    pub all_known: bool,
+    /// Up to how many bytes the person takes of its author, if any.
+    pub limit: Option<u64>,
+    /// Bytes that are offered.
+    pub bytes: u64,
+    /// Bytes of the same author that are on their way already.
+    pub under_way: u64,
+}
+
+/// Proof that an offer may be taken without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AutoAccepted {
+    _private: (),
+}
+
+impl AutoAccepted {
+    /// For the range's unsound twins: without any check.
+    #[must_use]
+    pub const fn unproven() -> Self {
+        Self { _private: () }
+    }
+}
+
+/// Decides whether an offer is taken without asking.
+#[must_use]
+pub fn auto_accept(offer: &AutoOffer) -> Option<AutoAccepted> {
+    let known = matches!(offer.identity, IdentityState::Verified | IdentityState::NotVerified);
+    let fits = offer.limit.is_some_and(|most| offer.bytes.saturating_add(offer.under_way) <= most);
+    (known && offer.all_known && fits).then_some(AutoAccepted { _private: () })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defences::{Defences, SOUND};
+
+    const OFFER: AutoOffer = AutoOffer {
+        identity: IdentityState::NotVerified,
+        all_known: true,
+        limit: Some(100),
+        bytes: 60,
+        under_way: 40,
+    };
+
+    fn check(offer: AutoOffer, expected: bool) {
+        assert_eq!(auto_accept(&offer).is_some(), expected, "{offer:?}");
+    }
+
+    #[test]
+    fn only_what_the_person_has_named_is_taken() {
+        use IdentityState::{Changed, Guest, Own, Verified};
+        check(OFFER, true);
+        check(AutoOffer { identity: Verified, ..OFFER }, true);
+        check(AutoOffer { limit: None, ..OFFER }, false);
+        check(AutoOffer { bytes: 61, ..OFFER }, false);
+        check(AutoOffer { under_way: 41, ..OFFER }, false);
+        check(AutoOffer { bytes: u64::MAX, limit: Some(u64::MAX - 1), ..OFFER }, false);
+        check(AutoOffer { all_known: false, ..OFFER }, false);
+        for identity in [Changed, Guest, Own] {
+            check(AutoOffer { identity, ..OFFER }, false);
+        }
+    }
+
+    #[test]
+    fn without_it_anybody_s_files_are_taken() {
+        let twin = Defences { auto_accept: |_| Some(AutoAccepted::unproven()), ..SOUND };
+        let stranger = AutoOffer { limit: None, ..OFFER };
+        assert!((twin.auto_accept)(&stranger).is_some());
+        assert!((SOUND.auto_accept)(&stranger).is_none());
+    }
+}

@@ -1,0 +1,82 @@
+//! Files go directly between two devices only where both people may know each other's address: the identity is
+//! verified, or the person has allowed it for this one; never where it has changed, and never against the setting
+//! that everything goes through the server.
+//!
+//! Attack: somebody offers a file, or accepts one, to learn from which address a person is connected, and so where
+//! they are; or the server puts itself in a contact's place to the same end.
+//! CWE-359, exposure of private personal information to an unauthorized actor; CWE-200.
+//! Precedent: Skype's resolvers (Le Blond and others, "I Know Where You are and What You are Sharing", 2011);
+//! CVE-2018-17780 (Telegram's calls, peer-to-peer with everybody by default).
+
+use crate::show::IdentityState;
+
+/// A direct connection that might be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirectAsked {
+    /// What is known of the other's identity.
+    pub identity: IdentityState,
+    /// The person has allowed it for them.
+    pub allowed: bool,
+    /// Everything goes through the server.
+    pub always_relay: bool,
+}
+
+/// Proof that somebody may learn this device's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MayGoDirect {
+    _private: (),
+}
+
+impl MayGoDirect {
+    /// For the range's unsound twins: without any check.
+    #[must_use]
+    pub const fn unproven() -> Self {
+        Self { _private: () }
+    }
+}
+
+/// Decides whether a direct connection may be made.
+#[must_use]
+pub fn may_go_direct(asked: &DirectAsked) -> Option<MayGoDirect> {
+    let trusted = match asked.identity {
+        IdentityState::Verified => true,
+        IdentityState::NotVerified => asked.allowed,
+        IdentityState::Changed | IdentityState::Guest | IdentityState::Own => false,
+    };
+    (trusted && !asked.always_relay).then_some(MayGoDirect { _private: () })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defences::{Defences, SOUND};
+
+    fn check(identity: IdentityState, allowed: bool, expected: bool) {
+        let asked = DirectAsked { identity, allowed, always_relay: false };
+        assert_eq!(may_go_direct(&asked).is_some(), expected, "{asked:?}");
+        let always_relay = DirectAsked { always_relay: true, ..asked };
+        assert_eq!(may_go_direct(&always_relay), None);
+    }
+
+    #[test]
+    fn only_whom_one_knows_learns_one_s_address() {
+        use IdentityState::{Changed, Guest, NotVerified, Own, Verified};
+        check(Verified, false, true);
+        check(Verified, true, true);
+        check(NotVerified, false, false);
+        check(NotVerified, true, true);
+        for identity in [Changed, Guest, Own] {
+            check(identity, false, false);
+            check(identity, true, false);
+        }
+    }
+
+    #[test]
+    fn without_it_a_stranger_learns_it() {
+        let twin = Defences { may_go_direct: |_| Some(MayGoDirect::unproven()), ..SOUND };
+        let identity = IdentityState::NotVerified;
+        let asked = DirectAsked { identity, allowed: false, always_relay: false };
+        assert!((twin.may_go_direct)(&asked).is_some());
+        assert!((SOUND.may_go_direct)(&asked).is_none());
+    }
+}

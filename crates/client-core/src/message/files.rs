@@ -1,0 +1,156 @@
+//! Offers of files and what is said of them, for people to read. Leaves out the keys.
+
+use portcullis_proto::{EndReason, FileName, FileOffer, FileStep, Reference, TransferId};
+use std::fmt;
+
+/// Files that are offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilesOffered {
+    /// The transfer.
+    pub transfer: TransferId,
+    /// The name of the first file or folder.
+    pub title: FileName,
+    /// How many files and empty folders there are.
+    pub files: u32,
+    /// Bytes of the files.
+    pub bytes: u64,
+}
+
+/// What somebody says of an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilesStep {
+    /// The message that offers.
+    pub offer: Reference,
+    /// What is offered.
+    pub title: FileName,
+    /// What is said of it.
+    pub told: FilesTold,
+}
+
+/// The steps of a transfer that people are told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilesTold {
+    /// A recipient wants it.
+    Accepted,
+    /// A recipient doesn't.
+    Declined,
+    /// A recipient has all of it.
+    Received,
+    /// It has ended before its time: for all by the sender, for itself by a recipient.
+    Ended(EndReason),
+}
+
+impl FilesTold {
+    /// What people are told of a step, if anything.
+    pub(crate) const fn of(step: &FileStep) -> Option<Self> {
+        match step {
+            FileStep::Accepted { .. } => Some(Self::Accepted),
+            FileStep::Declined => Some(Self::Declined),
+            FileStep::Received => Some(Self::Received),
+            FileStep::Ended { reason } => Some(Self::Ended(*reason)),
+            FileStep::Reach { .. } | FileStep::Relay => None,
+        }
+    }
+}
+
+impl From<&FileOffer> for FilesOffered {
+    fn from(offer: &FileOffer) -> Self {
+        Self {
+            transfer: offer.transfer,
+            title: offer.title.clone(),
+            files: offer.files,
+            bytes: offer.content_bytes(),
+        }
+    }
+}
+
+/// The words that follow the sender's name.
+impl fmt::Display for FilesOffered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { title, files, bytes, .. } = self;
+        let size = size(*bytes);
+        match files {
+            0 | 1 => write!(f, "offers {title} ({size})"),
+            files => write!(f, "offers {title} ({files} files, {size})"),
+        }
+    }
+}
+
+/// The words that follow the sender's name.
+impl fmt::Display for FilesStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let title = &self.title;
+        match self.told {
+            FilesTold::Accepted => write!(f, "accepted {title}"),
+            FilesTold::Declined => write!(f, "declined {title}"),
+            FilesTold::Received => write!(f, "has received {title}"),
+            FilesTold::Ended(EndReason::Cancelled) => write!(f, "cancelled {title}"),
+            FilesTold::Ended(EndReason::Changed) => {
+                write!(f, "can't send {title}: the files have changed since they were offered")
+            }
+            FilesTold::Ended(EndReason::Failed) => write!(f, "could not get {title}"),
+        }
+    }
+}
+
+/// A size as people read it, in steps of a thousand.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    let mut tenths = u128::from(bytes) * 10;
+    let mut unit = "bytes";
+    for larger in UNITS {
+        // What would be shown as 1000.0 of a unit is 1.0 of the next.
+        if tenths < 10_000 {
+            break;
+        }
+        tenths = (tenths + 500) / 1000;
+        unit = larger;
+    }
+    match unit {
+        "bytes" => format!("{bytes} bytes"),
+        unit => format!("{}.{} {unit}", tenths / 10, tenths % 10),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_as_people_read_them() {
+        let check = |bytes: u64, expected: &str| assert_eq!(size(bytes), expected);
+        check(0, "0 bytes");
+        check(999, "999 bytes");
+        check(1000, "1.0 kB");
+        check(1_234_567, "1.2 MB");
+        check(999_949, "999.9 kB");
+        check(999_950, "1.0 MB");
+        check(999_999, "1.0 MB");
+        check(1 << 40, "1.1 TB");
+        check(u64::MAX, "18.4 EB");
+    }
+
+    #[test]
+    fn offers_and_steps_in_words() {
+        let title = || FileName::parse("report.pdf").unwrap();
+        let offered = |files, expected: &str| {
+            let transfer = TransferId::from_bytes([1; 16]);
+            let offered = FilesOffered { transfer, title: title(), files, bytes: 1_200_000 };
+            assert_eq!(offered.to_string(), expected);
+        };
+        offered(1, "offers report.pdf (1.2 MB)");
+        offered(7, "offers report.pdf (7 files, 1.2 MB)");
+        let check = |told, expected: &str| {
+            let offer = Reference::from_bytes([1; 16]);
+            assert_eq!(FilesStep { offer, title: title(), told }.to_string(), expected);
+        };
+        check(FilesTold::Accepted, "accepted report.pdf");
+        check(FilesTold::Declined, "declined report.pdf");
+        check(FilesTold::Received, "has received report.pdf");
+        check(FilesTold::Ended(EndReason::Cancelled), "cancelled report.pdf");
+        check(FilesTold::Ended(EndReason::Failed), "could not get report.pdf");
+        let changed = "can't send report.pdf: the files have changed since they were offered";
+        check(FilesTold::Ended(EndReason::Changed), changed);
+    }
+}

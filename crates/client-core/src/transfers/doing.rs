@@ -1,0 +1,210 @@
+//! Does what a transfer lacks, and takes the server's answers in.
+
+use super::next::Next;
+use super::{Part, Stage};
+use crate::client::{Client, Pending, Step};
+use crate::effect::Key;
+use crate::show::Show;
+use crate::transfer::{Fault, Task};
+use portcullis_proto::{
+    Bytes, Code, EndReason, FileStep, Kind, Reference, Refusal, Request, TransferId,
+};
+
+impl Client {
+    /// Does the next thing for a transfer; what it lacks is another thing then.
+    pub(super) fn does(&mut self, step: &mut Step<'_>, id: TransferId, next: Next) {
+        match next {
+            Next::Reserve => self.ask_to_store(step, id),
+            Next::AskToFetch => {
+                self.ask_for(step, id, Request::FetchBlob { blob: id }, Pending::FetchBlob(id));
+            }
+            Next::Release => {
+                self.ask_for(step, id, Request::ReleaseBlob { blob: id }, Pending::ReleaseBlob(id));
+            }
+            Next::Serve(device, _) => {
+                self.change_transfer(id, |transfer| transfer.moving.serving.insert(device));
+                self.tell_shell(step, id, Task::Serve { device });
+            }
+            Next::Upload(token) => self.hand_on(step, id, Task::Upload { token }),
+            Next::Fetch(token) => self.hand_on(step, id, Task::Fetch { token }),
+            Next::Dial(may) => self.hand_on(step, id, may.into_task()),
+            Next::Forget => {
+                if let Some(transfer) = self.transfers.get_mut(&id) {
+                    transfer.moving.forgotten = true;
+                }
+                self.tell_shell(step, id, Task::Forget);
+            }
+            Next::Relay => {
+                self.change_transfer(id, |t| t.receiving().map(|it| it.relayed = true));
+                self.say_step(step, id, FileStep::Relay);
+            }
+            Next::Take(_) => self.take_offered(step, id, String::new()),
+            Next::Ask => {
+                self.change_transfer(id, |t| t.receiving().map(|it| it.stage = Stage::Asked));
+            }
+        }
+    }
+
+    /// A task that takes the place of others, with the token that was for it.
+    fn hand_on(&mut self, step: &mut Step<'_>, id: TransferId, task: Task) {
+        self.change_transfer(id, |transfer| {
+            transfer.moving.busy = true;
+            transfer.moving.token = None;
+        });
+        self.tell_shell(step, id, task);
+    }
+
+    pub(super) fn tell_shell(&self, step: &mut Step<'_>, id: TransferId, task: Task) {
+        let assignment = self.transfers.get(&id).map(|transfer| transfer.assignment(task));
+        step.out.transfers.extend(assignment);
+    }
+
+    fn ask_to_store(&mut self, step: &mut Step<'_>, id: TransferId) {
+        let Some(transfer) = self.transfers.get(&id) else {
+            return;
+        };
+        let (conversation, bytes) = (transfer.conversation, transfer.offer.blob_bytes());
+        let bytes = bytes.unwrap_or(u64::MAX);
+        let request = Request::ReserveBlob { blob: id, conversation, bytes };
+        self.ask_for(step, id, request, Pending::ReserveBlob(id));
+    }
+
+    fn ask_for(&mut self, step: &mut Step<'_>, id: TransferId, request: Request, pending: Pending) {
+        if let Some(transfer) = self.transfers.get_mut(&id) {
+            transfer.moving.asked = true;
+            self.ask(step, request, pending);
+        }
+    }
+
+    /// There is room for a transfer's bytes: it is offered, if it was not before.
+    pub(crate) fn blob_reserved(&mut self, step: &mut Step<'_>, id: TransferId, token: &Bytes) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        transfer.moving.asked = false;
+        transfer.moving.token = Some(token.to_base64());
+        let over = transfer.is_over();
+        let (conversation, message) = (transfer.conversation, transfer.message);
+        let offer = Box::new(transfer.offer.clone());
+        let new = transfer.sending().is_some_and(|it| !std::mem::replace(&mut it.offered, true));
+        if new && !over {
+            self.touch(Key::Transfer(id));
+            self.put_unchecked(step, conversation, (message, Kind::Offer(offer), Vec::new()));
+        }
+    }
+
+    /// There is no room for it. What was not offered never will be.
+    pub(crate) fn reserve_refused(
+        &mut self,
+        step: &mut Step<'_>,
+        id: TransferId,
+        refusal: Refusal,
+    ) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        transfer.moving.asked = false;
+        transfer.moving.put_off(step.now);
+        let offered = transfer.sending().is_some_and(|sending| sending.offered);
+        if offered || refusal.code.passes() || transfer.is_over() {
+            return;
+        }
+        transfer.course.ended = Some(EndReason::Failed);
+        self.tell_shell(step, id, Task::Forget);
+        self.show_transfer(step, id);
+        self.transfers.remove(&id);
+        self.touch(Key::Transfer(id));
+        step.show(Show::Refused { what: "offer these files", refusal });
+    }
+
+    /// A transfer's bytes may be fetched.
+    pub(crate) fn blob_found(&mut self, id: TransferId, token: &Bytes) {
+        if let Some(transfer) = self.transfers.get_mut(&id) {
+            transfer.moving.asked = false;
+            transfer.moving.token = Some(token.to_base64());
+        }
+    }
+
+    /// They can't be fetched: not now, or the server has them no more.
+    pub(crate) fn fetch_blob_refused(
+        &mut self,
+        step: &mut Step<'_>,
+        id: TransferId,
+        refusal: &Refusal,
+    ) {
+        // Until the log is read to its end, it may still tell why.
+        let ready = self.transfers.get(&id).is_some_and(|transfer| self.is_ready(transfer));
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        transfer.moving.asked = false;
+        transfer.moving.put_off(step.now);
+        if refusal.code == Code::NotFound && ready && !transfer.is_over() {
+            self.fails(step, id, Fault::Expired);
+        }
+    }
+
+    /// The server needs not keep a transfer's bytes for this account.
+    pub(crate) fn blob_released(&mut self, id: TransferId) {
+        self.change_transfer(id, |transfer| {
+            transfer.moving.asked = false;
+            transfer.released = true;
+        });
+    }
+
+    pub(crate) fn release_refused(
+        &mut self,
+        step: &mut Step<'_>,
+        id: TransferId,
+        refusal: &Refusal,
+    ) {
+        if !refusal.code.passes() {
+            return self.blob_released(id);
+        }
+        if let Some(transfer) = self.transfers.get_mut(&id) {
+            transfer.moving.asked = false;
+            transfer.moving.put_off(step.now);
+        }
+    }
+
+    /// A recipient's device takes what was offered, if nobody of its account was faster.
+    pub(super) fn take_offered(&mut self, step: &mut Step<'_>, id: TransferId, place: String) {
+        let sender = self.transfers.get(&id).map(|transfer| transfer.course.sender);
+        let direct = sender.is_some_and(|sender| self.may_go_direct(sender).is_some());
+        self.change_transfer(id, |transfer| {
+            transfer.place = place;
+            if let Part::Receives(receiving) = &mut transfer.part {
+                receiving.stage = Stage::Taken;
+                receiving.relayed = !direct;
+            }
+        });
+        self.say_step(step, id, FileStep::Accepted { direct });
+    }
+
+    /// Something that this device wanted to say of a transfer was never stored.
+    pub(crate) fn step_lost(&mut self, message: Reference, kind: &Kind, refs: &[Reference]) {
+        let about = match kind {
+            Kind::Offer(_) => message,
+            Kind::Step(FileStep::Accepted { .. } | FileStep::Declined) => match refs.first() {
+                Some(offer) => *offer,
+                None => return,
+            },
+            _ => return,
+        };
+        let found = self.transfers.values_mut().find(|transfer| transfer.message == about);
+        let Some(transfer) = found else {
+            return;
+        };
+        match &mut transfer.part {
+            Part::Sends(_) => transfer.course.ended = Some(EndReason::Failed),
+            Part::Receives(receiving)
+                if matches!(receiving.stage, Stage::Taken | Stage::Declined) =>
+            {
+                receiving.stage = Stage::Asked;
+            }
+            Part::Receives(_) | Part::Watches => {}
+        }
+        let id = transfer.id();
+        self.touch(Key::Transfer(id));
+    }
+}

@@ -1,0 +1,316 @@
+//! Transfers of files between the members of an encrypted conversation: who offers what to whom, who takes it, and
+//! which way it goes. Leaves out the bytes, which the shell moves.
+//!
+//! A transfer is a [`Course`], which follows from what was said in the conversation and is the same for everyone,
+//! and a [`Part`], which is what this device does about it. After each event one question is asked of every
+//! transfer: what does it lack now? ([`next`]) A token of the server, a task of the shell, a word to the others, or
+//! nothing. So it goes on by itself wherever it stopped: after a crash, a lost connection, a refusal.
+//!
+//! The sender reserves room on the server, then offers; it serves whoever accepts and may be reached directly, and
+//! puts the files on the server for everyone else, and for those who have not answered for a while. A recipient
+//! waits a moment for the sender's addresses, and turns to the server where that leads nowhere.
+
+mod commands;
+mod course;
+mod doing;
+mod hearing;
+mod moved;
+mod next;
+mod record;
+mod view;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use self::course::{Course, Recipient};
+pub(crate) use self::record::{TransferRecord, read_transfer, transfer_record};
+
+use crate::client::{Client, Step};
+use crate::effect::Key;
+use crate::limits;
+use crate::transfer::{Assignment, Fault, Task};
+use portcullis_proto::{
+    AccountId, ConversationId, DeviceId, EndReason, FileOffer, FileStep, Kind, QuicWay, Reference,
+    Timestamp, TransferId,
+};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+/// A transfer, as this device knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Transfer {
+    pub(crate) offer: FileOffer,
+    /// Where it was offered.
+    pub(crate) conversation: ConversationId,
+    /// The message that offers it.
+    pub(crate) message: Reference,
+    /// Since when it is known here.
+    pub(crate) at: Timestamp,
+    /// Where the files are, or are to be put, in the shell's words.
+    pub(crate) place: String,
+    /// What was said of it.
+    pub(crate) course: Course,
+    /// What this device does about it.
+    pub(crate) part: Part,
+    /// Why it doesn't go on.
+    pub(crate) halted: Option<Halted>,
+    /// The server knows that this account needs its bytes no more.
+    pub(crate) released: bool,
+    pub(crate) moving: Moving,
+}
+
+/// What this device does about a transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// It offers it.
+    Sends(Sending),
+    /// Its account is offered it.
+    Receives(Receiving),
+    /// Another device of its account offers it.
+    Watches,
+}
+
+/// The part of the device that offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sending {
+    /// The offer is in the outbox, or further.
+    pub(crate) offered: bool,
+    /// It is put on the server without waiting for anybody.
+    pub(crate) relay_now: bool,
+    /// All of it is on the server.
+    pub(crate) stored: bool,
+}
+
+/// The part of a device of a recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Receiving {
+    pub(crate) stage: Stage,
+    /// Where the sender says that it can be reached.
+    pub(crate) ways: Option<Ways>,
+    /// It is fetched from the server.
+    pub(crate) relayed: bool,
+    /// Where this device's answer stands in the log.
+    pub(crate) answered_at: Option<u64>,
+}
+
+impl Receiving {
+    const fn new() -> Self {
+        Self { stage: Stage::New, ways: None, relayed: false, answered_at: None }
+    }
+}
+
+/// How far a recipient's device has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nobody was asked yet.
+    New,
+    /// It is not answered yet.
+    Asked,
+    /// This device takes it; it begins once the log says so.
+    Taken,
+    /// All of it is here, under these paths.
+    Received(Vec<String>),
+    /// It was not wanted.
+    Declined,
+    /// Another device of this account has answered.
+    Elsewhere,
+    /// Somebody has ended it.
+    Ended(EndReason),
+    /// It can't be had.
+    Failed(Fault),
+}
+
+/// Where the sender can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ways {
+    pub(crate) tcp: Vec<SocketAddr>,
+    pub(crate) quic: Option<QuicWay>,
+}
+
+/// Why a transfer doesn't go on for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Halted {
+    /// The person wants it so.
+    Paused,
+    /// Something is in its way that a person may remove.
+    Failed(Fault),
+}
+
+/// What is under way in this session.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Moving {
+    /// The server was asked for something.
+    asked: bool,
+    /// Not before this time is it asked again.
+    retry_at: Option<Timestamp>,
+    tries: u32,
+    /// The server's permission, until it is handed on.
+    token: Option<String>,
+    /// The shell is there for these devices.
+    serving: BTreeSet<DeviceId>,
+    /// The shell dials, fetches or uploads.
+    busy: bool,
+    /// The shell was told to forget it.
+    forgotten: bool,
+    /// Until then others are waited for: recipients for an answer, the sender for its addresses.
+    deadline: Timestamp,
+}
+
+impl Transfer {
+    pub(crate) const fn id(&self) -> TransferId {
+        self.offer.transfer
+    }
+
+    /// Whether nothing follows any more.
+    pub(crate) fn is_over(&self) -> bool {
+        match &self.part {
+            Part::Sends(_) | Part::Watches => self.course.is_settled(),
+            Part::Receives(receiving) => {
+                !matches!(receiving.stage, Stage::New | Stage::Asked | Stage::Taken)
+            }
+        }
+    }
+
+    /// Whether it may give way to others: nothing was done for it here.
+    fn is_idle(&self) -> bool {
+        match &self.part {
+            Part::Sends(_) => false,
+            Part::Receives(receiving) => matches!(receiving.stage, Stage::New | Stage::Asked),
+            Part::Watches => true,
+        }
+    }
+
+    fn assignment(&self, task: Task) -> Assignment {
+        let own = matches!(self.part, Part::Sends(_));
+        Assignment { offer: self.offer.clone(), own, place: self.place.clone(), task }
+    }
+
+    fn receiving(&mut self) -> Option<&mut Receiving> {
+        match &mut self.part {
+            Part::Receives(receiving) => Some(receiving),
+            _ => None,
+        }
+    }
+
+    fn sending(&mut self) -> Option<&mut Sending> {
+        match &mut self.part {
+            Part::Sends(sending) => Some(sending),
+            _ => None,
+        }
+    }
+}
+
+impl Moving {
+    /// Nothing is under way yet.
+    fn begin(now: Timestamp, part: &Part) -> Self {
+        let patience = match part {
+            Part::Sends(_) => limits::ANSWER_MILLIS,
+            Part::Receives(_) | Part::Watches => limits::REACH_MILLIS,
+        };
+        Self { deadline: now.plus_millis(patience), ..Self::default() }
+    }
+
+    /// A try has failed: the next one waits, longer each time.
+    fn put_off(&mut self, now: Timestamp) {
+        let wait =
+            limits::TRANSFER_RETRY_MILLIS << self.tries.min(limits::TRANSFER_RETRY_DOUBLINGS);
+        self.tries = self.tries.saturating_add(1);
+        self.retry_at = Some(now.plus_millis(wait));
+        self.token = None;
+        self.busy = false;
+    }
+}
+
+impl Client {
+    /// Asks every transfer what it lacks, and does that.
+    pub(crate) fn go_on_with_transfers(&mut self, step: &mut Step<'_>) {
+        let ids: Vec<TransferId> = self.transfers.keys().copied().collect();
+        for id in ids {
+            while let Some(next) = self.next(id, step.now) {
+                self.does(step, id, next);
+            }
+        }
+        self.show_changed_transfers(step);
+    }
+
+    /// A session is open: the shell is told anew what there is to do.
+    pub(crate) fn resume_transfers(&mut self, now: Timestamp) {
+        for transfer in self.transfers.values_mut() {
+            transfer.moving = Moving::begin(now, &transfer.part);
+        }
+    }
+
+    /// The connection is gone, and with it the answers that were to come.
+    pub(crate) fn transfers_disconnected(&mut self) {
+        self.transfers.values_mut().for_each(|transfer| transfer.moving.asked = false);
+    }
+
+    /// The transfer that a message offers.
+    pub(crate) fn transfer_of(&self, id: ConversationId, message: Reference) -> Option<&Transfer> {
+        let mut all = self.transfers.values();
+        all.find(|transfer| transfer.conversation == id && transfer.message == message)
+    }
+
+    /// Changes a transfer, which is kept and shown.
+    fn change_transfer<T>(
+        &mut self,
+        id: TransferId,
+        change: impl FnOnce(&mut Transfer) -> T,
+    ) -> Option<T> {
+        let changed = self.transfers.get_mut(&id).map(change);
+        self.touch(Key::Transfer(id));
+        changed
+    }
+
+    /// Makes room for another transfer: what is over goes first, then what nobody has answered. False if all of
+    /// them are under way.
+    fn make_room_for_transfer(&mut self) -> bool {
+        if self.transfers.len() < limits::TRANSFERS {
+            return true;
+        }
+        let over = self.transfers.values().filter(|transfer| transfer.is_over());
+        let oldest = over.min_by_key(|transfer| (!transfer.released, transfer.at));
+        let idle = self.transfers.values().filter(|transfer| transfer.is_idle());
+        let oldest = oldest.or_else(|| idle.min_by_key(|transfer| transfer.at));
+        let Some(id) = oldest.map(Transfer::id) else {
+            return false;
+        };
+        self.transfers.remove(&id);
+        self.touch(Key::Transfer(id));
+        true
+    }
+
+    /// Says something of a transfer to the others.
+    fn say_step(&mut self, step: &mut Step<'_>, id: TransferId, said: FileStep) {
+        let Some(transfer) = self.transfers.get(&id) else {
+            return;
+        };
+        let (conversation, refs) = (transfer.conversation, vec![transfer.message]);
+        let reference = Reference::fresh(step.now, step.rng);
+        self.put_unchecked(step, conversation, (reference, Kind::Step(said), refs));
+    }
+
+    /// Members have changed: whoever is gone is not waited for.
+    pub(crate) fn members_of_transfers(&mut self, id: ConversationId, members: &[AccountId]) {
+        for transfer in self.transfers.values_mut().filter(|t| t.conversation == id) {
+            if transfer.course.keep_members(members) {
+                self.dirty.insert(Key::Transfer(transfer.offer.transfer));
+            }
+        }
+    }
+
+    /// This device takes part no more, in a conversation or at all: what is not over here never will be.
+    pub(crate) fn give_transfers_up(&mut self, within: Option<ConversationId>) {
+        let all = self.transfers.values_mut();
+        for transfer in all.filter(|t| within.is_none_or(|id| t.conversation == id)) {
+            if transfer.is_over() {
+                continue;
+            }
+            match &mut transfer.part {
+                Part::Receives(receiving) => receiving.stage = Stage::Ended(EndReason::Failed),
+                Part::Sends(_) | Part::Watches => transfer.course.ended = Some(EndReason::Failed),
+            }
+            self.dirty.insert(Key::Transfer(transfer.offer.transfer));
+        }
+    }
+}

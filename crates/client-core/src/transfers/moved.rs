@@ -1,0 +1,140 @@
+//! What came of the shell's tasks.
+
+use super::{Halted, Part, Stage};
+use crate::client::{Client, Step};
+use crate::transfer::{Fault, Moved};
+use portcullis_proto::{
+    AccountId, DeviceId, EndReason, FileStep, QuicWay, TransferId, limits as wire,
+};
+use std::net::SocketAddr;
+
+impl Client {
+    /// Something came of a task.
+    pub(crate) fn moved(&mut self, step: &mut Step<'_>, id: TransferId, moved: Moved) {
+        let Some(transfer) = self.transfers.get(&id).filter(|transfer| !transfer.is_over()) else {
+            return;
+        };
+        match (&transfer.part, moved) {
+            (Part::Sends(_), Moved::Listening { device, tcp, quic }) => {
+                self.listens(step, id, device, (tcp, quic));
+            }
+            (Part::Sends(_), Moved::Unreached { device: Some(device) }) => {
+                self.not_reached(id, device);
+            }
+            (Part::Sends(_), Moved::Uploaded) => {
+                self.change_transfer(id, |transfer| {
+                    transfer.moving.busy = false;
+                    transfer.sending().map(|sending| sending.stored = true)
+                });
+            }
+            (Part::Sends(_), Moved::Changed) => self.end_transfer(step, id, EndReason::Changed),
+            (Part::Receives(receiving), Moved::Received { paths })
+                if receiving.stage == Stage::Taken =>
+            {
+                self.change_transfer(id, |transfer| {
+                    transfer.receiving().map(|it| it.stage = Stage::Received(paths))
+                });
+                self.say_step(step, id, FileStep::Received);
+            }
+            (Part::Receives(receiving), Moved::Unreached { .. }) if !receiving.relayed => {
+                self.turn_to_server(step, id);
+            }
+            (Part::Watches, _) | (_, Moved::Listening { .. } | Moved::Received { .. }) => {}
+            (_, Moved::Uploaded | Moved::Changed) => {}
+            (_, Moved::Unreached { .. } | Moved::TokenRefused) => self.tries_again(step, id),
+            // The offering device reserves it anew.
+            (Part::Sends(_), Moved::Failed(Fault::Expired)) => self.tries_again(step, id),
+            (_, Moved::Failed(fault)) => self.fails(step, id, fault),
+        }
+    }
+
+    /// A path broke, or the server wants another token.
+    fn tries_again(&mut self, step: &Step<'_>, id: TransferId) {
+        self.change_transfer(id, |transfer| transfer.moving.put_off(step.now));
+    }
+
+    /// The shell is there for a recipient's device: that learns where.
+    fn listens(
+        &mut self,
+        step: &mut Step<'_>,
+        id: TransferId,
+        device: DeviceId,
+        (mut tcp, quic): (Vec<SocketAddr>, Option<QuicWay>),
+    ) {
+        tcp.truncate(wire::FILE_ADDRESSES);
+        let quic = quic.filter(|quic| quic.key.as_slice().len() == 32).map(|mut quic| {
+            quic.addresses.truncate(wire::FILE_ADDRESSES);
+            quic
+        });
+        let waits = self.recipient_with(id, device).is_some();
+        if waits && (!tcp.is_empty() || quic.is_some()) {
+            self.say_step(step, id, FileStep::Reach { device, tcp, quic });
+        } else {
+            self.not_reached(id, device);
+        }
+    }
+
+    /// A recipient's device has not come: it gets the files from the server.
+    fn not_reached(&mut self, id: TransferId, device: DeviceId) {
+        let account = self.recipient_with(id, device);
+        self.change_transfer(id, |transfer| {
+            transfer.moving.serving.remove(&device);
+            let recipient = account.and_then(|it| transfer.course.recipients.get_mut(&it));
+            recipient.map(|recipient| recipient.direct = false)
+        });
+    }
+
+    /// The recipient that waits with this device, and may still be reached directly.
+    fn recipient_with(&self, id: TransferId, device: DeviceId) -> Option<AccountId> {
+        let mut accepted = self.transfers.get(&id)?.course.accepted();
+        let found = accepted.find(|(_, recipient, by)| recipient.direct && *by == device)?;
+        Some(found.0)
+    }
+
+    /// The sender can't be reached: the server has it, or will.
+    fn turn_to_server(&mut self, step: &mut Step<'_>, id: TransferId) {
+        self.change_transfer(id, |transfer| {
+            transfer.moving.busy = false;
+            transfer.receiving().map(|receiving| receiving.relayed = true)
+        });
+        self.say_step(step, id, FileStep::Relay);
+    }
+
+    /// A transfer can't go on. A recipient who can't have it ever says so.
+    pub(super) fn fails(&mut self, step: &mut Step<'_>, id: TransferId, fault: Fault) {
+        let last = self.change_transfer(id, |transfer| {
+            transfer.moving.busy = false;
+            match &mut transfer.part {
+                Part::Receives(receiving) if fault.is_final() => {
+                    receiving.stage = Stage::Failed(fault);
+                    true
+                }
+                _ => {
+                    transfer.halted = Some(Halted::Failed(fault));
+                    false
+                }
+            }
+        });
+        if last == Some(true) {
+            self.say_step(step, id, FileStep::Ended { reason: EndReason::Failed });
+        }
+    }
+
+    /// Ends a transfer, for everyone where this device offers it.
+    pub(super) fn end_transfer(&mut self, step: &mut Step<'_>, id: TransferId, reason: EndReason) {
+        let told = self.change_transfer(id, |transfer| match &mut transfer.part {
+            Part::Sends(sending) => {
+                transfer.course.ended = Some(reason);
+                sending.offered
+            }
+            Part::Receives(receiving) => {
+                receiving.stage = Stage::Ended(reason);
+                true
+            }
+            Part::Watches => false,
+        });
+        if told == Some(true) {
+            self.say_step(step, id, FileStep::Ended { reason });
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What a transfer lacks now. Decides, and does nothing.
+
+use super::{Part, Receiving, Sending, Stage, Transfer};
+use crate::client::Client;
+use crate::conversation::Outgoing;
+use crate::defences::{AutoAccepted, AutoOffer, DirectAsked, MayDial, MayGoDirect};
+use crate::show::IdentityState;
+use crate::transfer::RecipientState;
+use portcullis_proto::{AccountId, DeviceId, Timestamp, TransferId};
+
+/// The next thing to do for a transfer.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Ask the server for room, and with it for a token to upload with.
+    Reserve,
+    /// Ask the server for a token to fetch with.
+    AskToFetch,
+    /// Tell the server that its bytes are needed no more.
+    Release,
+    /// Have the shell be there for a device.
+    Serve(DeviceId, MayGoDirect),
+    /// Have the shell upload.
+    Upload(String),
+    /// Have the shell dial.
+    Dial(MayDial),
+    /// Have the shell fetch.
+    Fetch(String),
+    /// Have the shell forget it.
+    Forget,
+    /// Turn to the server, and say so.
+    Relay,
+    /// Take what was offered without asking.
+    Take(AutoAccepted),
+    /// Ask the person.
+    Ask,
+}
+
+impl Client {
+    /// What a transfer lacks; nothing if it is over, halted, or waits for somebody else.
+    pub(super) fn next(&self, id: TransferId, now: Timestamp) -> Option<Next> {
+        let transfer = self.transfers.get(&id)?;
+        if transfer.is_over() {
+            return self.next_after_end(transfer, now);
+        }
+        if transfer.halted.is_some() || !self.is_open() {
+            return None;
+        }
+        match &transfer.part {
+            Part::Sends(sending) => self.next_of_sender(transfer, sending, now),
+            Part::Receives(receiving) => self.next_of_recipient(transfer, receiving, now),
+            Part::Watches => None,
+        }
+    }
+
+    /// The shell forgets it, and the server needs not keep it for this account.
+    fn next_after_end(&self, transfer: &Transfer, now: Timestamp) -> Option<Next> {
+        let concerned = match &transfer.part {
+            Part::Sends(_) => true,
+            // Another device of this account has it, or will have it.
+            Part::Receives(receiving) => receiving.stage != Stage::Elsewhere,
+            Part::Watches => false,
+        };
+        if transfer.released || !concerned {
+            return None;
+        }
+        if !transfer.moving.forgotten {
+            return Some(Next::Forget);
+        }
+        // The others have to learn why the server has it no more before it has.
+        let may = self.may_ask(transfer, now) && !self.has_to_say(transfer);
+        may.then_some(Next::Release)
+    }
+
+    /// Whether something that is said of it waits to be sent.
+    fn has_to_say(&self, transfer: &Transfer) -> bool {
+        let about = |outgoing: &Outgoing| {
+            let content = &outgoing.content;
+            content.id == transfer.message || content.refs.contains(&transfer.message)
+        };
+        let here = self.conversations.get(&transfer.conversation).filter(|c| c.is_member());
+        here.is_some_and(|conversation| conversation.outbox.iter().any(about))
+    }
+
+    fn next_of_sender(
+        &self,
+        transfer: &Transfer,
+        sending: &Sending,
+        now: Timestamp,
+    ) -> Option<Next> {
+        let may_ask = self.may_ask(transfer, now) && self.is_ready(transfer);
+        if !sending.offered {
+            return may_ask.then_some(Next::Reserve);
+        }
+        let mut relayed = sending.relay_now;
+        for (account, recipient, device) in transfer.course.accepted() {
+            match self.may_go_direct(account).filter(|_| recipient.direct) {
+                Some(_) if transfer.moving.serving.contains(&device) => {}
+                Some(may) => return Some(Next::Serve(device, may)),
+                None => relayed = true,
+            }
+        }
+        let mut recipients = transfer.course.recipients.values();
+        let silent = recipients.any(|recipient| recipient.state == RecipientState::Asked);
+        relayed |= silent && now >= transfer.moving.deadline;
+        if !relayed || sending.stored || transfer.moving.busy {
+            return None;
+        }
+        match &transfer.moving.token {
+            Some(token) => Some(Next::Upload(token.clone())),
+            None => may_ask.then_some(Next::Reserve),
+        }
+    }
+
+    fn next_of_recipient(
+        &self,
+        transfer: &Transfer,
+        receiving: &Receiving,
+        now: Timestamp,
+    ) -> Option<Next> {
+        match receiving.stage {
+            Stage::New if self.is_ready(transfer) => {
+                let accepted = self.auto_accepts(transfer);
+                return Some(accepted.map_or(Next::Ask, Next::Take));
+            }
+            // It begins once the log says that this device was the first of its account to answer.
+            Stage::Taken if self.is_first(transfer) => {}
+            _ => return None,
+        }
+        if transfer.moving.busy {
+            return None;
+        }
+        if receiving.relayed {
+            let may_ask = self.may_ask(transfer, now) && self.is_ready(transfer);
+            return match &transfer.moving.token {
+                Some(token) => Some(Next::Fetch(token.clone())),
+                None => may_ask.then_some(Next::AskToFetch),
+            };
+        }
+        let Some(ways) = &receiving.ways else {
+            return (now >= transfer.moving.deadline).then_some(Next::Relay);
+        };
+        let may_dial = self.may_go_direct(transfer.course.sender).and_then(|may| {
+            (self.defences.may_dial)(may, &ways.tcp, ways.quic.as_ref(), self.config.loopback)
+        });
+        Some(may_dial.map_or(Next::Relay, Next::Dial))
+    }
+
+    /// Whether this device has accepted, and nobody of its account before it.
+    fn is_first(&self, transfer: &Transfer) -> bool {
+        self.own_device().is_some_and(|device| transfer.course.is_accepted_by(device))
+    }
+
+    /// Whether the server may be asked something for it.
+    fn may_ask(&self, transfer: &Transfer, now: Timestamp) -> bool {
+        let early = transfer.moving.retry_at.is_some_and(|at| at > now);
+        self.is_open() && !transfer.moving.asked && !early
+    }
+
+    /// Whether its conversation is there, and read to its end.
+    pub(super) fn is_ready(&self, transfer: &Transfer) -> bool {
+        let id = transfer.conversation;
+        let there = self.conversations.get(&id).filter(|c| c.is_member() && !c.is_behind());
+        there.is_some() && !self.is_being_made(id) && self.mls.is_member(id)
+    }
+
+    /// Whether somebody may learn this device's address, and it theirs.
+    pub(super) fn may_go_direct(&self, with: AccountId) -> Option<MayGoDirect> {
+        let allowed = self.people.get(&with).is_some_and(|person| person.direct);
+        let asked = DirectAsked {
+            identity: self.identity_of(with),
+            allowed,
+            always_relay: self.config.always_relay,
+        };
+        (self.defences.may_go_direct)(&asked)
+    }
+
+    /// Whether an offer is taken without asking. A program that only sends takes nothing.
+    fn auto_accepts(&self, transfer: &Transfer) -> Option<AutoAccepted> {
+        let sender = transfer.course.sender;
+        let limit = self.people.get(&sender)?.auto_accept.filter(|_| self.is_reader());
+        let taken = |part: &Part| matches!(part, Part::Receives(r) if r.stage == Stage::Taken);
+        let all = self.transfers.values();
+        let under_way = all.filter(|other| other.course.sender == sender && taken(&other.part));
+        let offer = AutoOffer {
+            identity: self.identity_of(sender),
+            all_known: self.is_blocked(transfer.conversation).is_none(),
+            limit,
+            bytes: transfer.offer.bytes,
+            under_way: under_way.map(|other| other.offer.bytes).fold(0, u64::saturating_add),
+        };
+        (self.defences.auto_accept)(&offer).filter(|_| offer.identity != IdentityState::Own)
+    }
+}
