@@ -1,6 +1,7 @@
 //! What must be true after every run.
 
 mod encrypted;
+mod files;
 
 use crate::{Device, World};
 use portcullis_client_core::{GroupWarning, Message, Show, Warning};
@@ -43,6 +44,7 @@ pub(crate) fn check(world: &World) -> Result<usize, Violation> {
             check_device(&who, device, channel.id, &log)?;
         }
     }
+    files::check(world)?;
     Ok(envelopes + encrypted::check(world)?)
 }
 

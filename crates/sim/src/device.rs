@@ -1,6 +1,7 @@
 //! A device: the client core, its store, and what its person has seen.
 
 use crate::Chance;
+use crate::files::{Disk, Shell};
 use portcullis_client_core::defences::SOUND;
 use portcullis_client_core::{
     Client, Command, Config, Effect, Event, History, Key, Message, Show, Warning, drive,
@@ -28,6 +29,10 @@ pub struct Device {
     pub acknowledged: Vec<(ConversationId, Reference, u64)>,
     /// Ids of all messages that were ever put into an outbox.
     pub said: Vec<Reference>,
+    /// What lies on its disk besides its store.
+    pub disk: Disk,
+    /// What its process does with files.
+    pub(crate) shell: Shell,
 }
 
 /// What a device wants of the world after an event.
@@ -58,6 +63,8 @@ impl Device {
             shows: Vec::new(),
             acknowledged: Vec::new(),
             said: Vec::new(),
+            disk: Disk::default(),
+            shell: Shell::new(port(number)),
         })
     }
 
@@ -131,7 +138,8 @@ impl Device {
                 Effect::Send(frame) => wants.sends.push(frame),
                 Effect::Show(show) => self.note(show),
                 Effect::Disconnect => wants.disconnect = true,
-                Effect::Transfer(_) | Effect::Work(..) => {}
+                Effect::Transfer(assignment) => self.shell.told(&mut self.disk, *assignment),
+                Effect::Work(..) => {}
             }
         }
         if dies {
@@ -155,13 +163,20 @@ impl Device {
     /// The process ends; what was not persisted is lost.
     pub(crate) fn crash(&mut self) {
         self.client = None;
+        // A later process listens elsewhere.
+        let port = self.shell.port.wrapping_add(1);
+        self.shell = Shell::new(port);
+        self.disk.tear();
     }
 
     /// The process starts again from what was persisted, and its person gives the password.
     pub(crate) fn restart(&mut self, now: Timestamp, chance: &mut Chance) -> Result<(), String> {
         let written = self.store.iter().map(|(key, value)| (*key, value.as_slice()));
         let restored = Client::restore(self.config.clone(), SOUND, written);
-        self.client = Some(restored.map_err(|bad| format!("{bad}: {:?}", bad.0))?);
+        let client = restored.map_err(|bad| format!("{bad}: {:?}", bad.0))?;
+        let known: Vec<_> = client.transfers().into_iter().map(|view| view.transfer).collect();
+        self.disk.keep_only(&known);
+        self.client = Some(client);
         let wants = self.begin(now, chance);
         drop(wants);
         Ok(())
@@ -178,6 +193,11 @@ impl Device {
         };
         self.handle(Event::Command(command), now, chance, None)
     }
+}
+
+/// Where a device's first process listens.
+fn port(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or_default().saturating_add(1).saturating_mul(1000)
 }
 
 impl std::fmt::Debug for Device {

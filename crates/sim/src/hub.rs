@@ -69,7 +69,7 @@ impl Hub {
 
                 ended.into_iter().map(Told::Close).collect()
             }
-            // Blobs have no bytes here.
+            // A blob's bytes begin with the first of them, and go with its row.
             Effect::KeepBlob(_) | Effect::DropBlob(_) => Vec::new(),
             Effect::Opened { .. } | Effect::WatchPresence => Vec::new(),
         }

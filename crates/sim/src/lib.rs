@@ -6,6 +6,7 @@
 mod chance;
 mod checker;
 mod device;
+mod files;
 pub mod fuzz;
 mod guests;
 mod hub;
@@ -16,6 +17,7 @@ mod world;
 pub use chance::Chance;
 pub use checker::Violation;
 pub use device::Device;
+pub use files::{Disk, Offered};
 pub use guests::Guest;
 pub use plan::{Report, run};
 pub use world::{DeviceIndex, Liar, World};

@@ -1,15 +1,18 @@
 //! The world of a run: one server, its store, the devices, and what lies between them.
 
 use crate::device::Wants;
+use crate::files::Blobs;
 use crate::hub::{Hub, Told};
 use crate::network::{Connection, End};
-use crate::{Chance, Device, Guest};
-use portcullis_client_core::{Command, Event};
+use crate::{Chance, Device, Guest, Offered, Violation};
+use portcullis_client_core::{Client, Command, Event, RecipientState, TransferView};
 use portcullis_crypto::testing::{CLASSIC_KEYS, classic_key};
 use portcullis_crypto::{ClassicPublic, ServerSetup, Stretch};
 use portcullis_proto::classroom::DialectId;
-use portcullis_proto::{Timestamp, UserName, encode_event, encode_refusal, encode_reply};
-use portcullis_server_core::defences::SOUND;
+use portcullis_proto::{
+    Timestamp, TransferId, UserName, encode_event, encode_refusal, encode_reply,
+};
+use portcullis_server_core::defences::{CapabilityKey, SOUND};
 use portcullis_server_core::store::{MemoryStore, Store, StoreError};
 use portcullis_server_core::{
     BlobPolicy, ConnectionId, GuestAsk, GuestPolicy, Incoming, Instance, Output, Peer,
@@ -40,6 +43,10 @@ pub struct World {
     pub liar: Option<Liar>,
     /// Whether each request is run alone, to see that a refusal leaves no trace.
     pub watches_refusals: bool,
+    /// What was offered.
+    pub offers: BTreeMap<TransferId, Offered>,
+    /// The bytes of blobs.
+    pub(crate) blobs: Blobs,
     /// Refusals that were watched.
     pub refusals: usize,
     /// Those of them that left a trace in the store.
@@ -74,6 +81,8 @@ impl World {
             store,
             liar: None,
             watches_refusals: false,
+            offers: BTreeMap::new(),
+            blobs: Blobs::default(),
             refusals: 0,
             traces: 0,
             setup,
@@ -331,15 +340,49 @@ impl World {
         self.now = self.now.plus_millis(1_000);
         let told = self.server.as_mut().map(Server::tick);
         self.release(told.unwrap_or_default());
+        self.sweep_blobs();
         for index in 0..self.devices.len() {
             self.event(DeviceIndex(index), Event::Tick, None);
         }
+        self.devices.iter_mut().for_each(|device| device.shell.tick());
+    }
+
+    /// The bytes of blobs without a row are removed.
+    fn sweep_blobs(&mut self) {
+        let swept = self.server.as_mut().map(|server| server.sweep_blobs(&self.store, self.now));
+        self.release(swept.and_then(Result::ok).unwrap_or_default());
+        let rows: Vec<[u8; 16]> = self.offers.keys().filter_map(|id| self.blob_file(*id)).collect();
+        self.blobs.sweep(|file| rows.contains(file));
+    }
+
+    fn blob_file(&self, id: TransferId) -> Option<[u8; 16]> {
+        Some(self.store.blob(id).ok()??.file.0)
+    }
+
+    /// How many blobs have a row, and how many a file.
+    pub(crate) fn blob_files(&self) -> (usize, usize) {
+        let rows = self.offers.keys().filter(|id| self.blob_file(**id).is_some()).count();
+        (rows, self.blobs.count())
+    }
+
+    /// Checks that every promise was kept, now that the world has come to rest.
+    ///
+    /// # Errors
+    /// The promise that was broken.
+    pub fn check(&self) -> Result<usize, Violation> {
+        crate::checker::check(self)
+    }
+
+    /// What the server's tokens are accepted by; none while it is gone.
+    pub(crate) fn capability_key(&self) -> Option<CapabilityKey> {
+        self.server.as_ref().map(Server::capability_key)
     }
 
     /// The server dies: what was not committed is lost, and all connections.
     pub fn crash_server(&mut self) {
         self.server = None;
         self.store.crash();
+        self.blobs.crash(&mut self.chance);
         self.queue.clear();
         self.guests.clear();
         let ids: Vec<ConnectionId> = self.links.keys().copied().collect();
@@ -416,10 +459,11 @@ impl World {
                 self.deliver(id, usize::MAX, None);
             }
             self.run_batch(usize::MAX, false);
-            let idle = self.links.values().all(|(_, connection)| connection.is_idle());
+            let moved = self.move_all_files();
+            let idle = !moved && self.links.values().all(|(_, connection)| connection.is_idle());
             if idle && self.queue.is_empty() {
                 self.tick();
-                let unsent = |device: &Device| device.client().is_none_or(|c| c.has_unsent());
+                let unsent = |device: &Device| device.client().is_none_or(is_restless);
                 let quiet = self.links.values().all(|(_, connection)| connection.is_idle());
                 let all = self.links.len() == self.devices.len();
                 if quiet && all && !self.devices.iter().any(unsent) {
@@ -427,7 +471,7 @@ impl World {
                 }
             }
         }
-        let restless = |device: &&Device| device.client().is_none_or(|c| c.has_unsent());
+        let restless = |device: &&Device| device.client().is_none_or(is_restless);
         let last = |device: &Device| {
             let tail = device.shows.iter().rev().take(3).collect::<Vec<_>>();
             format!("{device:?}: {:?}, last {tail:?}", device.client())
@@ -454,6 +498,21 @@ impl World {
         };
         self.queue.retain(|waits| of(waits) != id);
     }
+}
+
+/// Whether something is still to come of what a device does: transfers that nobody has halted included.
+fn is_restless(client: &Client) -> bool {
+    use portcullis_client_core::TransferState::{Direct, Relayed, Waiting};
+    let goes_on = |view: &TransferView| {
+        let begun = view.recipients.is_empty();
+        let waits = |(_, state): &(UserName, RecipientState)| *state == RecipientState::Accepted;
+        match view.state {
+            Relayed => true,
+            Direct | Waiting => !view.own || begun || view.recipients.iter().any(waits),
+            _ => false,
+        }
+    };
+    client.has_unsent() || client.transfers().iter().any(goes_on)
 }
 
 impl std::fmt::Debug for World {

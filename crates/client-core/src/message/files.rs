@@ -101,7 +101,7 @@ pub fn size(bytes: u64) -> String {
     let mut unit = "bytes";
     for larger in UNITS {
         // What would be shown as 1000.0 of a unit is 1.0 of the next.
-        if tenths < 9_999 + u128::from(unit == "bytes") {
+        if tenths < 10_000 {
             break;
         }
         tenths = (tenths + 500) / 1000;

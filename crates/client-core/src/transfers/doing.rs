@@ -132,12 +132,14 @@ impl Client {
         id: TransferId,
         refusal: &Refusal,
     ) {
+        // Until the log is read to its end, it may still tell why.
+        let ready = self.transfers.get(&id).is_some_and(|transfer| self.is_ready(transfer));
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
         transfer.moving.asked = false;
         transfer.moving.put_off(step.now);
-        if refusal.code == Code::NotFound && !transfer.is_over() {
+        if refusal.code == Code::NotFound && ready && !transfer.is_over() {
             self.fails(step, id, Fault::Expired);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Part, Receiving, Sending, Stage, Transfer};
 use crate::client::Client;
+use crate::conversation::Outgoing;
 use crate::defences::{AutoAccepted, AutoOffer, DirectAsked, MayDial, MayGoDirect};
 use crate::show::IdentityState;
 use crate::transfer::RecipientState;
@@ -65,7 +66,19 @@ impl Client {
         if !transfer.moving.forgotten {
             return Some(Next::Forget);
         }
-        self.may_ask(transfer, now).then_some(Next::Release)
+        // The others have to learn why the server has it no more before it has.
+        let may = self.may_ask(transfer, now) && !self.has_to_say(transfer);
+        may.then_some(Next::Release)
+    }
+
+    /// Whether something that is said of it waits to be sent.
+    fn has_to_say(&self, transfer: &Transfer) -> bool {
+        let about = |outgoing: &Outgoing| {
+            let content = &outgoing.content;
+            content.id == transfer.message || content.refs.contains(&transfer.message)
+        };
+        let here = self.conversations.get(&transfer.conversation).filter(|c| c.is_member());
+        here.is_some_and(|conversation| conversation.outbox.iter().any(about))
     }
 
     fn next_of_sender(
@@ -144,7 +157,7 @@ impl Client {
     }
 
     /// Whether its conversation is there, and read to its end.
-    fn is_ready(&self, transfer: &Transfer) -> bool {
+    pub(super) fn is_ready(&self, transfer: &Transfer) -> bool {
         let id = transfer.conversation;
         let there = self.conversations.get(&id).filter(|c| c.is_member() && !c.is_behind());
         there.is_some() && !self.is_being_made(id) && self.mls.is_member(id)

@@ -10,10 +10,15 @@ use portcullis_proto::{EndReason, TransferId, UserName};
 impl Client {
     /// Shows all transfers, the newest last.
     pub(crate) fn show_transfers(&self, step: &mut Step<'_>) {
+        step.show(Show::Transfers(self.transfers()));
+    }
+
+    /// All transfers of this device, the newest last.
+    #[must_use]
+    pub fn transfers(&self) -> Vec<TransferView> {
         let mut all: Vec<&Transfer> = self.transfers.values().collect();
         all.sort_by_key(|transfer| (transfer.at, transfer.id()));
-        let views = all.into_iter().filter_map(|transfer| self.transfer_view(transfer)).collect();
-        step.show(Show::Transfers(views));
+        all.into_iter().filter_map(|transfer| self.transfer_view(transfer)).collect()
     }
 
     /// Shows the transfers that this event has changed.

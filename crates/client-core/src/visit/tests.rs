@@ -45,6 +45,7 @@ impl Desk {
                             };
                         }
                     }
+                    Effect::Transfer(_) => unreachable!("nobody sends files on a visit"),
                     Effect::Send(frame) => self.sent.push(frame),
                     Effect::Show(show) => self.shown.push(show),
                     Effect::Transfer(_) => {}

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod corpus;
+mod files;
 mod group_attacks;
 mod group_continuity;
 mod group_excess;

@@ -53,11 +53,7 @@ pub struct SendFiles {
     pub direct: bool,
 }
 
-async fn run_send(
-    common: &Common,
-    to: &ConversationName,
-    what: SendFiles,
-) -> Result<(), Failure> {
+async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Result<(), Failure> {
     if matches!(to, ConversationName::Channel(_) | ConversationName::Classic(_)) {
         let why = "files go to a user or a +group, whom nobody else can overhear";
         return Err(Failure::new(Exit::Usage, why));

@@ -33,7 +33,10 @@ impl Networks {
         for (number, host) in (1..).zip(HOSTS) {
             let name = networks.name(host);
             ip(&["netns", "add", &name]);
-            ip(&["-n", &router, "link", "add", host, "type", "veth", "peer", "name", "eth0", "netns", &name]);
+            ip(&[
+                "-n", &router, "link", "add", host, "type", "veth", "peer", "name", "eth0",
+                "netns", &name,
+            ]);
             ip(&["-n", &router, "address", "add", &format!("10.77.{number}.1/24"), "dev", host]);
             ip(&["-n", &router, "link", "set", host, "up"]);
             ip(&["-n", &name, "address", "add", &format!("{}/24", address(number)), "dev", "eth0"]);
@@ -54,7 +57,8 @@ impl Networks {
 
     /// Runs something on a host.
     fn within(&self, host: &str, words: &[&str]) -> Output {
-        let output = Command::new("ip").args(["netns", "exec", &self.name(host)]).args(words).output();
+        let output =
+            Command::new("ip").args(["netns", "exec", &self.name(host)]).args(words).output();
         let output = output.unwrap();
         assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
         output

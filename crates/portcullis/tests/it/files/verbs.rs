@@ -107,8 +107,7 @@ fn what_is_left_alone() {
     }
     let into = world.folder("in");
     let into = into.to_str().unwrap();
-    let got =
-        world.lines("noor", "noor", &["receive", "--from", "otto", "--into", into, "--once"]);
+    let got = world.lines("noor", "noor", &["receive", "--from", "otto", "--into", into, "--once"]);
     assert_eq!(got[0]["sender"], "otto");
     let limited = ["receive", "--most", "4999", "--into", into, "--once", "--timeout", "3"];
     let output = world.run("noor", "noor", &limited);

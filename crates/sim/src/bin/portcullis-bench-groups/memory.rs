@@ -95,6 +95,8 @@ fn restore(home: &Home, copies: usize, clients: &mut Vec<Client>) -> Result<Vec<
         stretch_floor: Stretch::LIGHT,
         history: History::All,
         read_marks: true,
+        always_relay: false,
+        loopback: true,
     };
     let mut taken = Vec::new();
     for _ in 0..copies {
