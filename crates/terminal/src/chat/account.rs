@@ -148,6 +148,7 @@ impl Shell {
         let (password, then) = (entering.password.clone(), entering.then.take());
         let name = device.client().name().cloned();
         self.model.restore(device.client().conversations());
+        self.model.restore_transfers(device.client().transfers());
         if let Some(id) = device.home().opened()? {
             self.model.open(id);
         }

@@ -22,6 +22,14 @@ struct Entry {
 }
 
 impl Model {
+    /// The transfers that a restored client knows.
+    pub(crate) fn restore_transfers(&mut self, all: Vec<TransferView>) {
+        for about in all {
+            self.transfers.take(about);
+        }
+        self.is_stale = true;
+    }
+
     /// A transfer is there, or has changed.
     pub(super) fn transfer(&mut self, about: TransferView) {
         let conversation = about.conversation;
