@@ -8,7 +8,7 @@ use portcullis_proto::classroom::{DialectId, GuestKey};
 use portcullis_proto::{AccountId, Event, GuestCard, limits as wire};
 
 use super::{GuestList, GuestRefused};
-use crate::defences::HelloAdmitted;
+use crate::defences::{HelloAdmitted, NeighbourAdmitted};
 use crate::{ConnectionId, limits};
 
 /// The guests that are here or at a linked server, and the changes that nobody was told of yet.
@@ -153,6 +153,7 @@ impl Guests {
                 if let Some(count) = self.addresses.get_mut(&address) {
                     *count -= 1;
                     if *count == 0 {
+        _: NeighbourAdmitted,
                         self.addresses.remove(&address);
                     }
                 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
-use crate::defences::SOUND;
+use crate::defences::{NeighbourAdmitted, SOUND};
 use crate::store::{Store as _, StoreError};
 use crate::testing::{
     ADDRESS, Guest, Setting, USUAL, World, chat, classic_key, guest_key, signed, user,
@@ -416,7 +416,8 @@ fn a_linked_servers_clients_are_guests_there() {
     let link = world.guest_connection();
     let update = |world: &mut World, numbers: &[usize]| {
         let clients = numbers.iter().map(|number| guest_key(*number)).collect();
-        let ask = GuestAsk::Neighbour { server: "school:1".to_owned(), clients };
+        let admitted = NeighbourAdmitted::dialled(0);
+        let ask = GuestAsk::Neighbour { admitted, server: "school:1".to_owned(), clients };
         assert_eq!(world.guest_asks(link, elsewhere(1), ask), Ok(()));
     };
     update(&mut world, &[1, 2, 3]);
@@ -483,7 +484,8 @@ fn check_destinations(destinations: &[&str], expected: Result<bool, GuestRefused
     let mut guest = world.guest(1);
     let link = world.guest_connection();
     let clients = vec![guest_key(2)];
-    let update = GuestAsk::Neighbour { server: "school:1".to_owned(), clients };
+    let admitted = NeighbourAdmitted::dialled(0);
+    let update = GuestAsk::Neighbour { admitted, server: "school:1".to_owned(), clients };
     assert_eq!(world.guest_asks(link, Peer::loopback(), update), Ok(()));
     guest.counter += 1;
     let data = serde_json::json!({"type": "chat", "destination_servers": destinations});
