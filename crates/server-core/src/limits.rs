@@ -52,6 +52,10 @@ pub const GUESTS: usize = 1_500;
 /// Connections of classroom guests from one address: large classes behind one, and room for others.
 pub const GUESTS_AT_ADDRESS: usize = 750;
 
+/// Guests that have gone and are still no new ones when they come back, and as many again of those before them: all
+/// that one address may have, so that new keys alone don't make an address forget its guests at once.
+pub const GUESTS_REMEMBERED: usize = 1_024;
+
 /// Connections of one guest: a person's windows.
 pub const GUEST_CONNECTIONS: usize = 8;
 
