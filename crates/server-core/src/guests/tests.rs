@@ -9,7 +9,9 @@ use crate::testing::{
     ADDRESS, Guest, Setting, USUAL, World, chat, classic_key, guest_key, signed, user,
 };
 use crate::{Audience, Effect, GuestAsk, Incoming, Output, Peer};
-use portcullis_proto::classroom::{GuestBody, Incoming as Frame, write_list_request};
+use portcullis_proto::classroom::{
+    Dialect, DialectId, GuestBody, Incoming as Frame, Outgoing, write_chat, write_list_request,
+};
 use portcullis_proto::{
     Code, ConversationId, DeviceId, Envelope, Event, Reply, Request, limits as wire,
 };
@@ -550,4 +552,21 @@ fn what_a_guest_says_shows_more_of_its_dialect() {
     let text = signed(&guest.key, &data.to_string(), guest.counter);
     assert_eq!(world.heard(&mut guest, &text), Ok(()));
     assert_eq!(world.at_gateway().len(), 1);
+}
+
+/// Before a guest has said anything to an account, what it said to others shows how it is to be answered.
+#[test]
+fn how_long_its_vectors_are_is_learnt_from_what_it_says_to_anybody() {
+    let mut world = World::with_guests(SOUND);
+    let (mira, mut guest) = (world.person("mira"), world.guest(1));
+    for iv_bytes in [12, 16] {
+        guest.counter += 1;
+        let dialect = Dialect { iv_bytes, ..DialectId::BY_THE_TEXT.row() };
+        let (other, iv, key) = (guest_key(2), &[3; 16], &[4; 16]);
+        let outgoing = Outgoing { to: &[(&other, ADDRESS)], text: "hi", iv, key };
+        let text = write_chat(dialect, &guest.key, guest.counter, &outgoing).unwrap();
+        assert_eq!(world.heard(&mut guest, &text), Ok(()));
+        let learnt = DialectId::from_name(&card(&mut world, mira.connection, guest.id()));
+        assert_eq!(learnt.unwrap().row().iv_bytes, iv_bytes);
+    }
 }
