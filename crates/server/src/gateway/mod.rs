@@ -65,6 +65,7 @@ pub fn settings(settings: &Settings, links: bool) -> Settings {
         message: if links { limits::GUEST_LIST_BYTES } else { limits::GUEST_FRAME_BYTES },
         lagging: bytes::Bytes::new(),
         stopping: bytes::Bytes::new(),
+        greeting: Some(settings.greeting.unwrap_or_default()),
         ..settings.clone()
     }
 }
@@ -145,10 +146,12 @@ impl Seat {
             (Who::Unknown, Payload::Hello { .. }) => {
                 let admitted = (SOUND.admit_hello)(&frame)?;
                 self.is = Who::Guest(admitted.state());
+                connection.greet();
                 Ok(Some(GuestAsk::Hello(admitted)))
             }
             (Who::Unknown, Payload::ServerHello { .. }) => {
                 self.is = Who::Neighbour(links.admit(&frame, connection)?);
+                connection.greet();
                 Ok(None)
             }
             (Who::Guest(guest), _) => {
