@@ -7,6 +7,7 @@
 mod context;
 pub mod defences;
 mod effects;
+pub mod form;
 mod guests;
 mod handle;
 pub mod limits;

@@ -85,3 +85,9 @@ pub const UPLOADS_AT_ONCE_EACH: usize = 32;
 
 /// Bytes of a guest's file for each token of its address, of which there are 4,096 an hour.
 pub const UPLOAD_TOKEN_BYTES: u64 = 64 * 1024;
+
+/// Bytes of the headers of a form's part: a long name in percent-encoding, and room.
+pub const FORM_HEAD_BYTES: usize = 8 * 1024;
+
+/// Bytes of a form's boundary (RFC 2046 section 5.1.1).
+pub const FORM_BOUNDARY_BYTES: usize = 70;
