@@ -8,6 +8,7 @@ mod blobs;
 mod context;
 pub mod defences;
 mod effects;
+pub mod form;
 mod guests;
 mod handle;
 pub mod limits;

@@ -52,6 +52,10 @@ pub const GUESTS: usize = 1_500;
 /// Connections of classroom guests from one address: large classes behind one, and room for others.
 pub const GUESTS_AT_ADDRESS: usize = 750;
 
+/// Guests that have gone and are still no new ones when they come back, and as many again of those before them: all
+/// that one address may have, so that new keys alone don't make an address forget its guests at once.
+pub const GUESTS_REMEMBERED: usize = 1_024;
+
 /// Connections of one guest: a person's windows.
 pub const GUEST_CONNECTIONS: usize = 8;
 
@@ -106,3 +110,9 @@ pub const BLOBS_SWEPT: u32 = 1024;
 /// Milliseconds for which a token for `/blobs` serves: a client asks for another in a moment, and somebody
 /// who was taken out of a conversation should not fetch for long.
 pub const CAPABILITY_MILLIS: u64 = 3600 * 1000;
+
+/// Bytes of the headers of a form's part: a long name in percent-encoding, and room.
+pub const FORM_HEAD_BYTES: usize = 8 * 1024;
+
+/// Bytes of a form's boundary (RFC 2046 section 5.1.1).
+pub const FORM_BOUNDARY_BYTES: usize = 70;

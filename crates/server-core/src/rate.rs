@@ -34,15 +34,20 @@ pub enum Rate {
     Tell,
     /// A classroom guest's making itself known.
     GuestHello,
-    /// All guests' at one address making themselves known.
-    GuestHelloAtAddress,
-    /// What one guest says.
+    /// Guests that were not here lately making themselves known, at one address.
+    NewGuestAtAddress,
+    /// What one guest says at most.
     GuestSay,
-    /// What all guests at one address say: a class may sit behind one, and new keys cost nothing.
+    /// What one guest says as people do: for this it needs nobody's leave, see
+    /// [`share_address`](crate::defences::share_address).
+    GuestSayReserve,
+    /// What guests at one address say beyond that, all together.
     GuestSayAtAddress,
-    /// One guest's asking who is here.
+    /// One guest's asking who is here, at most.
     GuestList,
-    /// All guests' at one address asking who is here.
+    /// One guest's asking who is here as clients do, for which it needs nobody's leave.
+    GuestListReserve,
+    /// What guests at one address ask beyond that, all together, and who has not said who it is.
     GuestListAtAddress,
     /// What guests at one address send as files, by 64 KiB.
     Upload,
@@ -63,10 +68,13 @@ impl Rate {
             Self::Change => (60, 1_000),
             Self::Tell => (60, 500),
             Self::GuestHello => (30, 1_000),
-            Self::GuestHelloAtAddress => (1_000, 50),
+            // A class comes at once; afterwards each new key brings a reserve of its own.
+            Self::NewGuestAtAddress => (1_000, 200),
             Self::GuestSay => (120, 200),
+            Self::GuestSayReserve => (20, 2_000),
             Self::GuestSayAtAddress => (2_000, 10),
             Self::GuestList => (60, 500),
+            Self::GuestListReserve => (20, 5_000),
             Self::GuestListAtAddress => (1_000, 20),
             Self::Upload => (4_096, 879), // an hour
         }

@@ -69,7 +69,9 @@ pub async fn run<D: Domain>(
         let settings = gateway::settings(&parts.settings, door.links);
         Sockets::for_guests(settings, Arc::clone(&metrics), door.sink)
     });
-    let sockets = Sockets::new(parts.settings, metrics, Arc::new(domain.entrance()));
+    // Accounts' connections wait for a login as long as they like.
+    let settings = Settings { greeting: None, ..parts.settings };
+    let sockets = Sockets::new(settings, metrics, Arc::new(domain.entrance()));
     let site = Site {
         sockets: Arc::clone(&sockets),
         guests: guests.clone(),

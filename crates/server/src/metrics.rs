@@ -29,6 +29,8 @@ pub struct Metrics {
     pub overflowed: AtomicU64,
     /// Connections closed because nothing was heard of them.
     pub dead: AtomicU64,
+    /// Connections closed because they never said who they are.
+    pub unmet: AtomicU64,
     /// Batches committed and published.
     pub batches: AtomicU64,
     /// Frames handed to connections by rooms and replies.
@@ -100,7 +102,7 @@ impl Metrics {
 
     /// All counters, in the text exposition format.
     pub fn render(&self) -> String {
-        let rows: [(&str, &str, &AtomicU64); 11] = [
+        let rows: [(&str, &str, &AtomicU64); 12] = [
             ("accepted", "TCP connections accepted", &self.accepted),
             ("turned_away", "TCP connections turned away at the limit", &self.turned_away),
             ("opened", "WebSocket connections opened", &self.opened),
@@ -110,6 +112,7 @@ impl Metrics {
             ("lagged", "times a connection fell behind", &self.lagged),
             ("overflowed", "connections closed with a full queue", &self.overflowed),
             ("dead", "connections closed for silence", &self.dead),
+            ("unmet", "connections closed that never said who they are", &self.unmet),
             ("batches", "batches committed", &self.batches),
             ("delivered", "frames handed to connections", &self.delivered),
         ];

@@ -4,6 +4,7 @@
 
 mod classroom;
 mod client;
+mod form;
 mod input;
 mod mutate;
 mod opaque;
@@ -22,6 +23,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("client_frame", wire::client_frame),
     ("content", wire::content),
     ("device_list", wire::device_list),
+    ("form", form::form),
     ("names_and_ids", wire::names_and_ids),
     ("opaque", opaque::opaque),
     ("records", records::records),

@@ -201,7 +201,7 @@ impl Visit {
         let Some(guest) = self.guest_of(conversation) else { return };
         self.talks.remove(&guest);
         self.waiting.retain(|waiting| waiting.conversation != conversation);
-        self.dirty.insert(Key::Guest(guest));
+        self.dirty.extend([Key::Guest(guest), Key::Classic]);
         step.show(Show::Left(conversation));
     }
 

@@ -154,6 +154,11 @@ impl Visit {
         std::iter::once(self.public_view()).chain(self.talks.values().map(Talk::view))
     }
 
+    /// What an earlier visit has left unsaid, for a first screen; it is said once there is a connection.
+    pub fn unsaid(&self) -> impl Iterator<Item = Show> + '_ {
+        self.waiting.iter().map(Waiting::view)
+    }
+
     /// Takes what happened in, and says what to do.
     pub fn handle(&mut self, event: Event, now: Timestamp, rng: &mut dyn Randomness) -> Effects {
         let mut step = Step { now, rng, out: Gathered::default() };

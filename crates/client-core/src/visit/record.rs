@@ -1,13 +1,14 @@
-//! What a visitor persists: its key with the counter in one record, each conversation with a guest, and what was
+//! What a visitor persists: its key with the counter and what waits to be said in one record, each conversation with a guest, and what was
 //! shown. The messages are written where they are taken in.
 
+use super::say::Waiting;
 use super::{Own, Visit};
 use crate::classic::{read_talk, write_talk};
 use crate::effect::Key;
 use crate::records::{BadRecord, from_bytes, to_bytes};
 use portcullis_crypto::ClassicKey;
-use portcullis_proto::Bytes;
 use portcullis_proto::classroom::Dialect;
+use portcullis_proto::{AccountId, Bytes, ConversationId, Reference, Timestamp};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -16,6 +17,18 @@ struct VisitRecord {
     key: Option<(Bytes, u64)>,
     place: u64,
     unread: u64,
+    /// What is to be said; homes that were written before it was kept have none.
+    #[serde(default)]
+    waiting: Vec<WaitingRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WaitingRecord {
+    conversation: ConversationId,
+    guest: Option<AccountId>,
+    id: Reference,
+    text: String,
+    at: Timestamp,
 }
 
 impl Visit {
@@ -25,7 +38,9 @@ impl Visit {
             Key::Classic => {
                 let key = |own: &Own| (Bytes(own.key.to_pkcs8().to_vec()), own.counter);
                 let key = self.own.as_ref().map(key);
-                Some(to_bytes(VisitRecord { key, place: self.place, unread: self.unread }))
+                let waiting = self.waiting.iter().map(write_waiting).collect();
+                let Self { place, unread, .. } = *self;
+                Some(to_bytes(VisitRecord { key, place, unread, waiting }))
             }
             Key::Guest(id) => self.talks.get(&id).map(|talk| to_bytes(write_talk(talk))),
             Key::GuestSeen(id) => self.seen.numbers().get(&id).map(to_bytes),
@@ -40,6 +55,7 @@ impl Visit {
             Key::Classic => {
                 let record: VisitRecord = from_bytes(value).ok_or_else(bad)?;
                 (self.place, self.unread) = (record.place, record.unread);
+                self.waiting = record.waiting.into_iter().map(read_waiting).collect();
                 if let Some((key, counter)) = record.key {
                     let key = ClassicKey::from_pkcs8(key.as_slice()).map_err(|_| bad())?;
                     self.own = Some(Own::new(key, self.dialect, counter).ok_or_else(bad)?);
@@ -58,6 +74,17 @@ impl Visit {
         }
         Ok(())
     }
+}
+
+fn write_waiting(waiting: &Waiting) -> WaitingRecord {
+    let Waiting { conversation, guest, id, text, at } = waiting;
+    let (conversation, guest, id, at) = (*conversation, *guest, *id, *at);
+    WaitingRecord { conversation, guest, id, text: text.clone(), at }
+}
+
+fn read_waiting(record: WaitingRecord) -> Waiting {
+    let WaitingRecord { conversation, guest, id, text, at } = record;
+    Waiting { conversation, guest, id, text, at }
 }
 
 /// Our dialect, but for the habits in which a guest is to be answered.

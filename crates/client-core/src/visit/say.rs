@@ -19,14 +19,23 @@ use zeroize::Zeroizing;
 pub(super) struct Waiting {
     pub(super) conversation: ConversationId,
     /// To whom; nobody in particular where it is to all.
-    guest: Option<AccountId>,
-    id: Reference,
-    text: String,
-    at: Timestamp,
+    pub(super) guest: Option<AccountId>,
+    pub(super) id: Reference,
+    pub(super) text: String,
+    pub(super) at: Timestamp,
 }
 
 /// Why something waits no longer.
 const NOT_HERE: &str = "this guest is not here";
+
+impl Waiting {
+    /// As it is shown.
+    pub(super) fn view(&self) -> Show {
+        let Self { conversation, id, at, .. } = *self;
+        let body = Body::Text { text: self.text.clone(), reply_to: None };
+        Show::Pending { conversation, id, body, at }
+    }
+}
 
 impl Visit {
     /// Puts something where it waits for the connection, and for the list that has its reader.
@@ -38,9 +47,10 @@ impl Visit {
         }
         match may_say(self.waiting.len(), what, TEXTS_ALONE) {
             Ok(text) => {
-                let body = Body::Text { text: text.clone(), reply_to: None };
-                step.show(Show::Pending { conversation, id, body, at: step.now });
-                self.waiting.push(Waiting { conversation, guest, id, text, at: step.now });
+                let waiting = Waiting { conversation, guest, id, text, at: step.now };
+                step.show(waiting.view());
+                self.waiting.push(waiting);
+                self.dirty.insert(Key::Classic);
             }
             Err(reason) => {
                 step.show(Show::Failed { conversation, id, reason: reason.to_owned() });
@@ -66,15 +76,18 @@ impl Visit {
     /// After a list: who is not in it gets nothing.
     pub(super) fn fail_absent(&mut self, step: &mut Step<'_>) {
         self.flush(step);
-        for Waiting { conversation, id, .. } in std::mem::take(&mut self.waiting) {
-            step.show(Show::Failed { conversation, id, reason: NOT_HERE.to_owned() });
-        }
+        self.fail_all(step, NOT_HERE);
     }
 
     /// The server does not say who is there, so what waits for that fails.
     pub(super) fn give_up(&mut self, step: &mut Step<'_>, reason: &str) {
         self.wanted.clear();
+        self.fail_all(step, reason);
+    }
+
+    fn fail_all(&mut self, step: &mut Step<'_>, reason: &str) {
         for Waiting { conversation, id, .. } in std::mem::take(&mut self.waiting) {
+            self.dirty.insert(Key::Classic);
             step.show(Show::Failed { conversation, id, reason: reason.to_owned() });
         }
     }
@@ -92,6 +105,7 @@ impl Visit {
             Some(guest) => self.seal(step, guest, &waiting.text),
         };
         let Waiting { conversation, guest, id, text, at } = waiting;
+        self.dirty.insert(Key::Classic);
         let Some(frame) = frame.filter(|frame| frame.len() <= wire::GUEST_FRAME_BYTES) else {
             let reason = "this is too long for a classroom server".to_owned();
             return step.show(Show::Failed { conversation, id, reason });

@@ -424,6 +424,46 @@ fn what_is_said_without_a_connection_waits_for_one() {
     assert!(desks[0].failures().is_empty());
 }
 
+/// As what accounts have not sent yet is.
+#[test]
+fn what_waits_outlives_the_program_and_is_said_once() {
+    let mut desks = met(&[TEXT, TEXT]);
+    let name = desks[1].name();
+    desks[0].tell(&name, "");
+    let talk = desks[0].visit.conversations().nth(1).unwrap().id;
+    desks[0].handle(Event::Disconnected);
+    desks[0].say(PUBLIC, "meanwhile");
+    desks[0].say(talk, "and you");
+    let unsaid = |desk: &Desk| {
+        let texts = desk.visit.unsaid().map(|show| match show {
+            Show::Pending { body: crate::message::Body::Text { text, .. }, .. } => text,
+            other => panic!("{other:?}"),
+        });
+        texts.collect::<Vec<_>>()
+    };
+    desks[0].restart(TEXT);
+    assert_eq!(unsaid(&desks[0]), ["meanwhile", "and you"]);
+    for _ in 0..2 {
+        desks[0].handle(Event::Connected);
+        relay(&mut desks);
+        desks[0].restart(TEXT);
+        assert!(unsaid(&desks[0]).is_empty());
+    }
+    let texts: Vec<String> = desks[1].heard().into_iter().map(|(.., text)| text).collect();
+    assert_eq!(texts, ["meanwhile", "and you"]);
+    // What fails waits no longer, and what a closed conversation had waits for nobody.
+    desks[0].say(talk, "for nobody");
+    desks[0].handle(Event::Connected);
+    let alone = list(&[&desks[0]]);
+    desks[0].handle(Event::Frame(alone));
+    assert_eq!(desks[0].failures(), ["this guest is not here"]);
+    desks[0].handle(Event::Disconnected);
+    desks[0].say(talk, "for nobody");
+    desks[0].handle(Event::Command(Command::Leave(talk)));
+    desks[0].restart(TEXT);
+    assert!(unsaid(&desks[0]).is_empty());
+}
+
 #[test]
 fn what_the_protocol_does_not_have_is_not_said() {
     let mut desks = met(&[TEXT]);

@@ -68,6 +68,8 @@ impl Pty {
     /// Fills in the form for a new account, in which a name that was asked for stands already.
     pub(crate) fn fill_in(&mut self, name: &str) {
         self.wait_for("Make a new account");
+        // The last of the form: what is drawn above it is there then, the name too.
+        self.wait_for("I have an account");
         let is_named = self.screen().contains(&format!("User name   {name}"));
         let name = if is_named { String::new() } else { format!("{name}\r") };
         self.keys(&format!("{name}{PASSWORD}\r{PASSWORD}\r"));

@@ -8,9 +8,10 @@ use tempfile::TempDir;
 
 use crate::program::{World, text};
 
-/// A certificate for 127.0.0.1 and its key, as files.
-fn certificate(folder: &Path, name: &str) -> [PathBuf; 2] {
-    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+/// A certificate for this machine, which is its own root, and its key, as files.
+pub(crate) fn certificate(folder: &Path, name: &str) -> [PathBuf; 2] {
+    let names = ["127.0.0.1", "localhost"].map(ToOwned::to_owned);
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
     let files = ["pem", "key"].map(|kind| folder.join(format!("{name}.{kind}")));
     std::fs::write(&files[0], made.cert.pem()).unwrap();
     std::fs::write(&files[1], made.signing_key.serialize_pem()).unwrap();

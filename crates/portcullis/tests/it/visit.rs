@@ -81,6 +81,27 @@ fn a_visitor_comes_back_with_the_same_key() {
 }
 
 #[test]
+fn what_a_visitor_has_not_said_yet_is_said_by_the_next_visit() {
+    let mut world = World::new(&[]);
+    let server = world.serve();
+    let mut mira = visit(&world, "mira", &[]);
+    server.kill();
+    mira.wait_for("connection lost");
+    mira.keys("said before I left\r");
+    mira.wait_for("said before I left …");
+    mira.signal(Signal::TERM);
+    assert_eq!(mira.end(), 0);
+    let _server = world.serve();
+    let mut noor = visit(&world, "noor", &[]);
+    let mut mira = visit(&world, "mira", &[]);
+    noor.wait_for("said before I left");
+    mira.wait_until("said once", |screen| {
+        screen.matches("said before I left").count() == 1
+            && !screen.contains("said before I left …")
+    });
+}
+
+#[test]
 fn a_visitor_and_an_account_meet_in_the_lobby() {
     let mut world = World::new(&[]);
     let _server = world.serve();

@@ -137,11 +137,16 @@ pub struct DialectId {
     pem: u8,
     /// Of [`Fingerprint::all`].
     fingerprint: u8,
+    /// Of [`IV_BYTES`].
+    iv: u8,
 }
+
+/// How long initialisation vectors are.
+const IV_BYTES: [usize; 2] = [12, 16];
 
 impl DialectId {
     /// The dialect of the protocol's text.
-    pub const BY_THE_TEXT: Self = Self { row: 0, recipe: 0, pem: 0, fingerprint: 0 };
+    pub const BY_THE_TEXT: Self = Self { row: 0, recipe: 0, pem: 0, fingerprint: 0, iv: 0 };
 
     /// Each row's.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -181,6 +186,13 @@ impl DialectId {
         Self { fingerprint, ..self }
     }
 
+    /// The same, for a client that was seen to use initialisation vectors of so many bytes: they stand in the clear in
+    /// whatever it says privately, whoever that is for.
+    #[must_use]
+    pub fn with_iv_bytes(self, seen: usize) -> Self {
+        Self { iv: place(IV_BYTES, self.as_written().iv_bytes, seen), ..self }
+    }
+
     /// The dialect of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -188,11 +200,13 @@ impl DialectId {
         let row = parts.next()?;
         let row = Self::all().find(|id| id.as_written().name == row)?;
         let mut seen = || parts.next().map_or(Some(0), |place| place.parse().ok());
-        let id = Self { recipe: seen()?, pem: seen()?, fingerprint: seen()?, ..row };
+        let (recipe, pem, fingerprint, iv) = (seen()?, seen()?, seen()?, seen()?);
+        let id = Self { recipe, pem, fingerprint, iv, ..row };
         // Numbers that mean nothing are as little a name as letters that do.
         let (own, meant) = (row.row(), id.row());
         let again = Self { pem: place(PemLayout::ALL, own.pem, meant.pem), ..row };
         let again = again.with_signing(meant.signing).with_fingerprint(meant.fingerprint);
+        let again = again.with_iv_bytes(meant.iv_bytes);
         (again == id && id.name() == name).then_some(id)
     }
 
@@ -200,9 +214,10 @@ impl DialectId {
     #[must_use]
     pub fn name(self) -> String {
         let row = self.as_written().name;
-        match (self.recipe, self.pem, self.fingerprint) {
-            (0, 0, 0) => row.to_owned(),
-            (recipe, pem, fingerprint) => format!("{row}.{recipe}.{pem}.{fingerprint}"),
+        match (self.recipe, self.pem, self.fingerprint, self.iv) {
+            (0, 0, 0, 0) => row.to_owned(),
+            (recipe, pem, fingerprint, 0) => format!("{row}.{recipe}.{pem}.{fingerprint}"),
+            (recipe, pem, fingerprint, iv) => format!("{row}.{recipe}.{pem}.{fingerprint}.{iv}"),
         }
     }
 
@@ -215,6 +230,7 @@ impl DialectId {
             signing: Signing { recipe, ..row.signing },
             pem: at(PemLayout::ALL, self.pem).unwrap_or(row.pem),
             fingerprint: at(Fingerprint::all(), self.fingerprint).unwrap_or(row.fingerprint),
+            iv_bytes: at(IV_BYTES, self.iv).unwrap_or(row.iv_bytes),
             ..row
         }
     }
@@ -276,7 +292,7 @@ mod tests {
     fn whoever_says_hello_is_written_to_as_it_writes() {
         let key = sender();
         for (form, pem) in [(Form::Text, LINE), (Form::Object, COLUMNS)] {
-            for recipe in RECIPES {
+            for recipe in RECIPES.into_iter().filter(|recipe| recipe.fits(form)) {
                 for salt in Salt::ALL {
                     let row = Dialect { form, signing: Signing { recipe, salt }, pem, ..FIRST };
                     let hello = signed(&write_hello(row, &key, 0).unwrap());
@@ -310,6 +326,19 @@ mod tests {
     }
 
     #[test]
+    fn an_iv_that_was_seen_is_as_long_as_those_that_are_written() {
+        for dialect in DialectId::all() {
+            for iv_bytes in IV_BYTES {
+                let learned = dialect.with_iv_bytes(iv_bytes);
+                assert_eq!(learned.row(), Dialect { iv_bytes, ..dialect.row() });
+                assert_eq!(learned == dialect, iv_bytes == dialect.row().iv_bytes);
+                assert_eq!(DialectId::from_name(&learned.name()), Some(learned));
+            }
+            assert_eq!(dialect.with_iv_bytes(13), dialect);
+        }
+    }
+
+    #[test]
     fn other_names_are_none() {
         for name in [
             "",
@@ -317,8 +346,10 @@ mod tests {
             "text.",
             "text.0.0.0",
             "text.1",
-            "text.18.0.0",
+            "text.26.0.0",
             "text.1.0.0.0",
+            "text.1.0.0.2",
+            "text.1.0.0.1.0",
             "text.1.0.x",
         ] {
             assert_eq!(DialectId::from_name(name), None, "{name}");

@@ -41,10 +41,12 @@ pub enum Hashed {
 pub enum Shown {
     /// Base64 of its 32 bytes.
     Base64,
-    /// 64 hexadecimal digits; in lower case where we write them.
+    /// 64 hexadecimal digits, in lower case where we write them.
     Hex,
     /// Base64 of those digits.
     Base64OfHex,
+    /// The digits in upper case.
+    UpperHex,
 }
 
 impl Hashed {
@@ -67,22 +69,25 @@ impl Hashed {
 }
 
 impl Shown {
-    /// Each of them.
-    pub const ALL: [Self; 3] = [Self::Base64, Self::Hex, Self::Base64OfHex];
-
     fn write(self, digest: &[u8; 32]) -> String {
         let hex = || digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         match self {
             Self::Base64 => to_base64(digest),
             Self::Hex => hex(),
             Self::Base64OfHex => to_base64(hex().as_bytes()),
+            Self::UpperHex => hex().to_ascii_uppercase(),
         }
     }
 
-    /// The hash that a text shows, and how: their lengths tell the three apart.
+    /// The hash that a text shows, and how: their lengths tell it, and the case of their letters.
     pub(super) fn read(text: &str) -> Option<(Self, [u8; 32])> {
         match text.len() {
-            64 => from_hex(text.as_bytes()).map(|digest| (Self::Hex, digest)),
+            64 => {
+                let is_upper = text.bytes().any(|letter| letter.is_ascii_uppercase())
+                    && !text.bytes().any(|letter| letter.is_ascii_lowercase());
+                let shown = if is_upper { Self::UpperHex } else { Self::Hex };
+                from_hex(text.as_bytes()).map(|digest| (shown, digest))
+            }
             43 | 44 => from_base64(text)?.try_into().ok().map(|digest| (Self::Base64, digest)),
             86 | 88 => from_hex(&from_base64(text)?).map(|digest| (Self::Base64OfHex, digest)),
             _ => None,
@@ -104,12 +109,14 @@ fn from_hex(digits: &[u8]) -> Option<[u8; 32]> {
 }
 
 impl Fingerprint {
-    /// Every way.
+    /// Every way. A new one stands last: what is kept of a client says its place among them.
     pub fn all() -> impl Iterator<Item = Self> {
         let through = |of| [false, true].map(|through_base64| (of, through_base64));
-        Hashed::all().flat_map(through).flat_map(|(of, through_base64)| {
-            Shown::ALL.map(|shown| Self { of, through_base64, shown })
-        })
+        let digests = || Hashed::all().flat_map(through);
+        let as_shown = |(of, through_base64), shown| Self { of, through_base64, shown };
+        let first = [Shown::Base64, Shown::Hex, Shown::Base64OfHex];
+        let first = digests().flat_map(move |digest| first.map(|shown| as_shown(digest, shown)));
+        first.chain(digests().map(move |digest| as_shown(digest, Shown::UpperHex)))
     }
 
     /// What is hashed, in every way, with its hash. Where two are the same, the first stands for both.
@@ -194,7 +201,7 @@ mod tests {
             assert!(!other.is_fingerprint(&text), "{by:?}");
             assert!(Shown::read(&text).is_some_and(|(shown, _)| shown == by.shown));
         }
-        assert_eq!(Fingerprint::all().count(), 66);
+        assert_eq!(Fingerprint::all().count(), 88);
     }
 
     #[test]
@@ -227,6 +234,7 @@ mod tests {
             |text: &str, expected: bool| assert_eq!(key.is_fingerprint(text), expected, "{text}");
         check(&hex, true);
         check(&hex.to_uppercase(), true);
+        check(&format!("{}{}", &hex[..32], hex[32..].to_uppercase()), true);
         check(&base64, true);
         check(base64.trim_end_matches('='), true);
         check(&base64.to_lowercase(), false);

@@ -81,6 +81,11 @@ pub fn admit_frame(
     {
         guest.dialect = guest.dialect.with_fingerprint(fingerprint);
     }
+    if let Payload::Chat(chat) = frame.payload()
+        && let Some(sealed) = &chat.sealed
+    {
+        guest.dialect = guest.dialect.with_iv_bytes(sealed.iv.len());
+    }
     let (guest, dialect, reference) = (guest.key.clone(), guest.dialect, frame.reference(signing));
     Ok(FrameAdmitted { guest, frame: Arc::new(frame), reference, dialect })
 }

@@ -22,6 +22,13 @@ impl NeighbourAdmitted {
         self.place
     }
 
+    /// A connection that we have opened ourselves, to the address in our configuration: the operator answers for who is
+    /// found there, and with `wss` its certificate does.
+    #[must_use]
+    pub const fn dialled(place: usize) -> Self {
+        Self { place }
+    }
+
     /// For the range's unsound twins: without any check.
     #[must_use]
     pub const fn unproven(place: usize) -> Self {

@@ -33,6 +33,7 @@ mod may_write;
 mod name_upload;
 mod prove_classic_key;
 mod prove_device;
+mod share_address;
 mod stamp_sender;
 mod trace_peer;
 
@@ -66,11 +67,12 @@ pub use may_write::{MayWrite, may_write};
 pub use name_upload::{UploadName, name_upload};
 pub use prove_classic_key::{ClassicKeyProven, prove_classic_key};
 pub use prove_device::{Claim, DeviceProven, prove_device};
+pub use share_address::{AddressShared, Sharing, share_address};
 pub use stamp_sender::{Claimed, Sender, stamp_sender};
 pub use trace_peer::trace_peer;
 
 use crate::store::Account;
-use crate::{Context, GuestRefused, Rate, RateKey, RateLimits, Session};
+use crate::{Context, GuestRefused, Peer, Rate, RateKey, RateLimits, Session};
 use portcullis_crypto::Signature;
 use portcullis_proto::classroom::{GuestKey, SignedFrame};
 use portcullis_proto::{
@@ -112,6 +114,7 @@ pub struct Defences {
     pub name_upload: fn(&[u8; 32], Option<&str>) -> UploadName,
     pub prove_classic_key: fn(&Context<'_>, &Session, &Bytes, &Signature) -> Result<ClassicKeyProven, Refusal>,
     pub prove_device: fn(&Session, &Claim<'_>) -> Result<DeviceProven, Refusal>,
+    pub share_address: fn(&mut Context<'_>, Sharing, (AccountId, Peer), u32) -> Result<AddressShared, Refusal>,
     pub stamp_sender: fn(&Context<'_>, &Session, Claimed) -> Result<Sender, Refusal>,
     pub trace_peer: fn(IpAddr, Option<IpAddr>, Option<&str>) -> Option<IpAddr>,
 }
@@ -146,6 +149,7 @@ pub const SOUND: Defences = Defences {
     name_upload,
     prove_classic_key,
     prove_device,
+    share_address,
     stamp_sender,
     trace_peer,
 };

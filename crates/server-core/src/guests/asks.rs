@@ -6,7 +6,7 @@ use portcullis_proto::classroom::{GuestBody, Payload, SignedFrame};
 use portcullis_proto::{AccountId, ConversationId, Draft, Event, Refusal, Role};
 
 use super::{GuestAsk, GuestOutput, GuestRefused};
-use crate::defences::{FrameAdmitted, HelloAdmitted};
+use crate::defences::{FrameAdmitted, HelloAdmitted, Sharing};
 use crate::requests::log::place;
 use crate::store::{Membership, Span, StoreError};
 use crate::{Audience, ConnectionId, Context, Effect, Output, Peer, Rate, RateKey, limits};
@@ -26,8 +26,8 @@ pub(crate) fn ask(
         GuestAsk::Hello(hello) => come(context, connection, peer, &hello),
         GuestAsk::Say(admitted) => say(context, connection, peer, admitted),
         GuestAsk::List => list(context, connection, peer),
-        GuestAsk::Neighbour { server, clients } => {
-            context.guests.neighbour(connection, &server, clients)?;
+        GuestAsk::Neighbour { admitted, server, clients } => {
+            context.guests.neighbour(connection, admitted, &server, clients)?;
             Ok(Vec::new())
         }
     }
@@ -39,13 +39,9 @@ fn come(
     peer: Peer,
     hello: &HelloAdmitted,
 ) -> Result<Outputs, GuestRefused> {
-    // One's own first: what that one refuses must cost others at the address nothing.
-    let own = (Rate::GuestHello, RateKey::Account(hello.key().id()));
-    (context.defences.admit_rate)(context, own, 1)?;
-    let by_address = (Rate::GuestHelloAtAddress, RateKey::Address(peer.address()));
-    (context.defences.admit_rate)(context, by_address, 1)?;
-    context.guests.came(connection, peer.address(), hello)?;
     let (guest, dialect) = (hello.key().id(), hello.dialect());
+    (context.defences.share_address)(context, Sharing::Hello, (guest, peer), 1)?;
+    context.guests.came(connection, peer.address(), hello)?;
     Ok(vec![Output::Guest(GuestOutput::Joined { connection, guest, dialect })])
 }
 
@@ -70,10 +66,8 @@ fn say(
     let guest = admitted.guest().id();
     let own = context.guests.holds(connection, guest).ok_or(GuestRefused::Stranger)?;
     let cost = cost(&admitted);
-    // A linked server's guests share its link's address: nobody's own rate is another's.
-    (context.defences.admit_rate)(context, (Rate::GuestSay, RateKey::Account(guest)), cost)?;
-    let by_address = (Rate::GuestSayAtAddress, RateKey::Address(peer.address()));
-    (context.defences.admit_rate)(context, by_address, cost)?;
+    // A linked server's guests share its link's address.
+    (context.defences.share_address)(context, Sharing::Say, (guest, peer), cost)?;
     let here = !own || concerns_us(context, &admitted)?;
     let mut outputs = Vec::new();
     let dialect = admitted.dialect();
@@ -160,14 +154,18 @@ fn list(
     connection: ConnectionId,
     peer: Peer,
 ) -> Result<Outputs, GuestRefused> {
-    // Who has not said hello shares one small bucket at an address; guests have their own before all others'.
-    let own = match context.guests.guest_of(connection) {
-        Some(guest) => RateKey::Account(guest),
-        None => RateKey::Address(peer.address()),
-    };
-    (context.defences.admit_rate)(context, (Rate::GuestList, own), 1)?;
-    let by_address = (Rate::GuestListAtAddress, RateKey::Address(peer.address()));
-    (context.defences.admit_rate)(context, by_address, 1)?;
+    match context.guests.guest_of(connection) {
+        Some(guest) => {
+            (context.defences.share_address)(context, Sharing::List, (guest, peer), 1)?;
+        }
+        // Who has not said hello shares one small bucket at an address, before what is left of all guests'.
+        None => {
+            for rate in [Rate::GuestList, Rate::GuestListAtAddress] {
+                let by_address = (rate, RateKey::Address(peer.address()));
+                (context.defences.admit_rate)(context, by_address, 1)?;
+            }
+        }
+    }
     let tx = context.tx;
     let list = context.guests.list(|| {
         let rows = tx.classic_keys(ConversationId::CLASSROOM, limits::GUEST_LIST_DEVICES)?;

@@ -1,6 +1,6 @@
 //! Which guests are here, and which came and went since the last second. In memory only.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use portcullis_proto::classroom::{DialectId, GuestKey};
 use portcullis_proto::{AccountId, Event, GuestCard, limits as wire};
 
 use super::{GuestList, GuestRefused};
-use crate::defences::HelloAdmitted;
+use crate::defences::{HelloAdmitted, NeighbourAdmitted};
 use crate::{ConnectionId, limits};
 
 /// The guests that are here or at a linked server, and the changes that nobody was told of yet.
@@ -18,6 +18,8 @@ pub struct Guests {
     connections: HashMap<ConnectionId, Held>,
     /// Connections of guests here, by the address that they come from.
     addresses: HashMap<IpAddr, usize>,
+    /// Those that have gone.
+    lately: Lately,
     /// By id: whether the guest was here when the watchers were last told.
     changed: BTreeMap<AccountId, bool>,
     /// What a list says, until something changes.
@@ -34,6 +36,27 @@ struct Guest {
     here: Vec<ConnectionId>,
     /// The linked servers that have it.
     elsewhere: Vec<(ConnectionId, Arc<str>)>,
+}
+
+/// Guests that have gone, the last of them: when as many have gone as are remembered, those that went before them are
+/// forgotten together.
+#[derive(Debug, Default)]
+struct Lately {
+    last: HashSet<AccountId>,
+    before: HashSet<AccountId>,
+}
+
+impl Lately {
+    fn add(&mut self, guest: AccountId) {
+        if self.last.len() >= limits::GUESTS_REMEMBERED {
+            self.before = std::mem::take(&mut self.last);
+        }
+        self.last.insert(guest);
+    }
+
+    fn has(&self, guest: AccountId) -> bool {
+        self.last.contains(&guest) || self.before.contains(&guest)
+    }
 }
 
 /// What a connection is.
@@ -62,6 +85,11 @@ impl Guests {
             Held::Guest(own, _) => (*own == guest).then_some(true),
             Held::Neighbour(clients) => clients.contains(&guest).then_some(false),
         }
+    }
+
+    /// Whether a guest is here, or was lately: then it is no new one.
+    pub(crate) fn knows(&self, guest: AccountId) -> bool {
+        self.known.contains_key(&guest) || self.lately.has(guest)
     }
 
     /// A guest is seen to speak so; whether that is news.
@@ -125,6 +153,7 @@ impl Guests {
     pub(crate) fn neighbour(
         &mut self,
         connection: ConnectionId,
+        _: NeighbourAdmitted,
         server: &str,
         clients: Vec<GuestKey>,
     ) -> Result<(), GuestRefused> {
@@ -165,6 +194,7 @@ impl Guests {
             guest.elsewhere.retain(|(other, _)| *other != connection);
             if guest.here.is_empty() && guest.elsewhere.is_empty() {
                 self.known.remove(&id);
+                self.lately.add(id);
                 self.changed.entry(id).or_insert(true);
             }
         }

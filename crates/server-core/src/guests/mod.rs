@@ -24,7 +24,7 @@ use portcullis_proto::classroom::{DialectId, GuestKey, SignedFrame};
 use portcullis_proto::{AccountId, Bytes, UserName};
 
 use crate::ConnectionId;
-use crate::defences::{FrameAdmitted, HelloAdmitted};
+use crate::defences::{FrameAdmitted, HelloAdmitted, NeighbourAdmitted};
 
 /// That guests are admitted, and what they know this server by.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub enum GuestAsk {
     List,
     /// A linked server says which clients it has, in the place of those that it had before.
     Neighbour {
+        /// That the connection is a linked server's.
+        admitted: NeighbourAdmitted,
         /// Its address, as `destination_servers` names it.
         server: String,
         /// Its clients' keys.

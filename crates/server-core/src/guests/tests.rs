@@ -3,13 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
-use crate::defences::SOUND;
+use crate::defences::{NeighbourAdmitted, SOUND};
 use crate::store::{Store as _, StoreError};
 use crate::testing::{
     ADDRESS, Guest, Setting, USUAL, World, chat, classic_key, guest_key, signed, user,
 };
 use crate::{Audience, Effect, GuestAsk, Incoming, Output, Peer};
-use portcullis_proto::classroom::{GuestBody, Incoming as Frame, write_list_request};
+use portcullis_proto::classroom::{
+    Dialect, DialectId, GuestBody, Incoming as Frame, Outgoing, write_chat, write_list_request,
+};
 use portcullis_proto::{
     Code, ConversationId, DeviceId, Envelope, Event, Reply, Request, limits as wire,
 };
@@ -147,19 +149,13 @@ fn heard(world: &mut World, guest: &mut Guest, peer: Peer, most: usize) -> usize
 }
 
 #[test]
-fn a_flood_stops_its_guest_and_new_keys_its_address() {
+fn a_flood_stops_its_guest_alone() {
     let mut world = slow_world();
     let (mut one, mut two) = (world.guest(1), world.guest(2));
     assert_eq!(heard(&mut world, &mut one, elsewhere(1), 200), 120);
     assert_eq!(heard(&mut world, &mut two, elsewhere(1), 1), 1);
     world.wait(200);
     assert_eq!(heard(&mut world, &mut one, elsewhere(1), 9), 1);
-    let at = |rate, last: u8| (rate, crate::RateKey::Address([192, 0, 2, last].into()));
-    let mut limits = crate::RateLimits::default();
-    let rate = crate::Rate::GuestSayAtAddress;
-    assert!(limits.take(at(rate, 1), 2_000, 1, world.now).is_ok());
-    assert!(limits.take(at(rate, 1), 1, 1, world.now).is_err());
-    assert!(limits.take(at(rate, 2), 1, 1, world.now).is_ok());
 }
 
 /// Messages to many cost more, and no message has more destinations than there may be.
@@ -416,7 +412,8 @@ fn a_linked_servers_clients_are_guests_there() {
     let link = world.guest_connection();
     let update = |world: &mut World, numbers: &[usize]| {
         let clients = numbers.iter().map(|number| guest_key(*number)).collect();
-        let ask = GuestAsk::Neighbour { server: "school:1".to_owned(), clients };
+        let admitted = NeighbourAdmitted::dialled(0);
+        let ask = GuestAsk::Neighbour { admitted, server: "school:1".to_owned(), clients };
         assert_eq!(world.guest_asks(link, elsewhere(1), ask), Ok(()));
     };
     update(&mut world, &[1, 2, 3]);
@@ -483,7 +480,8 @@ fn check_destinations(destinations: &[&str], expected: Result<bool, GuestRefused
     let mut guest = world.guest(1);
     let link = world.guest_connection();
     let clients = vec![guest_key(2)];
-    let update = GuestAsk::Neighbour { server: "school:1".to_owned(), clients };
+    let admitted = NeighbourAdmitted::dialled(0);
+    let update = GuestAsk::Neighbour { admitted, server: "school:1".to_owned(), clients };
     assert_eq!(world.guest_asks(link, Peer::loopback(), update), Ok(()));
     guest.counter += 1;
     let data = serde_json::json!({"type": "chat", "destination_servers": destinations});
@@ -554,4 +552,21 @@ fn what_a_guest_says_shows_more_of_its_dialect() {
     let text = signed(&guest.key, &data.to_string(), guest.counter);
     assert_eq!(world.heard(&mut guest, &text), Ok(()));
     assert_eq!(world.at_gateway().len(), 1);
+}
+
+/// Before a guest has said anything to an account, what it said to others shows how it is to be answered.
+#[test]
+fn how_long_its_vectors_are_is_learnt_from_what_it_says_to_anybody() {
+    let mut world = World::with_guests(SOUND);
+    let (mira, mut guest) = (world.person("mira"), world.guest(1));
+    for iv_bytes in [12, 16] {
+        guest.counter += 1;
+        let dialect = Dialect { iv_bytes, ..DialectId::BY_THE_TEXT.row() };
+        let (other, iv, key) = (guest_key(2), &[3; 16], &[4; 16]);
+        let outgoing = Outgoing { to: &[(&other, ADDRESS)], text: "hi", iv, key };
+        let text = write_chat(dialect, &guest.key, guest.counter, &outgoing).unwrap();
+        assert_eq!(world.heard(&mut guest, &text), Ok(()));
+        let learnt = DialectId::from_name(&card(&mut world, mira.connection, guest.id()));
+        assert_eq!(learnt.unwrap().row().iv_bytes, iv_bytes);
+    }
 }

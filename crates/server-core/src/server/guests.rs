@@ -37,18 +37,7 @@ impl Server {
         asked: GuestAsk,
     ) -> Result<Vec<Output>, StoreError> {
         let is_hello = matches!(asked, GuestAsk::Hello(_));
-        let mut context = Context {
-            tx: store,
-            now,
-            rng: self.rng.as_mut(),
-            limits: &mut self.limits,
-            presence: &mut self.presence,
-            guests: &mut self.guests,
-            capabilities: &self.capabilities,
-            disk: self.disk,
-            instance: &self.instance,
-            defences: &self.defences,
-        };
+        let mut context = self.context(store, now);
         let mistaken = || GuestRefused::Unavailable;
         let run = || ask(&mut context, connection, peer, asked);
         Ok(match in_savepoint(store, mistaken, run)? {
@@ -59,6 +48,22 @@ impl Server {
             }
             Err(why) => vec![refused(connection, why)],
         })
+    }
+
+    /// What a guest's request may see and touch.
+    pub(crate) fn context<'a>(&'a mut self, store: &'a dyn Store, now: Timestamp) -> Context<'a> {
+        Context {
+            tx: store,
+            now,
+            rng: self.rng.as_mut(),
+            limits: &mut self.limits,
+            presence: &mut self.presence,
+            guests: &mut self.guests,
+            capabilities: &self.capabilities,
+            disk: self.disk,
+            instance: &self.instance,
+            defences: &self.defences,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use portcullis_crypto::classic::ClassicKey;
 use portcullis_proto::classroom::{Incoming as Frame, Payload, SignedFrame};
 use portcullis_proto::limits;
-use portcullis_server_core::defences::{GuestState, SOUND};
+use portcullis_server_core::defences::{GuestState, NeighbourAdmitted, SOUND};
 use portcullis_server_core::{GuestAsk, GuestRefused};
 
 use crate::domain::{Ask, CoreDomain, Entrance};
@@ -65,6 +65,7 @@ pub fn settings(settings: &Settings, links: bool) -> Settings {
         message: if links { limits::GUEST_LIST_BYTES } else { limits::GUEST_FRAME_BYTES },
         lagging: bytes::Bytes::new(),
         stopping: bytes::Bytes::new(),
+        greeting: Some(settings.greeting.unwrap_or_default()),
         ..settings.clone()
     }
 }
@@ -95,8 +96,8 @@ enum Who {
     Unknown,
     /// A guest.
     Guest(GuestState),
-    /// A linked server, by its place among them.
-    Neighbour(usize),
+    /// A linked server.
+    Neighbour(NeighbourAdmitted),
 }
 
 impl Gateway {
@@ -122,8 +123,8 @@ impl Seat {
         connection: &Arc<Connection>,
         links: &Links,
     ) -> Result<Option<GuestAsk>, GuestRefused> {
-        if let Who::Neighbour(place) = self.is {
-            return links.hear(place, text).map(|()| None);
+        if let Who::Neighbour(admitted) = self.is {
+            return links.hear(admitted, text).map(|()| None);
         }
         match Frame::read(text)? {
             Frame::Signed(frame) => self.judge_signed(frame, connection, links),
@@ -145,10 +146,12 @@ impl Seat {
             (Who::Unknown, Payload::Hello { .. }) => {
                 let admitted = (SOUND.admit_hello)(&frame)?;
                 self.is = Who::Guest(admitted.state());
+                connection.greet();
                 Ok(Some(GuestAsk::Hello(admitted)))
             }
             (Who::Unknown, Payload::ServerHello { .. }) => {
                 self.is = Who::Neighbour(links.admit(&frame, connection)?);
+                connection.greet();
                 Ok(None)
             }
             (Who::Guest(guest), _) => {
@@ -200,8 +203,8 @@ impl Sink for Gateway {
         let seat = seats.remove(&connection);
         drop(seats);
         let seat = seat.as_ref().map(|seat| seat.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some(Who::Neighbour(place)) = seat.as_ref().map(|seat| &seat.is) {
-            self.links.incoming_gone(*place, connection);
+        if let Some(Who::Neighbour(admitted)) = seat.as_ref().map(|seat| &seat.is) {
+            self.links.incoming_gone(admitted.place(), connection);
         }
         self.entrance.closed(connection);
     }

@@ -35,6 +35,11 @@ impl Boundary {
         passed
     }
 
+    /// Bytes of the frame's payload that are still to come.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Whether a frame has just ended, or none has begun.
     pub(super) fn is_between_frames(&self) -> bool {
         self.filled == 0 && self.left == 0

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use socket2::SockRef;
@@ -11,6 +11,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::Sockets;
 use super::frame::{self, CloseCode};
+use super::limits::Greeting;
 use super::outbox::{Class, Drained, Outbox, Pushed, Wire};
 use crate::metrics::Metrics;
 
@@ -44,6 +45,10 @@ pub struct Connection {
     peer: SocketAddr,
     pub(super) sockets: Arc<Sockets>,
     pub(super) outbox: Outbox,
+    /// When it was opened, in milliseconds since the start.
+    opened: u64,
+    /// The peer has said who it is.
+    greeted: AtomicBool,
     /// When the peer was last heard, in milliseconds since the start.
     heard: AtomicU64,
     /// When the close frame was queued, in milliseconds since the start; 0: it wasn't.
@@ -58,6 +63,8 @@ impl Connection {
         Connection {
             id: ConnectionId(id),
             peer,
+            opened: sockets.clock(),
+            greeted: AtomicBool::new(false),
             heard: AtomicU64::new(sockets.clock()),
             sockets,
             outbox: Outbox::new(wire),
@@ -75,6 +82,21 @@ impl Connection {
     /// The peer's address; behind a proxy the one that the proxy names.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// The peer has said who it is: the bounds of [`Greeting`] are no longer for it.
+    pub fn greet(&self) {
+        self.greeted.store(true, Ordering::Relaxed);
+    }
+
+    /// The bounds of a peer that has yet to say who it is.
+    pub(super) fn greeting(&self) -> Option<Greeting> {
+        self.sockets.settings.greeting.filter(|_| !self.greeted.load(Ordering::Relaxed))
+    }
+
+    /// When it was opened, in milliseconds since the start.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// Sends whole frames. Never waits: what the peer can't take is queued, or dropped by the rule

@@ -41,12 +41,31 @@ pub struct Settings {
     pub linger: Duration,
     /// How long a graceful stop waits for all peers together.
     pub stop: Duration,
+    /// What a peer may cost before it has said who it is; `None` where nobody has to.
+    pub greeting: Option<Greeting>,
     /// Whether binary messages are delivered; otherwise they close with 1003.
     pub binary: bool,
     /// The frame that ends a lag: "you have missed events, fetch them by your cursors".
     pub lagging: Bytes,
     /// The frame that announces a graceful stop.
     pub stopping: Bytes,
+}
+
+/// The bounds of a peer that has not said who it is ([`super::Connection::greet`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Greeting {
+    /// How long it may take to say so: clients that make a key first need seconds. Past it the connection is closed
+    /// with 1008, so that silent ones take nobody's place.
+    pub within: Duration,
+    /// Bytes that may wait for the rest of a message: a `hello` with the longest key takes 3 KiB. Past it the connection
+    /// is closed with 1009, so that thousands of half messages cost little.
+    pub bytes: u64,
+}
+
+impl Default for Greeting {
+    fn default() -> Self {
+        Greeting { within: Duration::from_secs(30), bytes: 8 * 1024 }
+    }
 }
 
 impl Default for Settings {
@@ -65,6 +84,7 @@ impl Default for Settings {
             handshake: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             stop: Duration::from_millis(1_500),
+            greeting: None,
             binary: false,
             lagging: frame::text(br#"{"event":"lagging"}"#),
             stopping: frame::text(br#"{"event":"stopping"}"#),

@@ -30,7 +30,7 @@ use tokio_rustls::server::TlsStream;
 
 pub use connection::{Connection, ConnectionId, Ticket};
 pub use frame::CloseCode;
-pub use limits::Settings;
+pub use limits::{Greeting, Settings};
 pub use outbox::Class;
 pub use reader::Incoming;
 

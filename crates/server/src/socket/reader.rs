@@ -48,6 +48,9 @@ pub(super) async fn read(connection: Arc<Connection>, mut side: ReadSide, first:
         if let Some(ending) = deliver(&connection, fed).await {
             break ending;
         }
+        if connection.greeting().is_some_and(|greeting| protocol.unfinished() > greeting.bytes) {
+            break Ending::Breach(CloseCode::TooBig, "too long for a first message");
+        }
         connection.may_read().await;
         match fill(&connection, &mut side, |bytes| protocol.feed(bytes)).await {
             Some(next) => fed = next,
@@ -148,6 +151,8 @@ struct Protocol {
     context: WebSocketContext,
     config: WebSocketConfig,
     boundary: Boundary,
+    /// Bytes since the last message.
+    given: u64,
     binary: bool,
 }
 
@@ -204,6 +209,7 @@ impl Protocol {
             context: WebSocketContext::new(Role::Server, Some(config)),
             config,
             boundary: Boundary::default(),
+            given: 0,
             binary: settings.binary,
         }
     }
@@ -211,8 +217,8 @@ impl Protocol {
     /// Everything that `bytes`, after what came before them, amount to.
     fn feed(&mut self, bytes: &[u8]) -> Fed {
         let mut fed = Fed::default();
-        let boundary = &mut self.boundary;
-        let mut memory = Memory { input: bytes, output: &mut fed.answers, boundary };
+        let (boundary, given) = (&mut self.boundary, &mut self.given);
+        let mut memory = Memory { input: bytes, output: &mut fed.answers, boundary, given };
         fed.ending = loop {
             match self.context.read(&mut memory) {
                 Ok(Message::Text(text)) => fed.messages.push(Incoming::Text(text)),
@@ -223,6 +229,7 @@ impl Protocol {
                 Ok(_) => continue,
                 Err(error) => break ending(&error),
             }
+            *memory.given = 0;
             let long = fed.messages.last().is_some_and(|message| message.len() >= LONG_MESSAGE);
             if long && memory.boundary.is_between_frames() && self.context.can_write() {
                 // Its buffer is as long as the message, and empty: a new one starts small.
@@ -230,6 +237,11 @@ impl Protocol {
             }
         };
         fed
+    }
+
+    /// Bytes of the message that is coming: those that came, and those that its last frame has announced.
+    fn unfinished(&self) -> u64 {
+        self.given.saturating_add(self.boundary.left())
     }
 }
 
@@ -258,6 +270,7 @@ struct Memory<'a> {
     input: &'a [u8],
     output: &'a mut Vec<u8>,
     boundary: &'a mut Boundary,
+    given: &'a mut u64,
 }
 
 impl Read for Memory<'_> {
@@ -268,6 +281,7 @@ impl Read for Memory<'_> {
         let passed = self.boundary.pass(self.input, buffer.len());
         let (mut part, rest) = self.input.split_at_checked(passed).unwrap_or((self.input, &[]));
         self.input = rest;
+        *self.given += passed as u64;
         part.read(buffer)
     }
 }

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
 use super::connection::Connection;
-use super::frame;
+use super::frame::{self, CloseCode};
 use super::outbox::Class;
 use super::{Sockets, limits::Settings};
 use crate::metrics::Metrics;
@@ -27,6 +28,10 @@ impl Sockets {
                 match verdict(&self.settings, &connection.times(before, now)) {
                     Verdict::Alive => {}
                     Verdict::Ping => connection.send(&ping, Class::Reply),
+                    Verdict::Unmet => {
+                        Metrics::count(&self.metrics.unmet);
+                        connection.close(CloseCode::Policy, "nobody said who this is");
+                    }
                     Verdict::Dead => {
                         Metrics::count(&self.metrics.dead);
                         connection.kill();
@@ -39,14 +44,17 @@ impl Sockets {
 
 impl Connection {
     fn times(&self, before: u64, now: u64) -> Times {
-        Times { heard: self.heard(), closing: self.closing_since(), before, now }
+        let unmet = self.greeting().map(|greeting| (greeting.within, self.opened()));
+        Times { heard: self.heard(), closing: self.closing_since(), unmet, before, now }
     }
 }
 
-/// All in milliseconds since the start.
+/// All in milliseconds since the start, but for how long a peer may take to say who it is.
 struct Times {
     heard: u64,
     closing: Option<u64>,
+    /// Where the peer has yet to say who it is: how long that may take, and when it was opened.
+    unmet: Option<(Duration, u64)>,
     /// The sweep before this one.
     before: u64,
     now: u64,
@@ -56,11 +64,12 @@ struct Times {
 enum Verdict {
     Alive,
     Ping,
+    Unmet,
     Dead,
 }
 
 fn verdict(settings: &Settings, times: &Times) -> Verdict {
-    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(1);
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(1);
     let silent = times.now.saturating_sub(times.heard);
     if let Some(closing) = times.closing {
         // The task that lingers has its own deadline; this is for a peer that never answers ours.
@@ -69,6 +78,10 @@ fn verdict(settings: &Settings, times: &Times) -> Verdict {
     }
     if silent > millis(settings.dead_after) {
         return Verdict::Dead;
+    }
+    if times.unmet.is_some_and(|(within, opened)| times.now.saturating_sub(opened) > millis(within))
+    {
+        return Verdict::Unmet;
     }
     // A ping is due whenever a whole period of silence has passed since the sweep before: nothing
     // need be remembered for each connection.
@@ -85,7 +98,7 @@ mod tests {
     #[test]
     fn silence_is_met_by_pings_and_then_by_the_end() {
         fn check(heard: u64, closing: Option<u64>, before: u64, now: u64, expected: &Verdict) {
-            let times = Times { heard, closing, before, now };
+            let times = Times { heard, closing, unmet: None, before, now };
             assert_eq!(
                 verdict(&Settings::default(), &times),
                 *expected,
@@ -101,5 +114,18 @@ mod tests {
         check(90_000, Some(90_000), 91_000, 91_500, &Verdict::Alive);
         check(90_000, Some(90_000), 92_000, 93_000, &Verdict::Dead);
         check(95_000, None, 91_000, 92_000, &Verdict::Alive);
+    }
+
+    #[test]
+    fn whoever_never_says_who_it_is_is_closed_whatever_else_it_says() {
+        fn check(unmet: Option<u64>, closing: Option<u64>, now: u64, expected: &Verdict) {
+            let unmet = unmet.map(|opened| (Duration::from_secs(30), opened));
+            let times = Times { heard: now, closing, unmet, before: now, now };
+            assert_eq!(verdict(&Settings::default(), &times), *expected, "{unmet:?} {now}");
+        }
+        check(Some(1_000), None, 31_000, &Verdict::Alive);
+        check(Some(1_000), None, 31_001, &Verdict::Unmet);
+        check(Some(1_000), Some(31_000), 31_001, &Verdict::Alive);
+        check(None, None, 31_001, &Verdict::Alive);
     }
 }

@@ -52,12 +52,6 @@ pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of a form around its file: boundaries, headers, and what other fields a client adds.
 pub(super) const FORM_BYTES: u64 = 64 * 1024;
 
-/// Bytes of the headers of a form's part: a long name in percent-encoding, and room.
-pub(super) const HEAD_BYTES: usize = 8 * 1024;
-
-/// Bytes of a form's boundary (RFC 2046 section 5.1.1).
-pub(super) const BOUNDARY_BYTES: usize = 70;
-
 /// Bytes read from the disk in one go.
 pub(super) const PIECE_BYTES: usize = 64 * 1024;
 

@@ -10,9 +10,9 @@ use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use portcullis_proto::{Code, Refusal};
 use portcullis_server_core::Peer;
 use portcullis_server_core::defences::{SOUND, UploadAsked, UploadName};
+use portcullis_server_core::form::{Form, Piece};
 
 use super::draft::Draft;
-use super::form::{Form, Piece};
 use super::limits::FORM_BYTES;
 use super::refused::{Refused, json};
 use super::source::Source;

@@ -7,7 +7,6 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use portcullis_proto::{Code, Refusal};
 
-use super::form::BadForm;
 use crate::metrics::row;
 
 /// Why a file isn't taken, or isn't handed on.
@@ -92,8 +91,8 @@ impl From<Refusal> for Refused {
     }
 }
 
-impl From<BadForm> for Refused {
-    fn from(_: BadForm) -> Self {
+impl From<portcullis_server_core::form::BadForm> for Refused {
+    fn from(_: portcullis_server_core::form::BadForm) -> Self {
         Self::Malformed
     }
 }

@@ -51,11 +51,14 @@ struct Echo;
 impl Sink for Echo {
     fn opened(&self, _: &Arc<Connection>) {}
 
-    /// A message that says `flood N` is answered by N live frames of 64 KiB and one reply.
+    /// A message that says `flood N` is answered by N live frames of 64 KiB and one reply; `hello` says who it is.
     fn message(&self, message: Incoming, ticket: Ticket) {
         let connection = ticket.connection();
         let framed = match &message {
             Incoming::Text(text) => {
+                if text.as_str() == "hello" {
+                    connection.greet();
+                }
                 if let Some(count) = text.strip_prefix("flood ") {
                     let live = frame::text(&[b'.'; 64 * 1024]);
                     for _ in 0..count.parse().unwrap() {

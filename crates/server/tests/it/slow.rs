@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use portcullis_server::socket::Settings;
+use portcullis_server::socket::{Greeting, Settings};
 
 use crate::echo::EchoServer;
 use crate::repeat::Repeat;
@@ -84,6 +84,57 @@ fn the_silent_are_pinged_and_the_dead_are_cut() {
     let pings = silent.rest();
     assert!(pings.iter().all(|frame| *frame == Frame::new(PING, b"")));
     assert!((1..=5).contains(&pings.len()), "{} pings", pings.len());
+}
+
+#[test]
+fn whoever_never_says_who_it_is_is_closed() {
+    let within = Duration::from_secs(2);
+    let server = EchoServer::start(Settings {
+        sweep_every: Duration::from_millis(10),
+        greeting: Some(Greeting { within, ..Greeting::default() }),
+        ..Settings::default()
+    });
+    let mut known = Client::open(server.address, "/connect");
+    known.send(&frame(TEXT, b"hello"));
+    assert_eq!(known.next(), Some(Frame::new(TEXT, b"hello")));
+    let mut silent = Client::open(server.address, "/connect");
+    let mut chatty = Client::open(server.address, "/connect");
+    chatty.send(&frame(TEXT, b"nothing useful"));
+    assert_eq!(chatty.next(), Some(Frame::new(TEXT, b"nothing useful")));
+    for client in [&mut silent, &mut chatty] {
+        assert_eq!(client.rest().last().and_then(Frame::code), Some(1008));
+    }
+    assert_eq!(server.metrics.unmet.load(Ordering::Relaxed), 2);
+    known.send(&frame(TEXT, b"still here"));
+    assert_eq!(known.next(), Some(Frame::new(TEXT, b"still here")));
+}
+
+/// Half messages: whole frames of one that goes on, a part of one frame, and only its announcement.
+#[test]
+fn long_messages_are_for_those_who_have_said_who_they_are() {
+    let greeting = Some(Greeting::default());
+    let server = EchoServer::start(Settings { greeting, ..Settings::default() });
+    let long = vec![b'x'; 30_000];
+    let first = |opcode: u8, length: usize| frame(opcode, &vec![b'x'; length]);
+    // A text that goes on, and its continuation.
+    let (begins, goes_on) = (TEXT & 0x7f, 0x00);
+    let check = |what: &str, pieces: &[&[u8]], expected: Option<u16>| {
+        let mut client = Client::open(server.address, "/connect");
+        pieces.iter().for_each(|piece| client.send(piece));
+        let heard = client.next().unwrap();
+        assert_eq!(heard.code(), expected, "{what}");
+    };
+    check("announced", &[&frame(TEXT, &long)[..8]], Some(1009));
+    check("nearly all", &[&frame(TEXT, &long)[..29_000]], Some(1009));
+    let parts = [first(begins, 4_000), first(goes_on, 4_000), first(goes_on, 4_000)];
+    check("in parts", &parts.each_ref().map(Vec::as_slice), Some(1009));
+    check("short", &[&first(TEXT, 5_000)], None);
+    check("short ones", &[&first(TEXT, 5_000), &first(TEXT, 5_000), &first(TEXT, 5_000)], None);
+    // Whoever has said who it is may go on at once.
+    let mut known = Client::open(server.address, "/connect");
+    known.send(&[frame(TEXT, b"hello"), frame(TEXT, &long)].concat());
+    assert_eq!(known.next(), Some(Frame::new(TEXT, b"hello")));
+    assert_eq!(known.next(), Some(Frame::new(TEXT, &long)));
 }
 
 #[test]

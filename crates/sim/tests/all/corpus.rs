@@ -49,6 +49,7 @@ replays!(
     client_frame,
     content,
     device_list,
+    form,
     names_and_ids,
     opaque,
     records,

@@ -11,6 +11,7 @@ mod headers;
 mod lints;
 mod scan;
 mod size;
+mod testing;
 mod tokens;
 mod tree;
 
@@ -49,6 +50,7 @@ const RULES: &[Rule] = &[
     ("crates depend on whom they may", depends::forbidden),
     ("nothing that ships names the range", apart::names_range),
     ("proof tokens are minted where they are listed", tokens::minted_elsewhere),
+    ("nothing that ships names the keys that everybody knows", testing::shipped),
     ("every crate takes the workspace's lints", lints::not_taken),
     ("cores are handed the time and randomness", lints::impure_core),
     ("nothing is ignored, postponed or left behind", banned::used),

@@ -9,6 +9,7 @@ use super::{Finding, scan};
 
 /// A proof token's type, and the file that may mint it; a type with several files has several rows.
 const PROOF_TOKENS: &[(&str, &str)] = &[
+    ("AddressShared", "crates/server-core/src/defences/share_address.rs"),
     ("Attachment", "crates/server-core/src/defences/attach_upload.rs"),
     ("CapabilityAccepted", "crates/server-core/src/defences/accept_capability.rs"),
     ("ClassicKeyProven", "crates/server-core/src/defences/prove_classic_key.rs"),

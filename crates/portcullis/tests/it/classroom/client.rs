@@ -2,7 +2,7 @@
 //! habits of its family.
 
 use std::collections::HashMap;
-use std::net::TcpStream;
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use tungstenite::{Error, Message, WebSocket};
@@ -11,6 +11,7 @@ use super::chat::Recipient;
 use super::family::{Family, Signed};
 use super::json::Json;
 use super::key::{Key, PublicKey};
+use super::wire::{Root, Wire};
 use crate::program::DEADLINE;
 
 /// In this time after `hello` a client of one family can't take a `client_list`.
@@ -23,7 +24,7 @@ const ASKING_AGAIN: Duration = Duration::from_millis(600);
 pub(crate) struct Client {
     pub(crate) family: &'static Family,
     pub(crate) key: Key,
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Wire>,
     counter: i64,
     /// Who is there, as the last `client_list` had it.
     people: Vec<Person>,
@@ -80,12 +81,22 @@ pub(crate) struct Said {
 impl Client {
     /// Connects, and says nothing yet. `server` is `HOST:PORT`.
     pub(crate) fn connect(family: &'static Family, key: Key, server: &str) -> Self {
-        let stream = TcpStream::connect(server).unwrap();
-        stream.set_nodelay(true).unwrap();
+        Self::connect_by(family, key, server, None)
+    }
+
+    /// The same, inside TLS where there is a root to trust.
+    pub(crate) fn connect_by(
+        family: &'static Family,
+        key: Key,
+        server: &str,
+        root: Option<&Root>,
+    ) -> Self {
         let (_, port) = server.rsplit_once(':').unwrap();
+        let scheme = if root.is_some() { "wss" } else { "ws" };
         // As a program on this machine is told to.
-        let address = format!("ws://localhost:{port}/");
-        let (socket, _) = tungstenite::client(address, stream).unwrap();
+        let address = format!("{scheme}://localhost:{port}/");
+        let wire = Wire::open(server, root);
+        let (socket, _) = tungstenite::client(address, wire).unwrap();
         let (counter, people, heard) = (family.first_counter, Vec::new(), Vec::new());
         let counters = HashMap::new();
         Self { family, key, socket, counter, people, counters, heard, ended: false }
@@ -190,6 +201,11 @@ impl Client {
         let _ = self.socket.send(frame.into());
     }
 
+    /// Shuts its connection in one direction, and keeps it.
+    pub(crate) fn shut(&self, how: Shutdown) {
+        self.socket.get_ref().socket().shutdown(how).unwrap();
+    }
+
     /// Waits until the server has read all that was sent, or has hung up.
     pub(crate) fn settle(&mut self) {
         self.send(Message::Ping(Vec::new().into()));
@@ -260,7 +276,7 @@ impl Client {
 
     fn wait_until(&self, until: Instant) {
         let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        self.socket.get_ref().set_read_timeout(Some(left)).unwrap();
+        self.socket.get_ref().socket().set_read_timeout(Some(left)).unwrap();
     }
 
     fn frame(&mut self, until: Instant) -> Option<String> {

@@ -36,6 +36,8 @@ pub(crate) struct Family {
     pub(crate) uploads_form: bool,
     /// It breaks at a `client_list` that comes right after `hello`.
     pub(crate) registers_late: bool,
+    /// It speaks inside TLS alone, and trusts a root that it brings along.
+    pub(crate) speaks_tls: bool,
     /// It hears nothing more after a `chat` of its own.
     pub(crate) ends_at_echo: bool,
 }
@@ -87,6 +89,7 @@ pub(crate) static BY_THE_TEXT: Family = Family {
     iv: 16,
     uploads_form: true,
     registers_late: false,
+    speaks_tls: false,
     ends_at_echo: false,
 };
 
@@ -103,6 +106,7 @@ static WANTS_OBJECTS: Family = Family {
     ..BY_THE_TEXT
 };
 
+/// Speaks inside TLS alone.
 static SORTED: Family = Family {
     name: "sorted",
     sends_text: false,
@@ -113,6 +117,7 @@ static SORTED: Family = Family {
     first_counter: 1,
     pem: COLUMNS,
     fingerprint: |key| hex(&hash(&key.pem(COLUMNS))),
+    speaks_tls: true,
     ..BY_THE_TEXT
 };
 

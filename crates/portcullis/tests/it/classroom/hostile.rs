@@ -2,6 +2,7 @@
 //! nothing, it is counted, and two other guests talk on undisturbed.
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rsa::{BigUint, RsaPublicKey};
 use tungstenite::Message;
@@ -9,7 +10,7 @@ use tungstenite::Message;
 use super::address;
 use super::client::Client;
 use super::family::{BY_THE_TEXT, FAMILIES, base64, unbase64};
-use super::http::ask;
+use super::http::{ask, counter};
 use super::json::Json;
 use super::key::{EXPONENT_3, Key, LONG, ONE_LINE, PublicKey, SHORT, pem_of};
 use crate::program::World;
@@ -229,6 +230,61 @@ fn hostile_guests_disturb_nobody() {
     }
 }
 
+/// Forty keys at one address use up all that the address has, and go on; who says no more than people do is heard.
+#[test]
+fn many_keys_silence_nobody() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    let server = address(&world);
+    let mut talker = Client::join(&BY_THE_TEXT, Key::number(0), &server);
+    let mut listener = Client::join(&BY_THE_TEXT, Key::number(1), &server);
+    listener.list_until(|listed| listed.len() >= 2);
+    let scene = Scene { server, victim: String::new(), attacker: Key::number(2) };
+    let join = |key| Client::join(&BY_THE_TEXT, key, &scene.server);
+    let mut flooders: Vec<_> = Key::many(40).into_iter().map(join).collect();
+    // Messages to many cost most.
+    let first = |flooder: &mut Client| {
+        for _ in 0..12 {
+            flooder.say(&chat(vec!["localhost"; 128], 0));
+        }
+        flooder.settle();
+    };
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Also where something below fails.
+        let _ends = Ends(&over);
+        let over = &over;
+        for flooders in flooders.chunks_mut(10) {
+            scope.spawn(move || {
+                flooders.iter_mut().for_each(first);
+                while !over.load(Ordering::Relaxed) {
+                    for flooder in flooders.iter_mut() {
+                        flooder.say_public("flood");
+                    }
+                }
+            });
+        }
+        // Until the flood meets its bounds.
+        while scene.count("guest_too_often") < 1_000 {
+            listener.settle();
+        }
+        for number in 0..15 {
+            let text = format!("line {number}");
+            talker.say_public(&text);
+            assert!(listener.hear_public(&text).0.verified);
+        }
+    });
+}
+
+/// Says that something is over when it goes.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn keys_that_are_worth_nothing_are_refused() {
     let mut world = World::new(&[]);
@@ -275,7 +331,7 @@ fn keys_that_are_worth_nothing_are_refused() {
         ("a private key", include_str!("keys/01.pem").to_owned()),
         ("two keys", format!("{good}\n{good}")),
         ("an elliptic curve's", pem(&[&ED25519_SPKI[..], &[9; 32]].concat())),
-        ("a megabyte of blanks", format!("{begin}\n{body}{}\n{end}", " ".repeat(30_000))),
+        ("thousands of blanks", format!("{begin}\n{body}{}\n{end}", " ".repeat(6_000))),
     ] {
         check(what, &pem, &key, false);
     }
@@ -315,11 +371,7 @@ impl Scene {
 
     /// How often something was refused for this reason.
     fn count(&self, reason: &str) -> u64 {
-        let answer = ask(&self.server, "GET /metrics HTTP/1.1", &[]);
-        let text = String::from_utf8(answer.body).unwrap();
-        let name = format!("portcullis_{reason}_total ");
-        let value = text.lines().find_map(|line| line.strip_prefix(&name));
-        value.unwrap_or_else(|| panic!("{name} is in {text}")).parse().unwrap()
+        counter(&self.server, reason)
     }
 }
 

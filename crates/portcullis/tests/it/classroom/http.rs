@@ -1,9 +1,10 @@
 //! Files by HTTP, asked for as simply as can be: one request, one connection.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 
+use super::family::Family;
 use super::json::Json;
+use super::wire::{Root, Wire};
 use crate::program::DEADLINE;
 
 /// An answer.
@@ -15,8 +16,13 @@ pub(crate) struct Answer {
 
 /// Asks the server at `HOST:PORT`.
 pub(crate) fn ask(server: &str, head: &str, body: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(server).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    ask_by(server, None, head, body)
+}
+
+/// The same, inside TLS where there is a root to trust.
+fn ask_by(server: &str, root: Option<&Root>, head: &str, body: &[u8]) -> Answer {
+    let mut stream = Wire::open(server, root);
+    stream.socket().set_read_timeout(Some(DEADLINE)).unwrap();
     let (_, port) = server.rsplit_once(':').unwrap();
     let length = body.len();
     let head = format!("{head}\r\nHost: localhost:{port}\r\nConnection: close\r\n");
@@ -29,26 +35,41 @@ pub(crate) fn ask(server: &str, head: &str, body: &[u8]) -> Answer {
     read_answer(&answer)
 }
 
-/// Uploads a file by its family's habit; its address.
-pub(crate) fn upload(server: &str, as_form: bool, name: &str, file: &[u8]) -> String {
-    let answer = post(server, as_form, name, file);
+/// How often the server has counted something, `portcullis_*_total`.
+pub(crate) fn counter(server: &str, name: &str) -> u64 {
+    let answer = ask(server, "GET /metrics HTTP/1.1", &[]);
+    let text = String::from_utf8(answer.body).unwrap();
+    let name = format!("portcullis_{name}_total ");
+    let value = text.lines().find_map(|line| line.strip_prefix(&name));
+    value.unwrap_or_else(|| panic!("{name} is in {text}")).parse().unwrap()
+}
+
+/// Uploads a file by its family's habits; its address.
+pub(crate) fn upload(
+    server: &str,
+    root: Option<&Root>,
+    family: &Family,
+    name: &str,
+    file: &[u8],
+) -> String {
+    let answer = post(server, root, family.uploads_form, name, file);
     let json = Json::read(&String::from_utf8(answer.body).unwrap()).unwrap();
     assert_eq!(answer.status, 200, "{json:?}");
     json.get_text("file_url").unwrap().to_owned()
 }
 
 /// Asks for a file to be taken.
-pub(crate) fn post(server: &str, as_form: bool, name: &str, file: &[u8]) -> Answer {
+fn post(server: &str, root: Option<&Root>, as_form: bool, name: &str, file: &[u8]) -> Answer {
     let head = "POST /api/upload HTTP/1.1\r\nContent-Type: ";
     if !as_form {
-        return ask(server, &format!("{head}application/octet-stream"), file);
+        return ask_by(server, root, &format!("{head}application/octet-stream"), file);
     }
     let before = format!(
         "--a-boundary\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
          Content-Type: application/octet-stream\r\n\r\n"
     );
     let body = [before.as_bytes(), file, b"\r\n--a-boundary--\r\n"].concat();
-    ask(server, &format!("{head}multipart/form-data; boundary=a-boundary"), &body)
+    ask_by(server, root, &format!("{head}multipart/form-data; boundary=a-boundary"), &body)
 }
 
 /// Gets a file from its absolute address, as whoever was told it does.

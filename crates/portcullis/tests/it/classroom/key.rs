@@ -5,7 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePublicKey as _};
 use rsa::rand_core::OsRng;
-use rsa::{Oaep, Pss, RsaPrivateKey, RsaPublicKey};
+use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
+use rsa::{BigUint, Oaep, Pss, RsaPrivateKey, RsaPublicKey};
 use sha2::{Digest as _, Sha256};
 
 /// Keys of 2048 bits for people in tests.
@@ -44,6 +45,18 @@ impl Key {
     /// The key of this number in the store.
     pub(crate) fn number(number: usize) -> Self {
         Self::from_pem(STORE[number])
+    }
+
+    /// So many more keys, at no cost: of one prime of a key in the store and one of another.
+    pub(crate) fn many(count: usize) -> Vec<Self> {
+        let primes: Vec<_> = STORE.map(|pem| Self::from_pem(pem).0.primes().to_vec()).into();
+        let places = 0..STORE.len();
+        let pairs = places.clone().flat_map(|one| places.clone().map(move |other| (one, other)));
+        let mixed = pairs.filter(|(one, other)| one != other).map(|(one, other)| {
+            let (p, q) = (primes[one][0].clone(), primes[other][1].clone());
+            RsaPrivateKey::from_p_q(p, q, BigUint::from(65_537_u32)).unwrap()
+        });
+        mixed.filter(|key| key.n().bits() == 2_048).map(Self).take(count).collect()
     }
 
     pub(crate) fn from_pem(pem: &str) -> Self {

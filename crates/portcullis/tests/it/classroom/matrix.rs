@@ -7,17 +7,32 @@ use super::client::Client;
 use super::family::{Accepts, FAMILIES, Family};
 use super::http::{download, upload};
 use super::key::Key;
+use super::wire::Root;
 use crate::program::World;
+use crate::tls::certificate;
+use tempfile::TempDir;
 
 /// Goes through quotes, escapes and all planes of Unicode.
 const TRICKY: &str = "\"é\" \\ <b>\u{2028}\u{1f600}</b>\nnext";
 
 #[test]
 fn every_family_has_all_of_it() {
-    let mut world = World::new(&[]);
+    let folder = TempDir::new().unwrap();
+    let [certificate, key] = certificate(folder.path(), "server");
+    let [cert, key] = [&certificate, &key].map(|path| path.to_str().unwrap());
+    // One family speaks inside TLS alone and the others without: on one port.
+    let mut world = World::new(&["--tls-cert", cert, "--tls-key", key]);
     let _server = world.serve();
     let server = &address(&world);
-    let join = |number| Client::join(FAMILIES[number / 2], Key::number(number), server);
+    let root = Root::read(&certificate);
+    let trusts = |family: &Family| family.speaks_tls.then_some(&root);
+    let join = |number: usize| {
+        let family = FAMILIES[number / 2];
+        let key = Key::number(number);
+        let mut client = Client::connect_by(family, key, server, trusts(family));
+        client.hello();
+        client
+    };
     let mut clients: Vec<_> = (0..2 * FAMILIES.len()).map(join).collect();
     let mut pems: Vec<_> = clients.iter().map(Client::pem).collect();
     pems.sort();
@@ -29,7 +44,7 @@ fn every_family_has_all_of_it() {
             lists(pair, &pems),
             talks_publicly(pair, number),
             talks_privately(pair, number),
-            exchanges_files(pair, server),
+            exchanges_files(pair, server, trusts(FAMILIES[number])),
         ];
         let [list, public, private, file] = cells.map(|cell| if cell { "yes" } else { "NO" });
         let name = FAMILIES[number].name;
@@ -82,10 +97,10 @@ fn talks_privately(pair: &mut [Client; 2], number: usize) -> bool {
 }
 
 /// The address goes by a private message, as people send it.
-fn exchanges_files(pair: &mut [Client; 2], server: &str) -> bool {
+fn exchanges_files(pair: &mut [Client; 2], server: &str, root: Option<&Root>) -> bool {
     both_ways(pair, |speaker, listener| {
         let file: Vec<u8> = (0..=255).cycle().take(70_000).collect();
-        let url = upload(server, speaker.family.uploads_form, "notes é.txt", &file);
+        let url = upload(server, root, speaker.family, "notes é.txt", &file);
         speaker.say_private(&listener.pem(), &url);
         listener.hear_private(&url);
         let answer = download(server, &url);

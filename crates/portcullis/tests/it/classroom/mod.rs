@@ -5,16 +5,18 @@ mod bridge;
 mod chat;
 mod client;
 mod family;
+mod half_open;
 mod hostile;
 mod http;
 mod json;
 mod key;
 mod matrix;
 mod neighbours;
+mod wire;
 
 use crate::program::World;
 
 /// Where the server is, as `HOST:PORT`.
 fn address(world: &World) -> String {
-    world.server().strip_prefix("ws://").unwrap().to_owned()
+    world.server().split_once("://").unwrap().1.to_owned()
 }

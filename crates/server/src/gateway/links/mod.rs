@@ -13,7 +13,7 @@ use portcullis_crypto::classic::ClassicKey;
 use portcullis_proto::classroom::{
     self, DialectId, GuestKey, Incoming as Frame, Payload, SignedFrame,
 };
-use portcullis_server_core::defences::{GuestState, SOUND};
+use portcullis_server_core::defences::{GuestState, NeighbourAdmitted, SOUND};
 use portcullis_server_core::{GuestAsk, GuestList, GuestRefused, Peer};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -153,18 +153,18 @@ impl Links {
         self.say(&text);
     }
 
-    /// A connection has said that it is a linked server's: where it stands among them.
+    /// A connection has said that it is a linked server's.
     pub(crate) fn admit(
         &self,
         frame: &SignedFrame,
         connection: &Arc<Connection>,
-    ) -> Result<usize, GuestRefused> {
-        let place = (SOUND.admit_neighbour)(frame, &self.pinned)?.place();
-        if let Some(link) = self.links.get(place) {
+    ) -> Result<NeighbourAdmitted, GuestRefused> {
+        let admitted = (SOUND.admit_neighbour)(frame, &self.pinned)?;
+        if let Some(link) = self.links.get(admitted.place()) {
             lock(&link.state).incoming = Some(Arc::clone(connection));
             self.greet(link);
         }
-        Ok(place)
+        Ok(admitted)
     }
 
     /// A connection of a linked server has gone.
@@ -194,7 +194,8 @@ impl Links {
     }
 
     /// Takes in what a linked server says.
-    pub(crate) fn hear(&self, place: usize, text: &str) -> Result<(), GuestRefused> {
+    pub(crate) fn hear(&self, admitted: NeighbourAdmitted, text: &str) -> Result<(), GuestRefused> {
+        let place = admitted.place();
         let Some(link) = self.links.get(place) else {
             return Ok(());
         };
@@ -204,7 +205,8 @@ impl Links {
                     clients.iter().filter_map(|pem| GuestKey::parse(pem).ok()).collect();
                 let states = clients.iter().cloned().map(GuestState::listed).collect();
                 lock(&link.state).clients = states;
-                GuestAsk::Neighbour { server: link.neighbour.address.clone(), clients }
+                let server = link.neighbour.address.clone();
+                GuestAsk::Neighbour { admitted, server, clients }
             }
             Frame::UpdateRequest => {
                 if let Some(update) = lock(&self.update).as_deref() {

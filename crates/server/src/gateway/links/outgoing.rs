@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_proto::classroom::{self, DialectId};
 use portcullis_proto::limits;
+use portcullis_server_core::defences::NeighbourAdmitted;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -145,7 +146,8 @@ async fn carry(
 async fn hear(links: &Arc<Links>, place: usize, text: &str) {
     let (links, text) = (Arc::clone(links), text.to_owned());
     let metrics = Arc::clone(&links.metrics);
-    let heard = tokio::task::spawn_blocking(move || links.hear(place, &text)).await;
+    let admitted = NeighbourAdmitted::dialled(place);
+    let heard = tokio::task::spawn_blocking(move || links.hear(admitted, &text)).await;
     if let Ok(Err(refused)) = heard {
         metrics.guests.count(refused);
     }

@@ -122,6 +122,7 @@ impl Visitor {
         let utc_offset_seconds = clock::utc_offset_seconds();
         model.set_time(clock::now(), utc_offset_seconds);
         model.restore(device.client().conversations());
+        device.client().unsaid().for_each(|unsaid| model.show(unsaid));
         // Nothing has to be typed before the chat is there.
         model.show(Show::Listed);
         if let Some(name) = device.client().name() {

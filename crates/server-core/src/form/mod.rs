@@ -1,43 +1,44 @@
 //! A form's one file, taken out of the bytes as they come: never more is held than one packet, a part's
-//! headers and a boundary, whatever the form says. It knows no sockets.
+//! headers and a boundary, whatever the form says.
 //!
 //! Source: RFC 7578 (`multipart/form-data`), RFC 2046 section 5.1 (`multipart`). Leaves out nested
 //! `multipart/mixed`, which RFC 7578 section 4.3 has given up, and every field but `file`.
 
-use bytes::{Buf as _, Bytes, BytesMut};
+mod parameters;
 
-use super::limits::{BOUNDARY_BYTES, HEAD_BYTES};
-use super::parameters::{parameter, percent_decoded};
+use crate::limits::{FORM_BOUNDARY_BYTES, FORM_HEAD_BYTES};
+use parameters::{parameter, percent_decoded};
 
 /// The field that is taken.
 const FIELD: &str = "file";
 
 /// Why a form can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BadForm;
+pub struct BadForm;
 
 /// What comes out of a form, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub enum Piece {
     /// The file begins; what its sender calls it.
     Begins(Option<String>),
     /// The next of its bytes.
-    Bytes(Bytes),
+    Bytes(Vec<u8>),
     /// It is whole.
     Ends,
 }
 
 /// A form that is coming.
-pub(super) struct Form {
+#[derive(Debug)]
+pub struct Form {
     /// A line break and the boundary with its dashes.
     delimiter: Vec<u8>,
-    held: BytesMut,
+    held: Vec<u8>,
     place: Place,
     /// Whether a file was begun: there is one, and the rest are passed over.
     begun: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// In what isn't the file: before the first boundary, or in another field.
     Beside,
@@ -58,27 +59,33 @@ impl Form {
     ///
     /// # Errors
     /// [`BadForm`]: a form without a proper boundary.
-    pub(super) fn new(content_type: &str) -> Result<Option<Self>, BadForm> {
+    pub fn new(content_type: &str) -> Result<Option<Self>, BadForm> {
         let kind = content_type.split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("multipart/form-data") {
             return Ok(None);
         }
         let boundary = parameter(content_type, "boundary").ok_or(BadForm)?;
         let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
-        if !(1..=BOUNDARY_BYTES).contains(&boundary.len()) || !boundary.bytes().all(plain) {
+        if !(1..=FORM_BOUNDARY_BYTES).contains(&boundary.len()) || !boundary.bytes().all(plain) {
             return Err(BadForm);
         }
         Ok(Some(Self {
             delimiter: [b"\r\n--", boundary.as_bytes()].concat(),
             // The first boundary has no line break before it.
-            held: BytesMut::from(&b"\r\n"[..]),
+            held: b"\r\n".to_vec(),
             place: Place::Beside,
             begun: false,
         }))
     }
 
+    /// How many bytes wait for what comes behind them.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// Takes the next bytes. Before more come, [`Form::next`] is to be asked until it has nothing.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);
     }
 
@@ -86,7 +93,7 @@ impl Form {
     ///
     /// # Errors
     /// [`BadForm`].
-    pub(super) fn next(&mut self) -> Result<Option<Piece>, BadForm> {
+    pub fn next(&mut self) -> Result<Option<Piece>, BadForm> {
         loop {
             let before = (self.place, self.held.len());
             let piece = match self.place {
@@ -114,13 +121,13 @@ impl Form {
         // The end of what is held may be the beginning of a boundary.
         let sure =
             found.unwrap_or_else(|| (self.held.len() + 1).saturating_sub(self.delimiter.len()));
-        let content = self.held.split_to(sure);
+        let content: Vec<u8> = self.held.drain(..sure).collect();
         let in_file = self.place == Place::File;
         if found.is_some() {
-            self.held.advance(self.delimiter.len());
+            self.held.drain(..self.delimiter.len());
             self.place = if in_file { Place::FileEnd } else { Place::Boundary };
         }
-        (in_file && !content.is_empty()).then(|| Piece::Bytes(content.freeze()))
+        (in_file && !content.is_empty()).then(|| Piece::Bytes(content))
     }
 
     /// Two dashes end the form, a line break begins a part; spaces may come before it.
@@ -129,7 +136,7 @@ impl Form {
             None => {}
             Some(b"--") => self.place = Place::Behind,
             Some(b"\r\n") => self.place = Place::Head,
-            Some([b' ' | b'\t', _]) => self.held.advance(1),
+            Some([b' ' | b'\t', _]) => drop(self.held.remove(0)),
             Some(_) => return Err(BadForm),
         }
         Ok(None)
@@ -139,12 +146,13 @@ impl Form {
     fn head(&mut self) -> Result<Option<Piece>, BadForm> {
         const END: &[u8] = b"\r\n\r\n";
         let found = find(&self.held, END);
-        if found.unwrap_or(self.held.len()) > HEAD_BYTES {
+        // The end of what is held may be the beginning of the end.
+        let sure = found.unwrap_or_else(|| (self.held.len() + 1).saturating_sub(END.len()));
+        if sure > FORM_HEAD_BYTES {
             return Err(BadForm);
         }
         let Some(end) = found else { return Ok(None) };
-        let head = self.held.split_to(end);
-        self.held.advance(END.len());
+        let head: Vec<u8> = self.held.drain(..end + END.len()).take(end).collect();
         let head = String::from_utf8_lossy(&head);
         let disposition = head.lines().find_map(disposition).unwrap_or_default();
         if self.begun || parameter(disposition, "name").as_deref() != Some(FIELD) {
@@ -202,7 +210,7 @@ mod tests {
                     Piece::Ends => file.as_mut().unwrap().2 = true,
                 }
             }
-            assert!(form.held.len() <= HEAD_BYTES + packet.len() + BOUNDARY_BYTES);
+            assert!(form.held() <= FORM_HEAD_BYTES + packet.len() + FORM_BOUNDARY_BYTES);
         }
         // How much of an unfinished file is handed on is up to how it was cut.
         file.iter_mut().filter(|(_, _, whole)| !whole).for_each(|(_, bytes, _)| bytes.clear());
@@ -247,8 +255,14 @@ mod tests {
         check(b"one", &Ok(None));
         check(b"--bc\r\n", &Err(BadForm));
         check((form("one\r\n--bc")).as_bytes(), &Err(BadForm));
-        let long = format!("{HEAD}\r\nX: {}", "y".repeat(HEAD_BYTES));
+        let long = format!("{HEAD}\r\nX: {}", "y".repeat(FORM_HEAD_BYTES));
         check(part(&long, "one").as_bytes(), &Err(BadForm));
+        // As long as may be, also where the end of it comes byte by byte. The line break before it counts.
+        let longest = format!("{HEAD}\r\nX: {}", "y".repeat(FORM_HEAD_BYTES - HEAD.len() - 7));
+        let longest = part(&longest, "one") + "--b--";
+        for packet in [1, longest.len()] {
+            assert_eq!(read(TYPE, longest.as_bytes(), packet), file("one", true));
+        }
     }
 
     #[test]
