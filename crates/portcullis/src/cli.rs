@@ -322,6 +322,15 @@ pub(crate) struct Serve {
     /// Bytes of all files of guests together; each is kept for a day [default: 1 GiB]
     #[arg(long, value_name = "BYTES")]
     pub(crate) guest_quota_bytes: Option<u64>,
+    /// Bytes of the files that one account may have waiting here for others, as 500M or 4G [default: 4G]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) blob_quota: Option<u64>,
+    /// Bytes of all accounts' files that wait here; 1 GiB of the disk always stays free [default: 64G]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) blob_space: Option<u64>,
+    /// Days for which a file waits here to be collected [default: 7]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u64).range(1..=365))]
+    pub(crate) blob_age_days: Option<u64>,
     /// A classroom server to link with, as ws://HOST:PORT=KEY.PEM with its key in a file; may be repeated
     #[arg(long, value_name = "URL=FILE", value_parser = NeighbourAt::parse)]
     pub(crate) neighbour: Vec<NeighbourAt>,
@@ -424,6 +433,16 @@ pub(crate) enum Admin {
     },
 }
 
+/// A number of bytes: digits and, perhaps, K, M or G for their 1,024-folds.
+fn bytes(text: &str) -> Result<u64, String> {
+    let units = [("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30)];
+    let suffixed =
+        units.into_iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)));
+    let (digits, unit) = suffixed.unwrap_or((text, 1));
+    let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    number.ok_or_else(|| "a number of bytes is digits, and K, M or G if need be".to_owned())
+}
+
 /// A dialect of classroom clients, by its name.
 fn dialect(text: &str) -> Result<DialectId, String> {
     DialectId::from_name(text).ok_or_else(|| {
@@ -455,6 +474,21 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn numbers_of_bytes() {
+        let check =
+            |text: &str, expected: Option<u64>| assert_eq!(bytes(text).ok(), expected, "{text}");
+        check("0", Some(0));
+        check("1000", Some(1_000));
+        check("500K", Some(512_000));
+        check("7M", Some(7 * 1024 * 1024));
+        check("4G", Some(4 * 1024 * 1024 * 1024));
+        check("17179869184G", None);
+        for text in ["", "G", "4g", "4GB", "-1", "4.5G", "4 G"] {
+            check(text, None);
+        }
     }
 
     fn check(line: &str, expected: bool) {

@@ -13,7 +13,7 @@ use portcullis_server::gateway::{Neighbour, PublicUrl, Setup};
 use portcullis_server::http::Admit;
 use portcullis_server::socket::Settings;
 use portcullis_server::sqlite::{OpenError, SqliteStore};
-use portcullis_server::{Parts, run, tls, uploads};
+use portcullis_server::{Parts, blobs, run, tls, uploads};
 use portcullis_server_core::defences::{Host, OriginPolicy, SOUND};
 use portcullis_server_core::{BlobPolicy, GuestPolicy, Instance, Registration, Server};
 use portcullis_terminal::verbs::{Exit, Failure};
@@ -92,12 +92,13 @@ fn parts(
         },
         stretch: Stretch::STANDARD,
         rate_factor: options.rate_factor,
-        blobs: BlobPolicy::default(),
+        blobs: blob_policy(options),
     };
     let server = Server::new(instance, SOUND, Box::new(OsRng));
     let uploads = gateway.is_some().then(|| uploads(options, folder, address));
     Ok(Parts {
-        domain: CoreDomain::new(server, Box::new(store), gateway),
+        domain: CoreDomain::new(server, Box::new(store), gateway)
+            .with_blobs(blobs::Settings::new(folder.join("blobs"))),
         settings: Settings::default(),
         admit: admit(options),
         tls,
@@ -146,6 +147,18 @@ fn uploads(options: &cli::Serve, folder: &Path, address: SocketAddr) -> uploads:
     settings.policy.file_bytes = options.guest_file_bytes.unwrap_or(settings.policy.file_bytes);
     settings.policy.quota_bytes = options.guest_quota_bytes.unwrap_or(settings.policy.quota_bytes);
     settings
+}
+
+/// What people may store for each other.
+fn blob_policy(options: &cli::Serve) -> BlobPolicy {
+    let usual = BlobPolicy::default();
+    let keep_millis = options.blob_age_days.map(|days| days * 24 * 3600 * 1000);
+    BlobPolicy {
+        account_bytes: options.blob_quota.unwrap_or(usual.account_bytes),
+        all_bytes: options.blob_space.unwrap_or(usual.all_bytes),
+        keep_millis: keep_millis.unwrap_or(usual.keep_millis),
+        ..usual
+    }
 }
 
 /// How guests reach this server.

@@ -20,6 +20,8 @@ pub struct Settings {
     /// How long a peer may be silent in the middle of a blob, and how long whoever fetches waits for bytes
     /// that are still to come.
     pub stall: Duration,
+    /// How long bytes are gathered before they are written, and handed on, though they are few.
+    pub gather: Duration,
     /// How often what has expired is looked for.
     pub sweep_every: Duration,
 }
@@ -35,6 +37,7 @@ impl Settings {
             fetches: 256,
             fetches_each: 8,
             stall: Duration::from_secs(30),
+            gather: Duration::from_secs(1),
             sweep_every: Duration::from_secs(60),
         }
     }
@@ -55,3 +58,27 @@ pub(super) const DISK_EVERY: Duration = Duration::from_secs(1);
 
 /// Milliseconds after which whoever has too many uploads or fetches may try again.
 pub(super) const BUSY_MILLIS: u64 = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portcullis_server_core::BlobPolicy;
+
+    #[test]
+    fn the_document_shows_them() {
+        const TEXT: &str = include_str!("../../../../docs/protocol.md");
+        let (settings, policy) = (Settings::new(PathBuf::new()), BlobPolicy::default());
+        assert_eq!(policy.account_bytes, 4_294_967_296);
+        let check = |row: String| assert!(TEXT.contains(&row), "{row}");
+        let bytes = "bytes of an account's blobs, unless the operator says otherwise";
+        check(format!("| {bytes} | 4,294,967,296 |"));
+        check(format!("| blobs of an account | {} |", policy.blobs_each));
+        let at_once = |what: &str, each: usize, all: usize| {
+            check(format!("| {what} of an account at once | {each}; {all} of all |"));
+        };
+        at_once("uploads", settings.uploads_each, settings.uploads);
+        at_once("fetches", settings.fetches_each, settings.fetches);
+        check(format!("none came for {} seconds", settings.stall.as_secs()));
+        check(format!("nothing came for {} seconds", settings.stall.as_secs()));
+    }
+}

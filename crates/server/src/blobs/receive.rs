@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -66,7 +67,7 @@ async fn store(
     let stretch = stretch(headers, &accepted)?;
     let mut turn = slot.begin_turn().await?;
     let _place = blobs.uploads.take(accepted.account()).ok_or(Refused::Busy)?;
-    let mut writing = Writing::open(Arc::clone(&slot)).await?;
+    let mut writing = Writing::open(Arc::clone(&slot), blobs.settings.gather).await?;
     if slot.stored() != stretch.start {
         return Err(Refused::Elsewhere(slot.stored()));
     }
@@ -121,6 +122,9 @@ struct Writing {
     file: Arc<File>,
     packets: Vec<Bytes>,
     gathered: usize,
+    /// How long, at most, and since when.
+    gather: Duration,
+    since: Instant,
     under_way: Option<JoinHandle<io::Result<()>>>,
     /// A piece could not be written, so what follows it has no place.
     failed: bool,
@@ -128,7 +132,7 @@ struct Writing {
 
 impl Writing {
     /// Opens a blob's file where it ends.
-    async fn open(slot: Arc<Slot>) -> Result<Self, Refused> {
+    async fn open(slot: Arc<Slot>, gather: Duration) -> Result<Self, Refused> {
         let opened = blocking(move || {
             let file = folder::open(&slot.path)?;
             // It may have been dropped, and its file removed, before it was made.
@@ -150,16 +154,19 @@ impl Writing {
             file: Arc::new(file),
             packets: Vec::new(),
             gathered: 0,
+            gather,
+            since: Instant::now(),
             under_way: None,
             failed: false,
         })
     }
 
-    /// Adds a packet; once enough is gathered, it is written while more comes.
+    /// Adds a packet; once enough is gathered, or for long enough, it is written while more comes.
     async fn add(&mut self, bytes: Bytes) -> io::Result<()> {
         self.gathered += bytes.len();
         self.packets.push(bytes);
-        if self.gathered >= PIECE_BYTES || self.packets.len() >= PIECE_PACKETS {
+        let enough = self.gathered >= PIECE_BYTES || self.packets.len() >= PIECE_PACKETS;
+        if enough || self.since.elapsed() >= self.gather {
             self.flush().await?;
         }
         Ok(())
@@ -168,7 +175,7 @@ impl Writing {
     /// Begins to write what is gathered, once what came before is written.
     async fn flush(&mut self) -> io::Result<()> {
         self.settle().await?;
-        self.gathered = 0;
+        (self.gathered, self.since) = (0, Instant::now());
         let packets = std::mem::take(&mut self.packets);
         let (slot, file) = (Arc::clone(&self.slot), Arc::clone(&self.file));
         self.under_way = Some(spawn_blocking(move || append(&slot, &file, &packets)));
@@ -241,6 +248,8 @@ async fn blocking<T: Send + 'static>(
 mod tests {
     use super::*;
 
+    const GATHER: Duration = Duration::from_secs(9);
+
     fn run<T>(future: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
     }
@@ -255,7 +264,7 @@ mod tests {
     fn nothing_follows_a_piece_that_could_not_be_written() {
         run(async {
             let slot = slot("/dev/full".as_ref(), 0);
-            let mut writing = Writing::open(Arc::clone(&slot)).await.unwrap();
+            let mut writing = Writing::open(Arc::clone(&slot), GATHER).await.unwrap();
             writing.add(Bytes::from_static(&[1; PIECE_BYTES])).await.unwrap();
             let second = writing.add(Bytes::from_static(&[2; PIECE_BYTES])).await.unwrap_err();
             assert_eq!(Refused::from(second), Refused::Full);
@@ -273,7 +282,7 @@ mod tests {
             std::fs::write(&path, before).unwrap();
             let slot = slot(&path, known);
             run(async {
-                let mut writing = Writing::open(Arc::clone(&slot)).await.unwrap();
+                let mut writing = Writing::open(Arc::clone(&slot), GATHER).await.unwrap();
                 writing.add(Bytes::from_static(b"")).await.unwrap();
                 writing.add(Bytes::from_static(b"xy")).await.unwrap();
                 writing.finish(true).await.unwrap();
@@ -293,7 +302,7 @@ mod tests {
         let path = folder.path().join("a");
         let slot = slot(&path, 0);
         slot.end();
-        run(async { assert!(matches!(Writing::open(slot).await, Err(Refused::Missing))) });
+        run(async { assert!(matches!(Writing::open(slot, GATHER).await, Err(Refused::Missing))) });
         assert!(!path.exists());
     }
 }

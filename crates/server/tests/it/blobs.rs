@@ -326,6 +326,19 @@ fn a_blob_is_fetched_while_it_is_stored() {
     assert!(rest == content()[500_000..]);
 }
 
+/// Few bytes are handed on, too, while more are still to come.
+#[test]
+fn a_slow_upload_is_fetched_as_it_comes() {
+    let mut world = World::with(|settings| settings.gather = std::time::Duration::ZERO);
+    let (store, fetch) = (world.reserve(BLOB), world.fetch(BLOB));
+    let mut slow = world.begin(&put(&store, 0, BYTES));
+    for place in 0..5 {
+        slow.send(&content()[place..=place]);
+        let answer = world.get(&fetch, &format!("Range: bytes=0-{place}\r\n"));
+        assert!(answer.body == content()[..=place]);
+    }
+}
+
 #[test]
 fn whoever_stalls_is_not_waited_for() {
     let mut world = World::with(|settings| settings.stall = std::time::Duration::from_millis(50));
@@ -388,7 +401,7 @@ fn a_blob_that_is_dropped_is_gone_at_once() {
 
 #[test]
 fn what_has_expired_is_gone() {
-    let policy = BlobPolicy { keep_millis: 3_000, ..BlobPolicy::default() };
+    let policy = BlobPolicy { keep_millis: 5_000, ..BlobPolicy::default() };
     let every_second = |settings: &mut Settings| settings.sweep_every = std::time::Duration::ZERO;
     let mut world = World::kept(policy, every_second);
     let (store, fetch) = (world.reserve(BLOB), world.fetch(BLOB));
