@@ -71,6 +71,13 @@ impl FileKey {
     pub fn path_secret(&self) -> Secret<32> {
         Secret::from_bytes(blake3::derive_key(PATH_SECRET, self.0.expose()))
     }
+
+    /// What only a holder of the key can say beside these bytes: BLAKE3 keyed with
+    /// [`path_secret`](Self::path_secret).
+    #[must_use]
+    pub fn path_proof(&self, said: &[u8]) -> Secret<32> {
+        Secret::from_bytes(blake3::keyed_hash(self.path_secret().expose(), said).into())
+    }
 }
 
 impl fmt::Debug for FileKey {

@@ -2,8 +2,10 @@
 //! its test. The server is not trusted here; it may lie about everything.
 
 mod accept_change;
+mod accept_chunk;
 mod accept_entry;
 mod accept_guest;
+mod accept_hashes;
 mod accept_identity;
 mod accept_key_package;
 mod accept_leaves;
@@ -23,11 +25,16 @@ mod may_dial;
 mod may_go_direct;
 mod open_channel;
 mod open_guest_chat;
+mod place_entry;
+mod prove_path;
+mod release_chunk;
 mod same_log;
 
 pub use accept_change::{ChangeAccepted, ChangeRefused, Target, accept_change};
+pub use accept_chunk::{ChunkAccepted, ChunkRefused, accept_chunk};
 pub use accept_entry::{EntryAccepted, accept_entry};
 pub use accept_guest::{GuestAccepted, GuestRefused, Heard, accept_guest, accept_visited};
+pub use accept_hashes::{HashesAccepted, HashesRefused, accept_hashes};
 pub use accept_identity::{Contact, Pinned, accept_identity};
 pub use accept_key_package::{PackageAccepted, accept_key_package};
 pub use accept_leaves::{LeavesAccepted, accept_leaves};
@@ -47,6 +54,9 @@ pub use may_dial::{MayDial, may_dial};
 pub use may_go_direct::{DirectAsked, MayGoDirect, may_go_direct};
 pub use open_channel::{OpenError, Received, open_channel};
 pub use open_guest_chat::{ChatOpened, ChatRefused, open_guest_chat};
+pub use place_entry::{EntryPlaced, PlaceRefused, part_name, place_entry};
+pub use prove_path::{HELLO, PathProven, PathRefused, path_hello, prove_path};
+pub use release_chunk::{ChunkReleased, FileChanged, release_chunk};
 pub use same_log::same_log;
 
 pub use crate::encrypted::{
@@ -55,12 +65,14 @@ pub use crate::encrypted::{
 pub use crate::transfers::{Course, Recipient};
 
 use crate::Warning;
-use portcullis_crypto::{AuthPublic, ClassicKey, Hash, IdentityPublic, Stretch};
+use portcullis_crypto::{
+    AuthPublic, ChunkHash, ClassicKey, FileCipher, FileKey, Hash, IdentityPublic, Shape, Stretch,
+};
 use portcullis_proto::classroom::{GuestKey, SignedFrame};
 use portcullis_proto::{
     AccountCard, AccountId, BadList, ConversationId, ConversationKind, ConversationSummary,
-    DeviceId, Envelope, Fetched, FileStep, Kind, ListRecord, QuicWay, Seen, SignedList, Stretching,
-    Timestamp,
+    DeviceId, Envelope, Fetched, FileOffer, FilePath, FileStep, Kind, ListRecord, QuicWay, Seen,
+    SignedList, Stretching, Timestamp,
 };
 use std::net::SocketAddr;
 
@@ -71,8 +83,10 @@ use std::net::SocketAddr;
 #[rustfmt::skip]
 pub struct Defences {
     pub accept_change: fn(Option<Target>, AccountId, &Kind) -> Result<ChangeAccepted<'_>, ChangeRefused>,
+    pub accept_chunk: for<'a> fn(&FileCipher, u64, ChunkHash, &'a mut [u8]) -> Result<ChunkAccepted<'a>, ChunkRefused>,
     pub accept_entry: fn(&Joining<'_>, &dyn Lists) -> Result<EntryAccepted, EntryRefused>,
     pub accept_guest: fn(&Envelope, bool) -> Result<GuestAccepted, GuestRefused>,
+    pub accept_hashes: fn(&FileOffer, &mut dyn Iterator<Item = ChunkHash>) -> Result<HashesAccepted, HashesRefused>,
     pub accept_identity: fn(&Pinned, &AccountCard) -> Contact,
     pub accept_key_package: fn(&Offered<'_>, Timestamp) -> Result<PackageAccepted, PackageRefused>,
     pub accept_leaves: fn(&Committed<'_>, &dyn Lists) -> Result<LeavesAccepted, CommitRefused>,
@@ -93,14 +107,19 @@ pub struct Defences {
     pub may_go_direct: fn(&DirectAsked) -> Option<MayGoDirect>,
     pub open_channel: fn(&Envelope, Option<&AuthPublic>) -> Result<Received, OpenError>,
     pub open_guest_chat: fn(&GuestAccepted, &ClassicKey, &GuestKey) -> Result<ChatOpened, ChatRefused>,
+    pub place_entry: fn(&FilePath) -> Result<EntryPlaced, PlaceRefused>,
+    pub prove_path: fn(&FileKey, &[u8; HELLO]) -> Result<PathProven, PathRefused>,
+    pub release_chunk: fn(Shape, u64, ChunkHash, Vec<u8>) -> Result<ChunkReleased, FileChanged>,
     pub same_log: fn(Option<Hash>, Seen, u64) -> bool,
 }
 
 /// The sound ones: the only value that the shipped client is built from.
 pub const SOUND: Defences = Defences {
     accept_change,
+    accept_chunk,
     accept_entry,
     accept_guest,
+    accept_hashes,
     accept_identity,
     accept_key_package,
     accept_leaves,
@@ -121,5 +140,8 @@ pub const SOUND: Defences = Defences {
     may_go_direct,
     open_channel,
     open_guest_chat,
+    place_entry,
+    prove_path,
+    release_chunk,
     same_log,
 };

@@ -52,6 +52,7 @@ impl Desk {
                     Effect::Work(id, job) => {
                         events.push(Event::Worked(id, perform_with_key(self.number, *job)));
                     }
+                    Effect::Transfer(_) => panic!("guests have no files"),
                     Effect::Disconnect => panic!("no reason to go"),
                 }
             }
