@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod device;
+pub mod files;
 pub mod home;
 pub mod net;
 pub mod ui;

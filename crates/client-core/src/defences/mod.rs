@@ -18,6 +18,7 @@ mod keep_account;
 mod keep_context;
 mod keep_kind;
 mod may_commit;
+mod may_dial;
 mod open_channel;
 mod open_guest_chat;
 mod place_entry;
@@ -42,6 +43,7 @@ pub use keep_account::{AccountKept, keep_account};
 pub use keep_context::{ContextKept, keep_context};
 pub use keep_kind::{Kept, keep_kind};
 pub use may_commit::{MayCommit, may_commit};
+pub use may_dial::{DialRefused, MayDial, may_dial};
 pub use open_channel::{OpenError, Received, open_channel};
 pub use open_guest_chat::{ChatOpened, ChatRefused, open_guest_chat};
 pub use place_entry::{EntryPlaced, PlaceRefused, part_name, place_entry};
@@ -63,6 +65,7 @@ use portcullis_proto::{
     Envelope, Fetched, FileOffer, FilePath, Kind, ListRecord, Seen, SignedList, Stretching,
     Timestamp,
 };
+use std::net::SocketAddr;
 
 /// Every security decision the client makes, each replaceable, all sound in production.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +91,7 @@ pub struct Defences {
     pub keep_context: fn(&Committed<'_>) -> Result<ContextKept, CommitRefused>,
     pub keep_kind: fn(Option<AccountId>, Option<ConversationKind>, &ConversationSummary) -> Result<Kept, Warning>,
     pub may_commit: fn(&Committed<'_>, &dyn Lists) -> Result<MayCommit, CommitRefused>,
+    pub may_dial: fn(SocketAddr, bool) -> Result<MayDial, DialRefused>,
     pub open_channel: fn(&Envelope, Option<&AuthPublic>) -> Result<Received, OpenError>,
     pub open_guest_chat: fn(&GuestAccepted, &ClassicKey, &GuestKey) -> Result<ChatOpened, ChatRefused>,
     pub place_entry: fn(&FilePath) -> Result<EntryPlaced, PlaceRefused>,
@@ -116,6 +120,7 @@ pub const SOUND: Defences = Defences {
     keep_context,
     keep_kind,
     may_commit,
+    may_dial,
     open_channel,
     open_guest_chat,
     place_entry,

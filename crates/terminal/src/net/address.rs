@@ -75,12 +75,26 @@ impl Address {
         self.port
     }
 
+    /// Whether it is on this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let address: Option<IpAddr> = self.host.parse().ok();
+        address.map_or(self.host == "localhost", |address| address.is_loopback())
+    }
+
     /// Whether what is sent can be seen and changed on its way: no TLS, and not this machine.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
-        let address: Option<IpAddr> = self.host.parse().ok();
-        let local = address.map_or(self.host == "localhost", |address| address.is_loopback());
-        !self.tls && !local
+        !self.tls && !self.is_local()
+    }
+
+    /// Host and port, as HTTP names them.
+    pub(crate) fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 
     /// The URL of a path, which begins with a slash.
@@ -92,11 +106,7 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "wss" } else { "ws" };
-        if self.host.contains(':') {
-            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{scheme}://{}:{}", self.host, self.port)
-        }
+        write!(f, "{scheme}://{}", self.authority())
     }
 }
 

@@ -13,7 +13,7 @@ mod tls;
 pub use address::{Address, BadAddress};
 pub use door::Door;
 pub use link::{Link, LinkEvent, Outgoing};
-pub use socket::ConnectError;
+pub use socket::{ConnectError, Connector};
 pub use tls::{TlsError, TlsRoots};
 
 use std::time::Duration;

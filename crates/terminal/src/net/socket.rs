@@ -19,10 +19,10 @@ use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, handshake::client::Request};
 
-use super::{Address, CONNECT, Door};
+use super::{Address, CONNECT, Door, TlsError, TlsRoots, tls};
 
 /// A byte stream to a server.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
@@ -66,6 +66,34 @@ impl fmt::Display for ConnectError {
 
 impl std::error::Error for ConnectError {}
 
+/// The way to one server, for whoever speaks with it otherwise than by a WebSocket.
+#[derive(Debug, Clone)]
+pub struct Connector {
+    address: Address,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+impl Connector {
+    /// # Errors
+    /// [`TlsError`] where the address asks for TLS and it can't be set up.
+    pub fn new(address: Address, roots: &TlsRoots) -> Result<Self, TlsError> {
+        let tls = address.is_tls().then(|| tls::config(roots)).transpose()?;
+        Ok(Self { address, tls })
+    }
+
+    /// The server's address.
+    #[must_use]
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Opens a byte stream.
+    pub(crate) async fn connect(&self) -> Result<Box<dyn Stream>, ConnectError> {
+        let connected = tokio::time::timeout(CONNECT, connect(&self.address, self.tls.as_ref()));
+        connected.await.unwrap_or(Err(ConnectError::Unreachable(io::ErrorKind::TimedOut)))
+    }
+}
+
 /// Opens a WebSocket; `tls` is there where the address asks for it.
 pub(super) async fn open(
     address: &Address,
@@ -81,6 +109,22 @@ async fn open_slowly(
     tls: Option<&Arc<ClientConfig>>,
     door: Door,
 ) -> Result<Socket, ConnectError> {
+    let stream = connect(address, tls).await?;
+    let request = request(address, door).map_err(|_| door.not_this())?;
+    let handshake = client_async_with_config(request, stream, Some(config())).await;
+    let (socket, response) = handshake.map_err(|error| handshake_error(error, door))?;
+    let chosen = response.headers().get(SEC_WEBSOCKET_PROTOCOL);
+    if chosen.map(HeaderValue::as_bytes) != door.subprotocol().map(str::as_bytes) {
+        return Err(door.not_this());
+    }
+    Ok(socket)
+}
+
+/// Opens a byte stream to a server.
+async fn connect(
+    address: &Address,
+    tls: Option<&Arc<ClientConfig>>,
+) -> Result<Box<dyn Stream>, ConnectError> {
     let unreachable = |error: io::Error| ConnectError::Unreachable(error.kind());
     let tcp = TcpStream::connect((address.host(), address.port()));
     let tcp = tcp.await.map_err(unreachable)?;
@@ -94,14 +138,7 @@ async fn open_slowly(
             Box::new(connecting.await.map_err(|error| tls_error(&error))?)
         }
     };
-    let request = request(address, door).map_err(|_| door.not_this())?;
-    let handshake = client_async_with_config(request, stream, Some(config())).await;
-    let (socket, response) = handshake.map_err(|error| handshake_error(error, door))?;
-    let chosen = response.headers().get(SEC_WEBSOCKET_PROTOCOL);
-    if chosen.map(HeaderValue::as_bytes) != door.subprotocol().map(str::as_bytes) {
-        return Err(door.not_this());
-    }
-    Ok(socket)
+    Ok(stream)
 }
 
 fn request(address: &Address, door: Door) -> Result<Request, Error> {

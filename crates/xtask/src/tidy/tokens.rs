@@ -31,6 +31,7 @@ const PROOF_TOKENS: &[(&str, &str)] = &[
     ("HashesAccepted", "crates/client-core/src/defences/accept_hashes.rs"),
     ("ChunkAccepted", "crates/client-core/src/defences/accept_chunk.rs"),
     ("ChunkReleased", "crates/client-core/src/defences/release_chunk.rs"),
+    ("MayDial", "crates/client-core/src/defences/may_dial.rs"),
     ("EntryPlaced", "crates/client-core/src/defences/place_entry.rs"),
     ("PathProven", "crates/client-core/src/defences/prove_path.rs"),
     ("MayCommit", "crates/client-core/src/defences/may_commit.rs"),

@@ -1,0 +1,133 @@
+//! A sender or a recipient: this program once more, as a process of its own with an engine of its own. It is told
+//! what to do in lines, and answers each with one.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use portcullis_client_core::defences::SOUND;
+use portcullis_client_core::{Assignment, Moved, Task};
+use portcullis_proto::{DeviceId, FileOffer};
+use portcullis_terminal::files::{Engine, Preparing, Setup};
+use portcullis_terminal::net::{Address, Connector, TlsRoots};
+
+use super::{Result, words};
+
+/// The recipient's device.
+const DEVICE: DeviceId = DeviceId::from_bytes([7; 16]);
+
+/// A running process; killed when dropped.
+pub(crate) struct Party {
+    child: Child,
+    lines: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Party {
+    pub(crate) fn start(who: &str, paths: &[&Path]) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(who).args(paths).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let lines = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().ok_or("no output")?);
+        Ok(Self { child, lines, answers })
+    }
+
+    /// Says a line, and waits for the answer; says how long that took.
+    pub(crate) fn ask(&mut self, line: &str) -> Result<(String, Duration)> {
+        let start = Instant::now();
+        writeln!(self.lines.as_mut().ok_or("no input")?, "{line}")?;
+        let answer = self.answer()?;
+        Ok((answer, start.elapsed()))
+    }
+
+    /// Ends it; gives the KiB that it has had at most.
+    pub(crate) fn end(mut self) -> Result<u64> {
+        self.lines = None;
+        Ok(self.answer()?.parse()?)
+    }
+
+    fn answer(&mut self) -> Result<String> {
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer)?;
+        Ok(answer.trim_end().to_owned())
+    }
+}
+
+impl Drop for Party {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What such a process does.
+pub(crate) fn run(paths: &[String]) -> Result<()> {
+    let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+    let home = paths.first().ok_or("no folder")?;
+    std::fs::create_dir(home)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(answer_all(home, paths.get(1..).unwrap_or_default()))?;
+    println!("{}", peak_memory()?);
+    Ok(())
+}
+
+async fn answer_all(home: &Path, sources: &[PathBuf]) -> Result<()> {
+    let server = Connector::new(Address::parse("ws://127.0.0.1:1")?, &TlsRoots::System)?;
+    let (home, downloads) = (home.to_owned(), home.to_owned());
+    let setup = Setup { home, downloads, server, device: DEVICE, listen: None, defences: SOUND };
+    let mut engine = Engine::new(setup)?;
+    let mut own = None;
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        let said: Vec<&str> = line.split(' ').collect();
+        let answer = match said.as_slice() {
+            ["prepare"] => {
+                let prepared = engine.prepare(sources.to_vec(), Preparing::default());
+                let (offer, place, _) = prepared.await??;
+                let word = words::of(&offer);
+                own = Some((offer, place));
+                word
+            }
+            ["serve"] => {
+                let (offer, place) = own.clone().ok_or("nothing is prepared")?;
+                let task = Task::Serve { device: DEVICE };
+                engine.assign(Assignment { offer, own: true, place, task });
+                match engine.next().await {
+                    Some((_, Moved::Listening { tcp, .. })) => {
+                        tcp.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+                    }
+                    other => return Err(format!("{other:?}").into()),
+                }
+            }
+            ["dial", offer, addresses] => {
+                let tcp: std::result::Result<Vec<_>, _> =
+                    addresses.split(',').map(str::parse).collect();
+                receive(&mut engine, words::read(offer)?, Task::Dial { tcp: tcp?, quic: None })
+                    .await?
+            }
+            other => return Err(format!("{other:?}").into()),
+        };
+        println!("{answer}");
+    }
+    Ok(())
+}
+
+async fn receive(engine: &mut Engine, offer: FileOffer, task: Task) -> Result<String> {
+    engine.assign(Assignment { offer, own: false, place: String::new(), task });
+    match engine.next().await {
+        Some((_, Moved::Received { paths })) => Ok(paths.first().ok_or("no path")?.clone()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+/// KiB that this process has had at most. Source: proc(5).
+fn peak_memory() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.ok_or("a status without VmHWM")?.parse()?)
+}

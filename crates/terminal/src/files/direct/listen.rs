@@ -1,0 +1,233 @@
+//! The sender's end of direct paths: it listens for as long as the transfer goes on, is silent to everybody who
+//! doesn't prove that they have its key, and serves each device that it waits for.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use portcullis_client_core::Moved;
+use portcullis_client_core::defences::{Defences, HELLO, PathProven};
+use portcullis_proto::{DeviceId, FileOffer, TransferId};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::super::halt::Halt;
+use super::super::limits::{PROOF, SERVED_AT_ONCE, UNPROVEN, UNREACHED};
+use super::super::meter::{Gauges, Way};
+use super::super::sealed::Sealed;
+use super::super::stop::Stop;
+use super::{addresses, tcp};
+use crate::net::Address;
+
+/// What a listener needs.
+pub(in super::super) struct Listening {
+    pub(in super::super) offer: FileOffer,
+    pub(in super::super) sealed: Arc<Sealed>,
+    pub(in super::super) defences: Defences,
+    pub(in super::super) gauges: Gauges,
+    /// Where to listen, if not anywhere.
+    pub(in super::super) at: Option<SocketAddr>,
+    pub(in super::super) server: Address,
+    pub(in super::super) events: UnboundedSender<(TransferId, Moved)>,
+    pub(in super::super) stop: Stop,
+}
+
+/// Serves the devices that are asked for, until it is stopped, or nobody is left to come, or it can't go on.
+///
+/// # Errors
+/// [`Halt`].
+pub(in super::super) async fn listen(
+    listening: Listening,
+    devices: UnboundedReceiver<DeviceId>,
+) -> Result<(), Halt> {
+    let bound = bind(listening.at).await;
+    let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (address, listener) = bound.map_err(|error| Halt::disk(&error))?;
+    let tcp = match listening.at {
+        Some(at) if !at.ip().is_unspecified() => vec![address],
+        _ => addresses::own(&listening.server, address.port()).await,
+    };
+    let (proven, ended) = (unbounded_channel(), unbounded_channel());
+    let port = Port {
+        listening,
+        tcp,
+        waits: BTreeMap::new(),
+        served: 0,
+        unproven: Arc::new(Semaphore::new(UNPROVEN)),
+        greeted: JoinSet::new(),
+        proven: proven.0,
+        ended: ended.0,
+    };
+    port.serve(&listener, devices, proven.1, ended.1).await
+}
+
+async fn bind(at: Option<SocketAddr>) -> io::Result<TcpListener> {
+    if let Some(at) = at {
+        return TcpListener::bind(at).await;
+    }
+    // Where there is IPv6, this is for both.
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await,
+    }
+}
+
+/// How it stands with a device.
+enum Wait {
+    /// It has until then to come.
+    Until(Instant),
+    /// It is there; this stops the sending, which has this number.
+    There(Stop, u64),
+    /// All was sent. It may come again, if not all has arrived.
+    Sent,
+}
+
+/// A sending has ended: to whom, its number, and how.
+type Ended = (DeviceId, u64, Result<(), Halt>);
+
+struct Port {
+    listening: Listening,
+    tcp: Vec<SocketAddr>,
+    waits: BTreeMap<DeviceId, Wait>,
+    /// How many connections were served so far.
+    served: u64,
+    unproven: Arc<Semaphore>,
+    greeted: JoinSet<()>,
+    proven: UnboundedSender<(TcpStream, PathProven)>,
+    ended: UnboundedSender<Ended>,
+}
+
+impl Port {
+    async fn serve(
+        mut self,
+        listener: &TcpListener,
+        mut devices: UnboundedReceiver<DeviceId>,
+        mut proven: UnboundedReceiver<(TcpStream, PathProven)>,
+        mut ended: UnboundedReceiver<Ended>,
+    ) -> Result<(), Halt> {
+        let stop = self.listening.stop.clone();
+        loop {
+            let first = self.first_to_come();
+            tokio::select! {
+                () = stop.wanted() => return Err(Halt::Stopped),
+                Some(device) = devices.recv() => self.wait_for(device),
+                Ok((stream, _)) = listener.accept() => self.greet(stream),
+                Some((stream, who)) = proven.recv() => self.send(stream, who),
+                Some(end) = ended.recv() => self.end(end)?,
+                Some(_) = self.greeted.join_next() => {}
+                device = missed(first) => {
+                    self.waits.remove(&device);
+                    self.tell(Moved::Unreached { device: Some(device) });
+                    if self.waits.is_empty() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn wait_for(&mut self, device: DeviceId) {
+        // Told again while it is at it, it goes on.
+        if let Entry::Vacant(place) = self.waits.entry(device) {
+            place.insert(Wait::Until(Instant::now() + UNREACHED));
+            self.tell(Moved::Listening { device, tcp: self.tcp.clone(), quic: None });
+        }
+    }
+
+    /// The device that has to come first, and until when.
+    fn first_to_come(&self) -> Option<(Instant, DeviceId)> {
+        let until = |(device, wait): (&DeviceId, &Wait)| match wait {
+            Wait::Until(until) => Some((*until, *device)),
+            Wait::There(..) | Wait::Sent => None,
+        };
+        self.waits.iter().filter_map(until).min()
+    }
+
+    /// Hears a stranger's first bytes, for a while. Answers nothing.
+    fn greet(&mut self, mut stream: TcpStream) {
+        let Ok(permit) = Arc::clone(&self.unproven).try_acquire_owned() else { return };
+        let (key, prove) = (self.listening.offer.key.clone(), self.listening.defences.prove_path);
+        let proven = self.proven.clone();
+        self.greeted.spawn(async move {
+            let mut hello = [0; HELLO];
+            let heard = timeout(PROOF, stream.read_exact(&mut hello)).await;
+            if let Ok(Ok(_)) = heard
+                && let Ok(who) = prove(&key, &hello)
+            {
+                // The listener may be gone.
+                let _ = proven.send((stream, who));
+            }
+            drop(permit);
+        });
+    }
+
+    /// Sends to a device that is waited for; a newer connection takes an older one's place.
+    fn send(&mut self, stream: TcpStream, who: PathProven) {
+        let device = who.device();
+        let there = self.waits.values().filter(|wait| matches!(wait, Wait::There(..))).count();
+        let Some(wait) = self.waits.get_mut(&device) else { return };
+        match wait {
+            Wait::There(older, _) => older.stop(),
+            _ if there >= SERVED_AT_ONCE => return,
+            _ => {}
+        }
+        let Ok(stream) = stream.into_std() else { return };
+        self.served += 1;
+        let (number, stop) = (self.served, Stop::default());
+        *wait = Wait::There(stop.clone(), number);
+        let sealed = Arc::clone(&self.listening.sealed);
+        let (transfer, of) = (self.listening.offer.transfer, sealed.blob().bytes());
+        let metered = self.listening.gauges.open(transfer, Way::To(device), of);
+        let ended = self.ended.clone();
+        spawn_blocking(move || {
+            let sent = tcp::send(&sealed, stream, who.offset(), &metered.meter(), &stop);
+            // The listener may be gone.
+            let _ = ended.send((device, number, sent));
+        });
+    }
+
+    fn end(&mut self, (device, number, sent): Ended) -> Result<(), Halt> {
+        let Some(wait) = self.waits.get_mut(&device) else { return Ok(()) };
+        if !matches!(wait, Wait::There(_, current) if *current == number) {
+            return Ok(());
+        }
+        *wait = match sent {
+            Ok(()) => Wait::Sent,
+            Err(Halt::Broken | Halt::Stopped) => Wait::Until(Instant::now() + UNREACHED),
+            Err(halt) => return Err(halt),
+        };
+        Ok(())
+    }
+
+    fn tell(&self, moved: Moved) {
+        // Whoever listened is gone, and this will be.
+        let _ = self.listening.events.send((self.listening.offer.transfer, moved));
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        for wait in self.waits.values() {
+            if let Wait::There(stop, _) = wait {
+                stop.stop();
+            }
+        }
+    }
+}
+
+/// The device that did not come in time; for ever, if none is waited for.
+async fn missed(first: Option<(Instant, DeviceId)>) -> DeviceId {
+    match first {
+        Some((until, device)) => {
+            sleep_until(until).await;
+            device
+        }
+        None => std::future::pending().await,
+    }
+}

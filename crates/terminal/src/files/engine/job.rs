@@ -1,0 +1,191 @@
+//! The jobs: each does one task from beginning to end, and says what came of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use portcullis_client_core::{Fault, Moved, Task};
+use portcullis_proto::{DeviceId, FileOffer};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::super::direct::{Dialling, Listening, dial, listen};
+use super::super::halt::Halt;
+use super::super::meter::{Meter, Way};
+use super::super::part::Part;
+use super::super::records;
+use super::super::relay::{self, Relaying};
+use super::super::sealed::Sealed;
+use super::super::stop::Stop;
+use super::Shared;
+
+/// Listens for direct connections, for as long as devices are waited for.
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    offer: FileOffer,
+    place: String,
+    devices: UnboundedReceiver<DeviceId>,
+    stop: Stop,
+) {
+    let transfer = offer.transfer;
+    let served = async {
+        let sealed = open(&shared, &offer, place).await?;
+        let listening = Listening {
+            offer,
+            sealed,
+            defences: shared.setup.defences,
+            gauges: shared.gauges.clone(),
+            at: shared.setup.listen,
+            server: shared.setup.server.address().clone(),
+            events: shared.events.clone(),
+            stop: stop.clone(),
+        };
+        listen(listening, devices).await
+    };
+    // Who could not be reached was told for each device.
+    let moved = match served.await {
+        Ok(()) | Err(Halt::Stopped | Halt::Broken | Halt::TokenRefused) => return,
+        Err(Halt::Changed) => Moved::Changed,
+        Err(Halt::Fault(fault)) => Moved::Failed(fault),
+    };
+    shared.tell(transfer, moved);
+}
+
+/// Puts an own offer on the server.
+pub(super) async fn upload(
+    shared: Arc<Shared>,
+    offer: FileOffer,
+    place: String,
+    token: String,
+    stop: Stop,
+) {
+    let transfer = offer.transfer;
+    let uploaded = async {
+        let sealed = open(&shared, &offer, place).await?;
+        let metered = shared.gauges.open(transfer, Way::Upload, sealed.blob().bytes());
+        let relaying = relaying(&shared, &offer, token, metered.meter(), &stop);
+        relay::upload(sealed, &relaying).await
+    };
+    let moved = match uploaded.await {
+        Ok(()) => Moved::Uploaded,
+        // It is tried again until it is stopped.
+        Err(Halt::Stopped | Halt::Broken) => return,
+        Err(Halt::TokenRefused) => Moved::TokenRefused,
+        Err(Halt::Changed) => Moved::Changed,
+        Err(Halt::Fault(fault)) => Moved::Failed(fault),
+    };
+    shared.tell(transfer, moved);
+}
+
+/// Receives a transfer, after what went on before has ended.
+pub(super) async fn receive(
+    shared: Arc<Shared>,
+    offer: FileOffer,
+    into: PathBuf,
+    task: Task,
+    stop: Stop,
+    before: Vec<JoinHandle<()>>,
+) {
+    ended(before).await;
+    let transfer = offer.transfer;
+    let moved = match received(&shared, offer, into, task, &stop).await {
+        Ok(paths) => {
+            let paths = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+            Moved::Received { paths }
+        }
+        Err(Halt::Stopped) => return,
+        Err(Halt::Broken) => Moved::Unreached { device: None },
+        Err(Halt::TokenRefused) => Moved::TokenRefused,
+        // Nobody here has it to change.
+        Err(Halt::Changed) => Moved::Failed(Fault::Corrupt),
+        Err(Halt::Fault(fault)) => Moved::Failed(fault),
+    };
+    shared.tell(transfer, moved);
+}
+
+/// Waits until jobs have ended, however they did.
+pub(super) async fn ended(jobs: Vec<JoinHandle<()>>) {
+    for job in jobs {
+        let _ = job.await;
+    }
+}
+
+async fn received(
+    shared: &Shared,
+    offer: FileOffer,
+    into: PathBuf,
+    task: Task,
+    stop: &Stop,
+) -> Result<Vec<PathBuf>, Halt> {
+    stop.check()?;
+    let part = begin(shared, &offer, into, stop).await?;
+    let way = if matches!(task, Task::Dial { .. }) { Way::Dial } else { Way::Fetch };
+    let metered = shared.gauges.open(offer.transfer, way, part.blob().bytes());
+    metered.meter().set(part.offset());
+    let (part, moved) = match task {
+        _ if part.is_whole() => (part, Ok(())),
+        Task::Dial { tcp, .. } => {
+            let dialling = Dialling {
+                key: offer.key.clone(),
+                device: shared.setup.device,
+                addresses: tcp,
+                local: shared.setup.server.address().is_local(),
+                defences: shared.setup.defences,
+                meter: metered.meter(),
+                stop: stop.clone(),
+            };
+            dial(part, &dialling).await?
+        }
+        Task::Fetch { token } => {
+            relay::fetch(part, &relaying(shared, &offer, token, metered.meter(), stop)).await?
+        }
+        Task::Serve { .. } | Task::Upload { .. } | Task::Rest | Task::Forget => {
+            return Err(Halt::Stopped);
+        }
+    };
+    moved?;
+    blocking(move || {
+        let mut part = part;
+        part.finish()
+    })
+    .await
+}
+
+/// Opens the part, and writes down where it is.
+async fn begin(
+    shared: &Shared,
+    offer: &FileOffer,
+    into: PathBuf,
+    stop: &Stop,
+) -> Result<Part, Halt> {
+    let (transfers, defences) = (shared.transfers.clone(), shared.setup.defences);
+    let (offer, stop) = (offer.clone(), stop.clone());
+    blocking(move || {
+        records::add(&transfers, offer.transfer, &into).map_err(|error| Halt::disk(&error))?;
+        Part::open(offer, &into, defences, &stop)
+    })
+    .await
+}
+
+async fn open(shared: &Shared, offer: &FileOffer, place: String) -> Result<Arc<Sealed>, Halt> {
+    let (transfers, defences) = (shared.transfers.clone(), shared.setup.defences);
+    let offer = offer.clone();
+    blocking(move || Sealed::open(&offer, &place, &transfers, defences)).await.map(Arc::new)
+}
+
+fn relaying(
+    shared: &Shared,
+    offer: &FileOffer,
+    token: String,
+    meter: Arc<Meter>,
+    stop: &Stop,
+) -> Relaying {
+    let (server, transfer) = (shared.setup.server.clone(), offer.transfer);
+    Relaying { server, transfer, token, meter, stop: stop.clone() }
+}
+
+/// Has something done on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Halt> + Send + 'static,
+) -> Result<T, Halt> {
+    spawn_blocking(work).await.unwrap_or(Err(Halt::Stopped))
+}

@@ -1,0 +1,65 @@
+//! The limits of moving files, each with its unit and its reason.
+
+use std::time::Duration;
+
+use portcullis_crypto::file::SEALED_CHUNK;
+
+/// Bytes that move at once, between two threads and over any path: a sealed chunk.
+pub const PIECE: usize = SEALED_CHUNK;
+
+/// Pieces that wait between the two ends of one path: enough that neither waits for the other's every move, and
+/// a megabyte.
+pub const PIECES_WAITING: usize = 4;
+
+/// Threads that read and seal at once when files are offered: more than the processors of most machines help
+/// little, for the disk is one.
+pub const PREPARING_THREADS: usize = 4;
+
+/// Chunks that such a thread takes at a time: 4 MiB, so that the disk reads in order.
+pub const PREPARING_CHUNKS: u64 = 16;
+
+/// Connections that may be about to prove that they are who is waited for; more are closed at once.
+pub const UNPROVEN: usize = 16;
+
+/// How long each of them may take for it.
+pub const PROOF: Duration = Duration::from_secs(5);
+
+/// Recipients that are served directly at once, each with a few megabytes; others take the way by the server.
+pub const SERVED_AT_ONCE: usize = 8;
+
+/// How long a recipient that was told where to come may stay away. Before it comes, it verifies what it has.
+pub const UNREACHED: Duration = Duration::from_secs(30);
+
+/// How long a connection to a sender may take to come about.
+pub const DIAL: Duration = Duration::from_secs(4);
+
+/// Times that a sender is called, from all its addresses, with nothing gained, before it counts as unreachable.
+pub const DIAL_ROUNDS: u32 = 3;
+
+/// How long is waited before the second time; then twice as long.
+pub const DIAL_PAUSE: Duration = Duration::from_millis(500);
+
+/// Silence after which a path is broken, and another is taken.
+pub const STALLED: Duration = Duration::from_secs(15);
+
+/// Silence after which a fetch from the server is begun anew: the server itself waits for 30 seconds for a sender.
+pub const STALLED_RELAY: Duration = Duration::from_secs(45);
+
+/// How long is waited before the server is asked again after a broken connection, doubled each time …
+pub const RELAY_PAUSE: Duration = Duration::from_secs(1);
+
+/// … so many times.
+pub const RELAY_DOUBLINGS: u32 = 5;
+
+/// How long the server may take for an answer.
+pub const ANSWER: Duration = Duration::from_secs(60);
+
+/// Names that are tried for what would overwrite something: `report (2).pdf` and on.
+pub const NAMES_TRIED: u32 = 10_000;
+
+/// Age of a part that nobody has gone on with, after which it is removed.
+pub const PART_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Age of kept hashes of an own offer that nobody has asked for, after which they are removed: some weeks longer
+/// than a server keeps what is on it.
+pub const HASHES_AGE: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -1,0 +1,135 @@
+//! The files of a transfer that arrives: bytes of its stream go where the manifest says, one file open at a time.
+
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use portcullis_client_core::Fault;
+use portcullis_client_core::defences::{ChunkAccepted, Defences, EntryPlaced};
+use portcullis_proto::{EntryKind, Manifest};
+
+use super::super::disk;
+use super::super::halt::Halt;
+use super::super::layout::{Home, Layout};
+use super::accepted_at;
+
+/// The files of a transfer that arrives.
+#[derive(Debug)]
+pub(super) struct Files {
+    folder: PathBuf,
+    manifest: Manifest,
+    encoded: Vec<u8>,
+    layout: Arc<Layout>,
+    placed: Vec<EntryPlaced>,
+    open: Option<(usize, File)>,
+}
+
+impl Files {
+    pub(super) fn new(
+        folder: PathBuf,
+        manifest: Manifest,
+        encoded: Vec<u8>,
+        defences: &Defences,
+    ) -> Result<Self, Halt> {
+        let placed = manifest.entries().iter().map(|entry| (defences.place_entry)(&entry.path));
+        let placed: Result<Vec<_>, _> = placed.collect();
+        let placed = placed.map_err(|_| Halt::Fault(Fault::Manifest))?;
+        let layout = Arc::new(Layout::new(&manifest, encoded.len() as u64));
+        disk::private_folder(&folder).map_err(|error| Halt::disk(&error))?;
+        Ok(Self { folder, manifest, encoded, layout, placed, open: None })
+    }
+
+    pub(super) const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Writes what a chunk holds.
+    pub(super) fn write(&mut self, chunk: &ChunkAccepted<'_>) -> Result<(), Halt> {
+        self.write_at(accepted_at(chunk), chunk.bytes())
+    }
+
+    /// Writes verified bytes of the stream.
+    pub(super) fn write_at(&mut self, at: u64, bytes: &[u8]) -> Result<(), Halt> {
+        let layout = Arc::clone(&self.layout);
+        let mut rest = bytes;
+        for span in layout.spans(at..at + bytes.len() as u64) {
+            let (now, after) = rest.split_at(span.len.min(rest.len()));
+            rest = after;
+            if let Home::Entry(entry) = span.home {
+                let file = self.file(entry)?;
+                disk::write_at(file, now, span.at).map_err(|error| Halt::disk(&error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a range of the stream into a buffer, as far as it is there; false if some of it is not.
+    pub(super) fn read(&mut self, range: Range<u64>, buffer: &mut Vec<u8>) -> Result<bool, Halt> {
+        buffer.clear();
+        let layout = Arc::clone(&self.layout);
+        for span in layout.spans(range) {
+            let start = buffer.len();
+            buffer.resize(start + span.len, 0);
+            let bytes = buffer.get_mut(start..).unwrap_or_default();
+            match span.home {
+                Home::Padding => {}
+                Home::Manifest => {
+                    let at = usize::try_from(span.at).unwrap_or(usize::MAX);
+                    let from = self.encoded.get(at..).and_then(|from| from.get(..span.len));
+                    bytes.copy_from_slice(from.unwrap_or_default());
+                }
+                Home::Entry(entry) => {
+                    if disk::read_at(self.file(entry)?, bytes, span.at).is_err() {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes what has no bytes, and all of it durable.
+    pub(super) fn complete(&mut self) -> Result<(), Halt> {
+        self.open = None;
+        for entry in 0..self.placed.len() {
+            let file = self.file(entry)?;
+            file.sync_data().map_err(|error| Halt::disk(&error))?;
+        }
+        self.open = None;
+        Ok(())
+    }
+
+    fn file(&mut self, entry: usize) -> Result<&File, Halt> {
+        if self.open.as_ref().is_none_or(|(open, _)| *open != entry) {
+            let opened = self.make(entry).map_err(|error| Halt::disk(&error))?;
+            self.open = Some((entry, opened));
+        }
+        match &self.open {
+            Some((_, file)) => Ok(file),
+            None => Err(Halt::Fault(Fault::Disk)),
+        }
+    }
+
+    /// Opens an entry's file, or folder; makes it, and the folders that it is in.
+    fn make(&self, entry: usize) -> std::io::Result<File> {
+        let missing = std::io::ErrorKind::NotFound;
+        let (Some(placed), Some(kind)) =
+            (self.placed.get(entry), self.manifest.entries().get(entry).map(|entry| entry.kind))
+        else {
+            return Err(missing.into());
+        };
+        let path = self.folder.join(placed.path());
+        if kind == EntryKind::Folder {
+            fs::create_dir_all(&path)?;
+            return File::open(&path);
+        }
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
+        let file = disk::open_part(&path, matches!(kind, EntryKind::Program(_)))?;
+        // Nobody writes here but this program; if it is longer all the same, the rest is nobody's.
+        if file.metadata()?.len() > kind.bytes() {
+            file.set_len(kind.bytes())?;
+        }
+        Ok(file)
+    }
+}

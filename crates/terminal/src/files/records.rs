@@ -1,0 +1,57 @@
+//! What a home knows of the transfers that go on: where their parts are, and the hashes of its own offers. Both are
+//! removed when a transfer is over, or old.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use portcullis_client_core::defences::part_name;
+use portcullis_proto::TransferId;
+
+use super::disk;
+
+fn path(transfers: &Path, transfer: TransferId) -> PathBuf {
+    transfers.join(format!("{transfer}.part"))
+}
+
+/// Writes down that a transfer has a part in this folder.
+pub(super) fn add(transfers: &Path, transfer: TransferId, into: &Path) -> io::Result<()> {
+    let into = into.to_str().ok_or(io::ErrorKind::InvalidInput)?;
+    disk::write_private(&path(transfers, transfer), into.as_bytes())
+}
+
+/// Removes a transfer's part.
+pub(super) fn remove(transfers: &Path, transfer: TransferId) -> io::Result<()> {
+    let record = path(transfers, transfer);
+    match fs::read_to_string(&record) {
+        Ok(into) => disk::remove_folder(&Path::new(&into).join(part_name(transfer)))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    disk::remove(&record)
+}
+
+/// Removes what is older than it may be. What can't be removed stays for the next time.
+pub(super) fn sweep(transfers: &Path, now: SystemTime, parts: Duration, hashes: Duration) {
+    let Ok(found) = fs::read_dir(transfers) else { return };
+    for entry in found.flatten() {
+        let path = entry.path();
+        let (Some(Ok(transfer)), Some(kind)) = (
+            path.file_stem().and_then(|stem| stem.to_str()).map(str::parse::<TransferId>),
+            path.extension().and_then(|kind| kind.to_str()),
+        ) else {
+            continue;
+        };
+        let written = entry.metadata().and_then(|found| found.modified());
+        let age = written.ok().and_then(|written| now.duration_since(written).ok());
+        let Some(age) = age else { continue };
+        // Going on with a part writes its record anew.
+        let _ = match kind {
+            "part" if age > parts => remove(transfers, transfer),
+            "hashes" if age > hashes => disk::remove(&path),
+            "new" if age > parts => disk::remove(&path),
+            _ => Ok(()),
+        };
+    }
+}

@@ -1,0 +1,193 @@
+//! Directly from engine to engine, over real sockets, and what strangers get to hear on them.
+
+use std::net::SocketAddr;
+
+use portcullis_client_core::defences::path_hello;
+use portcullis_client_core::{Fault, Moved, Task};
+use portcullis_crypto::FileKey;
+use portcullis_proto::DeviceId;
+use rand_core::OsRng;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::limits::{PIECE, UNPROVEN};
+use super::engine::{DEVICE, Person};
+use super::{World, bytes, forged, read};
+
+const LARGE: usize = 9 * PIECE + 1000;
+
+#[tokio::test]
+async fn a_folder_goes_from_one_to_the_other() {
+    let world = World::new();
+    world.file("folder/a", &bytes(LARGE));
+    world.file("folder/b", &bytes(7));
+    let (mut alice, mut bob) = (Person::new(), Person::new());
+    let (offer, place) = alice.offer(&world, "folder").await;
+    let tcp = alice.serve(&offer, &place).await;
+    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None });
+    let paths = vec![world.chosen().join("folder").to_str().unwrap().to_owned()];
+    assert_eq!(bob.next().await, Moved::Received { paths });
+    assert!(read(&world.chosen().join("folder/a")) == bytes(LARGE));
+    assert!(read(&world.chosen().join("folder/b")) == bytes(7));
+}
+
+/// A wire to an address, which breaks each time so many bytes have come back.
+async fn breaking(to: SocketAddr, after: u64) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let far = TcpStream::connect(to).await.unwrap();
+            let (mut from_near, mut to_near) = near.into_split();
+            let (from_far, mut to_far) = far.into_split();
+            let forth = tokio::spawn(async move { copy(&mut from_near, &mut to_far).await });
+            // However it ends.
+            let _ = copy(&mut from_far.take(after), &mut to_near).await;
+            forth.abort();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_path_that_breaks_again_and_again_gets_there() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let (mut alice, mut bob) = (Person::new(), Person::new());
+    let (offer, place) = alice.offer(&world, "a").await;
+    let tcp = alice.serve(&offer, &place).await;
+    let tcp = vec![breaking(tcp[0], 4 * PIECE as u64 + 5).await];
+    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None });
+    assert!(matches!(bob.next().await, Moved::Received { .. }));
+    assert!(read(&world.chosen().join("a")) == bytes(LARGE));
+}
+
+#[tokio::test]
+async fn nobody_there() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let (alice, mut bob) = (Person::new(), Person::new());
+    let (offer, _) = alice.offer(&world, "a").await;
+    // A port that nothing listens on any more.
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let nowhere = "0.0.0.0:1".parse().unwrap();
+    for tcp in [vec![gone], vec![nowhere], Vec::new()] {
+        bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None });
+        assert_eq!(bob.next().await, Moved::Unreached { device: None });
+    }
+    assert_eq!(world.shown(), Vec::<String>::new());
+}
+
+/// What comes back to somebody who says this.
+async fn answer(to: SocketAddr, said: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    stream.write_all(said).await.unwrap();
+    let mut answer = Vec::new();
+    // A reset is an end too.
+    let _ = stream.read_to_end(&mut answer).await;
+    answer
+}
+
+#[tokio::test]
+async fn strangers_hear_nothing() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let mut alice = Person::new();
+    let (offer, place) = alice.offer(&world, "a").await;
+    let to = alice.serve(&offer, &place).await[0];
+    let hello = |key: &FileKey, device| path_hello(key, device, 0, [1; 16]);
+    assert_eq!(
+        answer(to, b"GET / HTTP/1.1\r\nHost: here\r\nAccept: everything there is\r\n\r\n------")
+            .await,
+        b""
+    );
+    assert_eq!(answer(to, &[0; 72]).await, b"");
+    let other = FileKey::generate(&mut OsRng);
+    assert_eq!(answer(to, &hello(&other, DEVICE)).await, b"");
+    // It has the key, and is nobody who was told where to come.
+    let stranger = DeviceId::from_bytes([9; 16]);
+    assert_eq!(answer(to, &hello(&offer.key, stranger)).await, b"");
+    // Who is waited for gets all.
+    let blob = offer.blob_bytes().unwrap();
+    assert_eq!(answer(to, &hello(&offer.key, DEVICE)).await.len() as u64, blob);
+    // Any part of it, and nothing beyond.
+    let from = |offset| path_hello(&offer.key, DEVICE, offset, [1; 16]);
+    assert_eq!(answer(to, &from(blob - 100)).await.len(), 100);
+    assert_eq!(answer(to, &from(blob)).await, b"");
+    assert_eq!(answer(to, &from(u64::MAX)).await, b"");
+}
+
+#[tokio::test]
+async fn many_who_say_nothing_keep_nobody_out_for_long() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let mut alice = Person::new();
+    let (offer, place) = alice.offer(&world, "a").await;
+    let to = alice.serve(&offer, &place).await[0];
+    let mut silent = Vec::new();
+    for _ in 0..UNPROVEN {
+        silent.push(TcpStream::connect(to).await.unwrap());
+    }
+    // One more than may wait is closed at once.
+    assert_eq!(answer(to, &[]).await, b"");
+    // As soon as one is gone there is room.
+    drop(silent.pop());
+    let mut served = Vec::new();
+    while served.is_empty() {
+        served = answer(to, &path_hello(&offer.key, DEVICE, 0, [1; 16])).await;
+    }
+    assert_eq!(served.len() as u64, offer.blob_bytes().unwrap());
+}
+
+#[tokio::test]
+async fn a_file_that_changed_does_not_leave() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let mut alice = Person::new();
+    let (offer, place) = alice.offer(&world, "a").await;
+    let to = alice.serve(&offer, &place).await[0];
+    let mut changed = bytes(LARGE);
+    changed[5 * PIECE] ^= 1;
+    world.file("a", &changed);
+    let got = answer(to, &path_hello(&offer.key, DEVICE, 0, [1; 16])).await;
+    assert_eq!(alice.next().await, Moved::Changed);
+    // The hashes, and chunks as they were offered.
+    assert!(got.len() < 6 * PIECE, "{}", got.len());
+}
+
+/// What a recipient says of a sender who sends this to whoever calls.
+async fn check_sender(offer: &portcullis_proto::FileOffer, sent: Vec<u8>, expected: Moved) {
+    let world = World::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let tcp = vec![listener.local_addr().unwrap()];
+    let sending = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut hello = [0; 72];
+            stream.read_exact(&mut hello).await.unwrap();
+            // The other side may have heard enough.
+            let _ = stream.write_all(&sent).await;
+        }
+    });
+    let mut bob = Person::new();
+    bob.assign(offer, false, &world, Task::Dial { tcp, quic: None });
+    assert_eq!(bob.next().await, expected);
+    assert_eq!(world.shown(), Vec::<String>::new());
+    sending.abort();
+}
+
+#[tokio::test]
+async fn senders_who_send_something_else() {
+    let manifest = format!(r#"[{{"path":["a"],"file":{LARGE}}}]"#);
+    let (offer, pieces) = forged(&manifest, &bytes(LARGE), |_| ());
+    let blob = pieces.concat();
+    let corrupt = Moved::Failed(Fault::Corrupt);
+    check_sender(&offer, vec![0; blob.len()], corrupt.clone()).await;
+    let mut damaged = blob.clone();
+    damaged[4 * PIECE] ^= 1;
+    check_sender(&offer, damaged, corrupt.clone()).await;
+    let (_, others) = forged(&manifest, &bytes(LARGE), |_| ());
+    check_sender(&offer, others.concat(), corrupt).await;
+    check_sender(&offer, Vec::new(), Moved::Unreached { device: None }).await;
+    let (bad, pieces) = forged(r#"[{"path":["..","a"],"file":3}]"#, b"123", |_| ());
+    check_sender(&bad, pieces.concat(), Moved::Failed(Fault::Manifest)).await;
+}

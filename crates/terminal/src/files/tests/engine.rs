@@ -1,0 +1,239 @@
+//! Engines: what they go on with, what they stop, and what they leave behind.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use portcullis_client_core::defences::{SOUND, part_name, path_hello};
+use portcullis_client_core::{Assignment, Moved, Task};
+use portcullis_proto::{DeviceId, FileOffer, TransferId};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::super::limits::PIECE;
+use super::super::{BadSource, Engine, Preparing, Setup, Way, records};
+use super::{World, bytes, read};
+use crate::net::{Address, Connector, TlsRoots};
+
+const LARGE: usize = 9 * PIECE + 1000;
+
+/// Everybody's device.
+pub(super) const DEVICE: DeviceId = DeviceId::from_bytes([7; 16]);
+
+/// Somebody with a home and an engine.
+pub(super) struct Person {
+    home: TempDir,
+    engine: Engine,
+}
+
+impl Person {
+    pub(super) fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let engine = engine(home.path().to_owned());
+        Self { home, engine }
+    }
+
+    /// The program ends and begins again.
+    fn restart(&mut self) {
+        self.engine = engine(self.home.path().to_owned());
+    }
+
+    pub(super) async fn next(&mut self) -> Moved {
+        self.engine.next().await.unwrap().1
+    }
+
+    pub(super) async fn offer(&self, world: &World, name: &str) -> (FileOffer, String) {
+        let paths = vec![world.path("files").join(name)];
+        let prepared = self.engine.prepare(paths, Preparing::default()).await.unwrap();
+        let (offer, place, _) = prepared.unwrap();
+        (offer, place)
+    }
+
+    /// Serves the one device there is; says where.
+    pub(super) async fn serve(&mut self, offer: &FileOffer, place: &str) -> Vec<SocketAddr> {
+        let task = Task::Serve { device: DEVICE };
+        let (offer, place) = (offer.clone(), place.to_owned());
+        self.engine.assign(Assignment { offer, own: true, place, task });
+        match self.next().await {
+            Moved::Listening { tcp, .. } => tcp,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    pub(super) fn assign(&mut self, offer: &FileOffer, own: bool, world: &World, task: Task) {
+        let place = world.chosen().to_str().unwrap().to_owned();
+        self.engine.assign(Assignment { offer: offer.clone(), own, place, task });
+    }
+
+    fn kept(&self) -> Vec<String> {
+        let found = fs::read_dir(self.home.path().join("transfers")).unwrap();
+        found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+fn engine(home: PathBuf) -> Engine {
+    let address = Address::parse("ws://127.0.0.1:1").unwrap();
+    let server = Connector::new(address, &TlsRoots::System).unwrap();
+    let downloads = home.join("nowhere");
+    let setup = Setup { home, downloads, server, device: DEVICE, listen: None, defences: SOUND };
+    Engine::new(setup).unwrap()
+}
+
+/// A sender that sends so much of a blob, and then says nothing more; says who has called.
+async fn silent_after(blob: Vec<u8>) -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<u64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (calls, called) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut hello = [0; 72];
+            stream.read_exact(&mut hello).await.unwrap();
+            let offset = u64::from_be_bytes(hello[16..24].try_into().unwrap());
+            stream.write_all(blob.get(offset as usize..).unwrap_or_default()).await.unwrap();
+            calls.send(offset).unwrap();
+            held.push(stream);
+        }
+    });
+    (address, called)
+}
+
+/// Waits until a recipient has so much.
+async fn until(person: &Person, bytes: u64) {
+    while person.engine.progress().first().is_none_or(|progress| progress.bytes < bytes) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn stopped_and_begun_again_it_goes_on() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let (mut alice, mut bob) = (Person::new(), Person::new());
+    let (offer, place) = alice.offer(&world, "a").await;
+    let tcp = alice.serve(&offer, &place).await;
+    // What a sender says who falls silent after three chunks.
+    let said = alice_blob(&tcp, &offer).await;
+    let (silent, mut called) = silent_after(said[..320 + 3 * PIECE].to_vec()).await;
+    let at_silent = Task::Dial { tcp: vec![silent], quic: None };
+    bob.assign(&offer, false, &world, at_silent.clone());
+    assert_eq!(called.recv().await, Some(0));
+    until(&bob, 320 + 3 * PIECE as u64).await;
+    // Told the same again, it goes on with what it does.
+    bob.assign(&offer, false, &world, at_silent.clone());
+    bob.assign(&offer, false, &world, Task::Rest);
+    bob.assign(&offer, false, &world, at_silent);
+    assert_eq!(called.recv().await, Some(320 + 3 * PIECE as u64));
+    bob.restart();
+    assert_eq!(world.shown(), Vec::<String>::new());
+    // Another way takes the place of the one before.
+    bob.assign(&offer, false, &world, Task::Dial { tcp: vec![silent], quic: None });
+    assert_eq!(called.recv().await, Some(320 + 3 * PIECE as u64));
+    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None });
+    assert!(matches!(bob.next().await, Moved::Received { .. }));
+    assert!(called.try_recv().is_err());
+    assert!(read(&world.chosen().join("a")) == bytes(LARGE));
+}
+
+/// All that a sender sends to its recipient.
+async fn alice_blob(tcp: &[SocketAddr], offer: &FileOffer) -> Vec<u8> {
+    let mut stream = tokio::net::TcpStream::connect(tcp[0]).await.unwrap();
+    stream.write_all(&path_hello(&offer.key, DEVICE, 0, [1; 16])).await.unwrap();
+    let mut blob = Vec::new();
+    stream.read_to_end(&mut blob).await.unwrap();
+    blob
+}
+
+#[tokio::test]
+async fn what_is_forgotten_leaves_nothing_but_the_files() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let (mut alice, mut bob) = (Person::new(), Person::new());
+    let (offer, place) = alice.offer(&world, "a").await;
+    let dial = Task::Dial { tcp: alice.serve(&offer, &place).await, quic: None };
+    bob.assign(&offer, false, &world, dial.clone());
+    let received = bob.next().await;
+    // Nobody has heard of it before the program ends: it is said again, and not received again.
+    bob.restart();
+    bob.assign(&offer, false, &world, dial);
+    assert_eq!(bob.next().await, received);
+    assert_eq!(world.names(), [&part_name(offer.transfer), "a"]);
+    assert_eq!((alice.kept().len(), bob.kept().len()), (1, 1));
+    alice.assign(&offer, true, &world, Task::Forget);
+    bob.assign(&offer, false, &world, Task::Forget);
+    while !alice.kept().is_empty() || !bob.kept().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.names(), ["a"]);
+    // Nobody listens any more.
+    let Task::Dial { tcp, .. } = (Task::Dial {
+        tcp: alice.serve(&world_offer(&alice, &world).await.0, &place).await,
+        quic: None,
+    }) else {
+        unreachable!()
+    };
+    assert!(!tcp.is_empty());
+}
+
+async fn world_offer(person: &Person, world: &World) -> (FileOffer, String) {
+    person.offer(world, "a").await
+}
+
+#[tokio::test]
+async fn progress_is_told_for_each_way() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let (mut alice, mut bob) = (Person::new(), Person::new());
+    let (offer, place) = alice.offer(&world, "a").await;
+    let tcp = alice.serve(&offer, &place).await;
+    let said = alice_blob(&tcp, &offer).await;
+    let (silent, mut called) = silent_after(said[..320 + 2 * PIECE].to_vec()).await;
+    assert_eq!(bob.engine.progress(), []);
+    bob.assign(&offer, false, &world, Task::Dial { tcp: vec![silent], quic: None });
+    called.recv().await.unwrap();
+    until(&bob, 320 + 2 * PIECE as u64).await;
+    let progress = bob.engine.progress()[0];
+    assert_eq!((progress.transfer, progress.way), (offer.transfer, Way::Dial));
+    assert_eq!((progress.bytes, progress.of), (320 + 2 * PIECE as u64, said.len() as u64));
+    bob.assign(&offer, false, &world, Task::Rest);
+    while !bob.engine.progress().is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn preparing_can_be_stopped() {
+    let world = World::new();
+    let path = world.file("a", &bytes(LARGE));
+    let alice = Person::new();
+    let preparing = Preparing::default();
+    preparing.stop();
+    let prepared = alice.engine.prepare(vec![path], preparing).await.unwrap();
+    assert_eq!(prepared.err(), Some(BadSource::Stopped));
+    assert_eq!(alice.kept(), Vec::<String>::new());
+}
+
+#[test]
+fn old_parts_and_hashes_are_removed() {
+    let world = World::new();
+    let (transfers, day) = (world.path("transfers"), Duration::from_secs(24 * 3600));
+    let transfer = TransferId::from_bytes([1; 16]);
+    let part = world.chosen().join(part_name(transfer));
+    let others = [transfers.join("notes.part"), world.chosen().join("notes")];
+    others.iter().for_each(|path| fs::write(path, b"").unwrap());
+    fs::create_dir(&part).unwrap();
+    fs::write(part.join("hashes"), b"").unwrap();
+    records::add(&transfers, transfer, &world.chosen()).unwrap();
+    fs::write(transfers.join(format!("{transfer}.hashes")), b"").unwrap();
+    let sweep = |days: u32| {
+        records::sweep(&transfers, SystemTime::now() + day * days, day * 7, day * 30);
+        (part.exists(), transfers.join(format!("{transfer}.hashes")).exists())
+    };
+    assert_eq!(sweep(6), (true, true));
+    assert_eq!(sweep(8), (false, true));
+    assert_eq!(sweep(29), (false, true));
+    assert_eq!(sweep(31), (false, false));
+    assert!(others.iter().all(|path| path.exists()));
+}
