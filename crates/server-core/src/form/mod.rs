@@ -84,7 +84,7 @@ impl Form {
         self.held.len()
     }
 
-    /// Takes the next bytes. Before more come, [`Form::next`] is to be asked until it has nothing.
+    /// Takes the next bytes. Before more come, [`Form::piece`] is to be asked until it has nothing.
     pub fn push(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);
     }
@@ -93,7 +93,7 @@ impl Form {
     ///
     /// # Errors
     /// [`BadForm`].
-    pub fn next(&mut self) -> Result<Option<Piece>, BadForm> {
+    pub fn piece(&mut self) -> Result<Option<Piece>, BadForm> {
         loop {
             let before = (self.place, self.held.len());
             let piece = match self.place {
@@ -127,7 +127,7 @@ impl Form {
             self.held.drain(..self.delimiter.len());
             self.place = if in_file { Place::FileEnd } else { Place::Boundary };
         }
-        (in_file && !content.is_empty()).then(|| Piece::Bytes(content))
+        (in_file && !content.is_empty()).then_some(Piece::Bytes(content))
     }
 
     /// Two dashes end the form, a line break begins a part; spaces may come before it.
@@ -203,7 +203,7 @@ mod tests {
         let mut file: File = None;
         for packet in text.chunks(packet) {
             form.push(packet);
-            while let Some(piece) = form.next()? {
+            while let Some(piece) = form.piece()? {
                 match piece {
                     Piece::Begins(name) => file = Some((name, Vec::new(), false)),
                     Piece::Bytes(bytes) => file.as_mut().unwrap().1.extend(bytes),

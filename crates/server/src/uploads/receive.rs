@@ -95,7 +95,7 @@ async fn take_form(
     let (mut progress, mut called) = (Progress::Before(place), None);
     while let Some(bytes) = source.next().await? {
         form.push(&bytes);
-        while let Some(piece) = form.next()? {
+        while let Some(piece) = form.piece()? {
             progress = match (progress, piece) {
                 (Progress::Before(place), Piece::Begins(name)) => {
                     called = name;

@@ -29,7 +29,7 @@ fn read(kind: &str, body: &[u8], packet: usize) -> Result<Option<File>, BadForm>
     let mut file: Option<File> = None;
     for packet in body.chunks(packet) {
         form.push(packet);
-        while let Some(piece) = form.next()? {
+        while let Some(piece) = form.piece()? {
             let in_order = match (piece, &mut file) {
                 (Piece::Begins(name), none @ None) => {
                     *none = Some(File { name, bytes: Vec::new(), is_whole: false });
