@@ -38,8 +38,8 @@ pub use message::{Body, FilesOffered, FilesStep, FilesTold, Message, Notice, siz
 pub use portcullis_mls::{GroupView, RecordKey};
 pub use records::{BadRecord, read_message};
 pub use show::{
-    ConversationView, DeviceView, GroupWarning, GuestView, GuestWarning, IdentityState, MemberView,
-    Need, PersonView, Show, Warning,
+    ConversationView, DeviceView, FileWarning, GroupWarning, GuestView, GuestWarning,
+    IdentityState, MemberView, Need, PersonView, Show, Warning,
 };
 pub use transfer::{Assignment, Fault, Moved, RecipientState, Task, TransferState, TransferView};
 pub use visit::Visit;

@@ -6,7 +6,7 @@
 
 use crate::client::{Client, History, Pending, Step};
 use crate::conversation::Conversation;
-use crate::defences::{Kept, Numbered, OpenError, Received};
+use crate::defences::{ContentOpened, Kept, Numbered, OpenError};
 use crate::effect::Key;
 use crate::encrypted::{Entry, Gone};
 use crate::limits;
@@ -421,7 +421,7 @@ impl Client {
     }
 
     /// A content whose signature and place hold: its number is checked, then it is shown.
-    fn check_number(&mut self, step: &mut Step<'_>, envelope: &Envelope, received: &Received) {
+    fn check_number(&mut self, step: &mut Step<'_>, envelope: &Envelope, received: &ContentOpened) {
         let id = envelope.conversation;
         let author = self.author(envelope);
         let Some(conversation) = self.conversations.get_mut(&id) else {

@@ -2,7 +2,7 @@
 
 use crate::message::{Body, Message};
 use crate::transfer::TransferView;
-pub use crate::warning::{GroupWarning, GuestWarning, Warning};
+pub use crate::warning::{FileWarning, GroupWarning, GuestWarning, Warning};
 use portcullis_crypto::SafetyNumber;
 use portcullis_proto::{
     Access, ConversationId, ConversationKind, ConversationName, DeviceId, DeviceName, GuestName,

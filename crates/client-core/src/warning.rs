@@ -132,24 +132,31 @@ pub enum Warning {
         /// Why.
         refused: ChangeRefused,
     },
-    /// An offer of files does not count.
+    /// Something about an encrypted conversation's keys.
+    Group(GroupWarning),
+    /// Something about a classroom guest.
+    Guest(GuestWarning),
+    /// Something about files between people.
+    Files(FileWarning),
+}
+
+/// What must be known of files that somebody offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileWarning {
+    /// An offer does not count.
     RefusedOffer {
         /// Who made it.
         author: UserName,
         /// Why.
         refused: OfferRefused,
     },
-    /// Something that was said of a transfer of files does not count.
+    /// Something that was said of a transfer does not count.
     RefusedStep {
         /// Who said it.
         author: UserName,
         /// Why.
         refused: StepRefused,
     },
-    /// Something about an encrypted conversation's keys.
-    Group(GroupWarning),
-    /// Something about a classroom guest.
-    Guest(GuestWarning),
 }
 
 /// What must be known of an encrypted conversation's keys, members and devices.
@@ -267,6 +274,12 @@ impl From<GuestWarning> for Warning {
     }
 }
 
+impl From<FileWarning> for Warning {
+    fn from(warning: FileWarning) -> Self {
+        Self::Files(warning)
+    }
+}
+
 impl From<GroupWarning> for Warning {
     fn from(warning: GroupWarning) -> Self {
         Self::Group(warning)
@@ -336,10 +349,7 @@ impl fmt::Display for Warning {
                 write!(f, "{name} has added a device: {device}.")
             }
             Self::DeviceRevoked { name } => write!(f, "{name} has removed a device."),
-            Self::OwnDeviceAdded { device } => write!(
-                f,
-                "A device was added to your account: {device}. If that was not you, remove it (/devices revoke) and change your password (/password)."
-            ),
+            Self::OwnDeviceAdded { device } => own_device_added(f, device),
             Self::OwnDeviceRevoked => f.write_str("A device was removed from your account."),
             Self::WeakStretching => f.write_str(WEAK_STRETCHING),
             Self::Restored => f.write_str(RESTORED),
@@ -348,16 +358,18 @@ impl fmt::Display for Warning {
             Self::RefusedChange { author, refused, .. } => {
                 write!(f, "{author} tried to change a message, which does not count: {refused}.")
             }
-            Self::RefusedOffer { author, refused } => {
-                write!(f, "{author} offered files, which does not count: {refused}.")
-            }
-            Self::RefusedStep { author, refused } => {
-                write!(f, "{author} spoke of a transfer of files, which does not count: {refused}.")
-            }
             Self::Group(warning) => warning.fmt(f),
             Self::Guest(warning) => warning.fmt(f),
+            Self::Files(warning) => warning.fmt(f),
         }
     }
+}
+
+fn own_device_added(f: &mut fmt::Formatter<'_>, device: &DeviceName) -> fmt::Result {
+    write!(
+        f,
+        "A device was added to your account: {device}. If that was not you, remove it (/devices revoke) and change your password (/password)."
+    )
 }
 
 fn identity_changed(f: &mut fmt::Formatter<'_>, name: &UserName) -> fmt::Result {
@@ -460,6 +472,19 @@ impl fmt::Display for GuestWarning {
             }
             Self::Shared { name, others } => {
                 write!(f, "What {name} wrote last went to {others} others as well.")
+            }
+        }
+    }
+}
+
+impl fmt::Display for FileWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RefusedOffer { author, refused } => {
+                write!(f, "{author} offered files, which does not count: {refused}.")
+            }
+            Self::RefusedStep { author, refused } => {
+                write!(f, "{author} spoke of a transfer of files, which does not count: {refused}.")
             }
         }
     }

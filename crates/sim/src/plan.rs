@@ -1,4 +1,6 @@
-//! A run: people talk while things break, then all comes to rest and is checked.
+//! A run: people talk and send files while things break, then all comes to rest and is checked.
+
+mod files;
 
 use crate::{Chance, Device, DeviceIndex, Violation, World, checker};
 use portcullis_client_core::{Client, Command, Event, Saying};
@@ -18,9 +20,14 @@ pub struct Report {
     pub faults: usize,
     /// Refusals that were seen to leave no trace.
     pub refusals: usize,
+    /// Files that were offered.
+    pub offered: usize,
+    /// Files that came, counted for each device.
+    pub received: usize,
 }
 
-/// Plays a seed. Every tenth uses the real password stretching, every second watches each refusal.
+/// Plays a seed. Every tenth uses the real password stretching, every second watches each refusal, and in every
+/// fourth people send each other files.
 ///
 /// # Errors
 /// The promise that was broken.
@@ -38,11 +45,21 @@ pub fn run(seed: u64) -> Result<Report, Violation> {
     let steps = 200 + world.chance.below(400);
     for _ in 0..steps {
         faults += usize::from(one_step(&mut world)?);
+        if seed % 4 == 2 {
+            files::one_step(&mut world);
+        }
     }
-    world.settle().map_err(Violation)?;
+    files::go_on(&mut world).map_err(Violation)?;
     last_words(&mut world).map_err(Violation)?;
     let envelopes = checker::check(&world)?;
-    Ok(Report { devices: world.devices.len(), envelopes, faults, refusals: world.refusals })
+    Ok(Report {
+        devices: world.devices.len(),
+        envelopes,
+        faults,
+        refusals: world.refusals,
+        offered: world.offers.len(),
+        received: world.devices.iter().map(|device| device.disk.received.len()).sum(),
+    })
 }
 
 /// One thing happens; true if it was a fault.

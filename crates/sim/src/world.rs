@@ -442,6 +442,18 @@ impl World {
     /// # Errors
     /// Where that does not happen within a bounded number of rounds.
     pub fn settle(&mut self) -> Result<(), String> {
+        self.settle_until(is_restless)
+    }
+
+    /// The same, however it stands with files: some may be halted.
+    ///
+    /// # Errors
+    /// As [`settle`](Self::settle).
+    pub(crate) fn settle_but_files(&mut self) -> Result<(), String> {
+        self.settle_until(Client::has_unsent)
+    }
+
+    fn settle_until(&mut self, restless: fn(&Client) -> bool) -> Result<(), String> {
         for _ in 0..400 {
             self.start_server();
             for index in (0..self.devices.len()).map(DeviceIndex) {
@@ -463,7 +475,7 @@ impl World {
             let idle = !moved && self.links.values().all(|(_, connection)| connection.is_idle());
             if idle && self.queue.is_empty() {
                 self.tick();
-                let unsent = |device: &Device| device.client().is_none_or(is_restless);
+                let unsent = |device: &Device| device.client().is_none_or(restless);
                 let quiet = self.links.values().all(|(_, connection)| connection.is_idle());
                 let all = self.links.len() == self.devices.len();
                 if quiet && all && !self.devices.iter().any(unsent) {
@@ -471,7 +483,7 @@ impl World {
                 }
             }
         }
-        let restless = |device: &&Device| device.client().is_none_or(is_restless);
+        let restless = |device: &&Device| device.client().is_none_or(restless);
         let last = |device: &Device| {
             let tail = device.shows.iter().rev().take(3).collect::<Vec<_>>();
             format!("{device:?}: {:?}, last {tail:?}", device.client())

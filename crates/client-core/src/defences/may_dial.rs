@@ -85,12 +85,19 @@ fn is_v4_machine_s(address: Ipv4Addr) -> bool {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::defences::{Defences, SOUND};
+    use crate::defences::{Defences, DirectAsked, SOUND};
+    use crate::show::IdentityState;
     use portcullis_proto::Bytes;
+
+    fn direct() -> MayGoDirect {
+        let identity = IdentityState::Verified;
+        let asked = DirectAsked { identity, allowed: false, always_relay: false };
+        (SOUND.may_go_direct)(&asked).unwrap()
+    }
 
     fn dial(text: &str, loopback: bool) -> Vec<String> {
         let tcp: Vec<SocketAddr> = text.split(' ').map(|one| one.parse().unwrap()).collect();
-        match may_dial(MayGoDirect::unproven(), &tcp, None, loopback) {
+        match may_dial(direct(), &tcp, None, loopback) {
             Some(MayDial { tcp, .. }) => tcp.iter().map(ToString::to_string).collect(),
             None => Vec::new(),
         }
@@ -143,7 +150,7 @@ mod tests {
         let check = |address: &str, relayed: bool, expected: Option<usize>| {
             let addresses = vec![address.parse().unwrap()];
             let quic = QuicWay { key: Bytes(vec![1; 32]), addresses, relayed };
-            let may = may_dial(MayGoDirect::unproven(), &[], Some(&quic), false);
+            let may = may_dial(direct(), &[], Some(&quic), false);
             let left = may.and_then(|may| may.quic).map(|quic| quic.addresses.len());
             assert_eq!(left, expected, "{address}");
         };
@@ -159,9 +166,8 @@ mod tests {
             ..SOUND
         };
         let cloud = ["169.254.169.254:80".parse().unwrap()];
-        let dials = |defences: &Defences| {
-            (defences.may_dial)(MayGoDirect::unproven(), &cloud, None, false).is_some()
-        };
+        let dials =
+            |defences: &Defences| (defences.may_dial)(direct(), &cloud, None, false).is_some();
         assert!(dials(&twin));
         assert!(!dials(&SOUND));
     }

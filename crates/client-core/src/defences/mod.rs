@@ -52,7 +52,7 @@ pub use keep_kind::{Kept, keep_kind};
 pub use may_commit::{MayCommit, may_commit};
 pub use may_dial::{MayDial, may_dial};
 pub use may_go_direct::{DirectAsked, MayGoDirect, may_go_direct};
-pub use open_channel::{OpenError, Received, open_channel};
+pub use open_channel::{ContentOpened, OpenError, open_channel};
 pub use open_guest_chat::{ChatOpened, ChatRefused, open_guest_chat};
 pub use place_entry::{EntryPlaced, PlaceRefused, part_name, place_entry};
 pub use prove_path::{HELLO, PathProven, PathRefused, path_hello, prove_path};
@@ -105,7 +105,7 @@ pub struct Defences {
     pub may_commit: fn(&Committed<'_>, &dyn Lists) -> Result<MayCommit, CommitRefused>,
     pub may_dial: fn(MayGoDirect, &[SocketAddr], Option<&QuicWay>, bool) -> Option<MayDial>,
     pub may_go_direct: fn(&DirectAsked) -> Option<MayGoDirect>,
-    pub open_channel: fn(&Envelope, Option<&AuthPublic>) -> Result<Received, OpenError>,
+    pub open_channel: fn(&Envelope, Option<&AuthPublic>) -> Result<ContentOpened, OpenError>,
     pub open_guest_chat: fn(&GuestAccepted, &ClassicKey, &GuestKey) -> Result<ChatOpened, ChatRefused>,
     pub place_entry: fn(&FilePath) -> Result<EntryPlaced, PlaceRefused>,
     pub prove_path: fn(&FileKey, &[u8; HELLO]) -> Result<PathProven, PathRefused>,

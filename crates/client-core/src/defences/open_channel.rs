@@ -11,12 +11,12 @@ use portcullis_proto::{Content, Envelope, Place, SignedContent};
 
 /// Proof that a message is its author's, here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
+pub struct ContentOpened {
     content: Content,
     place: Place,
 }
 
-impl Received {
+impl ContentOpened {
     /// The message.
     #[must_use]
     pub const fn content(&self) -> &Content {
@@ -49,7 +49,10 @@ pub enum OpenError {
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn open_channel(envelope: &Envelope, key: Option<&AuthPublic>) -> Result<Received, OpenError> {
+pub fn open_channel(
+    envelope: &Envelope,
+    key: Option<&AuthPublic>,
+) -> Result<ContentOpened, OpenError> {
     let key = key.ok_or(OpenError::Unlisted)?;
     let signed = SignedContent::from_body(&envelope.body).map_err(|_| OpenError::NotAuthentic)?;
     let content = signed.open(key).map_err(|_| OpenError::NotAuthentic)?;
@@ -61,7 +64,7 @@ pub fn open_channel(envelope: &Envelope, key: Option<&AuthPublic>) -> Result<Rec
     if !fits {
         return Err(OpenError::NotAuthentic);
     }
-    Ok(Received { content, place })
+    Ok(ContentOpened { content, place })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::client::{Client, Step};
 use crate::defences::{OfferAccepted, OfferMade, OfferRefused, StepRefused};
 use crate::effect::Key;
 use crate::limits;
-use crate::show::Warning;
+use crate::show::FileWarning;
 use crate::transfer::{RecipientState, Task};
 use portcullis_proto::{
     AccountId, Content, ConversationId, DeviceId, Envelope, FileOffer, FileStep, Kind, TransferId,
@@ -48,7 +48,8 @@ impl Client {
         refused: OfferRefused,
     ) -> bool {
         let author = self.author(envelope);
-        self.warn_once(step, envelope.conversation, Warning::RefusedOffer { author, refused });
+        let warning = FileWarning::RefusedOffer { author, refused };
+        self.warn_once(step, envelope.conversation, warning.into());
         false
     }
 
@@ -145,8 +146,8 @@ impl Client {
             Err(StepRefused::NotTheirs) => {
                 let author = self.author(envelope);
                 let refused = StepRefused::NotTheirs;
-                let warning = Warning::RefusedStep { author, refused };
-                self.warn_once(step, envelope.conversation, warning);
+                let warning = FileWarning::RefusedStep { author, refused };
+                self.warn_once(step, envelope.conversation, warning.into());
                 false
             }
             // It was said before its author could know, or of what is not known here any more.

@@ -11,12 +11,13 @@ fn main() -> ExitCode {
         at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(default)
     };
     let (count, from) = (value("--seeds", 300), value("--from", 0));
-    let (mut envelopes, mut faults) = (0, 0);
+    let (mut envelopes, mut faults, mut received) = (0, 0, 0);
     for seed in from..from + count {
         match portcullis_sim::run(seed) {
             Ok(report) => {
                 envelopes += report.envelopes;
                 faults += report.faults;
+                received += report.received;
             }
             Err(violation) => {
                 println!("seed {seed}: {violation}");
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
             }
         }
     }
-    println!("{count} seeds from {from}: {envelopes} messages, {faults} faults, no promise broken");
+    println!(
+        "{count} seeds from {from}: {envelopes} messages, {received} files, {faults} faults, no promise broken"
+    );
     ExitCode::SUCCESS
 }

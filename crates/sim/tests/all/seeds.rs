@@ -2,19 +2,23 @@
 
 fn check(seeds: std::ops::Range<u64>) {
     let (mut envelopes, mut faults, mut refusals) = (0, 0, 0);
+    let (mut offered, mut received) = (0, 0);
     for seed in seeds {
         match portcullis_sim::run(seed) {
             Ok(report) => {
                 envelopes += report.envelopes;
                 faults += report.faults;
                 refusals += report.refusals;
+                offered += report.offered;
+                received += report.received;
             }
             Err(violation) => panic!("seed {seed}: {violation}"),
         }
     }
     // A simulation in which nothing is said and nothing breaks would prove nothing.
-    let counts = [envelopes, faults, refusals];
-    assert!(counts.iter().all(|count| *count > 30), "messages, faults, refusals: {counts:?}");
+    let counts = [envelopes, faults, refusals, offered, received];
+    let what = "messages, faults, refusals, files offered and received";
+    assert!(counts.iter().all(|count| *count > 30), "{what}: {counts:?}");
 }
 
 #[test]

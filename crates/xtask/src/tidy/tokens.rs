@@ -19,7 +19,7 @@ const PROOF_TOKENS: &[(&str, &str)] = &[
     ("MayTellGuest", "crates/server-core/src/defences/may_tell_guest.rs"),
     ("ListAccepted", "crates/server-core/src/defences/accept_list.rs"),
     ("LoginTarget", "crates/server-core/src/defences/find_login.rs"),
-    ("Received", "crates/client-core/src/defences/open_channel.rs"),
+    ("ContentOpened", "crates/client-core/src/defences/open_channel.rs"),
     ("GuestAccepted", "crates/client-core/src/defences/accept_guest.rs"),
     ("ChatOpened", "crates/client-core/src/defences/open_guest_chat.rs"),
     ("ListTaken", "crates/client-core/src/defences/accept_list.rs"),

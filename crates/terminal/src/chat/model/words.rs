@@ -31,7 +31,8 @@ pub(super) fn level(warning: &Warning) -> Level {
         | Warning::ForgedList { .. }
         | Warning::WeakStretching
         | Warning::KindChanged
-        | Warning::RefusedChange { .. } => Level::Alarm,
+        | Warning::RefusedChange { .. }
+        | Warning::Files(_) => Level::Alarm,
         Warning::Skipped { .. }
         | Warning::Missing { .. }
         | Warning::Restored
