@@ -121,9 +121,9 @@ impl Device {
     ) -> Vec<News> {
         let absolute: std::io::Result<Vec<PathBuf>> =
             paths.into_iter().map(std::path::absolute).collect();
-        let words = match absolute {
-            Ok(paths) if self.mover.prepare(conversation, paths, relay_now) => return Vec::new(),
-            Ok(_) => "there is no connection yet".to_owned(),
+        let words = match absolute.map(|paths| self.mover.prepare(conversation, paths, relay_now)) {
+            Ok(true) => return Vec::new(),
+            Ok(false) => "there is no connection yet".to_owned(),
             Err(error) => error.to_string(),
         };
         vec![News::Files { words, offered: false }]

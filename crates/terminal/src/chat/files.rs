@@ -30,7 +30,7 @@ impl Shell {
             (Some(conversation), _) => return self.offer_in(conversation, paths),
             // There is no conversation with them yet.
             (None, Some(ConversationName::Direct(name))) => {
-                self.to_offer = Some((name.clone().into(), paths));
+                self.to_offer = Some((ConversationName::Direct(name.clone()), paths));
                 return self.command(Command::Tell(PersonName::User(name), String::new()));
             }
             (None, _) => {

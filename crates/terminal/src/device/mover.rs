@@ -94,7 +94,9 @@ impl std::fmt::Debug for Mover {
 
 impl Mover {
     pub(super) fn new(files: Files) -> Self {
-        Self { files: Some(files), ..Self::default() }
+        let mut mover = Self::default();
+        mover.files = Some(files);
+        mover
     }
 
     /// The session is open as this device.

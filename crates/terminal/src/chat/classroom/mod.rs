@@ -186,6 +186,8 @@ impl Visitor {
                         format!("{}: {reason}; there is no use in trying again", self.server);
                     self.model.say(words, Level::Alarm);
                 }
+                // Visitors have no files to offer.
+                News::Files { .. } => {}
                 News::Show(Show::Listed) => self.is_answered(),
                 News::Show(show) => {
                     if matches!(show, Show::Offline) {
