@@ -35,7 +35,26 @@ pub(super) enum Next {
     Ask,
 }
 
+impl Transfer {
+    /// Whether it is over here, but the shell or the server does not know yet.
+    fn lingers(&self) -> bool {
+        let concerned = match &self.part {
+            Part::Sends(_) => true,
+            // Another device of this account has it, or will have it.
+            Part::Receives(receiving) => receiving.stage != Stage::Elsewhere,
+            Part::Watches => false,
+        };
+        self.is_over() && !self.released && concerned
+    }
+}
+
 impl Client {
+    /// Whether something is left to be done for a transfer that is over.
+    #[must_use]
+    pub fn has_lingering_transfers(&self) -> bool {
+        self.transfers.values().any(Transfer::lingers)
+    }
+
     /// What a transfer lacks; nothing if it is over, halted, or waits for somebody else.
     pub(super) fn next(&self, id: TransferId, now: Timestamp) -> Option<Next> {
         let transfer = self.transfers.get(&id)?;
@@ -54,13 +73,7 @@ impl Client {
 
     /// The shell forgets it, and the server needs not keep it for this account.
     fn next_after_end(&self, transfer: &Transfer, now: Timestamp) -> Option<Next> {
-        let concerned = match &transfer.part {
-            Part::Sends(_) => true,
-            // Another device of this account has it, or will have it.
-            Part::Receives(receiving) => receiving.stage != Stage::Elsewhere,
-            Part::Watches => false,
-        };
-        if transfer.released || !concerned {
+        if !transfer.lingers() {
             return None;
         }
         if !transfer.moving.forgotten {

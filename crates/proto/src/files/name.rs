@@ -121,7 +121,7 @@ fn check(text: &str) -> Result<(), BadFileName> {
     if text.ends_with(['.', ' ']) || text.starts_with(' ') {
         return Err(BadFileName::Dots);
     }
-    is_device(text).then_some(Err(BadFileName::Device)).unwrap_or(Ok(()))
+    if is_device(text) { Err(BadFileName::Device) } else { Ok(()) }
 }
 
 fn is_character(letter: char) -> Result<(), BadFileName> {

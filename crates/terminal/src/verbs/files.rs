@@ -75,7 +75,8 @@ async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Re
                     // What earlier commands have left goes on by itself; it is not what this one is about.
                     let ours = *offered.get_or_insert(about.transfer) == about.transfer;
                     if ours && let Some(state) = settled(about, direct)? {
-                        return print(to, about, state);
+                        print(to, about, state)?;
+                        return tidy_up(&mut session).await;
                     }
                 }
                 Show::Refused { what, refusal } => return Err(Failure::refused(what, refusal)),
@@ -149,10 +150,18 @@ async fn run_receive(common: &Common, what: &Receive) -> Result<(), Failure> {
             }
         }
         if receiving.is_over() {
-            return Ok(());
+            return tidy_up(&mut session).await;
         }
         shows = session.next().await?;
     }
+}
+
+/// Says what is left to be said, and lets go of what is needed no more, here and on the server.
+async fn tidy_up(session: &mut Session) -> Result<(), Failure> {
+    while session.has_unsent() || session.device().client().has_lingering_transfers() {
+        session.next().await?;
+    }
+    Ok(())
 }
 
 struct Receiving<'a> {
