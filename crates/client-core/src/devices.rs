@@ -107,6 +107,8 @@ impl Client {
         if version < known {
             step.warn(None, Warning::OlderList { name });
         } else if version > known {
+            // Nothing is decided by the older list any more.
+            self.checked.remove(&account);
             self.ask_account(step, account);
         }
     }

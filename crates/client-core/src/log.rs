@@ -122,6 +122,7 @@ impl Client {
         }
         let next = conversation.seen().seq.saturating_add(1);
         self.touch(Key::Conversation(id));
+        self.give_offers_up(id);
         step.show(Show::Left(id));
         self.catch_up(step, id, next);
     }

@@ -486,7 +486,9 @@ impl World {
         let restless = |device: &&Device| device.client().is_none_or(restless);
         let last = |device: &Device| {
             let tail = device.shows.iter().rev().take(3).collect::<Vec<_>>();
-            format!("{device:?}: {:?}, last {tail:?}", device.client())
+            let all = device.client().map(Client::transfers).unwrap_or_default();
+            let files: Vec<_> = all.into_iter().filter(|view| !view.state.is_over()).collect();
+            format!("{device:?}: {:?}, last {tail:?}, files {files:?}", device.client())
         };
         let states: Vec<String> = self.devices.iter().filter(restless).map(last).collect();
         Err(format!("the world does not come to rest: {}", states.join("; ")))

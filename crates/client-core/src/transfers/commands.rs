@@ -4,7 +4,7 @@ use super::{Halted, Moving, Part, Stage};
 use crate::client::{Client, Step};
 use crate::effect::Key;
 use crate::show::Show;
-use crate::transfer::Task;
+use crate::transfer::{Assignment, Task};
 use portcullis_proto::{
     AccountId, Code, ConversationId, DeviceId, EndReason, FileOffer, FileStep, Refusal, TransferId,
 };
@@ -17,9 +17,16 @@ impl Client {
         (conversation, offer): (ConversationId, FileOffer),
         (place, relay_now): (String, bool),
     ) {
+        if self.transfers.contains_key(&offer.transfer) {
+            return refuse(step, "offer these files", "they were offered before".to_owned());
+        }
         match self.may_offer(conversation, &offer) {
             Ok(by) => self.begin_own(step, (conversation, offer), (place, relay_now), by),
-            Err(why) => refuse(step, "offer these files", why),
+            Err(why) => {
+                refuse(step, "offer these files", why);
+                let task = Task::Forget;
+                step.out.transfers.push(Assignment { offer, own: true, place, task });
+            }
         }
     }
 
@@ -30,16 +37,19 @@ impl Client {
         offer: &FileOffer,
     ) -> Result<(AccountId, DeviceId), String> {
         let by = self.own_account().zip(self.own_device()).ok_or("nobody has logged in")?;
+        if self.own.as_ref().is_some_and(|own| own.registering.is_some()) {
+            return Err("your account is still being made".to_owned());
+        }
         let conversation = self.conversations.get(&id).ok_or("you are not in this conversation")?;
         if conversation.encrypted.is_none() {
             return Err("files are for directs and groups, which nobody else can read".to_owned());
         }
         self.may_speak(id)?;
-        if self.mls.view(id).is_some_and(|view| view.roster.members.len() < 2) {
+        if self.mls.is_member(id) && self.members_present(id).len() < 2 {
             return Err("nobody else is here".to_owned());
         }
-        if self.transfers.contains_key(&offer.transfer) || offer.blob_bytes().is_none() {
-            return Err("these files were offered before".to_owned());
+        if offer.blob_bytes().is_none() {
+            return Err("they are too large".to_owned());
         }
         if !self.make_room_for_transfer() {
             return Err("too many transfers are under way".to_owned());

@@ -8,7 +8,8 @@ use crate::limits;
 use crate::show::FileWarning;
 use crate::transfer::{RecipientState, Task};
 use portcullis_proto::{
-    AccountId, Content, ConversationId, DeviceId, Envelope, FileOffer, FileStep, Kind, TransferId,
+    AccountId, Content, ConversationId, DeviceId, EndReason, Envelope, FileOffer, FileStep, Kind,
+    TransferId,
 };
 
 impl Client {
@@ -119,11 +120,15 @@ impl Client {
         self.change_transfer(id, |transfer| {
             let ended = transfer.course.ended;
             transfer.course = Course { ended, ..Course::begin((sender, device), recipients) };
+            if transfer.course.recipients.is_empty() {
+                // All others have gone meanwhile.
+                transfer.course.ended = ended.or(Some(EndReason::Failed));
+            }
             transfer.moving.deadline = step.now.plus_millis(limits::ANSWER_MILLIS);
         });
     }
 
-    fn members_present(&self, id: ConversationId) -> Vec<AccountId> {
+    pub(super) fn members_present(&self, id: ConversationId) -> Vec<AccountId> {
         let Some(mut roster) = self.mls.view(id).map(|view| view.roster) else {
             return Vec::new();
         };

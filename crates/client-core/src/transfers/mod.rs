@@ -301,8 +301,19 @@ impl Client {
 
     /// This device takes part no more, in a conversation or at all: what is not over here never will be.
     pub(crate) fn give_transfers_up(&mut self, within: Option<ConversationId>) {
-        let all = self.transfers.values_mut();
-        for transfer in all.filter(|t| within.is_none_or(|id| t.conversation == id)) {
+        self.give_up_those(|transfer| within.is_none_or(|id| transfer.conversation == id));
+    }
+
+    /// The server says that the account is out of a conversation: what was not offered there is not offered.
+    pub(crate) fn give_offers_up(&mut self, within: ConversationId) {
+        self.give_up_those(|transfer| {
+            let waits = |part: &Part| matches!(part, Part::Sends(sending) if !sending.offered);
+            transfer.conversation == within && waits(&transfer.part)
+        });
+    }
+
+    fn give_up_those(&mut self, which: impl Fn(&Transfer) -> bool) {
+        for transfer in self.transfers.values_mut().filter(|transfer| which(transfer)) {
             if transfer.is_over() {
                 continue;
             }

@@ -71,8 +71,7 @@ fn check_recipients(who: &str, world: &World, view: &TransferView) -> Result<(),
             _ => !theirs().any(goes_on),
         };
         if !fits {
-            let id = view.transfer;
-            let what = format!("{who} says that {name} has {state:?} {id}; copies: {copies}");
+            let what = format!("{who} says that {name} has {state:?}; copies: {copies}; {view:?}");
             return Err(Violation(what));
         }
     }

@@ -7,19 +7,21 @@ use portcullis_proto::{ConversationId, TransferId};
 /// Some bytes move, and now and then somebody wants something.
 pub(super) fn one_step(world: &mut World) {
     let mut chance = world.chance.fork();
-    for _ in 0..2 {
+    for _ in 0..3 {
         let index = DeviceIndex(chance.below(world.devices.len()));
         world.move_files(index, true);
     }
     let index = DeviceIndex(chance.below(world.devices.len()));
     match chance.below(60) {
-        0 | 1 => offer(world, index, &mut chance),
-        2..6 => act(world, index, &mut chance, answer),
-        6 => act(world, index, &mut chance, |_, id| Command::Pause(id)),
-        7 | 8 => act(world, index, &mut chance, |_, id| Command::Resume(id)),
-        9 if chance.one_in(3) => act(world, index, &mut chance, |_, id| Command::Cancel(id)),
-        10 if chance.one_in(3) => change_a_file(world, index, &mut chance),
-        11 => trust(world, index, &mut chance),
+        0..3 => offer(world, index, &mut chance),
+        3..12 => act(world, index, &mut chance, answer),
+        12 => act(world, index, &mut chance, |_, id| Command::Pause(id)),
+        13..15 => act(world, index, &mut chance, |_, id| Command::Resume(id)),
+        15 if chance.one_in(3) => act(world, index, &mut chance, |_, id| Command::Cancel(id)),
+        16 if chance.one_in(3) => change_a_file(world, index, &mut chance),
+        17..19 => trust(world, index, &mut chance),
+        19 => meet(world, index, &mut chance),
+        20..24 => world.tick(),
         _ => {}
     }
 }
@@ -39,6 +41,14 @@ fn offer(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
     let seed = chance.below(256);
     let content = (0..size).map(|at| (at.wrapping_mul(31) + seed).to_le_bytes()[0]).collect();
     world.offer(index, *place, content, chance.one_in(3));
+}
+
+/// Somebody makes sure of a direct with somebody else, where files can be sent.
+fn meet(world: &mut World, index: DeviceIndex, chance: &mut Chance) {
+    let at = chance.below(world.devices.len());
+    if let Some(name) = world.devices.get(at).map(|device| device.name.clone()) {
+        world.command(index, Command::Tell(name.into(), String::new()));
+    }
 }
 
 fn answer(chance: &mut Chance, transfer: TransferId) -> Command {
