@@ -47,20 +47,19 @@ pub(in super::super) async fn dial(
     let may = addresses.iter().filter_map(|address| (defences.may_dial)(*address, *local).ok());
     let may: Vec<MayDial> = may.collect();
     let mut vain = 0;
-    while vain < DIAL_ROUNDS {
+    loop {
         let before = part.offset();
         let (back, ended) = round(part, &may, dialling).await?;
         part = back;
-        if ended != Err(Halt::Broken) {
+        vain = if part.offset() > before { 0 } else { vain + 1 };
+        if ended != Err(Halt::Broken) || vain >= DIAL_ROUNDS {
             return Ok((part, ended));
         }
-        vain = if part.offset() > before { 0 } else { vain + 1 };
         tokio::select! {
             () = dialling.stop.wanted() => return Err(Halt::Stopped),
-            () = sleep(DIAL_PAUSE * 2_u32.pow(vain)) => {}
+            () = sleep(DIAL_PAUSE * vain) => {}
         }
     }
-    Ok((part, Err(Halt::Broken)))
 }
 
 /// Calls all addresses at once, and takes the first by which something is gained.
