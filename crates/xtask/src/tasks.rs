@@ -15,13 +15,16 @@ pub(crate) fn sim(arguments: &[String]) -> Result<(), String> {
     hand_over(&program, arguments)
 }
 
-/// `cargo xtask bench [ARGS]`: the server, then the clients in encrypted conversations; `bench groups`
-/// measures the clients alone, and any other table of the server's that is named, that alone.
+/// `cargo xtask bench [ARGS]`: the server, then the clients in encrypted conversations, then files; `bench groups`
+/// measures the clients alone, `bench files` files, and any other table of the server's that is named, that alone.
 pub(crate) fn bench(arguments: &[String]) -> Result<(), String> {
     match arguments.split_first() {
         Some((name, rest)) if name == "groups" => bench_groups(rest),
+        Some((name, rest)) if name == "files" => bench_files(rest),
         Some((name, _)) if name != "all" => bench_server(arguments),
-        _ => bench_server(arguments).and_then(|()| bench_groups(&[])),
+        _ => {
+            bench_server(arguments).and_then(|()| bench_groups(&[])).and_then(|()| bench_files(&[]))
+        }
     }
 }
 
@@ -36,6 +39,12 @@ fn bench_server(arguments: &[String]) -> Result<(), String> {
 fn bench_groups(arguments: &[String]) -> Result<(), String> {
     let program =
         ["run", "--release", "-p", "portcullis-sim", "--bin", "portcullis-bench-groups", "--"];
+    hand_over(&program, arguments)
+}
+
+fn bench_files(arguments: &[String]) -> Result<(), String> {
+    let program =
+        ["run", "--release", "-p", "portcullis-terminal", "--bin", "portcullis-bench-files", "--"];
     hand_over(&program, arguments)
 }
 

@@ -49,7 +49,9 @@ pub fn accept_chunk<'a>(
     hash: ChunkHash,
     sealed: &'a mut [u8],
 ) -> Result<ChunkAccepted<'a>, ChunkRefused> {
-    if ChunkHash::of(cipher.shape(), index, sealed) != hash {
+    let shape = cipher.shape();
+    // Only what has a chunk's length can be hashed as one.
+    if sealed.len() != shape.sealed_len(index) || ChunkHash::of(shape, index, sealed) != hash {
         return Err(ChunkRefused);
     }
     let bytes = cipher.open(index, sealed).map_err(|_| ChunkRefused)?;
@@ -94,6 +96,7 @@ mod tests {
         check(accept_chunk, 0, &damaged, false);
         let longer = [sealed(0), &[0]].concat();
         check(accept_chunk, 0, &longer, false);
+        check(accept_chunk, 1, &[sealed(1), &[0]].concat(), false);
         // It opens: another holder of the key has sealed it.
         check(accept_chunk, 0, &offered(8).chunks[0].1, false);
     }

@@ -56,7 +56,8 @@ pub fn release_chunk(
     kept: ChunkHash,
     sealed: Vec<u8>,
 ) -> Result<ChunkReleased, FileChanged> {
-    if ChunkHash::of(shape, index, &sealed) == kept {
+    // Only what has a chunk's length can be hashed as one.
+    if sealed.len() == shape.sealed_len(index) && ChunkHash::of(shape, index, &sealed) == kept {
         Ok(ChunkReleased { sealed })
     } else {
         Err(FileChanged)
@@ -88,6 +89,11 @@ mod tests {
         changed[CHUNK - 1] = 8;
         assert_eq!(send(release_chunk, &changed), None);
         assert_eq!(send(release_chunk, &[8; CHUNK]), None);
+        let file = offered(7);
+        let (hash, sealed) = &file.chunks[1];
+        for other in [Vec::new(), sealed[1..].to_vec(), [sealed, &[0][..]].concat()] {
+            assert!(release_chunk(file.cipher.shape(), 1, *hash, other).is_err());
+        }
     }
 
     #[test]

@@ -18,6 +18,9 @@ impl ChunkHash {
     pub const BYTES: usize = 32;
 
     /// The hash of a sealed chunk at its place in a file. It counts nowhere else.
+    ///
+    /// # Panics
+    /// May panic if the chunk has another length than [`Shape::sealed_len`].
     #[must_use]
     pub fn of(shape: Shape, index: u64, sealed: &[u8]) -> Self {
         if shape.chunks() == 1 {

@@ -36,7 +36,7 @@ pub const DIAL: Duration = Duration::from_secs(4);
 /// Times that a sender is called, from all its addresses, with nothing gained, before it counts as unreachable.
 pub const DIAL_ROUNDS: u32 = 3;
 
-/// How long is waited before the second time; then twice as long.
+/// How long is waited before it is called again, for each time that nothing was gained.
 pub const DIAL_PAUSE: Duration = Duration::from_millis(500);
 
 /// Silence after which a path is broken, and another is taken.

@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(read(5_000, 1_000), Some((1_000, Some(5))));
         assert_eq!(read(5_000, 1_000), Some((1_000, Some(5))));
         assert_eq!(read(5_000, 2_000), Some((750, Some(6))));
-        assert_eq!(read(10_000, 2_500), Some((3_060, Some(0))));
+        assert_eq!(read(10_000, 2_500), Some((3_061, Some(0))));
         drop(metered);
         assert_eq!(gauges.read(start), []);
     }

@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use portcullis_crypto::file::CHUNK;
 use portcullis_crypto::{ChunkHash, FileCipher, FileKey, Shape};
 use rand_core::{OsRng, RngCore as _};
 
-use super::Result;
+use super::process::processor_time;
+use super::{Cost, Result};
 
 /// A new folder; removed when dropped.
 pub(crate) struct Folder(PathBuf);
@@ -53,42 +54,40 @@ pub(crate) fn write_random(path: &Path, bytes: u64) -> Result<()> {
 }
 
 /// Sealing alone: one buffer, one thread.
-pub(crate) fn cipher(mebibytes: u64) -> Result<Duration> {
+pub(crate) fn cipher(mebibytes: u64) -> Result<Cost> {
     let shape = Shape::of(mebibytes << 20).ok_or("too large")?;
     let cipher = FileCipher::new(&[0; 16], &FileKey::generate(&mut OsRng), shape);
     let mut buffer = vec![0; CHUNK];
-    let start = Instant::now();
+    let start = (Instant::now(), processor_time()?);
     for index in 0..shape.chunks() - 1 {
         buffer.truncate(CHUNK);
         cipher.seal(index, &mut buffer)?;
     }
-    Ok(start.elapsed())
+    since(start)
 }
 
 /// Hashing alone: one buffer, one thread.
-pub(crate) fn hash(mebibytes: u64) -> Duration {
-    let shape = Shape::of(mebibytes << 20);
+pub(crate) fn hash(mebibytes: u64) -> Result<Cost> {
+    let shape = Shape::of(mebibytes << 20).ok_or("too large")?;
     let buffer = vec![0; CHUNK + 16];
-    let start = Instant::now();
-    for (shape, index) in
-        shape.iter().flat_map(|shape| (0..shape.chunks()).map(move |index| (shape, index)))
-    {
-        std::hint::black_box(ChunkHash::of(*shape, index, &buffer));
+    let start = (Instant::now(), processor_time()?);
+    for index in 0..shape.chunks() {
+        std::hint::black_box(ChunkHash::of(shape, index, &buffer));
     }
-    start.elapsed()
+    since(start)
 }
 
 /// A copy by the system's own program.
-pub(crate) fn copy(source: &Path, folder: &Path, durable: bool) -> Result<Duration> {
+pub(crate) fn copy(source: &Path, folder: &Path, durable: bool) -> Result<Cost> {
     let target = folder.join("copy");
-    let start = Instant::now();
+    let start = (Instant::now(), processor_time()?);
     let copied = Command::new("cp").arg(source).arg(&target).status()?;
     if durable {
         File::open(&target)?.sync_all()?;
     }
-    let time = start.elapsed();
+    let cost = since(start);
     std::fs::remove_file(target)?;
-    if copied.success() { Ok(time) } else { Err("cp failed".into()) }
+    if copied.success() { cost } else { Err("cp failed".into()) }
 }
 
 /// Compares two files.
@@ -111,4 +110,8 @@ pub(crate) fn is_same(one: &Path, other: &Path) -> Result<()> {
             return Ok(());
         }
     }
+}
+
+fn since((start, processor): (Instant, std::time::Duration)) -> Result<Cost> {
+    Ok(Cost { time: start.elapsed(), processor: processor_time()?.saturating_sub(processor) })
 }

@@ -8,15 +8,15 @@
 
 mod floor;
 mod party;
+mod process;
 mod table;
 mod words;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use party::Party;
-use table::Row;
+use table::{Cost, Row};
 
 /// What may go wrong: this program only reports it.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -45,7 +45,7 @@ fn measure(arguments: &[String]) -> Result<()> {
     let mut rows = Vec::new();
     for _ in 0..repeats {
         rows.push(Row::new("floor: AES-256-GCM alone, one thread", floor::cipher(mebibytes)?));
-        rows.push(Row::new("floor: the hash alone, one thread", floor::hash(mebibytes)));
+        rows.push(Row::new("floor: the hash alone, one thread", floor::hash(mebibytes)?));
         rows.push(Row::new("floor: cp", floor::copy(&source, folder.path(), false)?));
         rows.push(Row::new("floor: cp, made durable", floor::copy(&source, folder.path(), true)?));
         rows.extend(direct(&source, folder.path())?);
@@ -62,20 +62,18 @@ fn direct(source: &Path, folder: &Path) -> Result<Vec<Row>> {
     let (offer, prepared) = sender.ask("prepare")?;
     // The two know each other's device, as in a conversation.
     let (addresses, _) = sender.ask("serve")?;
-    let (received, moved) = recipient.ask(&format!("dial {offer} {addresses}"))?;
+    let before = sender.processor_time()?;
+    let (received, mut moved) = recipient.ask(&format!("dial {offer} {addresses}"))?;
+    moved.processor += sender.processor_time()?.saturating_sub(before);
     let (sender, recipient) = (sender.end()?, recipient.end()?);
     floor::is_same(source, Path::new(&received))?;
     std::fs::remove_dir_all(from)?;
     std::fs::remove_dir_all(into)?;
-    let whole = Row::new("direct: the whole way", prepared + moved);
+    let (time, processor) = (prepared.time + moved.time, prepared.processor + moved.processor);
+    let whole = Row::new("direct: the whole way", Cost { time, processor });
     Ok(vec![
         Row::new("direct: preparing the offer", prepared),
         Row::new("direct: moving", moved),
         whole.with_memory(sender, recipient),
     ])
-}
-
-/// A rate in MB/s.
-fn rate(mebibytes: u64, time: Duration) -> f64 {
-    (mebibytes << 20) as f64 / time.as_secs_f64() / 1e6
 }

@@ -12,7 +12,8 @@ use portcullis_proto::{DeviceId, FileOffer};
 use portcullis_terminal::files::{Engine, Preparing, Setup};
 use portcullis_terminal::net::{Address, Connector, TlsRoots};
 
-use super::{Result, words};
+use super::process::{peak_memory, processor_time};
+use super::{Cost, Result, words};
 
 /// The recipient's device.
 const DEVICE: DeviceId = DeviceId::from_bytes([7; 16]);
@@ -34,12 +35,23 @@ impl Party {
         Ok(Self { child, lines, answers })
     }
 
-    /// Says a line, and waits for the answer; says how long that took.
-    pub(crate) fn ask(&mut self, line: &str) -> Result<(String, Duration)> {
+    /// Says a line, and waits for the answer; says what that has cost it.
+    pub(crate) fn ask(&mut self, line: &str) -> Result<(String, Cost)> {
+        let before = self.processor_time()?;
         let start = Instant::now();
+        let answer = self.say(line)?;
+        let time = start.elapsed();
+        Ok((answer, Cost { time, processor: self.processor_time()?.saturating_sub(before) }))
+    }
+
+    /// What it has used so far.
+    pub(crate) fn processor_time(&mut self) -> Result<Duration> {
+        Ok(Duration::from_millis(self.say("used")?.parse()?))
+    }
+
+    fn say(&mut self, line: &str) -> Result<String> {
         writeln!(self.lines.as_mut().ok_or("no input")?, "{line}")?;
-        let answer = self.answer()?;
-        Ok((answer, start.elapsed()))
+        self.answer()
     }
 
     /// Ends it; gives the KiB that it has had at most.
@@ -85,6 +97,7 @@ async fn answer_all(home: &Path, sources: &[PathBuf]) -> Result<()> {
         let line = line?;
         let said: Vec<&str> = line.split(' ').collect();
         let answer = match said.as_slice() {
+            ["used"] => processor_time()?.as_millis().to_string(),
             ["prepare"] => {
                 let prepared = engine.prepare(sources.to_vec(), Preparing::default());
                 let (offer, place, _) = prepared.await??;
@@ -122,12 +135,4 @@ async fn receive(engine: &mut Engine, offer: FileOffer, task: Task) -> Result<St
         Some((_, Moved::Received { paths })) => Ok(paths.first().ok_or("no path")?.clone()),
         other => Err(format!("{other:?}").into()),
     }
-}
-
-/// KiB that this process has had at most. Source: proc(5).
-fn peak_memory() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    Ok(number.ok_or("a status without VmHWM")?.parse()?)
 }

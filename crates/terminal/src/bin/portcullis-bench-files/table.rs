@@ -3,24 +3,43 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::rate;
+/// What something has cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost {
+    /// By the clock.
+    pub(crate) time: Duration,
+    /// Of all processors, in all processes that took part.
+    pub(crate) processor: Duration,
+}
 
 /// One measurement.
 pub(crate) struct Row {
     name: &'static str,
-    time: Duration,
+    cost: Cost,
     /// KiB that the sender and the recipient have had at most.
     memory: Option<(u64, u64)>,
 }
 
 impl Row {
-    pub(crate) const fn new(name: &'static str, time: Duration) -> Self {
-        Self { name, time, memory: None }
+    pub(crate) const fn new(name: &'static str, cost: Cost) -> Self {
+        Self { name, cost, memory: None }
     }
 
     pub(crate) const fn with_memory(mut self, sender: u64, recipient: u64) -> Self {
         self.memory = Some((sender, recipient));
         self
+    }
+
+    fn cells(&self, mebibytes: u64) -> [String; 5] {
+        let seconds = |time: Duration| format!("{:.2}", time.as_secs_f64());
+        let rate = (mebibytes << 20) as f64 / self.cost.time.as_secs_f64() / 1e6;
+        let memory = |kib: u64| format!("{:.1}", kib as f64 / 1024.0);
+        let (sender, recipient) = match self.memory {
+            Some((sender, recipient)) => (memory(sender), memory(recipient)),
+            None => (String::new(), String::new()),
+        };
+        let Cost { time, processor } = self.cost;
+        [seconds(time), format!("{rate:.0}"), seconds(processor), sender, recipient]
     }
 }
 
@@ -34,31 +53,13 @@ pub(crate) fn print(mebibytes: u64, rows: &[Row]) {
         }
         all.entry(row.name).or_default().push(row);
     }
-    println!(
-        "| a file of {mebibytes} MiB | s | MB/s | shortest, s | longest, s | MiB at most: sender | recipient |"
-    );
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    println!("| a file of {mebibytes} MiB | s | MB/s | s CPU | MiB at most: sender | recipient |");
+    println!("| --- | --- | --- | --- | --- | --- |");
     for name in order {
         let mut rows = all.remove(name).unwrap_or_default();
-        rows.sort_by_key(|row| row.time);
-        if let (Some(first), Some(last), Some(row)) =
-            (rows.first(), rows.last(), rows.get(rows.len() / 2))
-        {
-            let seconds = |time: Duration| format!("{:.2}", time.as_secs_f64());
-            let mebibytes_of = |kib: u64| format!("{:.1}", kib as f64 / 1024.0);
-            let memory =
-                row.memory.map_or((String::new(), String::new()), |(sender, recipient)| {
-                    (mebibytes_of(sender), mebibytes_of(recipient))
-                });
-            println!(
-                "| {name} | {} | {:.0} | {} | {} | {} | {} |",
-                seconds(row.time),
-                rate(mebibytes, row.time),
-                seconds(first.time),
-                seconds(last.time),
-                memory.0,
-                memory.1,
-            );
+        rows.sort_by_key(|row| row.cost.time);
+        if let Some(row) = rows.get(rows.len() / 2) {
+            println!("| {name} | {} |", row.cells(mebibytes).join(" | "));
         }
     }
     println!();

@@ -41,20 +41,19 @@ pub(in super::super) async fn dial(
     dialling: &Dialling,
 ) -> Result<(Part, Result<(), Halt>), Halt> {
     let mut vain = 0;
-    while vain < DIAL_ROUNDS {
+    loop {
         let before = part.offset();
         let (back, ended) = round(part, dialling).await?;
         part = back;
-        if ended != Err(Halt::Broken) {
+        vain = if part.offset() > before { 0 } else { vain + 1 };
+        if ended != Err(Halt::Broken) || vain >= DIAL_ROUNDS {
             return Ok((part, ended));
         }
-        vain = if part.offset() > before { 0 } else { vain + 1 };
         tokio::select! {
             () = dialling.stop.wanted() => return Err(Halt::Stopped),
-            () = sleep(DIAL_PAUSE * 2_u32.pow(vain)) => {}
+            () = sleep(DIAL_PAUSE * vain) => {}
         }
     }
-    Ok((part, Err(Halt::Broken)))
 }
 
 /// Calls all addresses at once, and takes the first by which something is gained.

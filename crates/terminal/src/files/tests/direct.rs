@@ -62,7 +62,7 @@ async fn a_path_that_breaks_again_and_again_gets_there() {
     assert!(read(&world.chosen().join("a")) == bytes(LARGE));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nobody_there() {
     let world = World::new();
     world.file("a", &bytes(LARGE));
@@ -76,6 +76,19 @@ async fn nobody_there() {
         assert_eq!(bob.next().await, Moved::Unreached { device: None });
     }
     assert_eq!(world.shown(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_comes() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let mut alice = Person::new();
+    let (offer, place) = alice.offer(&world, "a").await;
+    let tcp = alice.serve(&offer, &place).await;
+    assert_eq!(alice.next().await, Moved::Unreached { device: Some(DEVICE) });
+    // Nobody listens any more, until it is wanted anew.
+    while TcpStream::connect(tcp[0]).await.is_ok() {}
+    assert!(!alice.serve(&offer, &place).await.is_empty());
 }
 
 /// What comes back to somebody who says this.
@@ -96,11 +109,8 @@ async fn strangers_hear_nothing() {
     let (offer, place) = alice.offer(&world, "a").await;
     let to = alice.serve(&offer, &place).await[0];
     let hello = |key: &FileKey, device| path_hello(key, device, 0, [1; 16]);
-    assert_eq!(
-        answer(to, b"GET / HTTP/1.1\r\nHost: here\r\nAccept: everything there is\r\n\r\n------")
-            .await,
-        b""
-    );
+    let browser = "GET / HTTP/1.1\r\nHost: here\r\n".to_owned() + &"Accept: all\r\n".repeat(9);
+    assert_eq!(answer(to, browser.as_bytes()).await, b"");
     assert_eq!(answer(to, &[0; 72]).await, b"");
     let other = FileKey::generate(&mut OsRng);
     assert_eq!(answer(to, &hello(&other, DEVICE)).await, b"");
@@ -115,6 +125,18 @@ async fn strangers_hear_nothing() {
     assert_eq!(answer(to, &from(blob - 100)).await.len(), 100);
     assert_eq!(answer(to, &from(blob)).await, b"");
     assert_eq!(answer(to, &from(u64::MAX)).await, b"");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_nothing_hears_nothing_either() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let mut alice = Person::new();
+    let (offer, place) = alice.offer(&world, "a").await;
+    let to = alice.serve(&offer, &place).await[0];
+    let hello = path_hello(&offer.key, DEVICE, 0, [1; 16]);
+    assert_eq!(answer(to, &[]).await, b"");
+    assert_eq!(answer(to, &hello[..71]).await, b"");
 }
 
 #[tokio::test]

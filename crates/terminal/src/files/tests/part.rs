@@ -124,7 +124,8 @@ fn what_was_damaged_is_fetched_again() {
         move |_: &World, part: &PathBuf| fs::remove_file(part.join(name)).unwrap()
     };
     check_damage(|_, _| (), Some(3));
-    check_damage(cut("files/a", 2 * PIECE as u64), Some(1));
+    check_damage(cut("files/a", 2 * PIECE as u64), Some(2));
+    check_damage(cut("files/a", PIECE as u64), Some(1));
     check_damage(cut("files/a", 0), Some(0));
     check_damage(cut("files/a", 10 * PIECE as u64), Some(3));
     check_damage(remove("files/a"), Some(0));
