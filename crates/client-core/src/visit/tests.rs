@@ -48,11 +48,9 @@ impl Desk {
                     Effect::Transfer(_) => unreachable!("nobody sends files on a visit"),
                     Effect::Send(frame) => self.sent.push(frame),
                     Effect::Show(show) => self.shown.push(show),
-                    Effect::Transfer(_) => {}
                     Effect::Work(id, job) => {
                         events.push(Event::Worked(id, perform_with_key(self.number, *job)));
                     }
-                    Effect::Transfer(_) => panic!("guests have no files"),
                     Effect::Disconnect => panic!("no reason to go"),
                 }
             }
