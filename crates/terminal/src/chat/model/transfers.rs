@@ -34,6 +34,10 @@ impl Model {
     pub(super) fn transfer(&mut self, about: TransferView) {
         let conversation = about.conversation;
         if let Some((words, level)) = self.transfers.take(about) {
+            // Whoever waits for a file is not always where it was offered.
+            if self.opened() != Some(conversation) {
+                self.say(words.clone(), level);
+            }
             self.say_in(Some(conversation), words, level);
         }
     }
