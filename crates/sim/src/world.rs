@@ -5,7 +5,7 @@ use crate::files::Blobs;
 use crate::hub::{Hub, Told};
 use crate::network::{Connection, End};
 use crate::{Chance, Device, Guest, Offered, Violation};
-use portcullis_client_core::{Client, Command, Event, RecipientState, TransferView};
+use portcullis_client_core::{Client, Command, Event, TransferView};
 use portcullis_crypto::testing::{CLASSIC_KEYS, classic_key};
 use portcullis_crypto::{ClassicPublic, ServerSetup, Stretch};
 use portcullis_proto::classroom::DialectId;
@@ -514,17 +514,14 @@ impl World {
     }
 }
 
-/// Whether something is still to come of what a device does: transfers that nobody has halted included.
+/// Whether something is still to come of what a device does: transfers that nobody has halted included. What a
+/// sender waits for, its recipients do.
 fn is_restless(client: &Client) -> bool {
     use portcullis_client_core::TransferState::{Direct, Relayed, Waiting};
-    let goes_on = |view: &TransferView| {
-        let begun = view.recipients.is_empty();
-        let waits = |(_, state): &(UserName, RecipientState)| *state == RecipientState::Accepted;
-        match view.state {
-            Relayed => true,
-            Direct | Waiting => !view.own || begun || view.recipients.iter().any(waits),
-            _ => false,
-        }
+    let goes_on = |view: &TransferView| match view.state {
+        Relayed => true,
+        Direct | Waiting => !view.own || view.recipients.is_empty(),
+        _ => false,
     };
     client.has_unsent() || client.transfers().iter().any(goes_on)
 }

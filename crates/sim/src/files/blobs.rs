@@ -51,6 +51,11 @@ impl Blobs {
         self.0.retain(|file, _| has_row(file));
     }
 
+    /// Changes the bytes of each.
+    pub(crate) fn tamper(&mut self, tamper: impl FnMut(&mut Vec<u8>)) {
+        self.0.values_mut().map(|blob| &mut blob.bytes).for_each(tamper);
+    }
+
     /// Bytes of all of them.
     pub(crate) fn bytes(&self) -> usize {
         self.0.values().map(|blob| blob.bytes.len()).sum()

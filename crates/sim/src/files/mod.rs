@@ -176,6 +176,11 @@ impl World {
         }
     }
 
+    /// A server does something to what it stores.
+    pub fn tamper_with_blobs(&mut self, tamper: impl FnMut(&mut Vec<u8>)) {
+        self.blobs.tamper(tamper);
+    }
+
     /// Bytes of all blobs on the server.
     #[must_use]
     pub fn stored_bytes(&self) -> usize {

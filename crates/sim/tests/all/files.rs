@@ -115,7 +115,7 @@ fn between_people_who_have_verified_each_other_it_goes_directly() {
 }
 
 /// Whether a device has shown that a transfer moves between the devices themselves.
-fn went_directly(world: &World, who: DeviceIndex, id: TransferId) -> bool {
+pub(crate) fn went_directly(world: &World, who: DeviceIndex, id: TransferId) -> bool {
     let moved = |show: &Show| matches!(show, Show::Transfer(view) if view.transfer == id && view.state == TransferState::Direct);
     world.devices[who.0].shows.iter().any(moved)
 }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod corpus;
+mod file_lies;
 mod files;
 mod group_attacks;
 mod group_continuity;

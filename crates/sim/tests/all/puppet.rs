@@ -8,14 +8,15 @@
 use portcullis_client_core::defences::{Committed, Defences};
 use portcullis_client_core::{
     Body, Client, Command, Config, Effect, Event, GroupView, History, Key, Message, Saying, Show,
-    drive,
+    Task, TransferView, drive,
 };
 use portcullis_crypto::{AuthKey, LeafKey, Password, Purpose, Secret, ServerSetup, Stretch};
 use portcullis_mls::{Changes, CommitView, Leaf, Made, Mls, Roster};
 use portcullis_proto::{
     AccountId, Bytes, ClientFrame, Content, ConversationId, ConversationName, DeviceId, DeviceName,
     Draft, Envelope, Event as ServerEvent, GroupName, Members, Reference, Refusal, Reply, Request,
-    ServerFrame, Timestamp, UserName, encode_event, encode_refusal, encode_reply, session_proof,
+    ServerFrame, Timestamp, TransferId, UserName, encode_event, encode_refusal, encode_reply,
+    session_proof,
 };
 use portcullis_server_core::{
     BlobPolicy, ConnectionId, Incoming, Instance, Output, Peer, Registration, Server,
@@ -334,8 +335,14 @@ impl Puppet {
 
     /// Puts a content into the outbox, for the client to encrypt.
     pub(crate) fn says(&mut self, world: &mut World, id: ConversationId, content: &Content) {
-        let waiting = json!({ "content": Bytes(content.encode()), "body": null });
-        self.tampers(world, |_| (Key::Outbox(id), json!({ "v": 2, "r": [waiting] })));
+        self.says_all(world, id, std::slice::from_ref(content));
+    }
+
+    /// The same with several.
+    pub(crate) fn says_all(&mut self, world: &mut World, id: ConversationId, contents: &[Content]) {
+        let waits = |content: &Content| json!({ "content": Bytes(content.encode()), "body": null });
+        let waiting: Vec<Value> = contents.iter().map(waits).collect();
+        self.tampers(world, |_| (Key::Outbox(id), json!({ "v": 2, "r": waiting })));
     }
 
     /// Stops the device, changes its home, and starts it again.
@@ -456,6 +463,8 @@ pub(crate) struct Twin {
     pub(crate) sends: Vec<String>,
     /// What it has shown.
     pub(crate) shows: Vec<Show>,
+    /// What it would have done with files.
+    pub(crate) tasks: Vec<Task>,
     /// All groups as it has ever had them.
     views: Vec<GroupView>,
 }
@@ -483,6 +492,7 @@ impl Twin {
             now: world.now,
             sends: Vec::new(),
             shows: Vec::new(),
+            tasks: Vec::new(),
             views: Vec::new(),
         };
         twin.event(Event::Command(Command::LogIn { name, password }));
@@ -503,6 +513,7 @@ impl Twin {
             match effect {
                 Effect::Send(frame) => self.sends.push(frame),
                 Effect::Show(show) => self.shows.push(show),
+                Effect::Transfer(assignment) => self.tasks.push(assignment.task),
                 _ => {}
             }
         }
@@ -517,6 +528,11 @@ impl Twin {
     /// Whether it ever had a group as somebody else has it now: the same members, with the same keys.
     pub(crate) fn followed(&self, view: Option<GroupView>) -> bool {
         view.is_some_and(|view| self.views.contains(&view))
+    }
+
+    /// What it makes of a transfer.
+    pub(crate) fn transfer(&self, id: TransferId) -> Option<TransferView> {
+        self.client.transfers().into_iter().find(|view| view.transfer == id)
     }
 
     pub(crate) fn group(&self, id: ConversationId) -> Option<GroupView> {
