@@ -123,16 +123,10 @@ impl Shell {
             }
             Typed::Guests(None) => self.list_guests(),
             Typed::Guests(Some(allow)) => self.command(Command::AllowGuests(allow)),
-            Typed::File(words) => self.offer(open, words),
-            Typed::Get(number, folder) => self.take_offer(number, folder.as_deref()),
-            Typed::Decline(number) => self.decline(number),
-            Typed::Transfers(None) => self.command(Command::ListTransfers),
-            Typed::Transfers(Some((verb, number))) => self.change_transfer(verb, number),
-            Typed::AutoAccept(name, bytes) => self.command(Command::AutoAccept(name, bytes)),
-            Typed::Direct(name, may) => self.command(Command::AllowDirect(name, may)),
             Typed::Devices => self.command(Command::ListDevices),
             Typed::Revoke(name) => self.revoke(name),
             Typed::Password | Typed::Help | Typed::Quit => Ok(()),
+            about_files => self.obey_about_files(open, about_files),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Files, as a person asks for them: what is offered and where, and what becomes of what others offer.
 
 use super::{ChatError, Shell};
-use crate::ui::command::TransferVerb;
+use crate::ui::command::{Command as Typed, TransferVerb};
 use crate::ui::paths::expand;
 use crate::ui::view::ConversationKind;
 use portcullis_client_core::{Command, ConversationView, TransferState, TransferView};
@@ -9,9 +9,28 @@ use portcullis_proto::{ConversationId, ConversationName, PersonName};
 use std::path::PathBuf;
 
 impl Shell {
+    /// Does what is wanted about files.
+    pub(super) fn obey_about_files(
+        &mut self,
+        open: Option<ConversationId>,
+        command: Typed,
+    ) -> Result<(), ChatError> {
+        match command {
+            Typed::File(words) => self.offer(open, words),
+            Typed::Get(number, folder) => self.take_offer(number, folder.as_deref()),
+            Typed::Decline(number) => self.answer_offer(number, None),
+            Typed::Transfers(None) => self.command(Command::ListTransfers),
+            Typed::Transfers(Some((verb, number))) => self.change_transfer(verb, number),
+            Typed::AutoAccept(name, bytes) => self.command(Command::AutoAccept(name, bytes)),
+            Typed::Direct(name, may) => self.command(Command::AllowDirect(name, may)),
+            // All others are dealt with before.
+            _ => Ok(()),
+        }
+    }
+
     /// Offers files: where the first word says, if it names somebody or a group and no file, else in the
     /// open conversation.
-    pub(super) fn offer(
+    fn offer(
         &mut self,
         open: Option<ConversationId>,
         mut words: Vec<String>,
@@ -84,11 +103,7 @@ impl Shell {
     }
 
     /// Takes an offer, into a folder or the default one.
-    pub(super) fn take_offer(
-        &mut self,
-        number: Option<usize>,
-        folder: Option<&str>,
-    ) -> Result<(), ChatError> {
+    fn take_offer(&mut self, number: Option<usize>, folder: Option<&str>) -> Result<(), ChatError> {
         let place = folder.map(expand).map(std::path::absolute).transpose();
         let Ok(place) = place else {
             self.nothing_comes("there is no such folder");
@@ -96,11 +111,6 @@ impl Shell {
         };
         let place = place.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
         self.answer_offer(number, Some(place))
-    }
-
-    /// Declines an offer.
-    pub(super) fn decline(&mut self, number: Option<usize>) -> Result<(), ChatError> {
-        self.answer_offer(number, None)
     }
 
     fn answer_offer(
@@ -119,11 +129,7 @@ impl Shell {
     }
 
     /// Halts a transfer, goes on with it, or ends it.
-    pub(super) fn change_transfer(
-        &mut self,
-        verb: TransferVerb,
-        number: usize,
-    ) -> Result<(), ChatError> {
+    fn change_transfer(&mut self, verb: TransferVerb, number: usize) -> Result<(), ChatError> {
         let open = |about: &TransferView| !about.state.is_over();
         let Some(about) = self.model.transfers().pick(Some(number), open) else {
             self.nothing_comes("there is no such transfer, or it is over: /transfers shows all");

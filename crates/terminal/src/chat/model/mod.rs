@@ -19,7 +19,7 @@ use crate::ui::view::{
     View,
 };
 use people::People;
-use portcullis_client_core::{ConversationView, Message, Need, Show, Warning};
+use portcullis_client_core::{ConversationView, MemberView, Message, Need, Show, Warning};
 use portcullis_proto::{
     Code, ConversationId, ConversationKind as Kind, ConversationName, DeviceId, DeviceName,
     GuestName, Refusal, Role, Timestamp, UserName,
@@ -149,10 +149,7 @@ impl Model {
             Show::Listed => self.view.form = None,
             Show::CaughtUp(..) => {}
             Show::Transfer(about) => self.transfer(about),
-            Show::Transfers(all) => {
-                all.into_iter().for_each(|about| self.transfer(about));
-                self.say(self.transfers.words(), Level::Info);
-            }
+            Show::Transfers(all) => self.list_transfers(all),
             Show::Guests(guests) => {
                 self.people.take_guests(guests.iter().map(|guest| guest.name.clone()));
                 self.say(words::guests(&guests), Level::Info);
@@ -172,10 +169,7 @@ impl Model {
                 self.mark(conversation, &name, delivered, read);
             }
             Show::Members { conversation, members, code } => {
-                let room = self.rooms.get(&conversation);
-                let name = room.map(|room| self.title(conversation, room)).unwrap_or_default();
-                let words = words::members(&name, &members, &code);
-                self.say_in(Some(conversation), words, Level::Info);
+                self.members(conversation, &members, &code);
             }
             Show::People { people, first, more } => {
                 if self.people.take_page(people, first, more) {
@@ -207,6 +201,12 @@ impl Model {
             Show::Refused { what, refusal } => self.refused(what, &refusal),
             Show::Warning { conversation, warning } => self.warn(conversation, &warning),
         }
+    }
+
+    fn members(&mut self, id: ConversationId, members: &[MemberView], code: &str) {
+        let room = self.rooms.get(&id);
+        let name = room.map(|room| self.title(id, room)).unwrap_or_default();
+        self.say_in(Some(id), words::members(&name, members, code), Level::Info);
     }
 
     /// All pages of people are there.

@@ -42,6 +42,12 @@ impl Model {
         }
     }
 
+    /// All transfers, in words.
+    pub(super) fn list_transfers(&mut self, all: Vec<TransferView>) {
+        all.into_iter().for_each(|about| self.transfer(about));
+        self.say(self.transfers.words(), Level::Info);
+    }
+
     /// How far everything has come that moves, and what is read to be offered.
     pub(crate) fn moved(&mut self, all: &[Progress], reading: Option<(u64, u64)>) {
         let changed = self.transfers.moved(all, reading);
