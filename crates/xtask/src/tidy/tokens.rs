@@ -67,7 +67,9 @@ const PROOF_TOKENS: &[(&str, &str)] = &[
 const MINTS: &[&str] = &["mint", "unproven"];
 
 pub(super) fn minted_elsewhere(tree: &Tree) -> Vec<Finding> {
-    let mints = tree.shipped_rust().flat_map(in_file);
+    // A test may put an unsound twin in the place of a defence, to show what it stops.
+    let checked = tree.shipped_rust().filter(|file| !file.path.contains("/tests/"));
+    let mints = checked.flat_map(in_file);
     let stale = PROOF_TOKENS.iter().filter_map(|row| stale(tree, row));
     mints.chain(stale).chain(tree.shipped_rust().filter_map(unlisted)).collect()
 }
