@@ -46,9 +46,13 @@ impl Shell {
         let paths = words.iter().map(|word| expand(word)).collect();
         let known = |name: &ConversationName| self.device.as_ref()?.client().find(name);
         match (named.as_ref().and_then(known), named) {
-            (Some(conversation), _) => return self.offer_in(conversation, paths),
+            (Some(conversation), _) => {
+                self.model.open(conversation);
+                return self.offer_in(conversation, paths);
+            }
             // There is no conversation with them yet.
             (None, Some(ConversationName::Direct(name))) => {
+                self.model.want(ConversationName::Direct(name.clone()));
                 self.to_offer = Some((ConversationName::Direct(name.clone()), paths));
                 return self.command(Command::Tell(PersonName::User(name), String::new()));
             }

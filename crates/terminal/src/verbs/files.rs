@@ -69,19 +69,23 @@ async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Re
     let mut shows = session.take_in(news)?;
     let mut offered = None;
     loop {
+        // Why the server refuses it says more than that it has ended.
         for show in &shows {
-            match show {
-                Show::Transfer(about) if about.own && about.conversation == id => {
-                    // What earlier commands have left goes on by itself; it is not what this one is about.
-                    let ours = *offered.get_or_insert(about.transfer) == about.transfer;
-                    if ours && let Some(state) = settled(about, direct)? {
-                        print(to, about, state)?;
-                        return tidy_up(&mut session).await;
-                    }
-                }
-                Show::Refused { what, refusal } => return Err(Failure::refused(what, refusal)),
-                _ => {}
+            if let Show::Refused { what, refusal } = show {
+                return Err(Failure::refused(what, refusal));
             }
+        }
+        let own = shows.iter().filter_map(|show| match show {
+            Show::Transfer(about) if about.own && about.conversation == id => Some(about),
+            _ => None,
+        });
+        // What earlier commands have left goes on by itself; it is not what this one is about.
+        let ours = |about: &&TransferView| *offered.get_or_insert(about.transfer) == about.transfer;
+        if let Some(about) = own.filter(ours).last()
+            && let Some(state) = settled(about, direct)?
+        {
+            print(to, about, state)?;
+            return tidy_up(&mut session).await;
         }
         shows = session.next().await?;
     }

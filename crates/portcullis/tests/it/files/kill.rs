@@ -44,8 +44,9 @@ fn whoever_is_killed_goes_on() {
     receiving.kill();
     assert!(found(&into).iter().all(|name| name.starts_with('.')), "nothing under its name yet");
 
-    let got = world.start("noor", "noor", &receive).json();
-    assert_eq!(got["title"], "large.bin");
+    let receiving = world.start("noor", "noor", &receive);
+    assert_eq!(receiving.json()["title"], "large.bin");
+    assert_eq!(receiving.end(), Some(0));
     assert_eq!(found(&into), ["large.bin"]);
     assert!(fs::read(into.join("large.bin")).unwrap() == content, "it is the same");
     drop(going_on);

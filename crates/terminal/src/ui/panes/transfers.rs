@@ -76,7 +76,7 @@ mod tests {
             80,
             "▸ report.pdf from alice  ████░░░░░░  42 %  12 MB/s, 0:41 left (and 3 more)",
         );
-        check(coming, 60, "▸ report.pdf fr…  ████░░░░░░  42 %  12 MB/s, 0:41 left (and…");
+        check(coming, 60, "▸ report.pdf fro…  ████░░░░░░  42 %  12 MB/s, 0:41 left (an…");
         let offered = Transfer {
             what: "alice offers \u{1b}[2Jreport.pdf".to_owned(),
             state: "/get 1 or /decline 1".to_owned(),
