@@ -105,7 +105,7 @@ fn concerns_us(context: &Context<'_>, admitted: &FrameAdmitted) -> Result<bool, 
 }
 
 /// Clients copy the address from a list; some put a scheme before it, or call this machine by another name.
-fn same_server(named: &str, address: &str) -> bool {
+pub(crate) fn same_server(named: &str, address: &str) -> bool {
     fn parts(address: &str) -> (&str, &str) {
         let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
         let rest = rest.trim_end_matches('/');
