@@ -26,7 +26,7 @@ pub use body::GuestBody;
 pub use chat::{Chat, Inner, NotOpened, Opened, Outgoing, Sealed, named_author, open_chat};
 pub use dialect::{Accepts, DIALECTS, Dialect, DialectId, for_dialect};
 pub use fingerprint::{Fingerprint, Hashed, Shown};
-pub use frame::{BadFrame, Form, Incoming, Payload, ServerList, SignedFrame};
+pub use frame::{BadFrame, Form, Incoming, MadeFor, Payload, ServerList, SignedFrame};
 pub use key::GuestKey;
 pub use pem::{PemLayout, Wrap, pem_of};
 pub use signing::{Around, Letters, Order, RECIPES, Recipe, Signing, Spacing, Style};

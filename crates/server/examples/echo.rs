@@ -38,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn upgrade(State(sockets): State<Arc<Sockets>>, request: Request<Body>) -> Response<Body> {
     match request.extensions().get::<Peer>().copied() {
-        Some(Peer(peer)) => listen::upgrade(&sockets, request, peer, None),
+        Some(Peer(peer)) => listen::upgrade(&sockets, request, peer, None, None),
         None => Response::new(Body::empty()),
     }
 }

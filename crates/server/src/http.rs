@@ -16,8 +16,8 @@ use portcullis_server_core::defences::SOUND;
 
 use crate::blobs::{self, Blobs};
 use crate::gateway;
-use crate::socket::Sockets;
 use crate::socket::listen::{self, Peer};
+use crate::socket::{Challenge, Sockets};
 use crate::uploads::{self, Uploads};
 
 /// The subprotocol of `GET /connect`.
@@ -81,14 +81,14 @@ async fn front(State(site): State<Site>, request: Request<Body>) -> Response<Bod
     let Some(peer) = peer(&request, site.behind_proxy) else {
         return text(StatusCode::BAD_REQUEST, "The proxy names no address.\n");
     };
-    listen::upgrade(guests, request, peer, None)
+    listen::upgrade(guests, request, peer, None, Challenge::new())
 }
 
 async fn connect(State(site): State<Site>, request: Request<Body>) -> Response<Body> {
     let Some(peer) = peer(&request, site.behind_proxy) else {
         return text(StatusCode::BAD_REQUEST, "The proxy names no address.\n");
     };
-    listen::upgrade(&site.sockets, request, peer, Some(SUBPROTOCOL))
+    listen::upgrade(&site.sockets, request, peer, Some(SUBPROTOCOL), None)
 }
 
 async fn metrics(State(site): State<Site>, request: Request<Body>) -> Response<Body> {

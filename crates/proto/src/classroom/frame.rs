@@ -129,9 +129,20 @@ pub enum Payload {
     ServerHello {
         /// The address of the server that connects.
         sender: String,
+        /// What it says of the server that it connects to: of Portcullis, not in the protocol's text.
+        made_for: Option<MadeFor>,
     },
     /// A type of data that the protocol's text does not have.
     Other,
+}
+
+/// For whom a `server_hello` was made: signed with it, so that it is worth nothing anywhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeFor {
+    /// The address of the server that is connected to.
+    pub recipient: String,
+    /// What that one gave to be signed, on this connection alone; empty where it gave nothing.
+    pub challenge: String,
 }
 
 impl Incoming {
@@ -254,7 +265,16 @@ impl Payload {
             "public_chat" => {
                 Self::PublicChat { sender: text("sender")?, message: text("message")? }
             }
-            "server_hello" => Self::ServerHello { sender: text("sender")? },
+            "server_hello" => Self::ServerHello {
+                sender: text("sender")?,
+                made_for: match data.field("recipient") {
+                    Some(_) => {
+                        let (recipient, challenge) = (text("recipient")?, text("challenge")?);
+                        Some(MadeFor { recipient, challenge })
+                    }
+                    None => None,
+                },
+            },
             _ => Self::Other,
         })
     }

@@ -5,7 +5,7 @@
 
 use super::chat::Outgoing;
 use super::dialect::{Accepts, Dialect};
-use super::frame::{Form, ServerList, to_base64};
+use super::frame::{Form, MadeFor, ServerList, to_base64};
 use super::json::{Json, Object};
 use super::key::GuestKey;
 use super::pem::pem_of;
@@ -83,6 +83,7 @@ pub fn write_chat(
 }
 
 /// The first frame of a server that connects to another; `address` is its own.
+/// What it is made for is not in the protocol's text, and whoever knows nothing of it ignores it.
 ///
 /// # Errors
 /// [`ClassicError`] if signing fails.
@@ -91,13 +92,13 @@ pub fn write_server_hello(
     key: &ClassicKey,
     counter: u64,
     address: &str,
+    made_for: Option<&MadeFor>,
 ) -> Result<String, ClassicError> {
-    sign(
-        &dialect.into(),
-        key,
-        counter,
-        vec![field("type", "server_hello"), field("sender", address)],
-    )
+    let mut fields = vec![field("type", "server_hello"), field("sender", address)];
+    if let Some(MadeFor { recipient, challenge }) = made_for {
+        fields.extend([field("recipient", recipient), field("challenge", challenge)]);
+    }
+    sign(&dialect.into(), key, counter, fields)
 }
 
 /// Asks who is connected.

@@ -44,7 +44,7 @@ pub use accept_list::{ListAccepted, accept_list};
 pub use accept_token::{TokenAccepted, accept_token, token_hash};
 pub use admit_frame::{FrameAdmitted, admit_frame};
 pub use admit_hello::{GuestState, HelloAdmitted, admit_hello};
-pub use admit_neighbour::{NeighbourAdmitted, admit_neighbour};
+pub use admit_neighbour::{Arrived, NeighbourAdmitted, Pinned, admit_neighbour};
 pub use admit_origin::{Host, OriginAdmitted, OriginPolicy, admit_origin};
 pub use admit_plain::{PlainAdmitted, admit_plain};
 pub use admit_rate::{RateAdmitted, admit_rate};
@@ -74,7 +74,7 @@ pub use trace_peer::trace_peer;
 use crate::store::Account;
 use crate::{Context, GuestRefused, Peer, Rate, RateKey, RateLimits, Session};
 use portcullis_crypto::Signature;
-use portcullis_proto::classroom::{GuestKey, SignedFrame};
+use portcullis_proto::classroom::SignedFrame;
 use portcullis_proto::{
     AccountId, Bytes, ChannelName, ConversationId, Refusal, SignedList, TransferId, UserName,
 };
@@ -91,7 +91,7 @@ pub struct Defences {
     pub accept_token: fn(&Context<'_>, &Bytes) -> Result<TokenAccepted, Refusal>,
     pub admit_frame: fn(&mut GuestState, SignedFrame) -> Result<FrameAdmitted, GuestRefused>,
     pub admit_hello: fn(&SignedFrame) -> Result<HelloAdmitted, GuestRefused>,
-    pub admit_neighbour: fn(&SignedFrame, &[(String, GuestKey)]) -> Result<NeighbourAdmitted, GuestRefused>,
+    pub admit_neighbour: fn(&SignedFrame, &[Pinned], Arrived<'_>) -> Result<NeighbourAdmitted, GuestRefused>,
     pub admit_origin: fn(&OriginPolicy, Option<&str>, Host<'_>) -> Result<OriginAdmitted, Refusal>,
     pub admit_plain: fn(IpAddr) -> Result<PlainAdmitted, Refusal>,
     pub admit_rate: fn(&mut Context<'_>, (Rate, RateKey), u32) -> Result<RateAdmitted, Refusal>,

@@ -10,7 +10,7 @@ mod asks;
 mod here;
 mod refused;
 
-pub(crate) use asks::{ask, join_classroom};
+pub(crate) use asks::{ask, join_classroom, same_server};
 pub use here::Guests;
 pub use refused::GuestRefused;
 

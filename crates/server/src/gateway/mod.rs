@@ -124,6 +124,9 @@ impl Seat {
         links: &Links,
     ) -> Result<Option<GuestAsk>, GuestRefused> {
         if let Who::Neighbour(admitted) = self.is {
+            if !links.counts(admitted, connection.id()) {
+                return Err(GuestRefused::Stranger);
+            }
             return links.hear(admitted, text).map(|()| None);
         }
         match Frame::read(text)? {

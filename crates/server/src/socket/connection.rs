@@ -10,6 +10,7 @@ use socket2::SockRef;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::Sockets;
+use super::challenge::Challenge;
 use super::frame::{self, CloseCode};
 use super::limits::Greeting;
 use super::outbox::{Class, Drained, Outbox, Pushed, Wire};
@@ -43,6 +44,7 @@ impl ConnectionId {
 pub struct Connection {
     id: ConnectionId,
     peer: SocketAddr,
+    challenge: Option<Challenge>,
     pub(super) sockets: Arc<Sockets>,
     pub(super) outbox: Outbox,
     /// When it was opened, in milliseconds since the start.
@@ -59,10 +61,15 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(id: u64, peer: SocketAddr, sockets: Arc<Sockets>, wire: Wire) -> Self {
+    pub(super) fn new(
+        (id, peer, challenge): (u64, SocketAddr, Option<Challenge>),
+        sockets: Arc<Sockets>,
+        wire: Wire,
+    ) -> Self {
         Connection {
             id: ConnectionId(id),
             peer,
+            challenge,
             opened: sockets.clock(),
             greeted: AtomicBool::new(false),
             heard: AtomicU64::new(sockets.clock()),
@@ -82,6 +89,11 @@ impl Connection {
     /// The peer's address; behind a proxy the one that the proxy names.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// What the peer was given to sign, on this connection alone.
+    pub fn challenge(&self) -> Option<&str> {
+        self.challenge.as_ref().map(Challenge::as_str)
     }
 
     /// The peer has said who it is: the bounds of [`Greeting`] are no longer for it.

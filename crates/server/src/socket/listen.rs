@@ -23,6 +23,7 @@ use tower::Service as _;
 
 use portcullis_server_core::defences::SOUND;
 
+use super::challenge::{CHALLENGE, Challenge};
 use super::handshake::{self, Refused};
 use super::{Sockets, Stream};
 use crate::metrics::Metrics;
@@ -71,12 +72,16 @@ pub fn upgrade(
     mut request: Request<Body>,
     peer: SocketAddr,
     subprotocol: Option<&'static str>,
+    challenge: Option<Challenge>,
 ) -> Response<Body> {
     let answered = handshake::answer(&request, subprotocol);
-    let response = match answered {
+    let mut response = match answered {
         Ok(response) => response,
         Err(refused) => return refused.response(subprotocol),
     };
+    if let Some(challenge) = &challenge {
+        response.headers_mut().insert(CHALLENGE, challenge.header());
+    }
     let Some(upgrading) = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>() else {
         return Refused::NoUpgrade.response(subprotocol);
     };
@@ -86,7 +91,7 @@ pub fn upgrade(
         if let Ok(upgraded) = upgrading.await
             && let Some((stream, first)) = take_out(upgraded)
         {
-            sockets.adopt(stream, peer, first);
+            sockets.adopt(stream, peer, first, challenge);
         }
     });
     response

@@ -5,6 +5,7 @@
 //! An idle plain connection costs one task, one small buffer and no timer. Source: RFC 6455.
 
 mod boundary;
+mod challenge;
 mod connection;
 pub mod frame;
 pub mod handshake;
@@ -28,6 +29,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio_rustls::server::TlsStream;
 
+pub(crate) use challenge::CHALLENGE;
+pub use challenge::Challenge;
 pub use connection::{Connection, ConnectionId, Ticket};
 pub use frame::CloseCode;
 pub use limits::{Greeting, Settings};
@@ -112,8 +115,14 @@ impl Sockets {
         })
     }
 
-    /// Takes over a socket after its handshake, with the bytes that came behind it.
-    pub fn adopt(self: &Arc<Self>, stream: Stream, peer: SocketAddr, first: Bytes) {
+    /// Takes over a socket after its handshake, with the bytes that came behind it and what it was given to sign.
+    pub fn adopt(
+        self: &Arc<Self>,
+        stream: Stream,
+        peer: SocketAddr,
+        first: Bytes,
+        challenge: Option<Challenge>,
+    ) {
         let (wire, side, write_half) = match stream {
             Stream::Plain(stream) => {
                 let (read_half, write_half) = stream.into_split();
@@ -126,7 +135,7 @@ impl Sockets {
             }
         };
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let connection = Arc::new(Connection::new(id, peer, Arc::clone(self), wire));
+        let connection = Arc::new(Connection::new((id, peer, challenge), Arc::clone(self), wire));
         self.lock().insert(connection.id(), Arc::clone(&connection));
         Metrics::count(&self.metrics.opened);
         if let Some(write_half) = write_half {

@@ -1,7 +1,9 @@
 //! A neighbourhood of two servers: guests of both talk publicly and privately, frames arrive once, and the
-//! link comes back after one of the servers was killed.
+//! link comes back after one of the servers was killed. And whoever is no neighbour: strangers, and what was
+//! said to another.
 
 use std::fs;
+use std::net::TcpListener;
 use std::time::Instant;
 
 use super::address;
@@ -51,6 +53,12 @@ fn guests_of_linked_servers_talk_and_links_come_back() {
         |number, world: &World| Client::join(&BY_THE_TEXT, Key::number(number), &address(world));
     let (mut anna, mut ben) = (join(0, &near), join(1, &far));
     meet(&mut anna, &mut ben);
+    // Whoever comes may speak at once.
+    for number in [3, 4] {
+        let text = format!("at once, {number}");
+        Client::join(&BY_THE_TEXT, Key::number(number), &address(&far)).say_public(&text);
+        anna.wait(&text, |heard| heard.frame.contains(&text));
+    }
 
     server.kill();
     until_listed(&mut anna, &ben.pem(), false);
@@ -120,4 +128,40 @@ fn who_has_not_the_pinned_key_is_no_neighbour() {
     stranger.send(update.to_string());
     stranger.settle();
     assert!(guest.list().iter().all(|person| person.pem != pem));
+}
+
+/// A neighbour of A takes what A says to it to B, which has pinned A: while A is linked with B, and once it is gone.
+#[test]
+fn what_a_server_says_to_one_neighbour_opens_no_link_to_another() {
+    let [mut a, mut b] = neighbours();
+    let rogue = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, file) = (rogue.local_addr().unwrap().port(), a.path("rogue.pem"));
+    fs::write(&file, Key::number(3).public().pem(BY_THE_TEXT.pem)).unwrap();
+    a.add_options(&["--neighbour", &format!("ws://127.0.0.1:{port}={}", file.display())]);
+    let server = a.serve();
+    let _b = b.serve();
+    let mut linked = tungstenite::accept(rogue.accept().unwrap().0).unwrap();
+    let hello = linked.read().unwrap();
+    assert!(hello.to_text().unwrap().contains("server_hello"), "{hello}");
+
+    let mut anna = Client::join(&BY_THE_TEXT, Key::number(0), &address(&a));
+    let mut ben = Client::join(&BY_THE_TEXT, Key::number(1), &address(&b));
+    until_listed(&mut ben, &anna.pem(), true);
+    let stray = Key::number(2).public().pem(BY_THE_TEXT.pem);
+    let update = serde_json::json!({"type": "client_update", "clients": [stray]}).to_string();
+    let repeat = |ben: &mut Client| {
+        let mut copy = Client::connect(&BY_THE_TEXT, Key::number(2), &address(&b));
+        copy.send(hello.clone());
+        copy.send(update.clone());
+        copy.settle();
+        assert!(ben.list().iter().all(|person| person.pem != stray));
+    };
+    repeat(&mut ben);
+    // A's guests are still A's, and are heard.
+    assert!(ben.list().iter().any(|person| person.pem == anna.pem()));
+    anna.say_public("still here");
+    ben.hear_public("still here");
+    server.kill();
+    until_listed(&mut ben, &anna.pem(), false);
+    repeat(&mut ben);
 }

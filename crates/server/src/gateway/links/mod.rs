@@ -1,26 +1,27 @@
 //! The neighbourhood: servers that have agreed to let their guests talk to each other.
 //!
 //! Each link has a connection that we open, and may have one that the other side opens. What comes is the
-//! same on both; what we send goes out on ours, or on theirs while ours is down. A frame of our guests goes
+//! same on both; what we send goes out on ours, or on theirs while ours is down. Of those that the other side opens
+//! the last one counts. A frame of our guests goes
 //! once to each server that it concerns; what comes from a linked server goes to our guests and no further.
 
 mod outgoing;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use portcullis_crypto::classic::ClassicKey;
 use portcullis_proto::classroom::{
     self, DialectId, GuestKey, Incoming as Frame, Payload, SignedFrame,
 };
-use portcullis_server_core::defences::{GuestState, NeighbourAdmitted, SOUND};
+use portcullis_server_core::defences::{Arrived, GuestState, NeighbourAdmitted, Pinned, SOUND};
 use portcullis_server_core::{GuestAsk, GuestList, GuestRefused, Peer};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::domain::{Ask, CoreDomain, Entrance};
 use crate::metrics::Metrics;
 use crate::socket::frame;
-use crate::socket::{Class, Connection, ConnectionId};
+use crate::socket::{Class, CloseCode, Connection, ConnectionId};
 
 /// A server to be linked with.
 #[derive(Debug, Clone)]
@@ -43,8 +44,8 @@ const IN_FLIGHT: usize = 256;
 /// All links.
 pub(crate) struct Links {
     links: Vec<Link>,
-    /// `(address, key)` of each, in the same order.
-    pinned: Vec<(String, GuestKey)>,
+    /// What each says when it connects is judged by this, in the same order.
+    pinned: Mutex<Vec<Pinned>>,
     /// This server, as others name it.
     own: String,
     key: ClassicKey,
@@ -77,7 +78,7 @@ impl Links {
         entrance: Entrance<CoreDomain>,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
-        let pinned = neighbours.iter().map(|it| (it.address.clone(), it.key.clone())).collect();
+        let pinned = Mutex::new(neighbours.iter().map(pinned).collect());
         let link = |neighbour| Link {
             neighbour,
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
@@ -159,19 +160,48 @@ impl Links {
         frame: &SignedFrame,
         connection: &Arc<Connection>,
     ) -> Result<NeighbourAdmitted, GuestRefused> {
-        let admitted = (SOUND.admit_neighbour)(frame, &self.pinned)?;
+        let (challenge, from) = (connection.challenge(), connection.peer().ip());
+        let arrived = Arrived { own: &self.own, challenge, from };
+        let mut pinned = lock(&self.pinned);
+        let admitted = (SOUND.admit_neighbour)(frame, &pinned, arrived)?;
+        if let Some(pinned) = pinned.get_mut(admitted.place()) {
+            pinned.up = Some(frame.counter());
+        }
         if let Some(link) = self.links.get(admitted.place()) {
-            lock(&link.state).incoming = Some(Arc::clone(connection));
+            let older = lock(&link.state).incoming.replace(Arc::clone(connection));
+            drop(pinned);
+            if let Some(older) = older {
+                older.close(CloseCode::Policy, "there is a newer connection");
+            }
             self.greet(link);
         }
         Ok(admitted)
     }
 
+    /// Where a neighbour's address leads, as it is found out before it is connected to.
+    fn found(&self, place: usize, addresses: &[SocketAddr]) {
+        if let Some(pinned) = lock(&self.pinned).get_mut(place) {
+            pinned.hosts = addresses.iter().map(SocketAddr::ip).collect();
+        }
+    }
+
+    /// Whether a connection that a linked server has opened is still the one that counts.
+    pub(crate) fn counts(&self, admitted: NeighbourAdmitted, connection: ConnectionId) -> bool {
+        self.links.get(admitted.place()).is_some_and(|link| {
+            let state = lock(&link.state);
+            state.incoming.as_ref().is_some_and(|incoming| incoming.id() == connection)
+        })
+    }
+
     /// A connection of a linked server has gone.
     pub(crate) fn incoming_gone(&self, place: usize, connection: ConnectionId) {
-        if let Some(link) = self.links.get(place) {
+        let mut pinned = lock(&self.pinned);
+        if let (Some(link), Some(pinned)) = (self.links.get(place), pinned.get_mut(place)) {
             let mut state = lock(&link.state);
             state.incoming = state.incoming.take().filter(|other| other.id() != connection);
+            if state.incoming.is_none() {
+                pinned.up = None;
+            }
             self.gone(place, state);
         }
     }
@@ -265,6 +295,13 @@ impl Link {
         }
         Ok(GuestAsk::Say(admitted))
     }
+}
+
+/// Where its address leads is found out at the start, since it may connect before we have tried to.
+fn pinned(neighbour: &Neighbour) -> Pinned {
+    let (address, key) = (neighbour.address.clone(), neighbour.key.clone());
+    let hosts = address.to_socket_addrs().map(|found| found.map(|it| it.ip()).collect());
+    Pinned { address, key, hosts: hosts.unwrap_or_default(), up: None }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,13 +4,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portcullis_proto::classroom::{self, DialectId};
+use portcullis_proto::classroom::{self, DialectId, MadeFor};
 use portcullis_proto::limits;
 use portcullis_server_core::defences::NeighbourAdmitted;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::client_async_with_config;
@@ -21,6 +21,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 
 use super::{Links, WAITING, lock};
 use crate::gateway::counter;
+use crate::socket::CHALLENGE;
 
 /// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -45,10 +46,10 @@ pub(super) async fn keep(links: Arc<Links>, place: usize) {
     let mut pause = FIRST_PAUSE;
     loop {
         match tokio::time::timeout(CONNECT, open(&links, place)).await {
-            Ok(Ok(socket)) => {
+            Ok(Ok((socket, challenge))) => {
                 tracing::info!(neighbour = place, "linked");
                 let since = Instant::now();
-                let ended = speak(&links, place, socket).await;
+                let ended = speak(&links, place, socket, challenge).await;
                 if since.elapsed() > LONGEST_PAUSE {
                     pause = FIRST_PAUSE;
                 }
@@ -62,13 +63,16 @@ pub(super) async fn keep(links: Arc<Links>, place: usize) {
     }
 }
 
-async fn open(links: &Links, place: usize) -> io::Result<Socket> {
+/// Opens the connection, and says what the other side gives to be signed on it.
+async fn open(links: &Links, place: usize) -> io::Result<(Socket, String)> {
     let neighbour = &links.links.get(place).ok_or(io::ErrorKind::NotFound)?.neighbour;
     let url = &neighbour.url;
     let host = url.host().ok_or(io::ErrorKind::InvalidInput)?;
     let secure = url.scheme_str() == Some("wss");
     let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let tcp = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
+    let found: Vec<_> = lookup_host((host.trim_matches(['[', ']']), port)).await?.collect();
+    links.found(place, &found);
+    let tcp = TcpStream::connect(found.as_slice()).await?;
     tcp.set_nodelay(true)?;
     let stream: Box<dyn Stream> = if secure {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
@@ -80,7 +84,9 @@ async fn open(links: &Links, place: usize) -> io::Result<Socket> {
         .max_message_size(Some(limits::GUEST_LIST_BYTES))
         .max_frame_size(Some(limits::GUEST_LIST_BYTES));
     let opened = client_async_with_config(url, stream, Some(config)).await;
-    opened.map(|(socket, _)| socket).map_err(io::Error::other)
+    let (socket, response) = opened.map_err(io::Error::other)?;
+    let challenge = response.headers().get(CHALLENGE).and_then(|value| value.to_str().ok());
+    Ok((socket, challenge.unwrap_or_default().to_owned()))
 }
 
 /// The roots that this machine trusts.
@@ -95,12 +101,18 @@ fn roots() -> io::Result<ClientConfig> {
 }
 
 /// Says who we are, then carries frames both ways until the connection ends.
-async fn speak(links: &Arc<Links>, place: usize, mut socket: Socket) -> Result<(), Error> {
+async fn speak(
+    links: &Arc<Links>,
+    place: usize,
+    mut socket: Socket,
+    challenge: String,
+) -> Result<(), Error> {
     let Some(link) = links.links.get(place) else {
         return Ok(());
     };
-    let hello =
-        classroom::write_server_hello(DialectId::BY_THE_TEXT, &links.key, counter(), &links.own);
+    let made_for = MadeFor { recipient: link.neighbour.address.clone(), challenge };
+    let (text, key, own) = (DialectId::BY_THE_TEXT, &links.key, &links.own);
+    let hello = classroom::write_server_hello(text, key, counter(), own, Some(&made_for));
     socket.send(Message::text(hello.unwrap_or_default())).await?;
     let (sender, mut waiting) = mpsc::channel(WAITING);
     lock(&link.state).outgoing = Some(sender);
