@@ -8,7 +8,7 @@ use portcullis_client_core::defences::part_name;
 
 use super::super::halt::Halt;
 use super::super::limits::PIECE;
-use super::{World, bytes, forged, read, receive};
+use super::{World, bytes, forged, read, receive, take};
 
 const LARGE: usize = 3 * PIECE + 1000;
 
@@ -84,7 +84,7 @@ fn it_goes_on_where_it_stopped() {
         let mut part = world.part(&offered.offer).unwrap();
         let there: usize = pieces[..stopped].iter().map(Vec::len).sum();
         assert_eq!(part.offset(), there as u64);
-        part.take(&mut pieces[stopped].clone()).unwrap();
+        take(&mut part, &pieces[stopped]).unwrap();
         assert_eq!(world.shown(), Vec::<String>::new());
     }
     let mut part = world.part(&offered.offer).unwrap();
@@ -100,7 +100,7 @@ fn check_damage(damage: impl FnOnce(&World, &PathBuf), from_chunk: Option<u64>) 
     let offered = world.offer(&["a"]);
     let pieces = offered.pieces(0).unwrap();
     let mut part = world.part(&offered.offer).unwrap();
-    pieces[..4].iter().for_each(|piece| part.take(&mut piece.clone()).unwrap());
+    pieces[..4].iter().for_each(|piece| take(&mut part, piece).unwrap());
     let blob = part.blob();
     assert_eq!(part.offset(), blob.chunk_start(3));
     drop(part);
