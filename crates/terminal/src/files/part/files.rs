@@ -13,6 +13,7 @@ use portcullis_proto::{EntryKind, Manifest};
 use super::super::disk;
 use super::super::halt::Halt;
 use super::super::layout::{Home, Layout};
+use super::super::limits::FLUSHED_SINGLY;
 use super::flush::Flusher;
 
 /// The files of a transfer that arrives.
@@ -104,11 +105,18 @@ impl Files {
     pub(super) fn complete(&mut self) -> Result<(), Halt> {
         self.open = None;
         self.flusher.end().map_err(|error| Halt::disk(&error))?;
+        // One by one each waits for the disk; beyond some, all that waits for this disk is quicker.
+        let one_by_one = self.placed.len() <= FLUSHED_SINGLY || !disk::can_sync_all();
         for entry in 0..self.placed.len() {
             let file = self.file(entry)?;
-            file.sync_data().map_err(|error| Halt::disk(&error))?;
+            if one_by_one {
+                file.sync_data().map_err(|error| Halt::disk(&error))?;
+            }
         }
         self.open = None;
+        if !one_by_one {
+            disk::sync_all(&self.folder).map_err(|error| Halt::disk(&error))?;
+        }
         Ok(())
     }
 

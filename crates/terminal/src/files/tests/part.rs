@@ -7,7 +7,7 @@ use portcullis_client_core::Fault;
 use portcullis_client_core::defences::part_name;
 
 use super::super::halt::Halt;
-use super::super::limits::PIECE;
+use super::super::limits::{FLUSHED_SINGLY, PIECE};
 use super::{World, bytes, forged, read, receive, take};
 
 const LARGE: usize = 3 * PIECE + 1000;
@@ -32,6 +32,21 @@ fn files_and_folders_arrive_as_they_were() {
     }
     assert!(world.chosen().join("folder/nothing").is_dir());
     assert_eq!(fs::read_dir(world.chosen().join("folder")).unwrap().count(), 4);
+}
+
+#[test]
+fn many_files_arrive() {
+    let world = World::new();
+    let many = 2 * FLUSHED_SINGLY;
+    for number in 0..many {
+        world.file(&format!("many/{number}"), &bytes(number));
+    }
+    let offered = world.offer(&["many"]);
+    let mut part = world.part(&offered.offer).unwrap();
+    receive(&mut part, offered.pieces(0).unwrap()).unwrap();
+    for number in 0..many {
+        assert_eq!(read(&world.chosen().join(format!("many/{number}"))), bytes(number));
+    }
 }
 
 #[cfg(unix)]
