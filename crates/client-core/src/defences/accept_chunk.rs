@@ -5,16 +5,19 @@
 //! CWE-354, improper validation of an integrity check value; CWE-345.
 //! Precedent: CVE-2017-17688 (Efail: mail clients showed plaintext that nothing had authenticated).
 
+use portcullis_crypto::file::TAG;
 use portcullis_crypto::{ChunkHash, FileCipher};
+use std::fmt;
 
-/// Proof that these bytes are a file's at this chunk.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ChunkAccepted<'a> {
+/// Proof that these bytes are a file's at this chunk. It owns the buffer.
+#[derive(PartialEq, Eq)]
+pub struct ChunkAccepted {
     index: u64,
-    bytes: &'a [u8],
+    /// The chunk, opened where it stood; its tag is still behind it.
+    opened: Vec<u8>,
 }
 
-impl<'a> ChunkAccepted<'a> {
+impl ChunkAccepted {
     /// Which chunk.
     #[must_use]
     pub const fn index(&self) -> u64 {
@@ -23,14 +26,26 @@ impl<'a> ChunkAccepted<'a> {
 
     /// What it holds.
     #[must_use]
-    pub const fn bytes(&self) -> &'a [u8] {
-        self.bytes
+    pub fn bytes(&self) -> &[u8] {
+        self.opened.get(..self.opened.len().saturating_sub(TAG)).unwrap_or_default()
     }
 
-    /// For the range's unsound twins: without any check.
+    /// The buffer, for another chunk.
     #[must_use]
-    pub const fn unproven(index: u64, bytes: &'a [u8]) -> Self {
-        Self { index, bytes }
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.opened
+    }
+
+    /// For the range's unsound twins: without any check. The tag is still behind the opened bytes.
+    #[must_use]
+    pub const fn unproven(index: u64, opened: Vec<u8>) -> Self {
+        Self { index, opened }
+    }
+}
+
+impl fmt::Debug for ChunkAccepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChunkAccepted({}, {} bytes)", self.index, self.bytes().len())
     }
 }
 
@@ -43,19 +58,19 @@ pub struct ChunkRefused;
 ///
 /// # Errors
 /// [`ChunkRefused`].
-pub fn accept_chunk<'a>(
+pub fn accept_chunk(
     cipher: &FileCipher,
     index: u64,
     hash: ChunkHash,
-    sealed: &'a mut [u8],
-) -> Result<ChunkAccepted<'a>, ChunkRefused> {
+    mut sealed: Vec<u8>,
+) -> Result<ChunkAccepted, ChunkRefused> {
     let shape = cipher.shape();
     // Only what has a chunk's length can be hashed as one.
-    if sealed.len() != shape.sealed_len(index) || ChunkHash::of(shape, index, sealed) != hash {
+    if sealed.len() != shape.sealed_len(index) || ChunkHash::of(shape, index, &sealed) != hash {
         return Err(ChunkRefused);
     }
-    let bytes = cipher.open(index, sealed).map_err(|_| ChunkRefused)?;
-    Ok(ChunkAccepted { index, bytes })
+    cipher.open(index, &mut sealed).map_err(|_| ChunkRefused)?;
+    Ok(ChunkAccepted { index, opened: sealed })
 }
 
 #[cfg(test)]
@@ -63,20 +78,15 @@ pub fn accept_chunk<'a>(
 mod tests {
     use super::super::accept_hashes::tests::offered;
     use super::*;
+    use portcullis_crypto::file::CHUNK;
 
-    type Decision = for<'a> fn(
-        &FileCipher,
-        u64,
-        ChunkHash,
-        &'a mut [u8],
-    ) -> Result<ChunkAccepted<'a>, ChunkRefused>;
+    type Decision = fn(&FileCipher, u64, ChunkHash, Vec<u8>) -> Result<ChunkAccepted, ChunkRefused>;
 
-    /// Hands in what `sealed` makes of an honest chunk, as this one.
+    /// Hands in sealed bytes as this chunk.
     fn check(decision: Decision, index: u64, sealed: &[u8], good: bool) {
         let file = offered(7);
         let (hash, _) = file.chunks[usize::try_from(index).unwrap()];
-        let mut sealed = sealed.to_vec();
-        let decided = decision(&file.cipher, index, hash, &mut sealed);
+        let decided = decision(&file.cipher, index, hash, sealed.to_vec());
         assert_eq!(decided.is_ok(), good, "{index}");
     }
 
@@ -103,18 +113,18 @@ mod tests {
 
     #[test]
     fn an_accepted_chunk_holds_its_bytes() {
-        let mut file = offered(7);
-        let (hash, sealed) = &mut file.chunks[1];
-        let accepted = accept_chunk(&file.cipher, 1, *hash, sealed).unwrap();
-        assert_eq!(accepted.index(), 1);
-        assert!(accepted.bytes().iter().all(|byte| *byte == 7));
+        let file = offered(7);
+        let (hash, sealed) = &file.chunks[1];
+        let accepted = accept_chunk(&file.cipher, 1, *hash, sealed.clone()).unwrap();
+        assert_eq!((accepted.index(), accepted.bytes()), (1, &[7; CHUNK][..]));
+        assert_eq!(accepted.into_buffer().len(), sealed.len());
     }
 
     #[test]
     fn a_twin_that_only_opens_takes_another_members_chunk() {
-        let twin: Decision = |cipher, index, _, sealed| {
-            let bytes = cipher.open(index, sealed).map_err(|_| ChunkRefused)?;
-            Ok(ChunkAccepted::unproven(index, bytes))
+        let twin: Decision = |cipher, index, _, mut sealed| {
+            cipher.open(index, &mut sealed).map_err(|_| ChunkRefused)?;
+            Ok(ChunkAccepted::unproven(index, sealed))
         };
         check(twin, 0, &offered(8).chunks[0].1, true);
     }

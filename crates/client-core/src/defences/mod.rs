@@ -83,7 +83,7 @@ use std::net::SocketAddr;
 #[rustfmt::skip]
 pub struct Defences {
     pub accept_change: fn(Option<Target>, AccountId, &Kind) -> Result<ChangeAccepted<'_>, ChangeRefused>,
-    pub accept_chunk: for<'a> fn(&FileCipher, u64, ChunkHash, &'a mut [u8]) -> Result<ChunkAccepted<'a>, ChunkRefused>,
+    pub accept_chunk: fn(&FileCipher, u64, ChunkHash, Vec<u8>) -> Result<ChunkAccepted, ChunkRefused>,
     pub accept_entry: fn(&Joining<'_>, &dyn Lists) -> Result<EntryAccepted, EntryRefused>,
     pub accept_guest: fn(&Envelope, bool) -> Result<GuestAccepted, GuestRefused>,
     pub accept_hashes: fn(&FileOffer, &mut dyn Iterator<Item = ChunkHash>) -> Result<HashesAccepted, HashesRefused>,

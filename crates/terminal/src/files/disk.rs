@@ -164,6 +164,20 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the system can make everything on one disk durable.
+pub(super) const fn can_sync_all() -> bool {
+    cfg!(any(target_os = "linux", target_os = "android"))
+}
+
+/// Makes everything durable that is on the same disk as a folder.
+pub(super) fn sync_all(folder: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    rustix::fs::syncfs(File::open(folder)?)?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = folder;
+    Ok(())
+}
+
 /// Removes a file; there may be none.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

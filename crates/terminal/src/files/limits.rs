@@ -11,6 +11,12 @@ pub const PIECE: usize = SEALED_CHUNK;
 /// a megabyte.
 pub const PIECES_WAITING: usize = 4;
 
+/// Bytes that a recipient writes before they are made durable, while more arrives: a tenth of a second's worth.
+pub const FLUSH: u64 = 64 * 1024 * 1024;
+
+/// Files that are made durable one by one; with more of them, everything on their disk is.
+pub const FLUSHED_SINGLY: usize = 64;
+
 /// Threads that read and seal at once when files are offered: more than the processors of most machines help
 /// little, for the disk is one.
 pub const PREPARING_THREADS: usize = 4;

@@ -1,12 +1,13 @@
 //! The two ends of every path: on one side a thread reads and seals, on the other a thread verifies, opens and
 //! writes. What is between them, a socket or the server, only carries pieces. Buffers go back and are used again.
 
+use portcullis_client_core::defences::ChunkAccepted;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::halt::Halt;
 use super::limits::PIECES_WAITING;
 use super::meter::Meter;
-use super::part::Part;
+use super::part::{Judge, Kept, Part};
 use super::sealed::{Outgoing, Sealed};
 use super::stop::Stop;
 
@@ -92,7 +93,7 @@ pub(super) fn seal(
     Ok(())
 }
 
-/// Verifies, opens and writes until nothing comes any more.
+/// Verifies, opens and writes until nothing comes any more. Opening has one thread, writing another.
 ///
 /// # Errors
 /// [`Halt::Fault`] for what is not what was offered, or can't be kept; [`Halt::Broken`] if some is missing.
@@ -102,11 +103,55 @@ pub(super) fn keep(
     meter: &Meter,
     stop: &Stop,
 ) -> Result<(), Halt> {
-    while let Some(mut piece) = from.take_blocking() {
+    while part.wants_hashes() {
+        let piece = from.take_blocking().ok_or(Halt::Broken)?;
         stop.check()?;
-        part.take(&mut piece)?;
+        part.take_hashes(&piece)?;
         meter.set(part.offset());
         from.give_back(piece);
     }
+    let (judge, kept) = part.halves();
+    let (first, (into, opened)) = (kept.next_chunk(), pipe());
+    let spare = from.spare();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| write(kept, opened, &spare, meter, stop));
+        let opening = first.map_or(Ok(()), |first| open(judge, first, from, into, stop));
+        // What can't be written stops the opening, and is why.
+        writing.join().unwrap_or(Err(Halt::Stopped)).and(opening)
+    })?;
     if part.is_whole() { Ok(()) } else { Err(Halt::Broken) }
+}
+
+fn open(
+    judge: &Judge,
+    first: u64,
+    mut from: Taker<Vec<u8>>,
+    into: Giver<ChunkAccepted>,
+    stop: &Stop,
+) -> Result<(), Halt> {
+    for index in first.. {
+        let Some(piece) = from.take_blocking() else { break };
+        stop.check()?;
+        if !into.put_blocking(judge.open_chunk(index, piece)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn write(
+    kept: &mut Kept,
+    mut opened: Taker<ChunkAccepted>,
+    spare: &Sender<Vec<u8>>,
+    meter: &Meter,
+    stop: &Stop,
+) -> Result<(), Halt> {
+    while let Some(chunk) = opened.take_blocking() {
+        stop.check()?;
+        kept.write(&chunk)?;
+        meter.set(kept.offset());
+        // One too many is let go.
+        let _ = spare.try_send(chunk.into_buffer());
+    }
+    Ok(())
 }

@@ -11,6 +11,7 @@ mod source;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use portcullis_client_core::Fault;
 use portcullis_client_core::defences::SOUND;
 use portcullis_crypto::{ChunkHash, FileCipher, FileKey, FileRoot, Hash};
 use portcullis_proto::{FileName, FileOffer, TransferId};
@@ -105,11 +106,19 @@ fn pieces(sealed: &Sealed, offset: u64) -> Result<Vec<Vec<u8>>, Halt> {
     std::iter::from_fn(next).collect()
 }
 
+/// Gives a part the next piece.
+fn take(part: &mut Part, piece: &[u8]) -> Result<(), Halt> {
+    if part.wants_hashes() {
+        return part.take_hashes(piece);
+    }
+    let (judge, kept) = part.halves();
+    let next = kept.next_chunk().ok_or(Halt::Fault(Fault::Corrupt))?;
+    kept.write(&judge.open_chunk(next, piece.to_vec())?)
+}
+
 /// Gives a part all that it lacks, and finishes it.
 fn receive(part: &mut Part, pieces: Vec<Vec<u8>>) -> Result<Vec<PathBuf>, Halt> {
-    for mut piece in pieces {
-        part.take(&mut piece)?;
-    }
+    pieces.iter().try_for_each(|piece| take(part, piece))?;
     part.finish()
 }
 

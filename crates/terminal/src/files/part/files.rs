@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use portcullis_client_core::Fault;
 use portcullis_client_core::defences::{ChunkAccepted, Defences, EntryPlaced};
+use portcullis_crypto::file::CHUNK;
 use portcullis_proto::{EntryKind, Manifest};
 
 use super::super::disk;
 use super::super::halt::Halt;
 use super::super::layout::{Home, Layout};
-use super::accepted_at;
+use super::super::limits::FLUSHED_SINGLY;
+use super::flush::Flusher;
 
 /// The files of a transfer that arrives.
 #[derive(Debug)]
@@ -22,7 +24,8 @@ pub(super) struct Files {
     encoded: Vec<u8>,
     layout: Arc<Layout>,
     placed: Vec<EntryPlaced>,
-    open: Option<(usize, File)>,
+    open: Option<(usize, Arc<File>)>,
+    flusher: Flusher,
 }
 
 impl Files {
@@ -37,7 +40,15 @@ impl Files {
         let placed = placed.map_err(|_| Halt::Fault(Fault::Manifest))?;
         let layout = Arc::new(Layout::new(&manifest, encoded.len() as u64));
         disk::private_folder(&folder).map_err(|error| Halt::disk(&error))?;
-        Ok(Self { folder, manifest, encoded, layout, placed, open: None })
+        Ok(Self {
+            folder,
+            manifest,
+            encoded,
+            layout,
+            placed,
+            open: None,
+            flusher: Flusher::default(),
+        })
     }
 
     pub(super) const fn manifest(&self) -> &Manifest {
@@ -45,8 +56,8 @@ impl Files {
     }
 
     /// Writes what a chunk holds.
-    pub(super) fn write(&mut self, chunk: &ChunkAccepted<'_>) -> Result<(), Halt> {
-        self.write_at(accepted_at(chunk), chunk.bytes())
+    pub(super) fn write(&mut self, chunk: &ChunkAccepted) -> Result<(), Halt> {
+        self.write_at(chunk.index() * CHUNK as u64, chunk.bytes())
     }
 
     /// Writes verified bytes of the stream.
@@ -57,8 +68,9 @@ impl Files {
             let (now, after) = rest.split_at(span.len.min(rest.len()));
             rest = after;
             if let Home::Entry(entry) = span.home {
-                let file = self.file(entry)?;
-                disk::write_at(file, now, span.at).map_err(|error| Halt::disk(&error))?;
+                let file = Arc::clone(self.file(entry)?);
+                disk::write_at(&file, now, span.at).map_err(|error| Halt::disk(&error))?;
+                self.flusher.wrote(&file, now.len() as u64);
             }
         }
         Ok(())
@@ -92,18 +104,26 @@ impl Files {
     /// Makes what has no bytes, and all of it durable.
     pub(super) fn complete(&mut self) -> Result<(), Halt> {
         self.open = None;
+        self.flusher.end().map_err(|error| Halt::disk(&error))?;
+        // One by one each waits for the disk; beyond some, all that waits for this disk is quicker.
+        let one_by_one = self.placed.len() <= FLUSHED_SINGLY || !disk::can_sync_all();
         for entry in 0..self.placed.len() {
             let file = self.file(entry)?;
-            file.sync_data().map_err(|error| Halt::disk(&error))?;
+            if one_by_one {
+                file.sync_data().map_err(|error| Halt::disk(&error))?;
+            }
         }
         self.open = None;
+        if !one_by_one {
+            disk::sync_all(&self.folder).map_err(|error| Halt::disk(&error))?;
+        }
         Ok(())
     }
 
-    fn file(&mut self, entry: usize) -> Result<&File, Halt> {
+    fn file(&mut self, entry: usize) -> Result<&Arc<File>, Halt> {
         if self.open.as_ref().is_none_or(|(open, _)| *open != entry) {
             let opened = self.make(entry).map_err(|error| Halt::disk(&error))?;
-            self.open = Some((entry, opened));
+            self.open = Some((entry, Arc::new(opened)));
         }
         match &self.open {
             Some((_, file)) => Ok(file),

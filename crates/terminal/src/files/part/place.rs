@@ -15,7 +15,7 @@ use portcullis_proto::{FileName, Manifest};
 use super::super::disk;
 use super::super::halt::Halt;
 use super::super::limits::NAMES_TRIED;
-use super::{FILES, HASHES, Part, State};
+use super::{FILES, HASHES, Kept, Part, State};
 
 const PLACED: &str = "placed";
 
@@ -30,10 +30,16 @@ impl Part {
     /// # Errors
     /// [`Halt::Fault`]; trying again goes on.
     pub(in super::super) fn finish(&mut self) -> Result<Vec<PathBuf>, Halt> {
-        let disk = |error: io::Error| Halt::disk(&error);
         if !self.is_whole() {
             return Err(Halt::Fault(Fault::Corrupt));
         }
+        self.kept.finish()
+    }
+}
+
+impl Kept {
+    fn finish(&mut self) -> Result<Vec<PathBuf>, Halt> {
+        let disk = |error: io::Error| Halt::disk(&error);
         if let State::Files(files) = &mut self.state {
             files.complete()?;
             let manifest = files.manifest().clone();

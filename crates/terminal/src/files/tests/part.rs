@@ -7,8 +7,8 @@ use portcullis_client_core::Fault;
 use portcullis_client_core::defences::part_name;
 
 use super::super::halt::Halt;
-use super::super::limits::PIECE;
-use super::{World, bytes, forged, read, receive};
+use super::super::limits::{FLUSHED_SINGLY, PIECE};
+use super::{World, bytes, forged, read, receive, take};
 
 const LARGE: usize = 3 * PIECE + 1000;
 
@@ -32,6 +32,21 @@ fn files_and_folders_arrive_as_they_were() {
     }
     assert!(world.chosen().join("folder/nothing").is_dir());
     assert_eq!(fs::read_dir(world.chosen().join("folder")).unwrap().count(), 4);
+}
+
+#[test]
+fn many_files_arrive() {
+    let world = World::new();
+    let many = 2 * FLUSHED_SINGLY;
+    for number in 0..many {
+        world.file(&format!("many/{number}"), &bytes(number));
+    }
+    let offered = world.offer(&["many"]);
+    let mut part = world.part(&offered.offer).unwrap();
+    receive(&mut part, offered.pieces(0).unwrap()).unwrap();
+    for number in 0..many {
+        assert_eq!(read(&world.chosen().join(format!("many/{number}"))), bytes(number));
+    }
 }
 
 #[cfg(unix)]
@@ -84,7 +99,7 @@ fn it_goes_on_where_it_stopped() {
         let mut part = world.part(&offered.offer).unwrap();
         let there: usize = pieces[..stopped].iter().map(Vec::len).sum();
         assert_eq!(part.offset(), there as u64);
-        part.take(&mut pieces[stopped].clone()).unwrap();
+        take(&mut part, &pieces[stopped]).unwrap();
         assert_eq!(world.shown(), Vec::<String>::new());
     }
     let mut part = world.part(&offered.offer).unwrap();
@@ -100,7 +115,7 @@ fn check_damage(damage: impl FnOnce(&World, &PathBuf), from_chunk: Option<u64>) 
     let offered = world.offer(&["a"]);
     let pieces = offered.pieces(0).unwrap();
     let mut part = world.part(&offered.offer).unwrap();
-    pieces[..4].iter().for_each(|piece| part.take(&mut piece.clone()).unwrap());
+    pieces[..4].iter().for_each(|piece| take(&mut part, piece).unwrap());
     let blob = part.blob();
     assert_eq!(part.offset(), blob.chunk_start(3));
     drop(part);
