@@ -250,11 +250,11 @@ impl Client {
                     transfer.moving.busy = false;
                 }
             }
-            FileStep::Ended { reason } if of_sender => {
-                // Why the server has it no more is known now.
-                if !over || matches!(receiving.stage, Stage::Failed(_)) {
-                    receiving.stage = Stage::Ended(*reason);
-                }
+            // Where the server had it no more, it is known now why.
+            FileStep::Ended { reason }
+                if of_sender && (!over || matches!(receiving.stage, Stage::Failed(_))) =>
+            {
+                receiving.stage = Stage::Ended(*reason);
             }
             _ => {}
         }
