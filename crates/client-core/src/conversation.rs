@@ -65,6 +65,8 @@ pub(crate) struct Known {
     pub(crate) id: Reference,
     pub(crate) account: AccountId,
     pub(crate) deleted: bool,
+    /// It offers files.
+    pub(crate) offer: bool,
 }
 
 /// An own message that is not acknowledged.

@@ -163,7 +163,7 @@ impl Conversation {
     /// What is known of an earlier message here.
     fn target(&self, id: Reference) -> Option<Target> {
         let known = self.recent.iter().rev().find(|known| known.id == id)?;
-        Some(Target { account: known.account, deleted: known.deleted })
+        Some(Target { account: known.account, deleted: known.deleted, offer: known.offer })
     }
 
     /// Whether every message that was ever said here is known, so that one which is not was never said.
@@ -180,7 +180,8 @@ impl Conversation {
         match &message.body {
             Body::Text { .. } | Body::Offer(_) | Body::Unknown(_) => {
                 let (id, account) = (message.id, message.account);
-                self.recent.push_back(Known { id, account, deleted: false });
+                let offer = matches!(message.body, Body::Offer(_));
+                self.recent.push_back(Known { id, account, deleted: false, offer });
                 if self.recent.len() > crate::limits::CHANGEABLE {
                     self.recent.pop_front();
                 }

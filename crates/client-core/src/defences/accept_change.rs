@@ -16,6 +16,8 @@ pub struct Target {
     pub account: AccountId,
     /// Whether that account has taken it back.
     pub deleted: bool,
+    /// Whether it offers files, whose words are made from what is offered.
+    pub offer: bool,
 }
 
 /// Proof that a message may say what it says of another one.
@@ -61,6 +63,8 @@ pub enum ChangeRefused {
     Unknown,
     /// What it would change was taken back before.
     Deleted,
+    /// What files are offered can't be said otherwise.
+    Offer,
 }
 
 impl std::fmt::Display for ChangeRefused {
@@ -69,6 +73,7 @@ impl std::fmt::Display for ChangeRefused {
             Self::NotTheirs => "somebody else said it",
             Self::Unknown => "it speaks of a message that is not known here",
             Self::Deleted => "that message was taken back before",
+            Self::Offer => "it would say that other files were offered",
         })
     }
 }
@@ -91,6 +96,9 @@ pub fn accept_change(
         if target.deleted {
             return Err(ChangeRefused::Deleted);
         }
+    }
+    if target.offer && matches!(kind, Kind::Edit { .. }) {
+        return Err(ChangeRefused::Offer);
     }
     Ok(ChangeAccepted { author, kind, said_by: target.account })
 }
@@ -130,7 +138,7 @@ mod tests {
 
     #[test]
     fn only_who_said_it_changes_it() {
-        let said = Some(Target { account: ALICE, deleted: false });
+        let said = Some(Target { account: ALICE, deleted: false, offer: false });
         check(said, ALICE, edit(), None);
         check(said, ALICE, Kind::Delete, None);
         check(said, MALLORY, edit(), Some(ChangeRefused::NotTheirs));
@@ -139,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_back_stays_so() {
-        let gone = Some(Target { account: ALICE, deleted: true });
+        let gone = Some(Target { account: ALICE, deleted: true, offer: false });
         check(gone, ALICE, edit(), Some(ChangeRefused::Deleted));
         check(gone, ALICE, Kind::Delete, Some(ChangeRefused::Deleted));
         // Nobody else learns more of it than that it is not theirs.
@@ -148,9 +156,18 @@ mod tests {
     }
 
     #[test]
+    fn an_offer_of_files_is_taken_back_and_not_said_otherwise() {
+        let offer = Some(Target { account: ALICE, deleted: false, offer: true });
+        check(offer, ALICE, edit(), Some(ChangeRefused::Offer));
+        check(offer, ALICE, Kind::Delete, None);
+        check(offer, MALLORY, edit(), Some(ChangeRefused::NotTheirs));
+        check(offer, MALLORY, answer(), None);
+    }
+
+    #[test]
     fn everyone_answers_and_reacts_to_what_was_said_here() {
         for deleted in [false, true] {
-            let said = Some(Target { account: ALICE, deleted });
+            let said = Some(Target { account: ALICE, deleted, offer: false });
             for author in [ALICE, MALLORY] {
                 check(said, author, answer(), None);
                 check(said, author, reaction(), None);

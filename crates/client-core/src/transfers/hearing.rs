@@ -250,7 +250,7 @@ impl Client {
                     transfer.moving.busy = false;
                 }
             }
-            // Why the server has it no more is known now.
+            // Where the server had it no more, it is known now why.
             FileStep::Ended { reason }
                 if of_sender && (!over || matches!(receiving.stage, Stage::Failed(_))) =>
             {

@@ -41,7 +41,7 @@ impl World {
     ) -> Option<TransferId> {
         let (offer, hashes) = source::prepare(self.chance.rng(), &content)?;
         let id = offer.transfer;
-        let place = format!("file {id}");
+        let place = format!("where the file {id} lies");
         let device = self.devices.get_mut(by.0)?;
         device.client()?;
         device.disk.places.insert(place.clone(), content.clone());

@@ -20,8 +20,8 @@ pub(super) fn one_step(world: &mut World) {
         15 if chance.one_in(3) => act(world, index, &mut chance, |_, id| Command::Cancel(id)),
         16 if chance.one_in(3) => change_a_file(world, index, &mut chance),
         17..19 => trust(world, index, &mut chance),
-        19 => meet(world, index, &mut chance),
-        20..24 => world.tick(),
+        19..23 => meet(world, index, &mut chance),
+        23..27 => world.tick(),
         _ => {}
     }
 }

@@ -5,12 +5,12 @@ use crate::files::{
     accepts, content, direct, has, offers, recipient, refusals, state, transfer, went_directly,
 };
 use crate::puppet::*;
-use portcullis_client_core::defences::{Defences, OfferAccepted, SOUND, StepAccepted};
+use portcullis_client_core::defences::{Course, Defences, OfferMade, Recipient, SOUND};
 use portcullis_client_core::{Command, Event, Fault, Key, RecipientState, Task, TransferState};
 use portcullis_crypto::{FileKey, Hash, Secret};
 use portcullis_proto::{
-    Bytes, Code, Content, ConversationId, EndReason, FileName, FileOffer, FileStep, Kind,
-    Reference, Refusal, Reply, ServerFrame, TransferId,
+    AccountId, Bytes, Code, Content, ConversationId, EndReason, FileName, FileOffer, FileStep,
+    Kind, Reference, Refusal, Reply, ServerFrame, TransferId,
 };
 use portcullis_sim::World;
 
@@ -139,8 +139,21 @@ fn mallory_says(world: &mut World, id: ConversationId, kinds: Vec<(Kind, Vec<Ref
     Puppet::copy(world, MALLORY).says_all(world, id, &contents);
 }
 
+/// Whoever says where a device is to connect to is taken for the one that offers.
 fn steps_unchecked() -> Defences {
-    Defences { accept_step: |_, by, step| Ok(StepAccepted::unproven(by, step)), ..SOUND }
+    Defences {
+        accept_step: |_, by, step| {
+            let device = match step {
+                FileStep::Reach { device, .. } => Some(*device),
+                _ => None,
+            };
+            let accepted = Recipient { state: RecipientState::Accepted, device, direct: true };
+            let recipients = [(AccountId::from_bytes([1; 16]), accepted)].into();
+            let course = Course { sender: by.0, device: by.1, recipients, ended: None };
+            (SOUND.accept_step)(Some(&course), by, step)
+        },
+        ..SOUND
+    }
 }
 
 const NOT_THEIRS: &str =
@@ -195,8 +208,10 @@ fn forged(transfer: TransferId) -> Kind {
 #[test]
 fn an_offer_takes_no_other_s_place() {
     let (mut world, id, offered) = accepted_in_group();
-    let unsound =
-        Defences { accept_offer: |made| Ok(OfferAccepted::unproven(made.offer)), ..SOUND };
+    let unsound = Defences {
+        accept_offer: |made| (SOUND.accept_offer)(&OfferMade { known: false, ..*made }),
+        ..SOUND
+    };
     let twin = Twin::of(&mut world, BOB, unsound);
     mallory_says(&mut world, id, vec![(forged(offered), Vec::new())]);
     let words = "mallory offered files, which does not count: it takes the place of another offer.";

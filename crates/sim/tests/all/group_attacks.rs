@@ -50,7 +50,11 @@ fn context_unchecked() -> Defences {
 fn changes_unchecked() -> Defences {
     Defences {
         accept_change: |_, account, kind| {
-            (SOUND.accept_change)(Some(Target { account, deleted: false }), account, kind)
+            (SOUND.accept_change)(
+                Some(Target { account, deleted: false, offer: false }),
+                account,
+                kind,
+            )
         },
         ..SOUND
     }

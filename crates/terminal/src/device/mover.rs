@@ -138,16 +138,15 @@ impl Mover {
 
     /// Waits for what comes of something. Nothing is lost if this is dropped.
     pub(super) async fn next(&mut self) -> Came {
-        loop {
-            tokio::select! {
-                Some((id, moved)) = next_moved(self.engine.as_mut()) => return Came::Moved(id, moved),
-                Some(Ok(ready)) = self.preparing.join_next(), if !self.preparing.is_empty() => {
-                    if self.preparing.is_empty() {
-                        self.under_way.clear();
-                    }
-                    return Came::Ready(Box::new(ready));
+        tokio::select! {
+            Some((id, moved)) = next_moved(self.engine.as_mut()) => Came::Moved(id, moved),
+            Some(Ok(ready)) = self.preparing.join_next(), if !self.preparing.is_empty() => {
+                if self.preparing.is_empty() {
+                    self.under_way.clear();
                 }
+                Came::Ready(Box::new(ready))
             }
+            else => std::future::pending().await,
         }
     }
 
