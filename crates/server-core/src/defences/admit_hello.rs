@@ -7,6 +7,7 @@
 //! RSA key takes).
 
 use crate::GuestRefused;
+use portcullis_proto::Reference;
 use portcullis_proto::classroom::{DialectId, GuestKey, Payload, SignedFrame, Signing};
 
 /// Proof that a connection holds a key.
@@ -16,6 +17,7 @@ pub struct HelloAdmitted {
     signing: Signing,
     dialect: DialectId,
     counter: u64,
+    reference: Reference,
 }
 
 impl HelloAdmitted {
@@ -29,6 +31,12 @@ impl HelloAdmitted {
     #[must_use]
     pub const fn dialect(&self) -> DialectId {
         self.dialect
+    }
+
+    /// A hash of what was signed and its signature: the same where the same is sent again, by whomever.
+    #[must_use]
+    pub const fn reference(&self) -> Reference {
+        self.reference
     }
 
     /// What the connection's next frames are judged by.
@@ -45,8 +53,9 @@ impl HelloAdmitted {
         signing: Signing,
         dialect: DialectId,
         counter: u64,
+        reference: Reference,
     ) -> Self {
-        Self { key, signing, dialect, counter }
+        Self { key, signing, dialect, counter, reference }
     }
 }
 
@@ -82,14 +91,15 @@ pub fn admit_hello(frame: &SignedFrame) -> Result<HelloAdmitted, GuestRefused> {
     let key = GuestKey::parse(public_key).map_err(|_| GuestRefused::BadKey)?;
     let signing = frame.verify(key.key(), None).map_err(|_| GuestRefused::BadSignature)?;
     let dialect = DialectId::recognise(frame, signing, public_key);
-    Ok(HelloAdmitted { key, signing, dialect, counter: frame.counter() })
+    let (counter, reference) = (frame.counter(), frame.reference(signing));
+    Ok(HelloAdmitted { key, signing, dialect, counter, reference })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::testing::{classic_key, guest_key, read, signed};
+    use crate::testing::{classic_key, guest_key, read, reference, signed};
     use portcullis_proto::AccountId;
     use portcullis_proto::Bytes;
     use portcullis_proto::classroom::{DIALECTS, pem_of, write_hello};
@@ -114,7 +124,13 @@ mod tests {
         };
         let key = GuestKey::parse(public_key).map_err(|_| GuestRefused::BadKey)?;
         let dialect = DialectId::BY_THE_TEXT;
-        Ok(HelloAdmitted::unproven(key, dialect.row().signing, dialect, frame.counter()))
+        Ok(HelloAdmitted::unproven(
+            key,
+            dialect.row().signing,
+            dialect,
+            frame.counter(),
+            reference(1),
+        ))
     }
 
     #[test]

@@ -41,8 +41,10 @@ fn come(
 ) -> Result<Outputs, GuestRefused> {
     let (guest, dialect) = (hello.key().id(), hello.dialect());
     (context.defences.share_address)(context, Sharing::Hello, (guest, peer), 1)?;
-    context.guests.came(connection, peer.address(), hello)?;
-    Ok(vec![Output::Guest(GuestOutput::Joined { connection, guest, dialect })])
+    let displaced = context.guests.came(connection, peer.address(), hello)?;
+    let joined = Output::Guest(GuestOutput::Joined { connection, guest, dialect });
+    let dropped = displaced.map(|connection| Output::Drop { connection });
+    Ok(dropped.into_iter().chain([joined]).collect())
 }
 
 /// Lets an account read what guests write privately, from now on.
@@ -82,6 +84,12 @@ fn say(
         let event = append(context, conversation, &admitted)?;
         let to = Audience::Conversation(conversation);
         outputs.push(Output::Effect(Effect::Deliver { to, event }));
+    }
+    if own {
+        context.guests.spoke(connection);
+        if context.guests.tell_before(guest) {
+            outputs.push(Output::Guest(GuestOutput::ListChanged));
+        }
     }
     let frame = Arc::clone(admitted.frame());
     let relay = GuestOutput::Relay { except: connection, frame, here, onward: own };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use portcullis_proto::classroom::{DialectId, GuestKey};
-use portcullis_proto::{AccountId, Event, GuestCard, limits as wire};
+use portcullis_proto::{AccountId, Event, GuestCard, Reference, limits as wire};
 
 use super::{GuestList, GuestRefused};
 use crate::defences::{HelloAdmitted, NeighbourAdmitted};
@@ -36,6 +36,8 @@ struct Guest {
     here: Vec<ConnectionId>,
     /// The linked servers that have it.
     elsewhere: Vec<(ConnectionId, Arc<str>)>,
+    /// Linked servers know that it is here.
+    told: bool,
 }
 
 /// Guests that have gone, the last of them: when as many have gone as are remembered, those that went before them are
@@ -62,8 +64,19 @@ impl Lately {
 /// What a connection is.
 #[derive(Debug)]
 enum Held {
-    Guest(AccountId, IpAddr),
+    Guest(Own),
     Neighbour(BTreeSet<AccountId>),
+}
+
+/// A guest's own connection.
+#[derive(Debug)]
+struct Own {
+    guest: AccountId,
+    address: IpAddr,
+    /// What its `hello` is told from others by.
+    hello: Reference,
+    /// Something new was said on it, so it is no copy of another.
+    spoke: bool,
 }
 
 impl Guests {
@@ -82,7 +95,7 @@ impl Guests {
     /// Whether a connection is this guest's own or that of a linked server that has it; `Some(true)` for its own.
     pub(crate) fn holds(&self, connection: ConnectionId, guest: AccountId) -> Option<bool> {
         match self.connections.get(&connection)? {
-            Held::Guest(own, _) => (*own == guest).then_some(true),
+            Held::Guest(own) => (own.guest == guest).then_some(true),
             Held::Neighbour(clients) => clients.contains(&guest).then_some(false),
         }
     }
@@ -111,12 +124,12 @@ impl Guests {
     /// The guest of a connection, if it has made itself known.
     pub(crate) fn guest_of(&self, connection: ConnectionId) -> Option<AccountId> {
         match self.connections.get(&connection)? {
-            Held::Guest(guest, _) => Some(*guest),
+            Held::Guest(own) => Some(own.guest),
             Held::Neighbour(_) => None,
         }
     }
 
-    /// A connection has made itself known.
+    /// A connection has made itself known; which other one had to make room.
     ///
     /// # Errors
     /// [`GuestRefused::SecondHello`] and [`GuestRefused::Full`]; nothing has changed then.
@@ -125,28 +138,56 @@ impl Guests {
         connection: ConnectionId,
         address: IpAddr,
         hello: &HelloAdmitted,
-    ) -> Result<(), GuestRefused> {
+    ) -> Result<Option<ConnectionId>, GuestRefused> {
         if self.connections.contains_key(&connection) {
             return Err(GuestRefused::SecondHello);
         }
         let id = hello.key().id();
         let of_guest = self.known.get(&id).map_or(0, |guest| guest.here.len());
+        let displaced = match of_guest < limits::GUEST_CONNECTIONS {
+            true => None,
+            false => Some(self.likely_copy(id, hello.reference()).ok_or(GuestRefused::Full)?),
+        };
         let from_there = self.addresses.get(&address).copied().unwrap_or(0);
         if self.addresses.values().sum::<usize>() >= limits::GUESTS
-            || of_guest >= limits::GUEST_CONNECTIONS
             || from_there >= limits::GUESTS_AT_ADDRESS
         {
             return Err(GuestRefused::Full);
+        }
+        if let Some(displaced) = displaced {
+            self.went(displaced);
         }
         let guest = self.guest(hello.key());
         // What it was last seen to speak counts, and the form in which it now sends its key.
         guest.dialect = hello.dialect();
         guest.key = hello.key().clone();
         guest.here.push(connection);
-        self.connections.insert(connection, Held::Guest(id, address));
+        let (hello, spoke) = (hello.reference(), false);
+        self.connections.insert(connection, Held::Guest(Own { guest: id, address, hello, spoke }));
         *self.addresses.entry(address).or_insert(0) += 1;
         self.forget_list();
-        Ok(())
+        Ok(displaced)
+    }
+
+    /// The connection of a guest that makes room for one with a new `hello`: the oldest on which nothing but its `hello`
+    /// was said, which anybody could have repeated. None for a `hello` that is itself a copy.
+    fn likely_copy(&self, guest: AccountId, hello: Reference) -> Option<ConnectionId> {
+        let here = &self.known.get(&guest)?.here;
+        let owns = here.iter().filter_map(|connection| match self.connections.get(connection)? {
+            Held::Guest(own) => Some((*connection, own)),
+            Held::Neighbour(_) => None,
+        });
+        if owns.clone().any(|(_, own)| own.hello == hello) {
+            return None;
+        }
+        owns.into_iter().find(|(_, own)| !own.spoke).map(|(connection, _)| connection)
+    }
+
+    /// Something new was said on a guest's connection.
+    pub(crate) fn spoke(&mut self, connection: ConnectionId) {
+        if let Some(Held::Guest(own)) = self.connections.get_mut(&connection) {
+            own.spoke = true;
+        }
     }
 
     /// A linked server has these clients, and no others; past the limit they are left out.
@@ -178,14 +219,14 @@ impl Guests {
         let ids: Vec<AccountId> = match self.connections.remove(&connection) {
             None => return,
             Some(Held::Neighbour(ids)) => ids.into_iter().collect(),
-            Some(Held::Guest(id, address)) => {
+            Some(Held::Guest(Own { guest, address, .. })) => {
                 if let Some(count) = self.addresses.get_mut(&address) {
                     *count -= 1;
                     if *count == 0 {
                         self.addresses.remove(&address);
                     }
                 }
-                vec![id]
+                vec![guest]
             }
         };
         for id in ids {
@@ -257,7 +298,24 @@ impl Guests {
 
     /// Whether lists say something else than when this was last asked.
     pub(crate) fn tell_list_changed(&mut self) -> bool {
+        self.tell_all();
         std::mem::take(&mut self.list_changed)
+    }
+
+    /// Whether linked servers have to be told who is here before they hear this guest, whom they would take for nobody.
+    /// The change is told of once more with the next second's, in case the batch of this one is not durable.
+    pub(crate) fn tell_before(&mut self, guest: AccountId) -> bool {
+        let told = self.known.get(&guest).is_none_or(|guest| guest.told);
+        if !told {
+            self.tell_all();
+        }
+        !told
+    }
+
+    fn tell_all(&mut self) {
+        for guest in self.known.values_mut() {
+            guest.told = !guest.here.is_empty();
+        }
     }
 
     /// What those who watch presence are to be told, once a second; nothing where all is as it was.
@@ -288,6 +346,7 @@ impl Guests {
                 dialect: DialectId::BY_THE_TEXT,
                 here: Vec::new(),
                 elsewhere: Vec::new(),
+                told: false,
             }
         })
     }

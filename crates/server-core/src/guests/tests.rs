@@ -16,6 +16,8 @@ use portcullis_proto::{
     Code, ConversationId, DeviceId, Envelope, Event, Reply, Request, limits as wire,
 };
 
+mod coming;
+
 const LOBBY: ConversationId = ConversationId::LOBBY;
 const CLASSROOM: ConversationId = ConversationId::CLASSROOM;
 
@@ -47,6 +49,7 @@ fn check_kept(make: fn(&mut Guest) -> String, into: ConversationId) {
     let mira = world.person("mira");
     let (mut guest, other) = (world.guest(1), world.guest(2));
     let text = make(&mut guest);
+    let _ = world.server.tick();
     assert_eq!(world.heard(&mut guest, &text), Ok(()));
     let [envelope] = &told(&world, into)[..] else { panic!("one envelope") };
     assert_eq!((envelope.account, envelope.device), (AccountId::GATEWAY, DeviceId::GATEWAY));
@@ -456,7 +459,9 @@ fn a_linked_servers_clients_are_guests_there() {
 fn guests_and_frames_are_bounded() {
     let mut world = World::with_guests(SOUND);
     for _ in 0..crate::limits::GUEST_CONNECTIONS {
-        world.guest(1);
+        let mut guest = world.guest(1);
+        let text = guest.public_chat("hi");
+        assert_eq!(world.heard(&mut guest, &text), Ok(()));
     }
     let mut guest = Guest::new(1);
     assert_eq!(world.come(&mut guest, elsewhere(1)), Err(GuestRefused::Full));
@@ -484,6 +489,7 @@ fn check_destinations(destinations: &[&str], expected: Result<bool, GuestRefused
     let update = GuestAsk::Neighbour { admitted, server: "school:1".to_owned(), clients };
     assert_eq!(world.guest_asks(link, Peer::loopback(), update), Ok(()));
     guest.counter += 1;
+    let _ = world.server.tick();
     let data = serde_json::json!({"type": "chat", "destination_servers": destinations});
     let text = signed(&guest.key, &data.to_string(), guest.counter);
     let heard = world.heard(&mut guest, &text).map(|()| {

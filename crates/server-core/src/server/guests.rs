@@ -41,7 +41,14 @@ impl Server {
         let mistaken = || GuestRefused::Unavailable;
         let run = || ask(&mut context, connection, peer, asked);
         Ok(match in_savepoint(store, mistaken, run)? {
-            Ok(outputs) => outputs,
+            Ok(outputs) => {
+                // One that made room is gone also where the batch is not durable.
+                self.ended.extend(outputs.iter().filter_map(|output| match output {
+                    Output::Drop { connection } => Some(*connection),
+                    _ => None,
+                }));
+                outputs
+            }
             // Whoever isn't let in would wait for ever.
             Err(why) if is_hello && why != GuestRefused::SecondHello => {
                 vec![refused(connection, why), Output::Drop { connection }]

@@ -91,6 +91,8 @@ pub struct CoreDomain {
     guests: Option<GuestRooms>,
     /// Where the connections of guests come from.
     peers: HashMap<ConnectionId, Peer>,
+    /// Linked servers have yet to be told who is here.
+    update_owed: bool,
 }
 
 impl CoreDomain {
@@ -106,6 +108,7 @@ impl CoreDomain {
             setup: gateway,
             guests: None,
             peers: HashMap::new(),
+            update_owed: false,
         }
     }
 
@@ -214,12 +217,30 @@ impl CoreDomain {
         }
     }
 
-    /// Tells linked servers who is here.
+    /// Follows what one batch gives; linked servers hear who is here before they hear who has just come.
+    fn follow_all(&mut self, outputs: Vec<Output>, batch: &mut Batch<Room>) {
+        for output in outputs {
+            let changed = output == Output::Guest(GuestOutput::ListChanged);
+            self.follow(output, batch);
+            if changed {
+                self.update_links(batch);
+            }
+        }
+    }
+
+    /// Tells linked servers who is here; what comes too often waits for the next second.
     fn update_links(&mut self, batch: &mut Batch<Room>) {
+        if !self.guests.as_ref().is_some_and(GuestRooms::has_links) {
+            return;
+        }
         let id = Links::id(0);
         let connection = CoreConnection(id.0);
         let ask = CoreIncoming::Guest { connection, peer: Links::peer(id), ask: GuestAsk::List };
+        self.update_owed = true;
         for output in self.server.run(self.store.as_ref(), now(), vec![ask]) {
+            if matches!(output, Output::Guest(GuestOutput::List { .. })) {
+                self.update_owed = false;
+            }
             self.follow(output, batch);
         }
     }
@@ -342,9 +363,7 @@ impl Domain for CoreDomain {
         if !asked.is_empty() {
             let outputs = self.server.run(self.store.as_ref(), now, asked);
             self.refusals.log(now, &outputs);
-            for output in outputs {
-                self.follow(output, batch);
-            }
+            self.follow_all(outputs, batch);
         }
         for connection in gone {
             self.go(connection);
@@ -352,13 +371,11 @@ impl Domain for CoreDomain {
     }
 
     fn tick(&mut self, batch: &mut Batch<Room>) {
-        for output in self.server.tick() {
-            let changed = output == Output::Guest(GuestOutput::ListChanged);
-            self.follow(output, batch);
-            if changed && self.guests.as_ref().is_some_and(GuestRooms::has_links) {
-                self.update_links(batch);
-            }
+        if self.update_owed {
+            self.update_links(batch);
         }
+        let outputs = self.server.tick();
+        self.follow_all(outputs, batch);
         if let Err(error) = self.end_disabled(batch) {
             tracing::error!(%error, "can't look for disabled accounts");
         }

@@ -53,6 +53,12 @@ fn guests_of_linked_servers_talk_and_links_come_back() {
         |number, world: &World| Client::join(&BY_THE_TEXT, Key::number(number), &address(world));
     let (mut anna, mut ben) = (join(0, &near), join(1, &far));
     meet(&mut anna, &mut ben);
+    // Whoever comes may speak at once.
+    for number in [3, 4] {
+        let text = format!("at once, {number}");
+        Client::join(&BY_THE_TEXT, Key::number(number), &address(&far)).say_public(&text);
+        anna.wait(&text, |heard| heard.frame.contains(&text));
+    }
 
     server.kill();
     until_listed(&mut anna, &ben.pem(), false);
