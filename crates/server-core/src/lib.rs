@@ -27,7 +27,7 @@ pub use blobs::{BlobPolicy, Disk};
 pub use context::{Context, Instance, Registration};
 pub use defences::GuestState;
 pub use effects::{Audience, Effect, Effects, Whose};
-pub use guests::{GuestAsk, GuestList, GuestOutput, GuestPolicy, GuestRefused, Guests};
+pub use guests::{GuestAsk, GuestList, GuestOutput, GuestPolicy, GuestRefused, Guests, Habits};
 pub use handle::handle;
 pub use presence::Presence;
 pub use rate::{Rate, RateKey, RateLimits};

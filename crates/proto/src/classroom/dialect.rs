@@ -193,6 +193,15 @@ impl DialectId {
         Self { iv: place(IV_BYTES, self.as_written().iv_bytes, seen), ..self }
     }
 
+    /// The same, for a client of which this was known before it said `hello` again, as far as no `hello` shows it.
+    #[must_use]
+    pub fn as_before(self, known: Self) -> Self {
+        let row = known.row();
+        let seen =
+            if known.fingerprint == 0 { self } else { self.with_fingerprint(row.fingerprint) };
+        if known.iv == 0 { seen } else { seen.with_iv_bytes(row.iv_bytes) }
+    }
+
     /// The dialect of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

@@ -33,6 +33,12 @@ impl HelloAdmitted {
         self.dialect
     }
 
+    /// The same, of a guest of whom this was known before.
+    #[must_use]
+    pub fn as_before(self, known: DialectId) -> Self {
+        Self { dialect: self.dialect.as_before(known), ..self }
+    }
+
     /// A hash of what was signed and its signature: the same where the same is sent again, by whomever.
     #[must_use]
     pub const fn reference(&self) -> Reference {

@@ -7,10 +7,12 @@
 //! signing them, which is the shell's.
 
 mod asks;
+mod habits;
 mod here;
 mod refused;
 
 pub(crate) use asks::{ask, join_classroom, same_server};
+pub use habits::Habits;
 pub use here::Guests;
 pub use refused::GuestRefused;
 

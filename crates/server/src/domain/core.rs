@@ -440,6 +440,8 @@ impl Domain for CoreDomain {
         if let Err(error) = self.look_after_blobs(batch) {
             tracing::error!(%error, "can't drop what has expired");
         }
+        let outputs = self.server.tick();
+        self.follow_all(outputs, batch);
         if let Err(error) = self.end_disabled(batch) {
             tracing::error!(%error, "can't look for disabled accounts");
         }

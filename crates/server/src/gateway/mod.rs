@@ -9,14 +9,14 @@ mod public_url;
 mod voice;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use portcullis_crypto::classic::ClassicKey;
 use portcullis_proto::classroom::{Incoming as Frame, Payload, SignedFrame};
 use portcullis_proto::limits;
 use portcullis_server_core::defences::{GuestState, NeighbourAdmitted, SOUND};
-use portcullis_server_core::{GuestAsk, GuestRefused};
+use portcullis_server_core::{GuestAsk, GuestRefused, Habits};
 
 use crate::domain::{Ask, CoreDomain, Entrance};
 use crate::metrics::Metrics;
@@ -76,6 +76,7 @@ pub(crate) struct Gateway {
     links: Arc<Links>,
     metrics: Arc<Metrics>,
     seats: Mutex<HashMap<ConnectionId, Arc<Mutex<Seat>>>>,
+    habits: Mutex<Habits>,
 }
 
 /// What is known of a connection before the core hears of it.
@@ -106,12 +107,16 @@ impl Gateway {
         links: Arc<Links>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { entrance, links, metrics, seats: Mutex::default() }
+        Self { entrance, links, metrics, seats: Mutex::default(), habits: Mutex::default() }
     }
 
     fn seat(&self, connection: ConnectionId) -> Arc<Mutex<Seat>> {
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(seats.entry(connection).or_default())
+    }
+
+    fn habits(&self) -> MutexGuard<'_, Habits> {
+        self.habits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -121,8 +126,9 @@ impl Seat {
         &mut self,
         text: &str,
         connection: &Arc<Connection>,
-        links: &Links,
+        gateway: &Gateway,
     ) -> Result<Option<GuestAsk>, GuestRefused> {
+        let links = &gateway.links;
         if let Who::Neighbour(admitted) = self.is {
             if !links.counts(admitted, connection.id()) {
                 return Err(GuestRefused::Stranger);
@@ -130,7 +136,7 @@ impl Seat {
             return links.hear(admitted, text).map(|()| None);
         }
         match Frame::read(text)? {
-            Frame::Signed(frame) => self.judge_signed(frame, connection, links),
+            Frame::Signed(frame) => self.judge_signed(frame, connection, gateway),
             Frame::ListRequest => Ok(Some(GuestAsk::List)),
             // What servers say to each other, and to guests.
             Frame::List { .. } | Frame::Update { .. } | Frame::UpdateRequest => {
@@ -143,11 +149,13 @@ impl Seat {
         &mut self,
         frame: SignedFrame,
         connection: &Arc<Connection>,
-        links: &Links,
+        gateway: &Gateway,
     ) -> Result<Option<GuestAsk>, GuestRefused> {
+        let links = &gateway.links;
         match (&mut self.is, frame.payload()) {
             (Who::Unknown, Payload::Hello { .. }) => {
                 let admitted = (SOUND.admit_hello)(&frame)?;
+                let admitted = gateway.habits().greet(admitted);
                 self.is = Who::Guest(admitted.state());
                 connection.greet();
                 Ok(Some(GuestAsk::Hello(admitted)))
@@ -158,7 +166,9 @@ impl Seat {
                 Ok(None)
             }
             (Who::Guest(guest), _) => {
-                (SOUND.admit_frame)(guest, frame).map(|admitted| Some(GuestAsk::Say(admitted)))
+                let admitted = (SOUND.admit_frame)(guest, frame)?;
+                gateway.habits().learn(&admitted);
+                Ok(Some(GuestAsk::Say(admitted)))
             }
             _ => Err(GuestRefused::NoHello),
         }
@@ -176,7 +186,7 @@ impl Sink for Gateway {
         let seat = self.seat(connection.id());
         let mut seat = seat.lock().unwrap_or_else(PoisonError::into_inner);
         let judged = match &message {
-            Incoming::Text(text) => seat.judge(text, &connection, &self.links),
+            Incoming::Text(text) => seat.judge(text, &connection, self),
             Incoming::Binary(_) => Err(GuestRefused::Malformed),
         };
         match judged {

@@ -7,7 +7,7 @@ use super::*;
 fn who_has_just_come_is_told_of_before_it_is_heard() {
     let mut world = World::with_guests(SOUND);
     let mut guest = world.guest(1);
-    let mut says = |world: &mut World, guest: &mut Guest, expected: bool| {
+    let says = |world: &mut World, guest: &mut Guest, expected: bool| {
         let text = guest.public_chat("hi");
         assert_eq!(world.heard(guest, &text), Ok(()));
         let outputs = world.at_gateway();
@@ -41,7 +41,7 @@ fn copies_of_a_hello_keep_no_guest_out() {
     let mut first = guest.clone();
     first.counter = 7;
     let hello = first.hello();
-    let mut copy = |world: &mut World| {
+    let copy = |world: &mut World| {
         let mut copy = Guest::new(1);
         copy.connection = world.guest_connection();
         let heard = world.hear(&mut copy, elsewhere(1), &hello);
