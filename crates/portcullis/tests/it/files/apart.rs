@@ -148,6 +148,7 @@ fn the_path_is_cut_and_the_file_arrives() {
     assert_eq!(bytes_below(&blobs), 0, "so far it came directly");
     assert_eq!(receiving.json()["title"], "cut.bin");
     assert_eq!(sending.json()["state"], "received");
+    assert_eq!((receiving.end(), sending.end()), (Some(0), Some(0)));
     assert_eq!(found(&into), ["cut.bin", "direct.bin"]);
     assert!(fs::read(into.join("cut.bin")).unwrap() == content);
     assert_eq!(server.terminate(), Some(0));
