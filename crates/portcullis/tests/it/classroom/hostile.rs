@@ -178,10 +178,19 @@ const ATTACKS: &[Attack] = &[
         guest.say_public(&"a".repeat(1 << 20));
         guest.settle();
     }),
-    refused("comes through too many connections", ("guest_full", 1), |scene| {
-        let mut guests: Vec<_> = (0..9).map(|_| scene.guest()).collect();
-        guests.iter_mut().for_each(Client::settle);
-    }),
+    Attack {
+        reaching: 8..=8,
+        ..refused("comes through too many connections", ("guest_full", 1), |scene| {
+            // Those on which nothing was said would make room.
+            let speaks = |_| {
+                let mut guest = scene.guest();
+                guest.say_public("here too");
+                guest.settle();
+                guest
+            };
+            let _guests: Vec<_> = (0..9).map(speaks).collect();
+        })
+    },
     refused("asks too often who is here", ("guest_too_often", 100), |scene| {
         let mut guest = scene.guest();
         for _ in 0..200 {
