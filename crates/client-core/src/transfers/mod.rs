@@ -325,3 +325,72 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::testing::{client, received};
+    use super::*;
+
+    /// A full table: the transfers with these numbers are otherwise, and one of these gives way, if any.
+    fn check(change: impl Fn(u64, &mut Transfer), expected: Option<u64>) {
+        let mut client = client();
+        for number in 0..limits::TRANSFERS as u64 {
+            let mut transfer = received(number, Stage::Taken);
+            change(number, &mut transfer);
+            client.transfers.insert(transfer.id(), transfer);
+        }
+        assert_eq!(client.make_room_for_transfer(), expected.is_some());
+        let gone =
+            |number: &u64| !client.transfers.contains_key(&received(*number, Stage::New).id());
+        assert_eq!((0..limits::TRANSFERS as u64).find(gone), expected);
+    }
+
+    fn set(transfer: &mut Transfer, stage: Stage) {
+        transfer.receiving().unwrap().stage = stage;
+    }
+
+    #[test]
+    fn what_is_over_gives_way_first_and_what_is_under_way_never() {
+        check(|_, _| (), None);
+        let of = |over: &'static [u64], asked: &'static [u64]| {
+            move |number: u64, transfer: &mut Transfer| {
+                if over.contains(&number) {
+                    set(transfer, Stage::Declined);
+                } else if asked.contains(&number) {
+                    set(transfer, Stage::Asked);
+                }
+            }
+        };
+        check(of(&[], &[9, 7, 200]), Some(7));
+        check(of(&[30, 20], &[7]), Some(20));
+        // The server has been told of the later one.
+        let released = |number: u64, transfer: &mut Transfer| {
+            of(&[20, 30], &[])(number, transfer);
+            transfer.released = number == 30;
+        };
+        check(released, Some(30));
+    }
+
+    #[test]
+    fn a_full_table_takes_one_more() {
+        let mut client = client();
+        for number in 0..limits::TRANSFERS as u64 - 1 {
+            let transfer = received(number, Stage::Taken);
+            client.transfers.insert(transfer.id(), transfer);
+        }
+        assert!(client.make_room_for_transfer());
+        assert_eq!(client.transfers.len(), limits::TRANSFERS - 1);
+    }
+
+    #[test]
+    fn tries_wait_longer_each_time_and_do_not_end() {
+        let mut moving = Moving::default();
+        let mut wait = || {
+            moving.put_off(Timestamp(0));
+            moving.retry_at.unwrap().0 / 1000
+        };
+        let waits: Vec<u64> = (0..9).map(|_| wait()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
+    }
+}
