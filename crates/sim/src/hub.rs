@@ -6,20 +6,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The sessions as a shell knows them.
 #[derive(Debug, Default)]
-pub(crate) struct Hub {
+pub struct Hub {
     sessions: BTreeMap<ConnectionId, (AccountId, DeviceId)>,
     rooms: BTreeMap<ConversationId, BTreeSet<ConnectionId>>,
     watchers: BTreeSet<ConnectionId>,
 }
 
 /// What a connection gets.
-pub(crate) enum Told {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// This frame.
     Frame(ConnectionId, String),
+    /// Its end.
     Close(ConnectionId),
 }
 
 impl Hub {
-    pub(crate) fn forget(&mut self, connection: ConnectionId) {
+    /// A connection has gone.
+    pub fn forget(&mut self, connection: ConnectionId) {
         self.sessions.remove(&connection);
         self.watchers.remove(&connection);
         for room in self.rooms.values_mut() {
@@ -28,7 +32,7 @@ impl Hub {
     }
 
     /// An effect that concerns the asking connection.
-    pub(crate) fn own(&mut self, connection: ConnectionId, effect: Effect) {
+    pub fn own(&mut self, connection: ConnectionId, effect: Effect) {
         match effect {
             Effect::Opened { account, device, conversations } => {
                 self.sessions.insert(connection, (account, device));
@@ -44,7 +48,8 @@ impl Hub {
     }
 
     /// Any other effect.
-    pub(crate) fn follow(&mut self, effect: Effect) -> Vec<Told> {
+    #[must_use]
+    pub fn follow(&mut self, effect: Effect) -> Vec<Told> {
         match effect {
             Effect::Deliver { to, event } => {
                 let frame = encode_event(&event);

@@ -19,5 +19,6 @@ pub use checker::Violation;
 pub use device::Device;
 pub use files::{Disk, Offered};
 pub use guests::Guest;
+pub use hub::{Hub, Told};
 pub use plan::{Report, run};
 pub use world::{DeviceIndex, Liar, World};

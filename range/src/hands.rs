@@ -1,0 +1,183 @@
+//! A learner's hands: what somebody outside a world can do in it, and nothing more. The reference exploits
+//! and the honest uses are written with these, so each of their steps is open to a learner as well.
+
+use crate::flaws::Lost;
+use crate::plane::Secrets;
+use crate::world::{Decision, Happened, Held, HeldId, Line, World, WorldError};
+use portcullis_client_core::{Command, Message, Show};
+use serde_json::{Value, json};
+
+/// The learner's account in every world.
+pub const YOU: &str = "you";
+
+/// Somebody's hands in a world.
+#[derive(Debug)]
+pub struct Hands<'w> {
+    world: &'w mut World,
+    secrets: &'w Secrets,
+    next_request: u64,
+}
+
+impl<'w> Hands<'w> {
+    /// Hands in this world. Of the secrets they use what a learner is told: the nonce.
+    pub const fn new(world: &'w mut World, secrets: &'w Secrets) -> Self {
+        Self { world, secrets, next_request: 0 }
+    }
+
+    /// The learner's own nonce, as the story shows it.
+    #[must_use]
+    pub fn nonce(&self) -> &str {
+        &self.secrets.nonce
+    }
+
+    /// A connection that has not logged in.
+    ///
+    /// # Errors
+    /// [`Lost`] where there is none to be had.
+    pub fn connect(&mut self) -> Result<Line, Lost> {
+        self.world.connect().map_err(lost("connecting"))
+    }
+
+    /// A connection that is a session of the learner's account already.
+    ///
+    /// # Errors
+    /// [`Lost`] where there is none to be had.
+    pub fn session(&mut self) -> Result<Line, Lost> {
+        self.world.session().map_err(lost("logging in"))
+    }
+
+    /// Sends a frame as it is.
+    ///
+    /// # Errors
+    /// [`Lost`] where the connection is gone.
+    pub fn send(&mut self, line: Line, text: &str) -> Result<(), Lost> {
+        self.world.send(line, text).map_err(lost("sending"))
+    }
+
+    /// What has come on a connection since the last time.
+    pub fn hear(&mut self, line: Line) -> Vec<Value> {
+        let frames = self.world.receive(line);
+        frames.iter().filter_map(|text| serde_json::from_str(text).ok()).collect()
+    }
+
+    /// Asks for something, and waits for the answer; other frames that come before it are dropped.
+    ///
+    /// # Errors
+    /// [`Lost`] with the refusal, or where no answer comes.
+    pub fn ask(&mut self, line: Line, request: &'static str, data: &Value) -> Result<Value, Lost> {
+        self.next_request += 1;
+        let id = self.next_request;
+        let frame = json!({"id": id, "request": request, "data": data});
+        self.send(line, &frame.to_string())?;
+        let frames = self.hear(line);
+        let answer = frames.into_iter().find(|frame| frame["id"] == json!(id));
+        let answer = answer.ok_or_else(|| Lost::new(request, "no answer"))?;
+        match answer.get("refusal") {
+            Some(code) => {
+                Err(Lost::new(request, format!("refused, {code}: {}", answer["message"])))
+            }
+            None => Ok(answer["data"].clone()),
+        }
+    }
+
+    /// The learner does something with an ordinary client of theirs.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn does(&mut self, command: Command) -> Result<(), Lost> {
+        self.world.stage().does(YOU, command).map_err(lost("a command"))
+    }
+
+    /// Says something in a conversation, with an ordinary client.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn says(&mut self, place: &str, text: &str) -> Result<(), Lost> {
+        self.world.stage().says(YOU, place, text).map_err(lost("saying something"))
+    }
+
+    /// The frames that the server has sent to the learner's own client.
+    #[must_use]
+    pub fn own_frames(&self) -> Vec<Value> {
+        let all = self.overheard().into_iter();
+        all.filter(|(_, to, _)| to == YOU).map(|(_, _, frame)| frame).collect()
+    }
+
+    /// What the learner's own client has shown.
+    pub fn shown(&self) -> impl DoubleEndedIterator<Item = &Show> {
+        self.shown_to(YOU)
+    }
+
+    /// The messages that somebody's client has shown. The learner has only their own client's; honest use
+    /// looks over others' shoulders to see that it works.
+    pub fn shown_to(&self, name: &str) -> impl DoubleEndedIterator<Item = &Show> {
+        self.world.happened().iter().filter_map(move |happened| match happened {
+            Happened::Shown { to, show } if to.as_str() == name => Some(&**show),
+            _ => None,
+        })
+    }
+
+    /// The texts that somebody's client has shown.
+    #[must_use]
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        let messages = self.shown_to(name).filter_map(|show| match show {
+            Show::Message(message) => message.text().map(str::to_owned),
+            _ => None,
+        });
+        messages.collect()
+    }
+
+    /// The message with this text, as somebody's client has shown it.
+    #[must_use]
+    pub fn message(&self, name: &str, text: &str) -> Option<&Message> {
+        self.shown_to(name).find_map(|show| match show {
+            Show::Message(message) if message.text() == Some(text) => Some(message),
+            _ => None,
+        })
+    }
+
+    /// Seconds pass.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn wait(&mut self, seconds: u32) -> Result<(), Lost> {
+        (0..seconds).try_for_each(|_| self.world.tick()).map_err(lost("waiting"))
+    }
+
+    /// The operator lays a hand on the wire, or takes it away.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn hold(&mut self, on: bool) -> Result<(), Lost> {
+        self.world.hold(on).map_err(lost("holding the wire"))
+    }
+
+    /// The frames that the operator holds.
+    #[must_use]
+    pub fn held(&self) -> Vec<Held> {
+        self.world.held()
+    }
+
+    /// The operator decides.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn decide(&mut self, id: HeldId, decision: Decision) -> Result<(), Lost> {
+        self.world.decide(id, decision).map_err(lost("deciding"))
+    }
+
+    /// The operator, or somebody on the network, reads what has passed: sender, receiver, frame.
+    #[must_use]
+    pub fn overheard(&self) -> Vec<(String, String, Value)> {
+        let passages = self.world.wire().passages();
+        let read = passages.filter_map(|passage| {
+            let frame = serde_json::from_str(&passage.text).ok()?;
+            Some((passage.from.to_string(), passage.to.to_string(), frame))
+        });
+        read.collect()
+    }
+}
+
+fn lost(tried: &'static str) -> impl Fn(WorldError) -> Lost {
+    move |error| Lost::new(tried, error)
+}

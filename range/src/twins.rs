@@ -1,0 +1,54 @@
+//! The one lever: every decision of the server, of the clients and of the lessons, of which a flaw changes
+//! exactly one.
+
+use portcullis_client_core::defences as client;
+use portcullis_server_core::defences as server;
+
+/// All decisions of a world.
+#[derive(Debug, Clone, Copy)]
+pub struct Twins {
+    /// The server's.
+    pub server: server::Defences,
+    /// The scripted people's clients'.
+    pub client: client::Defences,
+}
+
+/// The sound ones: what the chat ships with.
+pub const SOUND: Twins = Twins { server: server::SOUND, client: client::SOUND };
+
+impl Twins {
+    /// The sound ones, but for what `change` puts in their place.
+    #[must_use]
+    pub fn with(change: fn(&mut Self)) -> Self {
+        let mut twins = SOUND;
+        change(&mut twins);
+        twins
+    }
+
+    /// The names of the decisions that are not the sound ones.
+    #[must_use]
+    pub fn changed(&self) -> Vec<String> {
+        let (sound, own) = (rows(&SOUND), rows(self));
+        let differs = sound.iter().zip(&own).filter(|(sound, own)| sound != own);
+        differs.filter_map(|(sound, _)| Some(sound.split(':').next()?.trim().to_owned())).collect()
+    }
+}
+
+/// One row for each decision, as `name: address`.
+fn rows(twins: &Twins) -> Vec<String> {
+    let text = format!("{:#?}\n{:#?}", twins.server, twins.client);
+    text.lines().filter(|line| line.contains(": 0x")).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portcullis_crypto::Hash;
+
+    #[test]
+    fn what_was_changed_is_named() {
+        assert_eq!(SOUND.changed(), Vec::<String>::new());
+        let twins = Twins::with(|twins| twins.client.same_log = |_: Option<Hash>, _, _| true);
+        assert_eq!(twins.changed(), ["same_log"]);
+    }
+}

@@ -1,0 +1,113 @@
+//! The operator's hand on the wire: frames that wait until somebody decides what becomes of them.
+
+use super::{Frame, World, WorldError};
+use portcullis_server_core::ConnectionId;
+use std::collections::BTreeMap;
+
+/// The number of a frame that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HeldId(pub u64);
+
+/// A frame that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its number.
+    pub id: HeldId,
+    /// Whose connection it is on.
+    pub whose: String,
+    /// Whether it is on its way to the server.
+    pub up: bool,
+    /// The frame.
+    pub text: String,
+}
+
+/// What becomes of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It goes on as it is.
+    Pass,
+    /// These go on in its place; none at all drops it.
+    Replace(Vec<String>),
+}
+
+/// Whether frames are held, and those that are.
+#[derive(Default)]
+pub(super) struct Tap {
+    on: bool,
+    next: u64,
+    frames: BTreeMap<HeldId, Frame>,
+}
+
+impl Tap {
+    /// Gives the frame back if it may go on.
+    pub(super) fn hold(&mut self, frame: Frame) -> Option<Frame> {
+        if !self.on {
+            return Some(frame);
+        }
+        self.next += 1;
+        self.frames.insert(HeldId(self.next), frame);
+        None
+    }
+}
+
+impl World {
+    /// The operator lays a hand on the wire, or takes it away: then all that was held goes on.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn hold(&mut self, on: bool) -> Result<(), WorldError> {
+        self.held.on = on;
+        if !on {
+            let frames = std::mem::take(&mut self.held.frames);
+            self.under_way.extend(frames.into_values());
+        }
+        self.settle()
+    }
+
+    /// The frames that wait, the oldest first.
+    #[must_use]
+    pub fn held(&self) -> Vec<Held> {
+        let frames = self.held.frames.iter();
+        frames
+            .map(|(id, frame)| Held {
+                id: *id,
+                whose: self.party(frame.connection).to_string(),
+                up: frame.up,
+                text: frame.text.clone(),
+            })
+            .collect()
+    }
+
+    /// Decides what becomes of a frame that waits.
+    ///
+    /// # Errors
+    /// [`WorldError::NoLine`] where no such frame waits; [`WorldError`] for what follows.
+    pub fn decide(&mut self, id: HeldId, decision: Decision) -> Result<(), WorldError> {
+        let frame = self.held.frames.remove(&id).ok_or(WorldError::NoLine)?;
+        match decision {
+            Decision::Pass => self.arrive(frame),
+            Decision::Replace(texts) => {
+                let Frame { connection, up, .. } = frame;
+                for text in texts {
+                    self.arrive(Frame { connection, up, text });
+                }
+            }
+        }
+        self.settle()
+    }
+
+    /// Sends a frame that nobody made, down to somebody or up in their name.
+    ///
+    /// # Errors
+    /// [`WorldError::Nobody`]; [`WorldError`] for what follows.
+    pub fn inject(&mut self, whose: &str, up: bool, text: &str) -> Result<(), WorldError> {
+        let connection = self.connection_of(whose).ok_or(WorldError::Nobody)?;
+        self.arrive(Frame { connection, up, text: text.to_owned() });
+        self.settle()
+    }
+
+    fn connection_of(&self, whose: &str) -> Option<ConnectionId> {
+        let mut connections = self.links.keys();
+        connections.find(|connection| self.party(**connection).to_string() == whose).copied()
+    }
+}

@@ -1,0 +1,122 @@
+//! Setting a scene: the people of a world, and what they have said before the learner comes.
+
+use super::{End, World, WorldError};
+use crate::hands::YOU;
+use crate::twins::SOUND;
+use crate::world::person::Person;
+use portcullis_client_core::{Command, Event, Saying};
+use portcullis_proto::{
+    Access, ChannelName, ConversationId, ConversationName, DeviceName, GroupName, PersonName,
+    UserName,
+};
+
+/// A world whose scene is being set.
+#[derive(Debug)]
+pub struct Stage<'w> {
+    world: &'w mut World,
+}
+
+impl World {
+    /// Sets a scene.
+    pub const fn stage(&mut self) -> Stage<'_> {
+        Stage { world: self }
+    }
+
+    /// A device of the learner's account that lends its sessions to their script.
+    pub(super) fn add_script(&mut self, you: usize) -> Result<usize, WorldError> {
+        let you = self.people.get(you).ok_or(WorldError::Nobody)?;
+        let (name, password) = (you.name().clone(), you.password());
+        let number = self.people.len();
+        let person = Person::new(name.clone(), number, device("script")?, SOUND.client);
+        self.people.push(person.for_script());
+        self.event(number, Event::Command(Command::LogIn { name, password }));
+        Ok(number)
+    }
+}
+
+impl Stage<'_> {
+    /// Somebody comes, with an account of their own.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn person(&mut self, name: &str) -> Result<(), WorldError> {
+        let name = user(name)?;
+        let number = self.world.people.len();
+        // The learner's own client is sound: it is other people's that are not.
+        let is_learner = name.as_str() == YOU;
+        let defences = if is_learner { SOUND.client } else { self.world.twins.client };
+        let person = Person::new(name.clone(), number, device("laptop")?, defences);
+        let password = person.password();
+        self.world.people.push(person);
+        self.world
+            .event(number, Event::Command(Command::Register { name, password, invite: None }));
+        self.world.link(End::Person(number));
+        self.world.event(number, Event::Connected);
+        self.world.settle()
+    }
+
+    /// Somebody does something.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn does(&mut self, name: &str, command: Command) -> Result<(), WorldError> {
+        self.world.command(&user(name)?, command)
+    }
+
+    /// Somebody makes a channel.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn channel(&mut self, owner: &str, name: &str, access: Access) -> Result<(), WorldError> {
+        let channel = ChannelName::parse(name).map_err(|_| WorldError::Nobody)?;
+        self.does(owner, Command::Create(channel, access))
+    }
+
+    /// Somebody makes a group with others.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn group(&mut self, owner: &str, name: &str, with: &[&str]) -> Result<(), WorldError> {
+        let group = GroupName::parse(name).map_err(|_| WorldError::Nobody)?;
+        let with = with.iter().map(|name| user(name)).collect::<Result<_, _>>()?;
+        self.does(owner, Command::CreateGroup(group, with))
+    }
+
+    /// Somebody says something in a conversation that they are in.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn says(&mut self, name: &str, place: &str, text: &str) -> Result<(), WorldError> {
+        let conversation = self.place(name, place)?;
+        let what = Saying::Text(text.to_owned());
+        self.does(name, Command::Say { conversation, what })
+    }
+
+    /// Somebody says something to somebody alone.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn tells(&mut self, name: &str, to: &str, text: &str) -> Result<(), WorldError> {
+        let to = PersonName::User(user(to)?);
+        self.does(name, Command::Tell(to, text.to_owned()))
+    }
+
+    /// Where somebody finds a conversation of this name.
+    ///
+    /// # Errors
+    /// [`WorldError::Nobody`].
+    pub fn place(&self, name: &str, place: &str) -> Result<ConversationId, WorldError> {
+        let (name, place) = (user(name)?, ConversationName::parse(place));
+        let place = place.map_err(|_| WorldError::Nobody)?;
+        let person = self.world.people.iter().find(|person| *person.name() == name);
+        person.and_then(|person| person.find(&place)).ok_or(WorldError::Nobody)
+    }
+}
+
+fn user(name: &str) -> Result<UserName, WorldError> {
+    UserName::parse(name).map_err(|_| WorldError::Nobody)
+}
+
+fn device(name: &str) -> Result<DeviceName, WorldError> {
+    DeviceName::parse(name).map_err(|_| WorldError::Nobody)
+}
