@@ -7,9 +7,12 @@
 //!
 //! Start with [`flaws`]: each file there is one lesson, and its tests are the proof that it works.
 
+pub mod cli;
 pub mod flaws;
 pub mod hands;
+pub mod host;
 pub mod limits;
 pub mod plane;
+pub mod reading;
 pub mod twins;
 pub mod world;

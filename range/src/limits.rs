@@ -21,3 +21,21 @@ pub const UNREAD: usize = 4_000;
 
 /// Bytes of one frame from a learner: what the chat's server takes as well.
 pub const FRAME_BYTES: usize = portcullis_proto::limits::CLIENT_FRAME_BYTES;
+
+/// Learners of one range: a year of a large school.
+pub const LEARNERS: usize = 2_000;
+
+/// News that wait for a listener who is slow; it then misses the oldest.
+pub const NEWS: usize = 256;
+
+/// Bytes of a request's body: a value that is submitted, or a name.
+pub const BODY_BYTES: usize = 64 * 1024;
+
+/// Bytes of a value that is submitted.
+pub const VALUE_BYTES: usize = 4 * 1024;
+
+/// Passages of the wire in one answer.
+pub const PAGE: usize = 200;
+
+/// Bytes of a roster: 2,000 names of 32 letters, with room for more columns.
+pub const ROSTER_BYTES: usize = 1024 * 1024;

@@ -2,10 +2,11 @@
 
 use std::io::{self, IsTerminal as _};
 
+use portcullis_crypto::Stretch;
 use portcullis_terminal::chat::{self, ChatError, Options, classroom};
 use portcullis_terminal::device::device_name;
 use portcullis_terminal::home::HomeError;
-use portcullis_terminal::net::{Address, TlsRoots};
+use portcullis_terminal::net::{Address, Door, TlsRoots};
 use portcullis_terminal::verbs::{Exit, Failure};
 
 use crate::cli;
@@ -28,6 +29,8 @@ pub(crate) fn chat(options: cli::Chat) -> Result<(), Failure> {
 pub(crate) fn run(server: Address, roots: TlsRoots, who: cli::Identity) -> Result<(), Failure> {
     let options = Options {
         server,
+        door: Door::Accounts,
+        stretch_floor: Stretch::STANDARD,
         roots,
         user: who.user,
         home: who.home,

@@ -138,6 +138,26 @@ impl FlagRoot {
         Flag::new(&self.of("flag", whose))
     }
 
+    /// What a learner is given for a solve of whatever kind, for scoreboards elsewhere: the same for all of
+    /// their worlds of a flaw.
+    #[must_use]
+    pub fn score(&self, whose: Whose<'_>) -> Flag {
+        Flag::new(&self.of("score", Whose { variant: 0, ..whose }))
+    }
+
+    /// What opens the doors of a world: 100 bits, in lower case.
+    #[must_use]
+    pub fn ticket(&self, whose: Whose<'_>) -> String {
+        Flag::new(&self.of("ticket", whose)).0.replace('-', "").to_lowercase()
+    }
+
+    /// What a class's learners join with: 50 bits.
+    #[must_use]
+    pub fn join_code(&self, class: &str) -> String {
+        let code = Flag::new(&derive(&self.0, &[b"join", class.as_bytes()])).0;
+        code.get(..11).unwrap_or_default().to_owned()
+    }
+
     /// All that a world is given.
     #[must_use]
     pub fn secrets(&self, whose: Whose<'_>) -> Secrets {

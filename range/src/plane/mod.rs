@@ -1,7 +1,16 @@
-//! The sound plane: secrets, flags and verdicts. Worlds are given what is theirs, and never more.
+//! The sound plane: secrets, flags, progress, receipts and verdicts. Worlds are given what is theirs, and
+//! never more.
 
+mod book;
+mod entry;
 mod flag;
+mod folder;
+mod receipt;
 mod trial;
 
+pub use book::{Book, Learner, Row};
+pub use entry::Entry;
 pub use flag::{Flag, FlagRoot, Secrets, Whose};
+pub use folder::{Folder, FolderError, Opened};
+pub use receipt::{BadReceipt, Receipt, Signer, Solved, Worth};
 pub use trial::{Trial, judge, stage};

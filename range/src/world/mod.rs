@@ -11,7 +11,7 @@ mod wire;
 
 pub use happened::{Doer, Happened, learners};
 pub use held::{Decision, Held, HeldId};
-pub use person::{Cue, Person, React};
+pub use person::{Cue, Person, React, password};
 pub use stage::Stage;
 pub use wire::{Party, Passage, Wire};
 

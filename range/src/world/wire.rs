@@ -29,6 +29,14 @@ impl fmt::Display for Party {
     }
 }
 
+impl Party {
+    /// Whether this is the learner, by whatever means.
+    #[must_use]
+    pub const fn is_learner(&self) -> bool {
+        matches!(self, Self::Own | Self::Learner(_))
+    }
+}
+
 /// A frame that passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passage {

@@ -1,3 +1,4 @@
-//! NO SECURITY. The proofs of the curriculum, in one binary.
+//! NO SECURITY. The proofs of the curriculum, and the range as a running program, in one binary.
 
 mod proofs;
+mod running;

@@ -84,7 +84,8 @@ impl Shell {
     pub(super) fn opened(&mut self, opened: Result<Home, HomeError>) -> Result<(), ChatError> {
         let Some(entering) = &mut self.entering else { return Ok(()) };
         entering.opened_with = Some(entering.password.clone());
-        let link = Link::open(self.options.server.clone(), &self.options.roots);
+        let link =
+            Link::open(self.options.server.clone(), self.options.door.clone(), &self.options.roots);
         let link = link.map_err(ChatError::Tls)?;
         let files = self.options.files.at(&self.options.server, &self.options.roots);
         let (files, config) = (files.map_err(ChatError::Tls)?, config(&self.options));

@@ -23,7 +23,7 @@ pub use error::ChatError;
 
 use crate::device::{Device, FileOptions, News};
 use crate::home::{Home, HomeError};
-use crate::net::{Address, TlsRoots};
+use crate::net::{Address, Door, TlsRoots};
 use crate::ui::view::Level;
 use crate::ui::{Theme, Ui};
 use account::Entering;
@@ -45,6 +45,10 @@ use tokio::time::Interval;
 pub struct Options {
     /// The server.
     pub server: Address,
+    /// Its door.
+    pub door: Door,
+    /// The weakest stretching of a password that is accepted from it.
+    pub stretch_floor: Stretch,
     /// Who vouches for a server's certificate.
     pub roots: TlsRoots,
     /// The account, if it is to be a certain one.
@@ -326,7 +330,7 @@ async fn next_news(device: Option<&mut Device>) -> Result<Vec<News>, HomeError> 
 fn config(options: &Options) -> Config {
     Config {
         device_name: options.device.clone(),
-        stretch_floor: Stretch::STANDARD,
+        stretch_floor: options.stretch_floor,
         history: History::Last(limits::HISTORY),
         read_marks: options.read_marks,
         always_relay: options.files.always_relay,

@@ -1,38 +1,48 @@
-//! Which of a server's doors is knocked at: that of accounts, or that of the classroom, where nobody has one.
+//! Which of a server's doors is knocked at: that of accounts, that of the classroom, where nobody has one, or one
+//! that somebody else's server has.
 
 use portcullis_proto::SUBPROTOCOL;
 
 use super::ConnectError;
 
 /// A way into a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Door {
     /// Portcullis's own protocol.
     Accounts,
     /// The classroom's, as anybody's server speaks it.
     Classroom,
+    /// Portcullis's own protocol at another path, under another name.
+    Other {
+        /// Begins with a slash.
+        path: String,
+        /// The subprotocol that is asked for, and must be agreed to.
+        subprotocol: &'static str,
+    },
 }
 
 impl Door {
-    pub(super) const fn path(self) -> &'static str {
+    pub(super) fn path(&self) -> &str {
         match self {
             Self::Accounts => "/connect",
             Self::Classroom => "/",
+            Self::Other { path, .. } => path,
         }
     }
 
     /// The subprotocol that is asked for, and must be agreed to.
-    pub(super) const fn subprotocol(self) -> Option<&'static str> {
+    pub(super) const fn subprotocol(&self) -> Option<&'static str> {
         match self {
             Self::Accounts => Some(SUBPROTOCOL),
             Self::Classroom => None,
+            Self::Other { subprotocol, .. } => Some(subprotocol),
         }
     }
 
     /// Why there is no way in where somebody else answers.
-    pub(super) const fn not_this(self) -> ConnectError {
+    pub(super) const fn not_this(&self) -> ConnectError {
         match self {
-            Self::Accounts => ConnectError::NotPortcullis,
+            Self::Accounts | Self::Other { .. } => ConnectError::NotPortcullis,
             Self::Classroom => ConnectError::NotClassroom,
         }
     }

@@ -89,19 +89,11 @@ pub struct Link {
 }
 
 impl Link {
-    /// Begins to connect, by the door of accounts.
-    ///
-    /// # Errors
-    /// As [`Self::to`].
-    pub fn open(address: Address, roots: &TlsRoots) -> Result<Self, TlsError> {
-        Self::to(address, Door::Accounts, roots)
-    }
-
     /// Begins to connect.
     ///
     /// # Errors
     /// [`TlsError`] where the address asks for TLS and it can't be set up.
-    pub fn to(address: Address, door: Door, roots: &TlsRoots) -> Result<Self, TlsError> {
+    pub fn open(address: Address, door: Door, roots: &TlsRoots) -> Result<Self, TlsError> {
         let tls = address.is_tls().then(|| tls::config(roots)).transpose()?;
         let (events, receiver) = mpsc::channel(WAITING_FRAMES);
         let task = tokio::spawn(keep_up(address, door, tls, events));
@@ -135,12 +127,12 @@ async fn keep_up(
     events: mpsc::Sender<LinkEvent>,
 ) {
     // When nobody listens any more, there is nothing left to do.
-    let _ = keep_trying(&address, door, tls.as_ref(), &events).await;
+    let _ = keep_trying(&address, &door, tls.as_ref(), &events).await;
 }
 
 async fn keep_trying(
     address: &Address,
-    door: Door,
+    door: &Door,
     tls: Option<&Arc<ClientConfig>>,
     events: &mpsc::Sender<LinkEvent>,
 ) -> Result<(), Deaf> {

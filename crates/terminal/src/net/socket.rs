@@ -98,7 +98,7 @@ impl Connector {
 pub(super) async fn open(
     address: &Address,
     tls: Option<&Arc<ClientConfig>>,
-    door: Door,
+    door: &Door,
 ) -> Result<Socket, ConnectError> {
     let opened = tokio::time::timeout(CONNECT, open_slowly(address, tls, door)).await;
     opened.unwrap_or(Err(ConnectError::Unreachable(io::ErrorKind::TimedOut)))
@@ -107,7 +107,7 @@ pub(super) async fn open(
 async fn open_slowly(
     address: &Address,
     tls: Option<&Arc<ClientConfig>>,
-    door: Door,
+    door: &Door,
 ) -> Result<Socket, ConnectError> {
     let stream = connect(address, tls).await?;
     let request = request(address, door).map_err(|_| door.not_this())?;
@@ -141,7 +141,7 @@ async fn connect(
     Ok(stream)
 }
 
-fn request(address: &Address, door: Door) -> Result<Request, Error> {
+fn request(address: &Address, door: &Door) -> Result<Request, Error> {
     let mut request = address.url(door.path()).into_client_request()?;
     if let Some(protocol) = door.subprotocol().map(HeaderValue::from_static) {
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
@@ -163,7 +163,7 @@ fn tls_error(error: &io::Error) -> ConnectError {
     }
 }
 
-fn handshake_error(error: Error, door: Door) -> ConnectError {
+fn handshake_error(error: Error, door: &Door) -> ConnectError {
     match error {
         Error::Io(error) => ConnectError::Unreachable(error.kind()),
         Error::Http(response) if response.status().is_server_error() => {

@@ -11,7 +11,7 @@ use portcullis_proto::{Code, ConversationId, ConversationKind, ConversationName,
 use super::{Common, Exit, Failure, output};
 use crate::device::{Device, News, device_name};
 use crate::home::Home;
-use crate::net::Link;
+use crate::net::{Door, Link};
 
 /// What a group is called before its members have told this device.
 const UNNAMED: &str = "+unnamed";
@@ -48,7 +48,7 @@ impl Session {
         }
         let folder = common.home()?;
         let home = Home::open(&folder, &password, Stretch::STANDARD).await?;
-        let link = Link::open(common.server.clone(), &common.tls_roots)?;
+        let link = Link::open(common.server.clone(), Door::Accounts, &common.tls_roots)?;
         let config = Config {
             device_name: device_name(),
             stretch_floor: Stretch::STANDARD,

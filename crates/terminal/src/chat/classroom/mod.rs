@@ -50,7 +50,7 @@ pub async fn run(options: Options) -> Result<(), ChatError> {
         return Err(error.into());
     }
     let home = Home::open_bare(&folder).await?;
-    let link = Link::to(options.server.clone(), Door::Classroom, &options.roots);
+    let link = Link::open(options.server.clone(), Door::Classroom, &options.roots);
     let device = Device::visit(home, link.map_err(ChatError::Tls)?, options.dialect)?;
     let mut visitor = Visitor::new(options.server, device);
     let mut screen = Screen::take("Portcullis").map_err(ChatError::Terminal)?;

@@ -1,0 +1,120 @@
+//! How many learners fit on a laptop: memory for each world, the time to begin one, and requests from many at
+//! once. Each world is staged like a learner's own. `cargo xtask bench range` prints the table.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
+
+use portcullis_range::flaws::{ALL, Flaw};
+use portcullis_range::plane::{FlagRoot, Whose, stage};
+use portcullis_range::twins::Twins;
+use portcullis_range::world::{World, WorldError};
+use serde_json::json;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const WORLDS: usize = 1_000;
+const LEARNERS: usize = 200;
+const REQUESTS: usize = 50;
+
+fn main() -> Result<(), WorldError> {
+    let root = FlagRoot::from_bytes([7; 32]);
+    let (worlds, kib, started) = many(&root)?;
+    println!("| what | figure | aim |\n|---|---|---|");
+    println!("| memory for each of {WORLDS} worlds | {kib:.0} KiB | 256 KiB |");
+    let (median, slowest) = spread(started);
+    println!(
+        "| a world begun, or begun anew | {} median, {} p99 | 5 ms |",
+        ms(median),
+        ms(slowest)
+    );
+    let (rate, times) = active(worlds);
+    let (median, slowest) = spread(times);
+    println!("| {LEARNERS} learners at once | {rate:.0} requests/s | |");
+    println!("| an answer | {} median, {} p99 | |", ms(median), ms(slowest));
+    Ok(())
+}
+
+/// Many worlds of all flaws in turn: what each takes of memory, and how long each took to begin.
+fn many(root: &FlagRoot) -> Result<(Vec<World>, f64, Vec<Duration>), WorldError> {
+    // The first of each kind pays for what all of them share.
+    for flaw in ALL {
+        begin(root, flaw, usize::MAX)?;
+    }
+    let before = resident_kib();
+    let (mut worlds, mut times) = (Vec::with_capacity(WORLDS), Vec::with_capacity(WORLDS));
+    for (number, flaw) in ALL.iter().cycle().take(WORLDS).enumerate() {
+        let start = Instant::now();
+        worlds.push(begin(root, flaw, number)?);
+        times.push(start.elapsed());
+    }
+    let kib = (resident_kib() - before) / f64::from(u32::try_from(WORLDS).unwrap_or(u32::MAX));
+    Ok((worlds, kib, times))
+}
+
+fn begin(root: &FlagRoot, flaw: &Flaw, number: usize) -> Result<World, WorldError> {
+    let learner = format!("learner-{number}");
+    let whose = Whose { class: "bench", learner: &learner, slug: flaw.slug, variant: 0 };
+    stage(flaw, Twins::with(flaw.put), &root.secrets(whose))
+}
+
+/// Learners on as many threads as the machine has processors, each asking in a world of their own.
+fn active(worlds: Vec<World>) -> (f64, Vec<Duration>) {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut shares: Vec<Vec<World>> = (0..threads).map(|_| Vec::new()).collect();
+    for (number, world) in worlds.into_iter().take(LEARNERS).enumerate() {
+        if let Some(share) = shares.get_mut(number % threads) {
+            share.push(world);
+        }
+    }
+    let (sender, receiver) = mpsc::channel();
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for share in shares {
+            let sender = sender.clone();
+            scope.spawn(move || sender.send(ask(share)));
+        }
+    });
+    drop(sender);
+    let times: Vec<Duration> = receiver.iter().flatten().collect();
+    let count = f64::from(u32::try_from(times.len()).unwrap_or(u32::MAX));
+    (count / start.elapsed().as_secs_f64(), times)
+}
+
+fn ask(worlds: Vec<World>) -> Vec<Duration> {
+    let mut sessions: Vec<_> = worlds
+        .into_iter()
+        .filter_map(|mut world| world.session().ok().map(|line| (world, line)))
+        .collect();
+    let mut times = Vec::new();
+    let lobby = "236c6f62627900000000000000000000";
+    for number in 0..REQUESTS {
+        for (world, line) in &mut sessions {
+            let data = json!({"conversation": lobby, "after": 0, "limit": 64});
+            let frame = json!({"id": number, "request": "fetch", "data": data}).to_string();
+            let start = Instant::now();
+            if world.send(*line, &frame).is_ok() && !world.receive(*line).is_empty() {
+                times.push(start.elapsed());
+            }
+        }
+    }
+    times
+}
+
+/// The median, and what all but one in a hundred stay under.
+fn spread(mut times: Vec<Duration>) -> (Duration, Duration) {
+    times.sort_unstable();
+    let at = |part: usize| times.get(times.len() * part / 100).copied().unwrap_or_default();
+    (at(50), at(99))
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1_000.0)
+}
+
+/// `VmRSS` of this process (proc(5)).
+fn resident_kib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0.0)
+}

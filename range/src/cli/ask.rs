@@ -1,0 +1,115 @@
+//! Asking the range, over HTTP on loopback.
+
+use super::{Where, data_folder};
+use serde_json::Value;
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::net::ToSocketAddrs as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+use std::time::Duration;
+use ureq::Agent;
+use ureq::Body;
+use ureq::http::Response;
+
+/// How long an answer may take: a trial of a fix plays several worlds through.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes of an answer.
+const MOST: u64 = 64 * 1024 * 1024;
+
+/// The range, as a learner asks it.
+pub(super) struct Range {
+    agent: Agent,
+    address: String,
+    token: Option<String>,
+}
+
+impl Range {
+    /// The range, with what the learner comes back with, if they have joined.
+    pub(super) fn new(at: &Where) -> Result<Self, String> {
+        let mut addresses =
+            at.range.to_socket_addrs().map_err(|error| format!("{}: {error}", at.range))?;
+        if !addresses.all(|address| address.ip().is_loopback()) {
+            return Err(format!("{} is not on this machine; a class comes by `ssh -L`", at.range));
+        }
+        let config = Agent::config_builder().http_status_as_error(false).build();
+        let token = fs::read_to_string(token_file(at)?).ok().map(|text| text.trim().to_owned());
+        Ok(Self { agent: config.into(), address: at.range.clone(), token })
+    }
+
+    pub(super) fn get(&self, path: &str) -> Result<Value, String> {
+        let request =
+            self.agent.get(self.url(path)).config().timeout_global(Some(PATIENCE)).build();
+        read(self.with_token(request).call().map_err(|error| self.unreachable(&error))?)
+    }
+
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
+        let request =
+            self.agent.post(self.url(path)).config().timeout_global(Some(PATIENCE)).build();
+        let sent = self.with_token(request).send(body.to_string());
+        read(sent.map_err(|error| self.unreachable(&error))?)
+    }
+
+    /// A stream of events, without end.
+    pub(super) fn stream(&self, path: &str) -> Result<impl std::io::Read, String> {
+        let response = self.with_token(self.agent.get(self.url(path))).call();
+        let response = response.map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            read(response)?;
+            return Err("the range does not stream".to_owned());
+        }
+        Ok(response.into_body().into_reader())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn with_token<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+            None => request,
+        }
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> String {
+        format!(
+            "no range answers at {}: {error}\nis it running? `portcullis-range start`",
+            self.address
+        )
+    }
+}
+
+fn read(mut response: Response<Body>) -> Result<Value, String> {
+    let status = response.status();
+    let mut text = String::new();
+    let body = response.body_mut().with_config().limit(MOST).reader();
+    body.take(MOST).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    let answer: Value =
+        serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.trim().to_owned()));
+    if status.is_success() {
+        return Ok(answer);
+    }
+    let message = answer["message"].as_str().or_else(|| answer.as_str());
+    Err(message.unwrap_or("the range refuses, and does not say why").to_owned())
+}
+
+fn token_file(at: &Where) -> Result<PathBuf, String> {
+    Ok(learner_folder(at)?.join("token"))
+}
+
+/// The learner's folder: what they come back with, and the homes of their terminal client.
+pub(super) fn learner_folder(at: &Where) -> Result<PathBuf, String> {
+    at.learner.clone().map_or_else(|| data_folder("learner"), Ok)
+}
+
+/// Keeps what a learner comes back with.
+pub(super) fn keep_token(at: &Where, token: &str) -> Result<(), String> {
+    let folder = learner_folder(at)?;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|error| format!("{}: {error}", folder.display()))?;
+    let path = token_file(at)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    let written = file.and_then(|mut file| file.write_all(token.as_bytes()));
+    written.map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,231 @@
+//! The learner's verbs: ask, and print what comes as plain text.
+#![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
+
+use super::Where;
+use super::ask::{Range, keep_token};
+use crate::plane::Receipt;
+use crate::reading;
+use portcullis_proto::UserName;
+use serde_json::{Value, json};
+use similar::{ChangeTag, TextDiff};
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::time::Duration;
+
+/// How `wire` is read.
+pub(super) struct Reading {
+    pub(super) after: u64,
+    pub(super) follow: bool,
+    pub(super) json: bool,
+}
+
+pub(super) fn join(at: &Where, name: &UserName, code: Option<&str>) -> Result<(), String> {
+    let answer = Range::new(at)?.post("/api/learners", &json!({"name": name, "code": code}))?;
+    keep_token(at, text(&answer, "token"))?;
+    println!("welcome, {name}; `portcullis-range board` lists what there is to break");
+    Ok(())
+}
+
+pub(super) fn board(at: &Where) -> Result<(), String> {
+    let board = Range::new(at)?.get("/api/board")?;
+    println!("{:<20} {:<10} {:<17} what", "flaw", "difficulty", "state");
+    for flaw in rows(&board, "flaws") {
+        let stars = usize::try_from(flaw["difficulty"].as_u64().unwrap_or(0)).unwrap_or(0);
+        println!(
+            "{:<20} {:<10} {:<17} {}",
+            text(flaw, "slug"),
+            "*".repeat(stars),
+            text(flaw, "state"),
+            text(flaw, "title")
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn show(at: &Where, slug: &str) -> Result<(), String> {
+    let page = Range::new(at)?.get(&format!("/api/flaws/{slug}"))?;
+    println!("{}  [{}, difficulty {}]\n", text(&page, "title"), slug, page["difficulty"]);
+    println!("{}\n", wrapped(text(&page, "story")));
+    println!("You are {}. To solve it: {}.", text(&page, "role"), text(&page, "solved_by"));
+    println!("State: {}.\n", text(&page, "state"));
+    print_hints(rows(&page, "hints"));
+    println!("Candidate fixes, for `fix {slug} N`:");
+    for (place, fix) in rows(&page, "fixes").iter().enumerate() {
+        println!("  {}  {}", place + 1, fix.as_str().unwrap_or_default());
+    }
+    if page.get("precedent").is_some() {
+        println!("\nCWE-{}. {}.", page["cwe"], text(&page, "precedent"));
+        println!("{}", wrapped(text(&page, "aftermath")));
+    }
+    Ok(())
+}
+
+pub(super) fn hint(at: &Where, slug: &str) -> Result<(), String> {
+    let page = Range::new(at)?.post(&format!("/api/flaws/{slug}/hint"), &json!({}))?;
+    print_hints(rows(&page, "hints"));
+    Ok(())
+}
+
+fn print_hints(hints: &[Value]) {
+    for (name, hint) in ["look", "why", "where", "how"].iter().zip(hints) {
+        println!("{name}: {}\n", wrapped(hint.as_str().unwrap_or_default()));
+    }
+}
+
+pub(super) fn connect(at: &Where, slug: &str) -> Result<(), String> {
+    let entrance = Range::new(at)?.get(&format!("/api/flaws/{slug}/entrance"))?;
+    println!("You are {}. All doors are WebSockets with the subprotocol", text(&entrance, "role"));
+    println!("{}, whose frames are those of docs/protocol.md.\n", text(&entrance, "subprotocol"));
+    println!("before login    {}", text(&entrance, "connect"));
+    println!("logged in       {}", text(&entrance, "session"));
+    println!("as operator     {}\n", text(&entrance, "operator"));
+    println!("account         {}", text(&entrance, "account"));
+    println!("password        {}\n", text(&entrance, "password"));
+    println!("the same in the terminal client: portcullis-range chat {slug}");
+    println!(
+        "with websocat:  websocat --protocol {} {}",
+        text(&entrance, "subprotocol"),
+        text(&entrance, "session")
+    );
+    Ok(())
+}
+
+pub(super) fn submit(at: &Where, slug: &str, value: &str) -> Result<(), String> {
+    let answer =
+        Range::new(at)?.post(&format!("/api/flaws/{slug}/submit"), &json!({"value": value}))?;
+    if text(&answer, "verdict") != "solved" {
+        return Err(text(&answer, "message").to_owned());
+    }
+    println!("solved. `diff {slug}` shows what was broken, `fix {slug} N` tries to mend it.");
+    println!("for a scoreboard elsewhere: {}", text(&answer, "scoreboard"));
+    Ok(())
+}
+
+pub(super) fn wire(at: &Where, slug: &str, wanted: Reading) -> Result<(), String> {
+    let range = Range::new(at)?;
+    let Reading { mut after, follow, json } = wanted;
+    if !json {
+        println!("{}", reading::LEGEND);
+    }
+    loop {
+        let page = range.get(&format!("/api/flaws/{slug}/wire?after={after}"))?;
+        let passages = rows(&page, "passages");
+        for passage in passages {
+            after = passage["number"].as_u64().unwrap_or(after);
+            if json {
+                println!("{passage}");
+            } else {
+                println!("{}", reading::as_text(passage));
+            }
+        }
+        match (passages.is_empty(), follow) {
+            (true, false) => return Ok(()),
+            (true, true) => std::thread::sleep(Duration::from_millis(300)),
+            (false, _) => {}
+        }
+    }
+}
+
+pub(super) fn diff(at: &Where, slug: &str) -> Result<(), String> {
+    let page = Range::new(at)?.get(&format!("/api/flaws/{slug}/diff"))?;
+    println!("{}\nCWE-{}. {}.\n", text(&page, "title"), page["cwe"], text(&page, "precedent"));
+    println!("- sound, as the chat has it\n+ unsound, as this world has it\n");
+    let (sound, unsound) = (text(&page, "sound"), text(&page, "unsound"));
+    for change in TextDiff::from_lines(sound, unsound).iter_all_changes() {
+        let sign = match change.tag() {
+            ChangeTag::Delete => '-',
+            ChangeTag::Insert => '+',
+            ChangeTag::Equal => ' ',
+        };
+        println!("{sign} {}", change.value().trim_end_matches('\n'));
+    }
+    Ok(())
+}
+
+pub(super) fn fix(at: &Where, slug: &str, number: usize) -> Result<(), String> {
+    let answer =
+        Range::new(at)?.post(&format!("/api/flaws/{slug}/fix"), &json!({"fix": number}))?;
+    for test in rows(&answer, "tests") {
+        let word = if test["passed"] == json!(true) { "passed" } else { "FAILED" };
+        println!("{word}  {}", text(test, "test"));
+        if let Some(got) = test["got"].as_str() {
+            println!("        {got}");
+        }
+    }
+    println!("\nfix {number} {}: {}", text(&answer, "verdict"), text(&answer, "why"));
+    println!("it is in your world now; `reset {slug}` puts the flaw back");
+    Ok(())
+}
+
+pub(super) fn reset(at: &Where, slug: &str) -> Result<(), String> {
+    Range::new(at)?.post(&format!("/api/flaws/{slug}/reset"), &json!({}))?;
+    println!("a new world, with other secrets; connections to the old one have ended");
+    Ok(())
+}
+
+pub(super) fn receipts(at: &Where) -> Result<(), String> {
+    let answer = Range::new(at)?.get("/api/receipts")?;
+    rows(&answer, "receipts").iter().for_each(|receipt| println!("{receipt}"));
+    Ok(())
+}
+
+pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), String> {
+    let lines = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    for (number, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let receipt: Result<Receipt, _> = serde_json::from_str(line);
+        let solved = receipt
+            .map_err(|error| error.to_string())
+            .and_then(|receipt| receipt.verify(key).map_err(|bad| bad.to_string()));
+        let solved = solved.map_err(|why| format!("line {}: {why}", number + 1))?;
+        println!(
+            "{} solved {} with {} hints after {} resets, in {}: {}",
+            solved.learner,
+            solved.slug,
+            solved.hints,
+            solved.resets,
+            if solved.class.is_empty() { "no class" } else { &solved.class },
+            solved.worth
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn watch(at: &Where) -> Result<(), String> {
+    let range = Range::new(at)?;
+    let stream = range.stream("/api/events")?;
+    for line in BufReader::new(stream).lines() {
+        let line = line.map_err(|error| error.to_string())?;
+        if let Some(data) = line.strip_prefix("data: ") {
+            println!("{data}");
+        }
+    }
+    Ok(())
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}
+
+fn rows<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value[name].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Lines of at most 80 columns.
+fn wrapped(text: &str) -> String {
+    let mut lines = String::new();
+    let mut width = 0;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if width > 0 && width + 1 + length > 80 {
+            lines.push('\n');
+            width = 0;
+        } else if width > 0 {
+            lines.push(' ');
+            width += 1;
+        }
+        lines.push_str(word);
+        width += length;
+    }
+    lines
+}

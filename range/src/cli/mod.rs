@@ -1,0 +1,270 @@
+//! The command line: everything can be done from a terminal, by keyboard, in plain text, without colour.
+
+mod ask;
+mod chat;
+mod learner;
+mod start;
+mod teacher;
+
+use clap::{Args, Parser, Subcommand};
+use portcullis_proto::UserName;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The Portcullis range: worlds with one defence taken away, to learn why it is there. NO SECURITY: for
+/// teaching on your own machine, and for nothing else.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis-range", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the range is, and where what a learner comes back with lies.
+#[derive(Debug, Clone, Args)]
+struct Where {
+    /// The range's address
+    #[arg(long, value_name = "HOST:PORT", default_value_t = crate::host::default_address().to_string())]
+    range: String,
+    /// The learner's folder [default: portcullis-range/learner in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    learner: Option<PathBuf>,
+}
+
+/// Where the range keeps what survives a restart.
+#[derive(Debug, Clone, Args)]
+struct Folder {
+    /// The range's folder [default: portcullis-range/range in the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the range on this machine
+    Start {
+        /// The address; loopback only
+        #[arg(long, value_name = "HOST:PORT", default_value_t = crate::host::default_address())]
+        listen: std::net::SocketAddr,
+        /// Make it the range of a class, whose learners are on a list
+        #[arg(long, value_name = "NAME")]
+        class: Option<String>,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Take a name, and a place in the range
+    Join {
+        /// The name
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+        /// The class's join code
+        #[arg(long)]
+        code: Option<String>,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// List the flaws, and how far you have come
+    Board {
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Read a flaw's story
+    Show {
+        /// Which
+        slug: String,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Take the next hint
+    Hint {
+        /// Which
+        slug: String,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Print how to get into your world
+    Connect {
+        /// Which
+        slug: String,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Open the terminal client in your world
+    Chat {
+        /// Which
+        slug: String,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Submit a flag, or the value that the story asks for
+    Submit {
+        /// Which
+        slug: String,
+        /// What
+        value: String,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Read what went over your world's connections
+    Wire {
+        /// Which
+        slug: String,
+        /// Begin after the passage of this number
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        after: u64,
+        /// Go on as more passes
+        #[arg(long)]
+        follow: bool,
+        /// Print JSON lines
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Compare the sound and the flawed function, once you have solved it
+    Diff {
+        /// Which
+        slug: String,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Put a candidate fix into your world, and see what the tests say
+    Fix {
+        /// Which
+        slug: String,
+        /// The fix's number in `show`
+        number: usize,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Begin your world anew, with other secrets
+    Reset {
+        /// Which
+        slug: String,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Print your receipts as JSON lines
+    Receipt {
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Check a receipt, without a range
+    Verify {
+        /// A file with JSON lines
+        file: PathBuf,
+        /// The key that must have made them
+        #[arg(long)]
+        key: Option<String>,
+    },
+    /// Print what happens to your progress, as it happens
+    Watch {
+        #[command(flatten)]
+        at: Where,
+    },
+    /// For the teacher: the class
+    Class {
+        #[command(subcommand)]
+        wish: Teaching,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Teaching {
+    /// Put everyone on a list into the class: a name in the first column of each line
+    Roster {
+        /// A CSV file
+        file: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Show who has come how far, and who is stuck
+    Progress {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Delete all that is known of somebody
+    Forget {
+        /// Whom
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Begin worlds anew, everybody's unless a name is given
+    Reset {
+        /// Whose
+        #[arg(value_parser = UserName::parse)]
+        name: Option<UserName>,
+        /// Only those of this flaw
+        #[arg(long)]
+        flaw: Option<String>,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Print progress as CSV, or challenges as CTFd imports them
+    Export {
+        /// `csv` or `ctfd`
+        #[arg(value_parser = ["csv", "ctfd"])]
+        format: String,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Print the page that tells learners how to get here
+    Page {
+        /// This machine, as learners name it for `ssh`
+        host: String,
+        #[command(flatten)]
+        folder: Folder,
+    },
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("portcullis-range: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), String> {
+    match command {
+        Command::Start { listen, class, folder } => {
+            start::start(listen, &range_folder(folder)?, class.as_deref().unwrap_or_default())
+        }
+        Command::Join { name, code, at } => learner::join(&at, &name, code.as_deref()),
+        Command::Board { at } => learner::board(&at),
+        Command::Show { slug, at } => learner::show(&at, &slug),
+        Command::Hint { slug, at } => learner::hint(&at, &slug),
+        Command::Connect { slug, at } => learner::connect(&at, &slug),
+        Command::Chat { slug, at } => chat::chat(&at, &slug),
+        Command::Submit { slug, value, at } => learner::submit(&at, &slug, &value),
+        Command::Wire { slug, after, follow, json, at } => {
+            learner::wire(&at, &slug, learner::Reading { after, follow, json })
+        }
+        Command::Diff { slug, at } => learner::diff(&at, &slug),
+        Command::Fix { slug, number, at } => learner::fix(&at, &slug, number),
+        Command::Reset { slug, at } => learner::reset(&at, &slug),
+        Command::Receipt { at } => learner::receipts(&at),
+        Command::Verify { file, key } => learner::verify(&file, key.as_deref()),
+        Command::Watch { at } => learner::watch(&at),
+        Command::Class { wish } => teacher::teach(wish),
+    }
+}
+
+fn range_folder(folder: Folder) -> Result<PathBuf, String> {
+    folder.folder.map_or_else(|| data_folder("range"), Ok)
+}
+
+/// A folder of ours in the user's data folder (XDG Base Directory Specification).
+fn data_folder(name: &str) -> Result<PathBuf, String> {
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let data = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));
+    let data = data.ok_or("neither XDG_DATA_HOME nor HOME is set; name a folder")?;
+    Ok(data.join("portcullis-range").join(name))
+}

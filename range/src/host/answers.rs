@@ -1,0 +1,99 @@
+//! What the range answers, and what it refuses.
+
+use crate::flaws::{Fate, Lost};
+use crate::plane::Receipt;
+
+/// What came of a submission, or of a fix.
+#[derive(Clone)]
+pub enum Answer {
+    /// It is right: the proof, and what scoreboards elsewhere take.
+    Solved(Receipt, String),
+    /// It is somebody else's flag.
+    Foreign,
+    /// It is not right.
+    Wrong,
+    /// A candidate fix was tried.
+    Tried {
+        /// What came of the exploit: a fix that holds stops it.
+        exploit: Result<(), Lost>,
+        /// What came of honest use: a fix that holds leaves it alone.
+        honest: Result<(), Lost>,
+        /// What the flaw's file says of it.
+        why: Fate,
+    },
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Solved(..) => "Solved",
+            Self::Foreign => "Foreign",
+            Self::Wrong => "Wrong",
+            Self::Tried { .. } => "Tried",
+        })
+    }
+}
+
+/// Why something is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// No token, or one that nobody has.
+    Stranger,
+    /// Somebody of this name is here already.
+    Taken,
+    /// Not on the class's list, or without its join code.
+    NotOnTheList,
+    /// There are [`crate::limits::LEARNERS`] already.
+    Full,
+    /// There is no such flaw.
+    NoFlaw,
+    /// There is no such candidate fix.
+    NoFix,
+    /// It is shown after a solve only.
+    NotYet,
+    /// The request can't be read.
+    Malformed(String),
+    /// The world says no.
+    World(String),
+    /// What has to survive can't be written.
+    Folder(String),
+}
+
+impl Refused {
+    /// The HTTP status, and a code for programs.
+    #[must_use]
+    pub const fn code(&self) -> (u16, &'static str) {
+        match self {
+            Self::Stranger => (401, "stranger"),
+            Self::Taken => (409, "taken"),
+            Self::NotOnTheList => (403, "not_on_the_list"),
+            Self::Full => (503, "full"),
+            Self::NoFlaw => (404, "no_flaw"),
+            Self::NoFix => (404, "no_fix"),
+            Self::NotYet => (403, "not_yet"),
+            Self::Malformed(_) => (400, "malformed"),
+            Self::World(_) => (409, "world"),
+            Self::Folder(_) => (500, "folder"),
+        }
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stranger => f.write_str("join first: `portcullis-range join NAME`"),
+            Self::Taken => f.write_str("somebody of this name is here already; take another"),
+            Self::NotOnTheList => {
+                f.write_str("this name is not on the class's list, or the join code is wrong")
+            }
+            Self::Full => f.write_str("there are too many learners here"),
+            Self::NoFlaw => f.write_str("there is no flaw of this name; `board` lists them"),
+            Self::NoFix => f.write_str("there is no fix of this number; `show` lists them"),
+            Self::NotYet => f.write_str("this is shown once you have solved it"),
+            Self::Malformed(why) => write!(f, "the request can't be read: {why}"),
+            Self::World(why) | Self::Folder(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}

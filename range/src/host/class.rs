@@ -1,0 +1,209 @@
+//! A class: who is on the list, who has come how far, and what of it leaves the range.
+
+use super::{Host, board, http, lock, now};
+use crate::flaws::{self, Flaw};
+use crate::limits;
+use crate::plane::{Entry, Row, Whose};
+use portcullis_proto::UserName;
+use std::fmt::Write as _;
+
+impl Host {
+    /// What learners of this class join with.
+    #[must_use]
+    pub fn join_code(&self) -> String {
+        self.root.join_code(&self.class)
+    }
+
+    /// Takes a list: a name in the first column of each line, other columns are not looked at. All or nothing.
+    pub(super) fn take_roster(&self, csv: &str) -> Result<String, String> {
+        if self.class.is_empty() {
+            return Err("this range has no class; start one with `start --class NAME`".to_owned());
+        }
+        if csv.len() > limits::ROSTER_BYTES {
+            return Err("the list is too long".to_owned());
+        }
+        let names = names(csv)?;
+        let mut records = lock(&self.records);
+        let known = records.book.learners().count();
+        let fresh: Vec<&UserName> =
+            names.iter().filter(|name| records.book.learner(name).is_none()).collect();
+        if known + fresh.len() > limits::LEARNERS {
+            return Err(format!("a range has room for {} learners", limits::LEARNERS));
+        }
+        for name in &fresh {
+            let entry = Entry::Joined { learner: (*name).clone(), token: None, at: now() };
+            records.add(entry).map_err(|error| error.to_string())?;
+        }
+        Ok(format!(
+            "class {}: {} on the list, {} of them new\njoin code: {}\n",
+            self.class,
+            known + fresh.len(),
+            fresh.len(),
+            self.join_code()
+        ))
+    }
+
+    /// Everyone's progress at a glance, whoever is stuck first.
+    pub(super) fn progress(&self) -> String {
+        let records = lock(&self.records);
+        let mut text = format!("{} flaws; join code {}\n", flaws::ALL.len(), self.join_code());
+        let mut learners: Vec<_> = records.book.learners().collect();
+        learners.sort_by_key(|(_, learner)| learner.solved());
+        for (name, learner) in learners {
+            let came = if learner.token.is_some() { "" } else { "  has not come yet" };
+            let _ = writeln!(text, "{name:<20} {:>2} solved{came}", learner.solved());
+            let open = learner.rows.iter().filter(|(_, row)| row.receipt.is_none());
+            for (slug, row) in open {
+                let _ = writeln!(
+                    text,
+                    "    {slug:<20} {} of 4 hints, {} misses, {} resets, {} min ago",
+                    row.hints,
+                    row.misses,
+                    row.resets,
+                    board::minutes_since(row)
+                );
+            }
+            for (slug, row) in &learner.rows {
+                let mut owners = row.foreign.clone();
+                owners.dedup();
+                for of in owners {
+                    let _ = writeln!(text, "    {slug:<20} submitted a flag of {of}");
+                }
+            }
+        }
+        text
+    }
+
+    /// Begins worlds anew.
+    pub(super) fn reset_many(
+        &self,
+        name: Option<&UserName>,
+        slug: Option<&str>,
+    ) -> Result<String, String> {
+        let chosen: Vec<&'static Flaw> = match slug {
+            None => flaws::ALL.to_vec(),
+            Some(slug) => vec![flaws::find(slug).ok_or("there is no flaw of this name")?],
+        };
+        let running: Vec<(UserName, &'static str)> = lock(&self.worlds).keys().cloned().collect();
+        let mut count = 0;
+        for (holder, running) in running {
+            let flaw = chosen.iter().find(|flaw| flaw.slug == running);
+            if let Some(flaw) = flaw.filter(|_| name.is_none_or(|name| *name == holder)) {
+                self.reset(&holder, flaw).map_err(|refused| refused.to_string())?;
+                count += 1;
+            }
+        }
+        Ok(format!("{count} worlds were begun anew\n"))
+    }
+
+    /// A line for each learner and flaw.
+    pub(super) fn export_csv(&self) -> String {
+        let records = lock(&self.records);
+        let mut text = "learner,flaw,difficulty,state,hints,resets,misses,foreign\n".to_owned();
+        for (name, learner) in records.book.learners() {
+            for flaw in flaws::ALL {
+                let row = learner.rows.get(flaw.slug).cloned().unwrap_or_default();
+                let Row { hints, resets, misses, foreign, .. } = &row;
+                let state = http::progress_word(&row);
+                let _ = writeln!(
+                    text,
+                    "{name},{},{},{state},{hints},{resets},{misses},{}",
+                    flaw.slug,
+                    flaw.difficulty,
+                    foreign.len()
+                );
+            }
+        }
+        text
+    }
+
+    /// A line for each flaw, as CTFd's import of challenges reads it, with a flag for each learner.
+    pub(super) fn export_ctfd(&self) -> String {
+        let records = lock(&self.records);
+        let columns = "name,description,category,value,type,state,max_attempts,flags,tags,hints";
+        let mut text = format!("{columns}\n");
+        for flaw in flaws::ALL {
+            let flags: Vec<String> =
+                records.book.learners().map(|(name, _)| self.score(name, flaw)).collect();
+            let fields = [
+                flaw.slug.to_owned(),
+                format!("{}. {}", flaw.title, flaw.story),
+                flaw.role.to_string(),
+                (u32::from(flaw.difficulty) * 100).to_string(),
+                "standard".to_owned(),
+                "visible".to_owned(),
+                "0".to_owned(),
+                flags.join(","),
+                format!("CWE-{}", flaw.cwe),
+                flaw.hints.map(|hint| hint.replace(',', ";")).join(","),
+            ];
+            let quoted = fields.map(|field| format!("\"{}\"", field.replace('"', "\"\"")));
+            let _ = writeln!(text, "{}", quoted.join(","));
+        }
+        text
+    }
+
+    /// What a learner is given for a solve, for scoreboards elsewhere.
+    pub(super) fn score(&self, name: &UserName, flaw: &Flaw) -> String {
+        let (class, learner, slug) = (&self.class, name.as_str(), flaw.slug);
+        self.root.score(Whose { class, learner, slug, variant: 0 }).to_string()
+    }
+
+    /// How learners get here: nothing listens beyond loopback, so they come through `ssh`.
+    pub(super) fn page(&self, host: &str) -> String {
+        let (port, class, code) = (self.address.port(), &self.class, self.join_code());
+        format!(
+            "# The range of class {class}\n\n\
+             NO SECURITY: everything in there is flawed on purpose, for teaching. Break into your own world only.\n\n\
+             1. In a terminal that stays open:\n\n       ssh -N -L {port}:127.0.0.1:{port} {host}\n\n\
+             2. In another one:\n\n       portcullis-range join NAME --code {code} --range 127.0.0.1:{port}\n       \
+             portcullis-range board\n\n\
+             NAME is yours on the class's list.\n"
+        )
+    }
+}
+
+/// The names in the first column. A first line that is no name is taken for the columns' names.
+fn names(csv: &str) -> Result<Vec<UserName>, String> {
+    let mut names = Vec::new();
+    for (number, line) in csv.lines().enumerate() {
+        let first = line.split([',', ';', '\t']).next().unwrap_or_default();
+        let first = first.trim().trim_matches('"').trim_start_matches('\u{feff}');
+        if first.is_empty() || number == 0 && ["name", "learner", "user"].contains(&first) {
+            continue;
+        }
+        let name = UserName::parse(first);
+        names.push(name.map_err(|error| format!("line {}: {first:?}: {error}", number + 1))?);
+    }
+    names.sort();
+    names.dedup();
+    if names.is_empty() { Err("there is no name on the list".to_owned()) } else { Ok(names) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_whole_or_not() {
+        let check = |csv: &str, expected: Result<&[&str], &str>| {
+            let read = names(csv);
+            match expected {
+                Ok(expected) => {
+                    let read = read.unwrap();
+                    let read: Vec<&str> = read.iter().map(UserName::as_str).collect();
+                    assert_eq!(read, expected, "{csv:?}");
+                }
+                Err(expected) => assert!(read.unwrap_err().starts_with(expected), "{csv:?}"),
+            }
+        };
+        check("mira\noleg\n", Ok(&["mira", "oleg"]));
+        check(
+            "\u{feff}name,mail\r\nmira,m@example.org\r\n\r\n\"oleg\";x\nmira\n",
+            Ok(&["mira", "oleg"]),
+        );
+        check("mira\nO'Neil, Anna\n", Err("line 2: "));
+        check("\n\n", Err("there is no name"));
+    }
+}

@@ -1,0 +1,220 @@
+//! The interface over HTTP: JSON in, JSON out, and a stream of what happens. `range/README.md` documents it.
+
+use super::board::{self, answer};
+use super::{Host, News, Refused, guard, socket};
+use crate::flaws::{self, Flaw};
+use crate::limits;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::middleware;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::stream::{self, Stream};
+use portcullis_proto::UserName;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::sync::broadcast::error::RecvError;
+
+type Shared = State<Arc<Host>>;
+type Answered = Result<Json<Value>, Refused>;
+
+/// Everything under the range's address.
+pub(super) fn router(host: Arc<Host>) -> Router {
+    let address = host.address();
+    Router::new()
+        .route("/", get(welcome))
+        .route("/api/manifest", get(manifest))
+        .route("/api/learners", post(join))
+        .route("/api/board", get(show_board))
+        .route("/api/receipts", get(receipts))
+        .route("/api/events", get(events))
+        .route("/api/flaws/{slug}", get(show))
+        .route("/api/flaws/{slug}/hint", post(hint))
+        .route("/api/flaws/{slug}/entrance", get(entrance))
+        .route("/api/flaws/{slug}/submit", post(submit))
+        .route("/api/flaws/{slug}/wire", get(wire))
+        .route("/api/flaws/{slug}/diff", get(diff))
+        .route("/api/flaws/{slug}/fix", post(fix))
+        .route("/api/flaws/{slug}/reset", post(reset))
+        .route("/worlds/{ticket}/{door}", get(socket::enter))
+        .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
+        .layer(middleware::from_fn_with_state(address, guard::guard))
+        .with_state(host)
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (status, code) = self.code();
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, Json(json!({"refusal": code, "message": self.to_string()}))).into_response()
+    }
+}
+
+/// Who asks: the holder of the `Bearer` token (RFC 6750).
+struct Asking(UserName);
+
+impl FromRequestParts<Arc<Host>> for Asking {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, host: &Arc<Host>) -> Result<Self, Refused> {
+        let header = parts.headers.get(header::AUTHORIZATION);
+        let token = header.and_then(|header| header.to_str().ok()?.strip_prefix("Bearer "));
+        host.learner(token.ok_or(Refused::Stranger)?).map(Self)
+    }
+}
+
+fn find(slug: &str) -> Result<&'static Flaw, Refused> {
+    flaws::find(slug).ok_or(Refused::NoFlaw)
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
+    serde_json::from_slice(body).map_err(|error| Refused::Malformed(error.to_string()))
+}
+
+async fn welcome() -> &'static str {
+    "NO SECURITY. This is the Portcullis range: worlds that are flawed on purpose, for teaching on one's own\n\
+     machine. Use `portcullis-range`; programs find the interface described in range/README.md.\n"
+}
+
+/// Which flaws are active here, for anybody who has to know.
+async fn manifest() -> Json<Value> {
+    let slugs: Vec<&str> = flaws::ALL.iter().map(|flaw| flaw.slug).collect();
+    Json(json!({"portcullis_range": 1, "security": "none", "flaws": slugs}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Joining {
+    name: UserName,
+    #[serde(default)]
+    code: Option<String>,
+}
+
+async fn join(State(host): Shared, body: Bytes) -> Answered {
+    let Joining { name, code } = read(&body)?;
+    let token = host.join(&name, code.as_deref())?;
+    Ok(Json(json!({"learner": name, "token": token})))
+}
+
+async fn show_board(State(host): Shared, Asking(name): Asking) -> Answered {
+    Ok(Json(host.board(&name)))
+}
+
+async fn receipts(State(host): Shared, Asking(name): Asking) -> Answered {
+    Ok(Json(json!({"key": host.receipt_key(), "receipts": host.receipts(&name)})))
+}
+
+async fn show(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
+    Ok(Json(host.show(&name, find(&slug)?)?))
+}
+
+async fn hint(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
+    Ok(Json(json!({"hints": host.hint(&name, find(&slug)?)?})))
+}
+
+async fn entrance(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
+    Ok(Json(host.entrance(&name, find(&slug)?)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Submitted {
+    value: String,
+}
+
+async fn submit(
+    State(host): Shared,
+    Asking(name): Asking,
+    Path(slug): Path<String>,
+    body: Bytes,
+) -> Answered {
+    let Submitted { value } = read(&body)?;
+    if value.len() > limits::VALUE_BYTES {
+        return Err(Refused::Malformed("the value is too long".to_owned()));
+    }
+    Ok(Json(answer(&host.submit(&name, find(&slug)?, &value)?)))
+}
+
+#[derive(Deserialize)]
+struct After {
+    #[serde(default)]
+    after: u64,
+}
+
+async fn wire(
+    State(host): Shared,
+    Asking(name): Asking,
+    Path(slug): Path<String>,
+    Query(After { after }): Query<After>,
+) -> Answered {
+    Ok(Json(host.wire(&name, find(&slug)?, after)?))
+}
+
+async fn diff(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
+    Ok(Json(host.diff(&name, find(&slug)?)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Chosen {
+    fix: usize,
+}
+
+async fn fix(
+    State(host): Shared,
+    Asking(name): Asking,
+    Path(slug): Path<String>,
+    body: Bytes,
+) -> Answered {
+    let (Chosen { fix }, flaw) = (read(&body)?, find(&slug)?);
+    // Several whole worlds are played through.
+    let tried = tokio::task::spawn_blocking(move || host.fix(&name, flaw, fix)).await;
+    let tried = tried.map_err(|_| Refused::World("the trial broke down".to_owned()))?;
+    Ok(Json(answer(&tried?)))
+}
+
+async fn reset(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
+    host.reset(&name, find(&slug)?)?;
+    Ok(Json(json!({"reset": slug})))
+}
+
+/// Server-sent events: what happens to the learner's progress.
+async fn events(
+    State(host): Shared,
+    Asking(name): Asking,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let news = host.news.subscribe();
+    let stream = stream::unfold((news, name), |(mut news, name)| async move {
+        loop {
+            match news.recv().await {
+                Ok(News { learner, slug, what }) if learner == name => {
+                    let data = json!({"flaw": slug, "what": what}).to_string();
+                    return Some((Ok(Event::default().event(what).data(data)), (news, name)));
+                }
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    });
+    Sse::new(stream).keep_alive(KeepAlive::default())
+}
+
+impl Host {
+    /// The key that receipts are verified by.
+    #[must_use]
+    pub fn receipt_key(&self) -> String {
+        self.signer.key()
+    }
+}
+
+/// How somebody's progress reads in a word.
+pub(super) fn progress_word(row: &crate::plane::Row) -> &'static str {
+    board::state(row)
+}

@@ -1,0 +1,365 @@
+//! The running range: learners, their worlds and what they did, behind one loopback address.
+//!
+//! Leaves out what is true and what is secret, which the plane decides, and what happens in a world.
+
+mod answers;
+mod board;
+mod class;
+mod guard;
+mod http;
+mod run;
+mod slot;
+mod socket;
+mod teacher;
+
+pub use answers::{Answer, Refused};
+pub use run::{RunError, default_address, run};
+pub use socket::SUBPROTOCOL;
+pub use teacher::{SOCKET, Told, Wish};
+
+use crate::flaws::{self, Fate, Flaw};
+use crate::limits;
+use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, Opened, Receipt};
+use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth};
+use portcullis_crypto::sha256;
+use portcullis_proto::{Timestamp, UserName};
+use rand_core::{OsRng, RngCore as _};
+use slot::{Slot, SlotError};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::broadcast;
+
+/// Something that happened to a learner's progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Whose.
+    pub(crate) learner: UserName,
+    /// Which flaw.
+    pub(crate) slug: &'static str,
+    /// What.
+    pub(crate) what: &'static str,
+}
+
+type SharedSlot = Arc<Mutex<Slot>>;
+
+/// A learner's worlds, by the flaw.
+type Worlds = BTreeMap<(UserName, &'static str), SharedSlot>;
+
+/// All of it.
+pub struct Host {
+    address: SocketAddr,
+    class: String,
+    root: FlagRoot,
+    signer: Signer,
+    records: Mutex<Records>,
+    worlds: Mutex<Worlds>,
+    /// Which tickets were handed out, and for whose world.
+    tickets: Mutex<BTreeMap<String, (UserName, &'static Flaw)>>,
+    news: broadcast::Sender<News>,
+}
+
+/// What survives a restart.
+struct Records {
+    folder: Folder,
+    book: Book,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Host({})", self.address)
+    }
+}
+
+/// A world is locked by one at a time; one that panicked inside is gone already.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Host {
+    /// The range of this folder, at this address.
+    #[must_use]
+    pub fn new(opened: Opened, address: SocketAddr) -> Self {
+        let Opened { folder, root, signer, book } = opened;
+        let (news, _) = broadcast::channel(limits::NEWS);
+        Self {
+            address,
+            class: folder.class().to_owned(),
+            root,
+            signer,
+            records: Mutex::new(Records { folder, book }),
+            worlds: Mutex::new(Worlds::new()),
+            tickets: Mutex::default(),
+            news,
+        }
+    }
+
+    /// Where it is reached.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The class; empty at home.
+    #[must_use]
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// A learner comes, and gets what they come back with. In a class only who is on the list, with the join
+    /// code; at home anybody.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn join(&self, name: &UserName, code: Option<&str>) -> Result<String, Refused> {
+        let mut records = lock(&self.records);
+        let known = records.book.learner(name);
+        if known.is_some_and(|learner| learner.token.is_some()) {
+            return Err(Refused::Taken);
+        }
+        if !self.class.is_empty() && (known.is_none() || code != Some(self.join_code().as_str())) {
+            return Err(Refused::NotOnTheList);
+        }
+        if records.book.learners().count() >= limits::LEARNERS {
+            return Err(Refused::Full);
+        }
+        let mut bytes = [0; 16];
+        OsRng.fill_bytes(&mut bytes);
+        let token = hex(&bytes);
+        let hash = Some(hex(&sha256(&[token.as_bytes()])));
+        records.add(Entry::Joined { learner: name.clone(), token: hash, at: now() })?;
+        Ok(token)
+    }
+
+    /// Who comes back with this.
+    ///
+    /// # Errors
+    /// [`Refused::Stranger`].
+    pub fn learner(&self, token: &str) -> Result<UserName, Refused> {
+        let hash = hex(&sha256(&[token.as_bytes()]));
+        lock(&self.records).book.holder(&hash).cloned().ok_or(Refused::Stranger)
+    }
+
+    /// What somebody has done about a flaw.
+    #[must_use]
+    pub fn row(&self, name: &UserName, slug: &str) -> Row {
+        lock(&self.records).book.row(name, slug)
+    }
+
+    /// The next hint, or all of them after a solve.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn hint(&self, name: &UserName, flaw: &'static Flaw) -> Result<Vec<&'static str>, Refused> {
+        let row = self.row(name, flaw.slug);
+        if row.receipt.is_some() {
+            return Ok(flaw.hints.to_vec());
+        }
+        if row.hints < flaw.hints.len() {
+            let (learner, slug) = (name.clone(), flaw.slug.to_owned());
+            self.add(flaw, Entry::Hint { learner, slug, at: now() }, "hint")?;
+        }
+        Ok(flaw.hints.iter().copied().take(row.hints + 1).collect())
+    }
+
+    /// The learner's world of a flaw, which is made if there is none.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    fn slot(&self, name: &UserName, flaw: &'static Flaw) -> Result<SharedSlot, Refused> {
+        let mut worlds = lock(&self.worlds);
+        if let Some(slot) = worlds.get(&(name.clone(), flaw.slug)) {
+            return Ok(Arc::clone(slot));
+        }
+        let slot = Arc::new(Mutex::new(self.make(name, flaw, 0, None)?));
+        worlds.insert((name.clone(), flaw.slug), Arc::clone(&slot));
+        Ok(slot)
+    }
+
+    fn make(
+        &self,
+        name: &UserName,
+        flaw: &'static Flaw,
+        generation: u64,
+        fix: Option<usize>,
+    ) -> Result<Slot, Refused> {
+        let variant = self.row(name, flaw.slug).resets;
+        let secrets = self.root.secrets(self.whose(name, flaw, variant));
+        Ok(Slot::new(flaw, secrets, variant, generation, fix)?)
+    }
+
+    fn whose<'a>(&'a self, name: &'a UserName, flaw: &Flaw, variant: u32) -> Whose<'a> {
+        Whose { class: &self.class, learner: name.as_str(), slug: flaw.slug, variant }
+    }
+
+    /// Begins a learner's world anew, with other secrets.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn reset(&self, name: &UserName, flaw: &'static Flaw) -> Result<(), Refused> {
+        let (learner, slug) = (name.clone(), flaw.slug.to_owned());
+        self.add(flaw, Entry::Reset { learner, slug, at: now() }, "reset")?;
+        self.replace(name, flaw, None)
+    }
+
+    fn replace(
+        &self,
+        name: &UserName,
+        flaw: &'static Flaw,
+        fix: Option<usize>,
+    ) -> Result<(), Refused> {
+        let slot = self.slot(name, flaw)?;
+        let mut slot = lock(&slot);
+        let generation = slot.generation.wrapping_add(1);
+        *slot = self.make(name, flaw, generation, fix)?;
+        Ok(())
+    }
+
+    /// What somebody submits.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn submit(
+        &self,
+        name: &UserName,
+        flaw: &'static Flaw,
+        value: &str,
+    ) -> Result<Answer, Refused> {
+        let slot = self.slot(name, flaw)?;
+        if lock(&slot).solves(Some(value)) {
+            let receipt = self.solved(name, flaw)?;
+            return Ok(Answer::Solved(receipt, self.score(name, flaw)));
+        }
+        let flag = Flag::parse(value);
+        let of = flag.as_ref().and_then(|flag| self.owner(flag, name, &slot));
+        let (learner, slug) = (name.clone(), flaw.slug.to_owned());
+        let is_foreign = of.is_some();
+        self.add(flaw, Entry::Missed { learner, slug, of, at: now() }, "missed")?;
+        Ok(if is_foreign { Answer::Foreign } else { Answer::Wrong })
+    }
+
+    /// Whose flag this is, if it is another learner's, of any flaw.
+    fn owner(&self, flag: &Flag, except: &UserName, slot: &SharedSlot) -> Option<UserName> {
+        if lock(slot).is_own(flag) {
+            return None;
+        }
+        let records = lock(&self.records);
+        let others = records.book.learners().filter(|(name, _)| *name != except);
+        let mut others =
+            others.flat_map(|(name, _)| flaws::ALL.iter().map(move |flaw| (name, flaw)));
+        let is_theirs = |(name, flaw): &(&UserName, &&'static Flaw)| {
+            let variant = records.book.row(name, flaw.slug).resets;
+            self.root.flag(self.whose(name, flaw, variant)) == *flag
+        };
+        others.find(is_theirs).map(|(name, _)| name.clone())
+    }
+
+    /// Writes a receipt, unless there is one.
+    fn solved(&self, name: &UserName, flaw: &'static Flaw) -> Result<Receipt, Refused> {
+        let row = self.row(name, flaw.slug);
+        if let Some(receipt) = row.receipt {
+            return Ok(receipt);
+        }
+        let worth = if self.class.is_empty() { Worth::Practice } else { Worth::Evidence };
+        let receipt = self.signer.sign(&Solved {
+            class: self.class.clone(),
+            learner: name.clone(),
+            slug: flaw.slug.to_owned(),
+            resets: row.resets,
+            hints: row.hints,
+            at: now(),
+            worth,
+        });
+        let (learner, slug) = (name.clone(), flaw.slug.to_owned());
+        let entry = Entry::Solved { learner, slug, receipt: receipt.clone(), at: now() };
+        self.add(flaw, entry, "solved")?;
+        Ok(receipt)
+    }
+
+    /// Looks whether what has just happened in a world solves it.
+    fn look(&self, name: &UserName, slot: &Slot) -> Result<(), Refused> {
+        if slot.solves(None) { self.solved(name, slot.flaw).map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Puts a candidate fix into a learner's world, and tries exploit and honest use against it in worlds of
+    /// their own.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn fix(
+        &self,
+        name: &UserName,
+        flaw: &'static Flaw,
+        number: usize,
+    ) -> Result<Answer, Refused> {
+        let place = number.checked_sub(1).ok_or(Refused::NoFix)?;
+        let fix = flaw.fixes.get(place).ok_or(Refused::NoFix)?;
+        self.replace(name, flaw, Some(number))?;
+        let twins = crate::twins::Twins::with(fix.put);
+        let mut trial = Trial::new(FlagRoot::random(&mut OsRng));
+        let exploit = match fix.fate {
+            Fate::Beaten(_, exploit) => exploit,
+            _ => flaw.exploit,
+        };
+        let (why, honest) = (fix.fate, trial.honest(flaw, twins));
+        let exploit = trial.exploit(flaw, twins, exploit);
+        let holds = honest.is_ok() && exploit.is_err();
+        let (learner, slug) = (name.clone(), flaw.slug.to_owned());
+        self.add(flaw, Entry::Tried { learner, slug, fix: number, holds, at: now() }, "tried")?;
+        Ok(Answer::Tried { exploit, honest, why })
+    }
+
+    fn add(&self, flaw: &Flaw, entry: Entry, what: &'static str) -> Result<(), Refused> {
+        let news = News { learner: entry.learner().clone(), slug: flaw.slug, what };
+        lock(&self.records).add(entry)?;
+        // Nobody may be listening.
+        let _ = self.news.send(news);
+        Ok(())
+    }
+
+    /// A second passes in every world that somebody is connected to.
+    fn tick(&self) {
+        let worlds: Vec<(UserName, SharedSlot)> = lock(&self.worlds)
+            .iter()
+            .map(|((name, _), slot)| (name.clone(), Arc::clone(slot)))
+            .collect();
+        for (name, slot) in worlds {
+            let mut slot = lock(&slot);
+            if slot.is_used() {
+                // What is wrong with a world is told to whoever asks it for something next.
+                let _ = slot.with(crate::world::World::tick);
+                let _ = self.look(&name, &slot);
+            }
+        }
+    }
+}
+
+impl Records {
+    fn add(&mut self, entry: Entry) -> Result<(), FolderError> {
+        self.folder.append(&entry)?;
+        self.book.add(&entry);
+        Ok(())
+    }
+}
+
+impl From<SlotError> for Refused {
+    fn from(error: SlotError) -> Self {
+        Self::World(error.to_string())
+    }
+}
+
+impl From<FolderError> for Refused {
+    fn from(error: FolderError) -> Self {
+        Self::Folder(error.to_string())
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(0))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

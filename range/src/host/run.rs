@@ -1,0 +1,117 @@
+//! Running: a loopback address, the teacher's socket, a clock for the worlds, until somebody says stop.
+
+use super::{Host, http, teacher};
+use crate::plane::{Folder, FolderError};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// Why a range does not run.
+#[derive(Debug)]
+pub enum RunError {
+    /// An address that others can reach was asked for, or is what came of it.
+    NotLoopback(IpAddr),
+    /// The folder can't be used.
+    Folder(FolderError),
+    /// The system says no.
+    Io(SocketAddr, io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLoopback(address) => write!(
+                f,
+                "{address} can be reached from elsewhere, and nothing here is secure: the range listens on \
+                 loopback only; a class comes by `ssh -L`"
+            ),
+            Self::Folder(error) => write!(f, "{error}"),
+            Self::Io(address, error) => write!(f, "{address}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// Runs until `stopped`; `ready` is told once it can be reached.
+///
+/// # Errors
+/// [`RunError`].
+pub async fn run(
+    address: SocketAddr,
+    folder: &Path,
+    ready: impl FnOnce(&Host),
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), RunError> {
+    let listener = bind(address).await?;
+    let bound = listener.local_addr().map_err(|error| RunError::Io(address, error))?;
+    let opened = Folder::open(folder, "").map_err(RunError::Folder)?;
+    let host = Arc::new(Host::new(opened, bound));
+    let teacher = teacher::listen(Arc::clone(&host), folder).map_err(RunError::Folder)?;
+    let clock = tokio::spawn(tick(Arc::clone(&host)));
+    ready(&host);
+    let served = axum::serve(listener, http::router(host)).with_graceful_shutdown(stopped);
+    let served = served.await.map_err(|error| RunError::Io(bound, error));
+    clock.abort();
+    teacher.abort();
+    served
+}
+
+/// Binds a loopback address, and looks again at what came of it.
+async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
+    if !address.ip().is_loopback() {
+        return Err(RunError::NotLoopback(address.ip()));
+    }
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| RunError::Io(address, error))?;
+    let bound = listener.local_addr().map_err(|error| RunError::Io(address, error))?;
+    if !bound.ip().is_loopback() {
+        return Err(RunError::NotLoopback(bound.ip()));
+    }
+    Ok(listener)
+}
+
+/// Where a range is if nobody says otherwise.
+#[must_use]
+pub const fn default_address() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 12399)
+}
+
+/// A second passes in the worlds when one has passed outside.
+async fn tick(host: Arc<Host>) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        second.tick().await;
+        let host = Arc::clone(&host);
+        // Worlds compute; the connections must not wait for them.
+        let _ = tokio::task::spawn_blocking(move || host.tick()).await;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_loopback_is_bound() {
+        for address in ["0.0.0.0:0", "192.0.2.1:0", "[::]:0", "[2001:db8::1]:0"] {
+            let refused = bind(address.parse().unwrap()).await;
+            assert!(matches!(refused, Err(RunError::NotLoopback(_))), "{address}");
+        }
+        assert!(
+            bind("127.0.0.1:0".parse().unwrap())
+                .await
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .ip()
+                .is_loopback()
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! One learner's world, and who is connected to it. Whatever goes wrong in it ends it alone.
+
+use crate::flaws::{Flaw, Solve};
+use crate::plane::{Flag, Secrets, judge, stage};
+use crate::twins::Twins;
+use crate::world::{Line, World, WorldError};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokio::sync::mpsc;
+
+/// Why a world does not do what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SlotError {
+    /// It panicked, and is gone.
+    Broken,
+    /// It says no.
+    World(WorldError),
+}
+
+impl fmt::Display for SlotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken => f.write_str("this world has broken down and is gone; reset it"),
+            Self::World(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+/// What comes to a learner's connection.
+pub(super) type Outbox = mpsc::UnboundedSender<String>;
+
+/// A world and its connections.
+pub(super) struct Slot {
+    pub(super) flaw: &'static Flaw,
+    pub(super) secrets: Secrets,
+    /// Which of the learner's worlds of this flaw it is, from 0 on.
+    pub(super) variant: u32,
+    /// Grows with every reset and repair, so that connections to an older world end.
+    pub(super) generation: u64,
+    world: Option<World>,
+    lines: BTreeMap<Line, Outbox>,
+    operators: Vec<mpsc::UnboundedSender<()>>,
+    /// Whether the learner has put a fix in: then nothing is solved in it.
+    pub(super) repaired: Option<usize>,
+}
+
+impl Slot {
+    /// A new world.
+    ///
+    /// # Errors
+    /// [`SlotError`] where its scene can't be set.
+    pub(super) fn new(
+        flaw: &'static Flaw,
+        secrets: Secrets,
+        variant: u32,
+        generation: u64,
+        fix: Option<usize>,
+    ) -> Result<Self, SlotError> {
+        let twins = match fix.and_then(|number| flaw.fixes.get(number.checked_sub(1)?)) {
+            Some(fix) => Twins::with(fix.put),
+            None => Twins::with(flaw.put),
+        };
+        let staged = catch_unwind(AssertUnwindSafe(|| stage(flaw, twins, &secrets)));
+        let world = staged.map_err(|_| SlotError::Broken)?.map_err(SlotError::World)?;
+        Ok(Self {
+            flaw,
+            secrets,
+            variant,
+            generation,
+            world: Some(world),
+            lines: BTreeMap::new(),
+            operators: Vec::new(),
+            repaired: fix,
+        })
+    }
+
+    /// Does something in the world, and brings everyone what came of it. A panic ends the world.
+    ///
+    /// # Errors
+    /// [`SlotError`].
+    pub(super) fn with<T>(
+        &mut self,
+        act: impl FnOnce(&mut World) -> Result<T, WorldError>,
+    ) -> Result<T, SlotError> {
+        let world = self.world.as_mut().ok_or(SlotError::Broken)?;
+        let Ok(done) = catch_unwind(AssertUnwindSafe(|| act(world))) else {
+            self.world = None;
+            self.lines.clear();
+            self.operators.clear();
+            return Err(SlotError::Broken);
+        };
+        self.bring();
+        done.map_err(SlotError::World)
+    }
+
+    /// The world as it is, if it is.
+    pub(super) const fn world(&self) -> Option<&World> {
+        self.world.as_ref()
+    }
+
+    /// From now on what comes on a line goes there.
+    pub(super) fn attach(&mut self, line: Line, outbox: Outbox) {
+        self.lines.insert(line, outbox);
+        self.bring();
+    }
+
+    /// A learner's connection has gone.
+    pub(super) fn detach(&mut self, line: Line) {
+        self.lines.remove(&line);
+        if let Some(world) = &mut self.world {
+            world.close(line);
+        }
+    }
+
+    /// An operator hears whenever something may be held.
+    pub(super) fn watch(&mut self) -> mpsc::UnboundedReceiver<()> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.operators.push(sender);
+        receiver
+    }
+
+    /// Whether anybody is connected.
+    pub(super) fn is_used(&self) -> bool {
+        !self.lines.is_empty() || self.operators.iter().any(|operator| !operator.is_closed())
+    }
+
+    /// Whether what was submitted, or what has happened, solves it.
+    pub(super) fn solves(&self, submitted: Option<&str>) -> bool {
+        let asked = submitted.is_some() || matches!(self.flaw.solve, Solve::State(_));
+        let world = self.world.as_ref().filter(|_| asked && self.repaired.is_none());
+        world.is_some_and(|world| judge(self.flaw, &self.secrets, world, submitted))
+    }
+
+    /// Whether this is the flag of this world.
+    pub(super) fn is_own(&self, flag: &Flag) -> bool {
+        self.secrets.flag == *flag
+    }
+
+    fn bring(&mut self) {
+        let Some(world) = &mut self.world else { return };
+        self.lines.retain(|line, outbox| {
+            let brought = world.receive(*line).into_iter().all(|text| outbox.send(text).is_ok());
+            brought && world.is_open(*line)
+        });
+        self.operators.retain(|operator| operator.send(()).is_ok());
+    }
+}

@@ -1,0 +1,88 @@
+//! What is remembered of learners: one line of JSON for each thing that they did, in a file that only grows.
+
+use super::Receipt;
+use portcullis_proto::{Timestamp, UserName};
+use serde::{Deserialize, Serialize};
+
+/// One thing that a learner did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Entry {
+    /// Somebody is here, or was put on the list by the teacher.
+    Joined {
+        /// Who.
+        learner: UserName,
+        /// The SHA-256 of what they come back with, as hexadecimal digits; none before they have come.
+        token: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
+    /// They took the next hint.
+    Hint {
+        /// Who.
+        learner: UserName,
+        /// Of which flaw.
+        slug: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// They began a world anew.
+    Reset {
+        /// Who.
+        learner: UserName,
+        /// Which.
+        slug: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// They submitted what was not right.
+    Missed {
+        /// Who.
+        learner: UserName,
+        /// For which flaw.
+        slug: String,
+        /// Whose flag it was, if it was somebody else's.
+        of: Option<UserName>,
+        /// When.
+        at: Timestamp,
+    },
+    /// They solved it.
+    Solved {
+        /// Who.
+        learner: UserName,
+        /// Which.
+        slug: String,
+        /// The proof.
+        receipt: Receipt,
+        /// When.
+        at: Timestamp,
+    },
+    /// They tried a candidate fix.
+    Tried {
+        /// Who.
+        learner: UserName,
+        /// Of which flaw.
+        slug: String,
+        /// Which, from 1 on.
+        fix: usize,
+        /// Whether it holds.
+        holds: bool,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Entry {
+    /// Whose it is.
+    #[must_use]
+    pub const fn learner(&self) -> &UserName {
+        match self {
+            Self::Joined { learner, .. }
+            | Self::Hint { learner, .. }
+            | Self::Reset { learner, .. }
+            | Self::Missed { learner, .. }
+            | Self::Solved { learner, .. }
+            | Self::Tried { learner, .. } => learner,
+        }
+    }
+}

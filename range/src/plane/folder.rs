@@ -1,0 +1,281 @@
+//! Where a range keeps what survives a restart: its root, its signing key, and what learners have done.
+//!
+//! ```text
+//! range.json       what this folder is: the format's version and the class
+//! secrets          64 bytes: the root of all flags, the key of receipts (0600)
+//! progress.jsonl   one entry for each line; only ever appended to, but for `forget`
+//! ```
+//!
+//! A folder that holds anything of the chat's is refused: neither product runs on the other's data.
+
+use super::{Book, Entry, FlagRoot, Signer};
+use portcullis_proto::UserName;
+use rand_core::{OsRng, RngCore as _};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+const ABOUT: &str = "range.json";
+const SECRETS: &str = "secrets";
+const PROGRESS: &str = "progress.jsonl";
+
+/// What the chat's data folders and homes are known by.
+const OF_THE_CHAT: &[&str] =
+    &["portcullis.db", "opaque-setup", "classroom-key", "home.db", "home.key", "home.json"];
+
+/// Why a folder can't be used.
+#[derive(Debug)]
+pub enum FolderError {
+    /// It belongs to the chat: this file is there.
+    OfTheChat(PathBuf),
+    /// It holds other things, and nothing of a range.
+    NotEmpty(PathBuf),
+    /// A file of it can't be read as what it should be.
+    Damaged(PathBuf),
+    /// Another range runs in it.
+    InUse(PathBuf),
+    /// The system says no.
+    Io(PathBuf, io::Error),
+}
+
+impl fmt::Display for FolderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OfTheChat(path) => {
+                write!(
+                    f,
+                    "{} belongs to the chat; the range needs a folder of its own",
+                    path.display()
+                )
+            }
+            Self::NotEmpty(path) => {
+                write!(f, "{} holds other things; name an empty folder", path.display())
+            }
+            Self::Damaged(path) => write!(f, "{} can't be read; is it damaged?", path.display()),
+            Self::InUse(path) => write!(f, "another range runs in {}", path.display()),
+            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for FolderError {}
+
+/// What the folder says of itself.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct About {
+    range: u32,
+    class: String,
+}
+
+/// An open folder; nobody else has it open.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    class: String,
+    progress: File,
+    _lock: File,
+}
+
+/// All that a folder holds, read.
+#[derive(Debug)]
+pub struct Opened {
+    /// The folder.
+    pub folder: Folder,
+    /// The root of all flags.
+    pub root: FlagRoot,
+    /// What makes receipts.
+    pub signer: Signer,
+    /// Who has come how far.
+    pub book: Book,
+}
+
+impl Folder {
+    /// Opens a range's folder, or makes one; `class` names a new one's class, and is empty at home.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn open(path: &Path, class: &str) -> Result<Opened, FolderError> {
+        let io = |error| FolderError::Io(path.to_owned(), error);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
+        for name in OF_THE_CHAT {
+            let of_the_chat = path.join(name);
+            if of_the_chat.exists() {
+                return Err(FolderError::OfTheChat(of_the_chat));
+            }
+        }
+        let about = path.join(ABOUT);
+        if !about.exists() {
+            let mut entries = fs::read_dir(path).map_err(io)?;
+            if entries.next().is_some() {
+                return Err(FolderError::NotEmpty(path.to_owned()));
+            }
+            make(path, class)?;
+        }
+        let lock = File::open(&about).map_err(io)?;
+        lock.try_lock().map_err(|_| FolderError::InUse(path.to_owned()))?;
+        let damaged = |name: &str| FolderError::Damaged(path.join(name));
+        let text = fs::read_to_string(&about).map_err(io)?;
+        let read: About = serde_json::from_str(&text).map_err(|_| damaged(ABOUT))?;
+        if read.range != 1 {
+            return Err(damaged(ABOUT));
+        }
+        let secrets = fs::read(path.join(SECRETS)).map_err(io)?;
+        let (root, key) = secrets.split_at_checked(32).ok_or_else(|| damaged(SECRETS))?;
+        let root = root.try_into().map_err(|_| damaged(SECRETS))?;
+        let key: &[u8; 32] = key.try_into().map_err(|_| damaged(SECRETS))?;
+        let book = read_book(&path.join(PROGRESS))?;
+        let progress = OpenOptions::new().append(true).open(path.join(PROGRESS)).map_err(io)?;
+        let folder = Self { path: path.to_owned(), class: read.class, progress, _lock: lock };
+        let (root, signer) = (FlagRoot::from_bytes(root), Signer::from_bytes(key));
+        Ok(Opened { folder, root, signer, book })
+    }
+
+    /// The class; empty at home.
+    #[must_use]
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Remembers what somebody did: it is durable once this returns.
+    ///
+    /// # Errors
+    /// [`FolderError::Io`].
+    pub fn append(&mut self, entry: &Entry) -> Result<(), FolderError> {
+        let io = |error| FolderError::Io(self.path.join(PROGRESS), error);
+        let mut line = serde_json::to_string(entry).unwrap_or_default();
+        line.push('\n');
+        self.progress.write_all(line.as_bytes()).map_err(io)?;
+        self.progress.sync_data().map_err(io)
+    }
+
+    /// Removes all that is known of somebody.
+    ///
+    /// # Errors
+    /// [`FolderError::Io`]; nothing was removed then.
+    pub fn forget(&mut self, name: &UserName) -> Result<(), FolderError> {
+        let (path, fresh) = (self.path.join(PROGRESS), self.path.join("progress.new"));
+        let io = |error| FolderError::Io(path.clone(), error);
+        let text = fs::read_to_string(&path).map_err(io)?;
+        let others = text.lines().filter(|line| {
+            let entry: Result<Entry, _> = serde_json::from_str(line);
+            entry.is_ok_and(|entry| entry.learner() != name)
+        });
+        let kept: String = others.flat_map(|line| [line, "\n"]).collect();
+        let mut file = private().create(true).truncate(true).open(&fresh).map_err(io)?;
+        file.write_all(kept.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+        fs::rename(&fresh, &path).map_err(io)?;
+        self.progress = OpenOptions::new().append(true).open(&path).map_err(io)?;
+        Ok(())
+    }
+}
+
+/// The description comes last: a folder without it was not finished.
+fn make(path: &Path, class: &str) -> Result<(), FolderError> {
+    let mut secrets = zeroize::Zeroizing::new([0; 64]);
+    OsRng.fill_bytes(secrets.as_mut());
+    let about = About { range: 1, class: class.to_owned() };
+    let about = serde_json::to_string(&about).unwrap_or_default();
+    let files: [(&str, &[u8]); 3] =
+        [(SECRETS, secrets.as_ref()), (PROGRESS, b""), (ABOUT, about.as_bytes())];
+    for (name, bytes) in files {
+        let path = path.join(name);
+        let io = |error| FolderError::Io(path.clone(), error);
+        let mut file = private().create_new(true).open(&path).map_err(io)?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io)?;
+    }
+    Ok(())
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
+}
+
+/// A last line that was not finished when the power went is as good as none.
+fn read_book(path: &Path) -> Result<Book, FolderError> {
+    let text = fs::read_to_string(path).map_err(|error| FolderError::Io(path.to_owned(), error))?;
+    let mut book = Book::default();
+    for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        let entry = serde_json::from_str(line);
+        book.add(&entry.map_err(|_| FolderError::Damaged(path.to_owned()))?);
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        let kept = text.rfind('\n').map_or(0, |end| end + 1);
+        let file = OpenOptions::new().write(true).open(path);
+        let cut = file.and_then(|file| file.set_len(u64::try_from(kept).unwrap_or(0)));
+        cut.map_err(|error| FolderError::Io(path.to_owned(), error))?;
+    }
+    Ok(book)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use portcullis_proto::Timestamp;
+
+    fn joined(name: &str) -> Entry {
+        let learner = UserName::parse(name).unwrap();
+        Entry::Joined { learner, token: Some("aa".to_owned()), at: Timestamp(1) }
+    }
+
+    #[test]
+    fn what_was_done_survives() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("range");
+        let mut opened = Folder::open(&path, "7b").unwrap();
+        opened.folder.append(&joined("mira")).unwrap();
+        opened.folder.append(&joined("oleg")).unwrap();
+        let key = opened.signer.key();
+        assert!(matches!(Folder::open(&path, ""), Err(FolderError::InUse(_))));
+        drop(opened);
+        let mut opened = Folder::open(&path, "other").unwrap();
+        assert_eq!((opened.folder.class(), opened.signer.key()), ("7b", key));
+        assert_eq!(opened.book.learners().count(), 2);
+        opened.folder.forget(&UserName::parse("mira").unwrap()).unwrap();
+        opened.folder.append(&joined("anna")).unwrap();
+        drop(opened);
+        let book = Folder::open(&path, "").unwrap().book;
+        let names: Vec<&str> = book.learners().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["anna", "oleg"]);
+        assert!(!fs::read_to_string(path.join(PROGRESS)).unwrap().contains("mira"));
+    }
+
+    #[test]
+    fn half_a_line_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("range");
+        let mut opened = Folder::open(&path, "").unwrap();
+        opened.folder.append(&joined("mira")).unwrap();
+        opened.folder.progress.write_all(b"{\"what\":\"jo").unwrap();
+        drop(opened);
+        let mut opened = Folder::open(&path, "").unwrap();
+        opened.folder.append(&joined("oleg")).unwrap();
+        drop(opened);
+        assert_eq!(Folder::open(&path, "").unwrap().book.learners().count(), 2);
+    }
+
+    #[test]
+    fn other_peoples_folders_are_refused() {
+        for name in OF_THE_CHAT {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(name), b"").unwrap();
+            let refused = Folder::open(folder.path(), "");
+            assert!(matches!(refused, Err(FolderError::OfTheChat(_))), "{name}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("letter.txt"), b"dear").unwrap();
+        assert!(matches!(Folder::open(folder.path(), ""), Err(FolderError::NotEmpty(_))));
+    }
+}

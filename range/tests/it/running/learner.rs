@@ -1,0 +1,140 @@
+//! A learner's way through one flaw, by the verbs and a script of their own.
+
+use super::{Range, Script};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+/// The channel's id, as the learner finds it on the wire.
+fn den(range: &Range, name: &str) -> Value {
+    let wire = range.says(name, &["wire", "history-idor", "--json"]);
+    let passages = wire.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let frames = passages
+        .map(|passage| serde_json::from_str::<Value>(passage["frame"].as_str().unwrap()).unwrap());
+    let mut named = frames.filter(|frame| frame["data"]["name"] == "#den");
+    named.find_map(|frame| frame["data"].get("conversation").cloned()).unwrap()
+}
+
+/// What a learner's script finds: the last word of the last message.
+fn steal(range: &Range, name: &str) -> String {
+    let den = den(range, name);
+    let mut script = Script::open(&range.door(name, "history-idor", "session"));
+    let page = script.ask("fetch", &json!({"conversation": den, "after": 0, "limit": 64}));
+    let last = page["data"]["envelopes"].as_array().unwrap().last().unwrap();
+    let body = STANDARD.decode(last["body"].as_str().unwrap()).unwrap();
+    let content: Value = serde_json::from_slice(&body[64..]).unwrap();
+    content["text"].as_str().unwrap().rsplit(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_learner_breaks_in_sees_why_and_mends_it() {
+    let range = Range::start(&[]);
+    assert!(range.refuses("mira", &["board"]).contains("join"));
+    range.says("mira", &["join", "mira"]);
+    assert!(range.says("mira", &["board"]).contains("history-idor"));
+    let page = range.says("mira", &["show", "history-idor"]);
+    assert!(page.contains("#den") && !page.contains("CVE"), "{page}");
+    assert!(range.refuses("mira", &["diff", "history-idor"]).contains("once you have solved"));
+    for count in 1..=4 {
+        let hints = range.says("mira", &["hint", "history-idor"]);
+        let named =
+            ["look:", "why:", "where:", "how:"].iter().filter(|name| hints.contains(**name));
+        assert_eq!(named.count(), count, "{hints}");
+    }
+    let flag = steal(&range, "mira");
+    range.refuses("mira", &["submit", "history-idor", "00000-00000-00000-00000"]);
+    assert!(range.says("mira", &["submit", "history-idor", &flag]).contains("solved"));
+    assert!(range.says("mira", &["show", "history-idor"]).contains("CVE-2023-2787"));
+    let diff = range.says("mira", &["diff", "history-idor"]);
+    assert!(diff.contains("- ") && diff.contains("+ ") && diff.contains("any_login"), "{diff}");
+    let verdicts: Vec<bool> = (1..=4)
+        .map(|number| range.says("mira", &["fix", "history-idor", &number.to_string()]))
+        .map(|said| said.contains("FAILED"))
+        .collect();
+    assert_eq!(verdicts.iter().filter(|failed| !**failed).count(), 1, "{verdicts:?}");
+    assert!(range.says("mira", &["board"]).contains("solved and fixed"));
+}
+
+#[test]
+fn a_receipt_is_checked_without_the_range() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    range.says("mira", &["hint", "history-idor"]);
+    let flag = steal(&range, "mira");
+    range.says("mira", &["submit", "history-idor", &flag.to_lowercase()]);
+    let receipts = range.path("receipts");
+    let receipt = range.says("mira", &["receipt"]);
+    std::fs::write(&receipts, &receipt).unwrap();
+    let check = |file: &std::path::Path| {
+        std::process::Command::new(super::PROGRAM).arg("verify").arg(file).output().unwrap()
+    };
+    let checked = super::text(&check(&receipts).stdout);
+    assert!(checked.contains("mira solved history-idor with 1 hints after 0 resets"), "{checked}");
+    assert!(checked.contains("practice"), "{checked}");
+    std::fs::write(&receipts, receipt.replace("mira", "oleg")).unwrap();
+    assert!(!check(&receipts).status.success());
+}
+
+/// A script that is copied finds another's flag, or nothing; a reset makes the old flag worthless.
+#[test]
+fn worlds_differ_and_resets_change_them() {
+    let range = Range::start(&[]);
+    for name in ["mira", "oleg"] {
+        range.says(name, &["join", name]);
+    }
+    let (mira, oleg) = (steal(&range, "mira"), steal(&range, "oleg"));
+    assert_ne!(mira, oleg);
+    assert_ne!(den(&range, "mira"), den(&range, "oleg"));
+    let foreign = range.refuses("oleg", &["submit", "history-idor", &mira]);
+    assert!(foreign.contains("somebody else's"), "{foreign}");
+    let door = range.door("mira", "history-idor", "session");
+    let mut script = Script::open(&door);
+    range.says("mira", &["reset", "history-idor"]);
+    script.send(&json!({"id": 1, "request": "conversations", "data": {}}));
+    while script.hear().is_ok() {}
+    let closed = Script::try_open(&door, &[("Sec-WebSocket-Protocol", "portcullis-range.v1")]);
+    assert!(closed.is_err(), "the old ticket opens a door");
+    range.refuses("mira", &["submit", "history-idor", &mira]);
+    let fresh = steal(&range, "mira");
+    assert_ne!(fresh, mira);
+    range.says("mira", &["submit", "history-idor", &fresh]);
+}
+
+#[test]
+fn progress_survives_a_kill() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let flag = steal(&range, "mira");
+    range.says("mira", &["submit", "history-idor", &flag]);
+    let range = range.restart(&[]);
+    let board = range.says("mira", &["board"]);
+    let row = board.lines().find(|line| line.starts_with("history-idor")).unwrap();
+    assert!(row.contains("solved"), "{row}");
+    assert_eq!(steal(&range, "mira"), flag, "the same world comes back");
+}
+
+/// A solve by what happened is seen by itself, and told.
+#[test]
+fn a_broken_invariant_is_seen_at_once() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let story = range.says("mira", &["show", "sender-spoof"]);
+    let words = story.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let nonce = words
+        .filter(|word| word.len() == 10)
+        .find(|word| word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()));
+    let mut script = Script::open(&range.door("mira", "sender-spoof", "session"));
+    let lobby = "236c6f62627900000000000000000000";
+    let page = script.ask("fetch", &json!({"conversation": lobby, "after": 0, "limit": 64}));
+    let last = page["data"]["envelopes"].as_array().unwrap().last().unwrap();
+    let body = STANDARD.encode(format!("pay {}", nonce.unwrap()));
+    let envelope = json!({"reference": "00112233445566778899aabbccddeeff", "body": body});
+    let envelopes = json!([envelope]);
+    let submit = json!({
+        "conversation": lobby, "epoch": 0, "device": last["device"], "envelopes": envelopes
+    });
+    assert_eq!(script.ask("submit", &submit)["reply"], "submitted");
+    let board = range.says("mira", &["board"]);
+    let row = board.lines().find(|line| line.starts_with("sender-spoof")).unwrap();
+    assert!(row.contains("solved"), "{row}");
+}

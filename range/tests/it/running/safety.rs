@@ -1,0 +1,86 @@
+//! What keeps the range where it belongs.
+
+use super::{PROGRAM, Range, Script, http, text};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+#[test]
+fn it_listens_on_loopback_only() {
+    for address in ["0.0.0.0:0", "192.0.2.1:12399", "[::]:0"] {
+        let folder = tempfile::tempdir().unwrap();
+        let started = Command::new(PROGRAM)
+            .args(["start", "--listen", address, "--folder"])
+            .arg(folder.path().join("range"))
+            .output()
+            .unwrap();
+        assert!(!started.status.success());
+        assert!(text(&started.stderr).contains("loopback only"), "{}", text(&started.stderr));
+    }
+}
+
+#[test]
+fn it_stays_out_of_the_chats_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("portcullis.db"), b"").unwrap();
+    let started = Command::new(PROGRAM)
+        .args(["start", "--listen", "127.0.0.1:0", "--folder"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert!(!started.status.success());
+    assert!(text(&started.stderr).contains("belongs to the chat"), "{}", text(&started.stderr));
+}
+
+#[test]
+fn no_web_page_gets_in() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let door = range.door("mira", "sender-spoof", "session");
+    let own = format!("http://{}", range.address);
+    let protocol = ("Sec-WebSocket-Protocol", "portcullis-range.v1");
+    let check = |headers: &[(&'static str, &str)], expected: bool| {
+        assert_eq!(Script::try_open(&door, headers).is_ok(), expected, "{headers:?}");
+    };
+    check(&[protocol], true);
+    check(&[protocol, ("Origin", &own)], true);
+    check(&[protocol, ("Origin", "https://evil.example")], false);
+    check(&[protocol, ("Host", "rebound.example")], false);
+    check(&[], false);
+    check(&[("Sec-WebSocket-Protocol", "portcullis.v1")], false);
+    let rebound = "GET / HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n";
+    assert!(http(&range.address, rebound).starts_with("HTTP/1.1 403"));
+    let own = format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", range.address);
+    assert!(http(&range.address, &own).contains("NO SECURITY"));
+}
+
+#[test]
+fn secrets_are_for_the_owner_alone() {
+    let range = Range::start(&[]);
+    let mode =
+        |name: &str| std::fs::metadata(range.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("range"), 0o700);
+    for name in ["range/secrets", "range/progress.jsonl", "range/teacher.sock"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+}
+
+/// What no client would send: the connection, or the request, is refused, and others go on.
+#[test]
+fn hostile_frames_harm_nobody_else() {
+    let range = Range::start(&[]);
+    for name in ["mira", "oleg"] {
+        range.says(name, &["join", name]);
+    }
+    let mut mira = Script::open(&range.door("mira", "sender-spoof", "connect"));
+    let mut oleg = Script::open(&range.door("oleg", "sender-spoof", "session"));
+    assert_eq!(mira.hear().unwrap()["event"], "hello");
+    let deep = "[".repeat(100_000);
+    for frame in [deep.as_str(), "", "null", "{\"id\":1}", "\u{0}"] {
+        mira.0.send(tungstenite::Message::text(frame)).unwrap();
+        assert_eq!(mira.hear().unwrap()["refusal"], "malformed");
+    }
+    let long = "x".repeat(2 * 1024 * 1024);
+    let sent = mira.0.send(tungstenite::Message::text(long));
+    assert!(sent.is_err() || mira.hear().is_err());
+    assert_eq!(oleg.ask("channels", &serde_json::json!({}))["reply"], "channels");
+}
