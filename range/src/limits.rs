@@ -2,7 +2,7 @@
 
 /// Frames that one input may lead to. A whole login and a commit of ten people lead to fewer than 400; a
 /// script that answers itself for ever comes here within a second.
-pub const STEPS: usize = 20_000;
+pub const STEPS: usize = 4_000;
 
 /// Frames that a world's wire remembers. A long evening's exploit sends some hundreds.
 pub const WIRE_FRAMES: usize = 4_000;

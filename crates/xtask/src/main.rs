@@ -5,6 +5,7 @@
 //! anything that a person could not also type: every verb is a list of ordinary commands.
 #![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
+mod flaws;
 mod run;
 mod suite;
 mod tasks;

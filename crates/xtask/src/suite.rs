@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::run::{ask, run, run_with};
-use crate::tidy;
+use crate::{flaws, tidy};
 
 const WASM: &str = "wasm32-unknown-unknown";
 
@@ -27,6 +27,8 @@ const STEPS: &[Step] = &[
     ("tidy", || passed(tidy::tidy(&[]))),
     ("clippy", clippy),
     ("tests", tests),
+    ("range", training),
+    ("apart", || passed(flaws::stay_away())),
     ("doc tests", || passed(run("cargo", &["test", "--quiet", "--doc", "--workspace"]))),
     ("wasm", wasm),
     ("deny", deny),
@@ -98,6 +100,16 @@ fn tests() -> Result<Outcome, String> {
     }
     println!("cargo-nextest is not installed; cargo test does the same, more slowly");
     passed(run("cargo", &["test", "--workspace", "--lib", "--bins", "--tests"]))
+}
+
+/// The training range: a workspace of its own, with the same rules.
+fn training() -> Result<Outcome, String> {
+    let manifest = ["--manifest-path", flaws::MANIFEST];
+    run("cargo", &[&["fmt"][..], &manifest, &["--check"]].concat())?;
+    let clippy =
+        [&["clippy", "--quiet", "--all-targets"][..], &manifest, &["--", "-D", "warnings"]];
+    run("cargo", &clippy.concat())?;
+    passed(run("cargo", &[&["test", "--quiet"][..], &manifest].concat()))
 }
 
 /// The client's core compiles for the browser.

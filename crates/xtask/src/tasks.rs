@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use crate::flaws;
 use crate::run::{ask, root, run};
 
 /// Seconds that a fuzz target runs if nothing else is asked for.
@@ -16,14 +17,18 @@ pub(crate) fn sim(arguments: &[String]) -> Result<(), String> {
 }
 
 /// `cargo xtask bench [ARGS]`: the server, then the clients in encrypted conversations, then files; `bench groups`
-/// measures the clients alone, `bench files` files, and any other table of the server's that is named, that alone.
+/// measures the clients alone, `bench files` files, `bench range` the training range, and any other table of the server's that is named, that alone.
 pub(crate) fn bench(arguments: &[String]) -> Result<(), String> {
     match arguments.split_first() {
         Some((name, rest)) if name == "groups" => bench_groups(rest),
         Some((name, rest)) if name == "files" => bench_files(rest),
+        Some((name, rest)) if name == "range" => bench_worlds(rest),
         Some((name, _)) if name != "all" => bench_server(arguments),
         _ => {
-            bench_server(arguments).and_then(|()| bench_groups(&[])).and_then(|()| bench_files(&[]))
+            bench_server(arguments)?;
+            bench_groups(&[])?;
+            bench_files(&[])?;
+            bench_worlds(&[])
         }
     }
 }
@@ -40,6 +45,13 @@ fn bench_groups(arguments: &[String]) -> Result<(), String> {
     let program =
         ["run", "--release", "-p", "portcullis-sim", "--bin", "portcullis-bench-groups", "--"];
     hand_over(&program, arguments)
+}
+
+fn bench_worlds(arguments: &[String]) -> Result<(), String> {
+    let manifest = ["--manifest-path", flaws::MANIFEST];
+    let program =
+        [&["run", "--release"][..], &manifest, &["--bin", "portcullis-bench-range", "--"]];
+    hand_over(&program.concat(), arguments)
 }
 
 fn bench_files(arguments: &[String]) -> Result<(), String> {

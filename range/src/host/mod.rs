@@ -11,6 +11,8 @@ mod run;
 mod slot;
 mod socket;
 mod teacher;
+#[cfg(test)]
+mod tests;
 
 pub use answers::{Answer, Refused};
 pub use run::{RunError, default_address, run};

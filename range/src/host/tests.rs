@@ -1,0 +1,129 @@
+//! The scripted teacher's walk through every flaw, and many worlds at once of which some are hostile.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use super::{Answer, Host, Refused, Slot, SlotError, lock};
+use crate::flaws::{self, Flaw};
+use crate::hands::Hands;
+use crate::plane::{FlagRoot, Folder, Secrets, Whose};
+use crate::world::{Cue, Person, WorldError};
+use portcullis_client_core::{Command, Show};
+use portcullis_proto::UserName;
+use serde_json::json;
+use std::net::SocketAddr;
+
+fn host(folder: &tempfile::TempDir) -> Host {
+    let opened = Folder::open(&folder.path().join("range"), "").unwrap();
+    Host::new(opened, SocketAddr::from(([127, 0, 0, 1], 12399)))
+}
+
+fn name(text: &str) -> UserName {
+    UserName::parse(text).unwrap()
+}
+
+/// Show, four hints, exploit, submit, receipt: for every flaw, in the learner's own worlds.
+#[test]
+fn every_flaw_is_walked_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let mira = name("mira");
+    host.join(&mira, None).unwrap();
+    for flaw in flaws::ALL {
+        let page = host.show(&mira, flaw).unwrap();
+        assert!(page.get("precedent").is_none(), "{}: the page gives it away", flaw.slug);
+        assert_eq!(host.diff(&mira, flaw), Err(Refused::NotYet));
+        for count in 1..=4 {
+            assert_eq!(host.hint(&mira, flaw).unwrap().len(), count);
+        }
+        let slot = host.slot(&mira, flaw).unwrap();
+        let secrets = lock(&slot).secrets.clone();
+        let submitted = lock(&slot).with(|world| {
+            let mut hands = Hands::new(world, &secrets);
+            Ok((flaw.exploit)(&mut hands))
+        });
+        let submitted = submitted.unwrap().unwrap_or_else(|lost| panic!("{}: {lost}", flaw.slug));
+        host.look(&mira, &lock(&slot)).unwrap();
+        let receipt = match submitted {
+            Some(value) => match host.submit(&mira, flaw, &value).unwrap() {
+                Answer::Solved(receipt, _) => receipt,
+                other => panic!("{}: {other:?}", flaw.slug),
+            },
+            None => host.row(&mira, flaw.slug).receipt.unwrap(),
+        };
+        let solved = receipt.verify(Some(&host.receipt_key())).unwrap();
+        assert_eq!((solved.slug.as_str(), solved.hints, solved.resets), (flaw.slug, 4, 0));
+        assert!(host.diff(&mira, flaw).is_ok());
+    }
+    assert_eq!(host.receipts(&mira).len(), flaws::ALL.len());
+}
+
+/// A fix in a learner's world ends what could be solved there, until it is begun anew.
+#[test]
+fn nothing_is_solved_in_a_repaired_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let mira = name("mira");
+    host.join(&mira, None).unwrap();
+    let flaw = flaws::find("history-idor").unwrap();
+    let secrets = lock(&host.slot(&mira, flaw).unwrap()).secrets.clone();
+    host.fix(&mira, flaw, 1).unwrap();
+    let submit = |value: &str| host.submit(&mira, flaw, value).unwrap();
+    assert!(matches!(submit(&secrets.flag.to_string()), Answer::Wrong));
+    assert_eq!(host.fix(&mira, flaw, 0).unwrap_err(), Refused::NoFix);
+    assert_eq!(host.fix(&mira, flaw, 99).unwrap_err(), Refused::NoFix);
+    host.reset(&mira, flaw).unwrap();
+    assert!(matches!(submit(&secrets.flag.to_string()), Answer::Wrong), "an old world's flag");
+    let fresh = lock(&host.slot(&mira, flaw).unwrap()).secrets.flag.to_string();
+    assert!(matches!(submit(&fresh), Answer::Solved(..)));
+}
+
+/// Answers itself for ever.
+fn endless(_: &Person, cue: &Cue, _: &Secrets) -> Vec<Command> {
+    match cue {
+        Cue::Show(Show::Message(_) | Show::Channels(_)) => vec![Command::ListChannels],
+        _ => Vec::new(),
+    }
+}
+
+/// Does what no code here should.
+fn panics(_: &Person, cue: &Cue, _: &Secrets) -> Vec<Command> {
+    match cue {
+        Cue::Show(Show::Message(message)) if message.text() == Some("boo") => panic!("boo"),
+        _ => Vec::new(),
+    }
+}
+
+fn with_script(flaw: &Flaw, react: crate::world::React) -> &'static Flaw {
+    Box::leak(Box::new(Flaw { react, ..*flaw }))
+}
+
+#[test]
+fn hostile_worlds_end_alone() {
+    let root = FlagRoot::from_bytes([9; 32]);
+    let flaw = flaws::find("history-idor").unwrap();
+    let make = |number: usize, flaw: &'static Flaw| {
+        let learner = format!("learner-{number}");
+        let whose = Whose { class: "", learner: &learner, slug: flaw.slug, variant: 0 };
+        Slot::new(flaw, root.secrets(whose), 0, 0, None)
+    };
+    let mut slots: Vec<Slot> = (0..500).map(|number| make(number, flaw).unwrap()).collect();
+    let say = |slot: &mut Slot, text: &str| {
+        let text = text.to_owned();
+        slot.with(move |world| world.stage().says("you", "#lobby", &text))
+    };
+    let fine = |slot: &mut Slot| {
+        let line = slot.with(crate::world::World::session).unwrap();
+        let frame = json!({"id": 1, "request": "channels", "data": {}}).to_string();
+        slot.with(|world| world.send(line, &frame)).unwrap();
+        let answers = slot.with(|world| Ok(world.receive(line))).unwrap();
+        answers.iter().any(|answer| answer.contains("\"reply\":\"channels\""))
+    };
+    assert!(slots.iter_mut().all(fine));
+    let mut panicking = make(500, with_script(flaw, panics)).unwrap();
+    assert_eq!(say(&mut panicking, "boo"), Err(SlotError::Broken));
+    assert_eq!(say(&mut panicking, "hello"), Err(SlotError::Broken), "it stays gone");
+    let exhausted = Err(SlotError::World(WorldError::Exhausted));
+    let endless = make(501, with_script(flaw, endless));
+    let ended = endless.map_or_else(Err, |mut slot| say(&mut slot, "hello"));
+    assert_eq!(ended, exhausted);
+    assert!(slots.iter_mut().all(fine), "others are disturbed");
+}
