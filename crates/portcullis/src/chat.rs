@@ -33,6 +33,7 @@ pub(crate) fn run(server: Address, roots: TlsRoots, who: cli::Identity) -> Resul
         stretch_floor: Stretch::STANDARD,
         roots,
         user: who.user,
+        password: None,
         home: who.home,
         device: device_name(),
         read_marks: !who.no_read_marks,

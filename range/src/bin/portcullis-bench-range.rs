@@ -7,7 +7,7 @@
 use portcullis_range::flaws::{ALL, Flaw};
 use portcullis_range::plane::{FlagRoot, Whose, stage};
 use portcullis_range::twins::Twins;
-use portcullis_range::world::{World, WorldError};
+use portcullis_range::world::{BEGINNING, World, WorldError};
 use serde_json::json;
 use std::sync::mpsc;
 use std::thread;
@@ -55,7 +55,7 @@ fn many(root: &FlagRoot) -> Result<(Vec<World>, f64, Vec<Duration>), WorldError>
 fn begin(root: &FlagRoot, flaw: &Flaw, number: usize) -> Result<World, WorldError> {
     let learner = format!("learner-{number}");
     let whose = Whose { class: "bench", learner: &learner, slug: flaw.slug, variant: 0 };
-    stage(flaw, Twins::with(flaw.put), &root.secrets(whose))
+    stage(flaw, Twins::with(flaw.put), &root.secrets(whose), BEGINNING)
 }
 
 /// Learners on as many threads as the machine has processors, each asking in a world of their own.

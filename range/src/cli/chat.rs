@@ -3,7 +3,7 @@
 use super::Where;
 use super::ask::{Range, learner_folder};
 use crate::host::SUBPROTOCOL;
-use portcullis_crypto::Stretch;
+use portcullis_crypto::{Password, Stretch};
 use portcullis_proto::UserName;
 use portcullis_terminal::chat::{self, Options};
 use portcullis_terminal::device::{FileOptions, device_name};
@@ -22,6 +22,7 @@ pub(super) fn chat(at: &Where, slug: &str) -> Result<(), String> {
         door: Door::Other { path, subprotocol: SUBPROTOCOL },
         roots: TlsRoots::System,
         user: UserName::parse(crate::hands::YOU).ok(),
+        password: entrance["password"].as_str().map(|password| Password::new(password.to_owned())),
         // A world that was begun anew does not know the devices of the one before.
         home: Some(learner_folder(at)?.join("homes").join(ticket)),
         device: device_name(),
@@ -29,15 +30,9 @@ pub(super) fn chat(at: &Where, slug: &str) -> Result<(), String> {
         read_marks: true,
         files: FileOptions::default(),
     };
-    println_password(entrance["password"].as_str().unwrap_or_default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let ended = runtime.block_on(chat::run(options));
     runtime.shutdown_background();
     ended.map_err(|error| error.to_string())
-}
-
-#[allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
-fn println_password(password: &str) {
-    println!("log in as {} with the password: {password}", crate::hands::YOU);
 }

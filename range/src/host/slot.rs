@@ -1,5 +1,6 @@
 //! One learner's world, and who is connected to it. Whatever goes wrong in it ends it alone.
 
+use super::now;
 use crate::flaws::{Flaw, Solve};
 use crate::plane::{Flag, Secrets, judge, stage};
 use crate::twins::Twins;
@@ -61,7 +62,7 @@ impl Slot {
             Some(fix) => Twins::with(fix.put),
             None => Twins::with(flaw.put),
         };
-        let staged = catch_unwind(AssertUnwindSafe(|| stage(flaw, twins, &secrets)));
+        let staged = catch_unwind(AssertUnwindSafe(|| stage(flaw, twins, &secrets, now())));
         let world = staged.map_err(|_| SlotError::Broken)?.map_err(SlotError::World)?;
         Ok(Self {
             flaw,
@@ -84,7 +85,11 @@ impl Slot {
         act: impl FnOnce(&mut World) -> Result<T, WorldError>,
     ) -> Result<T, SlotError> {
         let world = self.world.as_mut().ok_or(SlotError::Broken)?;
-        let Ok(done) = catch_unwind(AssertUnwindSafe(|| act(world))) else {
+        let Ok(done) = catch_unwind(AssertUnwindSafe(|| {
+            // Worlds that people are in keep their time, or their clients' clocks would not fit.
+            world.catch_up(now());
+            act(world)
+        })) else {
             self.world = None;
             self.lines.clear();
             self.operators.clear();

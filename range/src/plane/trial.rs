@@ -5,14 +5,21 @@ use crate::flaws::{Exploit, Flaw, Lost, Solve};
 use crate::hands::{Hands, YOU};
 use crate::plane::{Flag, FlagRoot, Secrets, Whose};
 use crate::twins::Twins;
-use crate::world::{World, WorldError};
+use crate::world::{BEGINNING, World, WorldError};
+use portcullis_proto::Timestamp;
 
-/// A world in which a flaw's scene is set, with these decisions.
+/// A world in which a flaw's scene is set at this time, with these decisions.
 ///
 /// # Errors
 /// [`WorldError`] where the scene can't be set.
-pub fn stage(flaw: &Flaw, twins: Twins, secrets: &Secrets) -> Result<World, WorldError> {
+pub fn stage(
+    flaw: &Flaw,
+    twins: Twins,
+    secrets: &Secrets,
+    now: Timestamp,
+) -> Result<World, WorldError> {
     let mut world = World::new(secrets.clone(), twins, flaw.react)?;
+    world.catch_up(now);
     world.stage().person(YOU)?;
     (flaw.cast)(&mut world.stage(), secrets)?;
     Ok(world)
@@ -78,5 +85,5 @@ impl Trial {
 }
 
 fn set(flaw: &Flaw, twins: Twins, secrets: &Secrets) -> Result<World, Lost> {
-    stage(flaw, twins, secrets).map_err(|error| Lost::new("setting the scene", error))
+    stage(flaw, twins, secrets, BEGINNING).map_err(|error| Lost::new("setting the scene", error))
 }

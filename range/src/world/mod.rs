@@ -35,6 +35,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Line(ConnectionId);
 
+/// The time at which a world begins that nobody lives in.
+pub const BEGINNING: Timestamp = Timestamp(1_700_000_000_000);
+
 /// Why a world takes nothing more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorldError {
@@ -127,7 +130,7 @@ impl World {
         };
         let rng = Box::new(chance.fork().into_rng());
         Ok(Self {
-            now: Timestamp(1_700_000_000_000),
+            now: BEGINNING,
             server: Server::new(instance, twins.server, rng),
             chance,
             twins,
@@ -162,6 +165,11 @@ impl World {
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Its clock goes on to this time; it never goes back.
+    pub fn catch_up(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
     }
 
     /// A learner connects: the server's greeting waits to be read.

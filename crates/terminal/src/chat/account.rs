@@ -35,8 +35,8 @@ enum Then {
 }
 
 impl Shell {
-    /// The first form: for the account of a home, or for one to be made.
-    pub(super) fn begin(&mut self) {
+    /// The first form: for the account of a home, or for one to be made. None where name and password are known.
+    pub(super) fn begin(&mut self) -> Result<(), ChatError> {
         let first = self.folders.first(self.options.user.as_ref());
         let (folder, name) = first.unzip();
         self.model = self.new_model(name);
@@ -44,6 +44,15 @@ impl Shell {
             self.model.propose(user);
         }
         self.unlocking = folder;
+        let known = self.options.user.clone().zip(self.options.password.clone());
+        match (known, self.unlocking.is_some()) {
+            (None, _) => Ok(()),
+            (Some((_, password)), true) => self.unlock(password),
+            (Some((name, password)), false) => {
+                self.log_in(name, password);
+                Ok(())
+            }
+        }
     }
 
     /// The form of a home was left: another account is wanted.

@@ -31,7 +31,7 @@ use connection::Retry;
 use folders::Folders;
 use model::Model;
 use portcullis_client_core::{Command, Config, History, Show, Warning};
-use portcullis_crypto::Stretch;
+use portcullis_crypto::{Password, Stretch};
 use portcullis_proto::{ConversationId, ConversationName, DeviceName, UserName};
 use ratatui::crossterm::event::Event as Input;
 use screen::Screen;
@@ -53,6 +53,8 @@ pub struct Options {
     pub roots: TlsRoots,
     /// The account, if it is to be a certain one.
     pub user: Option<UserName>,
+    /// Its password, where nobody is to be asked for it.
+    pub password: Option<Password>,
     /// The home, if it is to be a certain folder.
     pub home: Option<PathBuf>,
     /// What this device is called if it is a new one.
@@ -72,7 +74,7 @@ pub async fn run(options: Options) -> Result<(), ChatError> {
     let mut shell = Shell::new(options, finished)?;
     let mut screen = Screen::take("Portcullis").map_err(ChatError::Terminal)?;
     let mut sources = Sources::new(homes)?;
-    shell.begin();
+    shell.begin()?;
     shell.draw(&mut screen)?;
     while !shell.is_over {
         let happened = shell.wait(&mut sources).await?;
