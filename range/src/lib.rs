@@ -9,6 +9,7 @@
 
 pub mod flaws;
 pub mod hands;
+pub mod lesson;
 pub mod limits;
 pub mod plane;
 pub mod twins;

@@ -3,7 +3,9 @@
 //!
 //! The table [`ALL`] is the curriculum. The tests in `tests/it` prove every row of it.
 
+mod at_desk;
 mod history_idor;
+mod no_tag;
 mod sender_spoof;
 
 use crate::hands::Hands;
@@ -17,7 +19,7 @@ use serde_json::Value;
 use std::fmt;
 
 /// All of them, in the order in which they are best taken.
-pub static ALL: &[&Flaw] = &[&sender_spoof::FLAW, &history_idor::FLAW];
+pub static ALL: &[&Flaw] = &[&sender_spoof::FLAW, &history_idor::FLAW, &no_tag::FLAW];
 
 /// The flaw of this name.
 #[must_use]
