@@ -115,9 +115,14 @@ impl Desk {
     /// Answers a frame.
     pub fn handle(&mut self, connection: ConnectionId, text: &str) -> Vec<Out> {
         let mut out = Vec::new();
+        if text.len() > limits::DESK_FRAME_BYTES {
+            let refusal = Refusal::new(Code::TooLarge, "the desk takes no frame as long as this");
+            return vec![Out::Frame(connection, encode_refusal(0, &refusal))];
+        }
         let (id, done) = match Request::read(text) {
             Ok((id, Request::Claim { code, name })) => {
-                (id, self.take_claim(connection, id, code, name, &mut out))
+                let claim = Claim { code, name, steps: 0, seated: Vec::new() };
+                (id, self.take_claim(Pending { connection, id, claim }, &mut out))
             }
             Ok((id, request)) => (id, self.run(connection, request, &mut out).map(Some)),
             Err((id, refusal)) => (id, Err(refusal)),
@@ -162,7 +167,8 @@ impl Desk {
             }
             Request::Write { text } => return Ok(self.take_letter(&text)),
             Request::Log {} => return Ok(("log", json!({"lines": self.log}))),
-            Request::Claim { .. } => return Err(Refusal::new(Code::NotNow, "this is not a claim")),
+            // Claims are begun where the frame is read, since they are answered later.
+            Request::Claim { .. } => return Err(Refusal::new(Code::NotNow, "not as one step")),
         }
         Ok(("done", json!({})))
     }
@@ -227,20 +233,18 @@ impl Desk {
         Ok(("invite", json!({"code": code})))
     }
 
+    /// Begins a claim, which is answered once it has come to its end.
     fn take_claim(
         &mut self,
-        connection: ConnectionId,
-        id: u64,
-        code: String,
-        name: String,
+        pending: Pending,
         out: &mut Vec<Out>,
     ) -> Result<Option<(&'static str, Value)>, Refusal> {
+        let Claim { code, name, .. } = &pending.claim;
         let long = name.len() > limits::DESK_NAME_BYTES || code.len() > limits::DESK_NAME_BYTES;
         if long || self.pending.len() >= limits::PENDING {
             return Err(Refusal::new(Code::TooLarge, "this is too long, or too many wait"));
         }
-        let claim = Claim { code, name, steps: 0, seated: self.seated.clone() };
-        self.step(Pending { connection, id, claim }, out);
+        self.step(pending, out);
         Ok(None)
     }
 
@@ -326,5 +330,92 @@ impl fmt::Debug for Desk {
     /// Without its keys and books.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Desk({} connections, {} messages)", self.lines.len(), self.post_count)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::twins::SOUND;
+
+    const LINE: ConnectionId = ConnectionId(1);
+
+    fn desk() -> Desk {
+        let mut desk = Desk::new(SOUND.lesson, Key::from_bytes([7; 32]));
+        desk.connect(LINE, None);
+        desk
+    }
+
+    /// What the desk answers on the first connection.
+    fn ask(desk: &mut Desk, request: &str, data: &Value) -> Value {
+        let frame = json!({"id": 9, "request": request, "data": data}).to_string();
+        match desk.handle(LINE, &frame).first() {
+            Some(Out::Frame(LINE, text)) => serde_json::from_str(text).unwrap_or_default(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_frame_gets_one_answer() {
+        let check = |request: &str, data: Value, answered: &str| {
+            let answer = ask(&mut desk(), request, &data);
+            let (reply, refusal) = (&answer["reply"], &answer["refusal"]);
+            assert_eq!(if reply.is_null() { refusal } else { reply }, answered, "{request}");
+            assert_eq!(answer["id"], 9);
+        };
+        check("posts", json!({"after": 0}), "posts");
+        check("keys", json!({}), "keys");
+        check("ask", json!({"to": "mira", "text": "hello"}), "not_found");
+        check("invite", json!({}), "invite");
+        check("claim", json!({"code": "none", "name": "ada"}), "forbidden");
+        check("claim", json!({"code": "x".repeat(65), "name": "ada"}), "too_large");
+        check("profile", json!({"motto": "hello"}), "profile");
+        check("profile", json!({"role": "admin"}), "malformed");
+        check("profile", json!({"motto": "x".repeat(limits::PROFILE_BYTES)}), "malformed");
+        check("operator", json!({"name": "", "password": ""}), "login_failed");
+        check("write", json!({"text": "hello"}), "write");
+        check("log", json!({}), "log");
+        check("dance", json!({}), "malformed");
+    }
+
+    #[test]
+    fn what_is_long_is_refused_unread() {
+        let text = "x".repeat(limits::DESK_FRAME_BYTES + 1);
+        let out = desk().handle(LINE, &text);
+        let refused =
+            |out: &Out| matches!(out, Out::Frame(LINE, text) if text.contains("too_large"));
+        assert!(out.len() == 1 && out.iter().all(refused), "{out:?}");
+    }
+
+    #[test]
+    fn an_invitation_is_good_once() {
+        let mut desk = desk();
+        let code = ask(&mut desk, "invite", &json!({}))["data"]["code"].clone();
+        let claim = json!({"code": code, "name": "ada"});
+        let frame = json!({"id": 1, "request": "claim", "data": claim}).to_string();
+        let seats = |out: Vec<Out>| out.iter().filter(|out| matches!(out, Out::Record(..))).count();
+        assert_eq!(seats(desk.handle(LINE, &frame)), 1);
+        assert_eq!(seats(desk.handle(LINE, &frame)), 0);
+    }
+
+    #[test]
+    fn what_is_passed_goes_to_others_and_is_remembered() {
+        let mut desk = desk();
+        desk.connect(ConnectionId(2), None);
+        let sealed =
+            json!({"kind": "word", "from": "mira", "place": "#den", "nonce": "", "body": "AA=="});
+        let frame = json!({"id": 1, "request": "post", "data": sealed}).to_string();
+        let out = desk.handle(LINE, &frame);
+        let to: Vec<u64> = out
+            .iter()
+            .filter_map(|out| match out {
+                Out::Frame(line, _) => Some(line.0),
+                Out::Record(..) => None,
+            })
+            .collect();
+        assert_eq!(to, [1, 2]);
+        let posts = ask(&mut desk, "posts", &json!({"after": 0}));
+        assert_eq!(posts["data"]["posts"][0]["message"]["from"], "mira");
     }
 }

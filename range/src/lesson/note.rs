@@ -116,3 +116,44 @@ pub fn seal_note(key: &Key, start: [u8; 16], text: &[u8]) -> Note {
     let tag = mac(&key.derive(b"note tag"), &[&start, &body]).to_vec();
     Note { start, body, tag }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_comes_back_whatever_its_length() {
+        let key = Key::from_bytes([1; 32]);
+        for length in 0..40 {
+            let text = vec![b'x'; length];
+            let note = seal_note(&key, [5; 16], &text);
+            assert_eq!(open_note(&key, &note).text, Some(text), "{length}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_wrong_the_receipt_is_the_same() {
+        let key = Key::from_bytes([1; 32]);
+        let good = seal_note(&key, [5; 16], b"twelve bytes");
+        let flip = |place: usize, bit: u8| {
+            let mut note = good.clone();
+            note.start.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= bit);
+            note
+        };
+        let bare = Note { tag: Vec::new(), ..good.clone() };
+        let (padding, text) = (flip(15, 1), flip(0, 1));
+        assert_eq!((decrypt(&key, &padding), decrypt(&key, &text).is_some()), (None, true));
+        for note in [padding, text, bare] {
+            assert_eq!(open_note(&key, &note), Opened::refused("not accepted", 1));
+        }
+    }
+
+    #[test]
+    fn odd_lengths_are_refused() {
+        let key = Key::from_bytes([1; 32]);
+        for length in [0, 1, 15, 17] {
+            let note = Note { start: [0; 16], body: vec![0; length], tag: Vec::new() };
+            assert_eq!(decrypt(&key, &note), None, "{length}");
+        }
+    }
+}

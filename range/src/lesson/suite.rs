@@ -171,3 +171,66 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
     let differ = one.iter().zip(other).fold(0, |differ, (one, other)| differ | (one ^ other));
     one.len() == other.len() && differ == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lesson::Kind;
+    use portcullis_proto::ChannelName;
+
+    #[test]
+    fn what_was_padded_comes_back() {
+        for length in [0, 1, 254, 255, 256, 1_000] {
+            let text = vec![0; length];
+            let padded = pad(&text);
+            assert_eq!(padded.len() % ROOM_BYTES, 0);
+            assert_eq!(unpad(&padded), Some(text.as_slice()), "{length}");
+        }
+        for no_padding in [&b""[..], b"text", b"\0\0", b"text\x81\0"] {
+            assert_eq!(unpad(no_padding), None, "{no_padding:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_headers_look_the_same() -> Result<(), portcullis_proto::BadName> {
+        let header = |kind, from, place| {
+            let (from, place) = (UserName::parse(from)?, ChannelName::parse(place)?);
+            Ok(bound(&Header { kind, from, place }))
+        };
+        let one = header(Kind::Word, "mira", "#den")?;
+        assert_ne!(one, header(Kind::Note, "mira", "#den")?);
+        assert_ne!(one, header(Kind::Word, "oleg", "#den")?);
+        assert_ne!(one, header(Kind::Word, "mira", "#din")?);
+        Ok(())
+    }
+
+    #[test]
+    fn a_word_opens_only_as_it_was_sealed() {
+        let (key, nonce) = (Key::from_bytes([1; 32]), [2; 12]);
+        let sealed = seal_word(&key, &nonce, b"here", b"text").unwrap_or_default();
+        let open = |key: u8, nonce: u8, bound: &[u8]| {
+            open_word(&Key::from_bytes([key; 32]), &[nonce; 12], bound, &sealed)
+        };
+        assert_eq!(open(1, 2, b"here").as_deref(), Some(&b"text"[..]));
+        assert_eq!(open(3, 2, b"here"), None);
+        assert_eq!(open(1, 3, b"here"), None);
+        assert_eq!(open(1, 2, b"there"), None);
+    }
+
+    #[test]
+    fn counter_mode_is_its_own_inverse() {
+        let (key, nonce) = (Key::from_bytes([1; 32]), [2; 12]);
+        let sealed = turn(&key, &nonce, b"pay 10");
+        assert_ne!(sealed, b"pay 10");
+        assert_eq!(turn(&key, &nonce, &sealed), b"pay 10");
+    }
+
+    #[test]
+    fn numbers_go_up_whatever_the_connection() {
+        let mut numbers = Numbers { since_connect: 9, connects: 3, ..Numbers::default() };
+        for expected in 1..5 {
+            numbers.stored = take_number(&numbers);
+            assert_eq!(numbers.stored, expected);
+        }
+    }
+}
