@@ -5,6 +5,7 @@
 
 mod at_desk;
 mod history_idor;
+mod length_leak;
 mod no_tag;
 mod sender_spoof;
 
@@ -23,6 +24,7 @@ pub static ALL: &[&Flaw] = &[
     &sender_spoof::FLAW,
     &history_idor::FLAW,
     &no_tag::FLAW,
+    &length_leak::FLAW,
 ];
 
 /// The flaw of this name.
