@@ -7,6 +7,7 @@ mod at_desk;
 mod history_idor;
 mod length_leak;
 mod no_tag;
+mod race_once;
 mod sender_spoof;
 
 use crate::hands::Hands;
@@ -25,6 +26,7 @@ pub static ALL: &[&Flaw] = &[
     &history_idor::FLAW,
     &no_tag::FLAW,
     &length_leak::FLAW,
+    &race_once::FLAW,
 ];
 
 /// The flaw of this name.
