@@ -6,6 +6,7 @@
 mod at_desk;
 mod history_idor;
 mod length_leak;
+mod mass_assign;
 mod no_tag;
 mod race_once;
 mod sender_spoof;
@@ -27,6 +28,7 @@ pub static ALL: &[&Flaw] = &[
     &no_tag::FLAW,
     &length_leak::FLAW,
     &race_once::FLAW,
+    &mass_assign::FLAW,
 ];
 
 /// The flaw of this name.
