@@ -8,6 +8,7 @@ mod history_idor;
 mod length_leak;
 mod mass_assign;
 mod no_tag;
+mod nonce_reset;
 mod race_once;
 mod sender_spoof;
 
@@ -29,6 +30,7 @@ pub static ALL: &[&Flaw] = &[
     &length_leak::FLAW,
     &race_once::FLAW,
     &mass_assign::FLAW,
+    &nonce_reset::FLAW,
 ];
 
 /// The flaw of this name.
