@@ -7,6 +7,7 @@ mod at_desk;
 mod history_idor;
 mod length_leak;
 mod mass_assign;
+mod missing_aad;
 mod no_tag;
 mod nonce_reset;
 mod race_once;
@@ -31,6 +32,7 @@ pub static ALL: &[&Flaw] = &[
     &race_once::FLAW,
     &mass_assign::FLAW,
     &nonce_reset::FLAW,
+    &missing_aad::FLAW,
 ];
 
 /// The flaw of this name.
