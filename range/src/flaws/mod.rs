@@ -12,6 +12,7 @@ mod no_tag;
 mod nonce_reset;
 mod race_once;
 mod sender_spoof;
+mod stale_member;
 
 use crate::hands::Hands;
 use crate::plane::{Flag, Secrets};
@@ -33,6 +34,7 @@ pub static ALL: &[&Flaw] = &[
     &mass_assign::FLAW,
     &nonce_reset::FLAW,
     &missing_aad::FLAW,
+    &stale_member::FLAW,
 ];
 
 /// The flaw of this name.
