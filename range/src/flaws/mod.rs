@@ -10,6 +10,7 @@ mod mass_assign;
 mod missing_aad;
 mod no_tag;
 mod nonce_reset;
+mod padding_oracle;
 mod race_once;
 mod sender_spoof;
 mod stale_member;
@@ -35,6 +36,7 @@ pub static ALL: &[&Flaw] = &[
     &nonce_reset::FLAW,
     &missing_aad::FLAW,
     &stale_member::FLAW,
+    &padding_oracle::FLAW,
 ];
 
 /// The flaw of this name.
