@@ -4,6 +4,7 @@
 //! The table [`ALL`] is the curriculum. The tests in `tests/it` prove every row of it.
 
 mod at_desk;
+mod hardcoded_login;
 mod history_idor;
 mod length_leak;
 mod mass_assign;
@@ -37,6 +38,7 @@ pub static ALL: &[&Flaw] = &[
     &missing_aad::FLAW,
     &stale_member::FLAW,
     &padding_oracle::FLAW,
+    &hardcoded_login::FLAW,
 ];
 
 /// The flaw of this name.
