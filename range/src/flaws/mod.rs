@@ -7,6 +7,7 @@ mod at_desk;
 mod hardcoded_login;
 mod history_idor;
 mod length_leak;
+mod log_exfil;
 mod mass_assign;
 mod missing_aad;
 mod no_tag;
@@ -39,6 +40,7 @@ pub static ALL: &[&Flaw] = &[
     &stale_member::FLAW,
     &padding_oracle::FLAW,
     &hardcoded_login::FLAW,
+    &log_exfil::FLAW,
 ];
 
 /// The flaw of this name.
