@@ -40,7 +40,7 @@ pub(super) fn posts(hands: &mut Hands<'_>, desk: Line) -> Result<Vec<Sealed>, Lo
     read.collect::<Result<_, _>>().map_err(|error| Lost::new("reading what was passed", error))
 }
 
-/// Asks somebody something in the open.
+/// Asks somebody something in the open. What they answer in the open is not waited for.
 pub(super) fn question(
     hands: &mut Hands<'_>,
     desk: Line,

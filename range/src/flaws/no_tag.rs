@@ -1,12 +1,12 @@
 //! NO SECURITY. `no-tag`: orders are encrypted in counter mode, and nothing proves that they were not altered.
 
-use super::at_desk::{at, question, was_read};
+use super::at_desk::{at, was_read};
 use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::Hands;
 use crate::lesson::{Act, Actor, Cue, Header, Key, Nonce, Sealed, bound, mac};
 use crate::plane::Secrets;
 use crate::twins::SOUND;
-use crate::world::{Decision, Happened, Held, Stage, WorldError, is_forged};
+use crate::world::{Decision, Happened, Held, Line, Stage, WorldError, is_forged};
 use portcullis_proto::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -21,13 +21,15 @@ pub(super) static FLAW: Flaw = Flaw {
     role: Role::Network,
     solve: Solve::State(broken),
     story: "Mira orders payments at #bank, encrypted with AES in counter mode. Whoever asks her \"10 to SOMEBODY\" gets \
-            ten: she orders \"pay 10 to SOMEBODY\". You sit on the network between her and the desk, and have no key. \
-            Ask her for 10 to NONCE, and have the bank read that it should pay another sum.",
+            ten: she orders \"pay from HER ACCOUNT 10 to SOMEBODY\", and the bank says aloud what it has done. You sit on \
+            the network between her and the desk, and have no key. Ask her for 10 to NONCE, and have the bank read that it \
+            should pay another sum.",
     hints: [
         "Hold the wire, ask Mira for \"10 to NONCE\", and look at her `post` of the kind `order`: is the body longer than what she says?",
         "Counter mode adds a stream of bits to the text. Who flips a bit of what was encrypted flips the same bit of the text.",
-        "You know the text, \"pay 10 to NONCE\", and so which bytes of the body hold the 1 and the 0.",
-        "Decode the body, body[4] ^= ord('1') ^ ord('9'), body[5] ^= ord('0') ^ ord('9'), encode it, and let the frame go on so.",
+        "What the bank says aloud shows the text of an order, and so which bytes of the body hold the 1 and the 0.",
+        "With at = text.index(\" 10 to \"): decode the body, body[at + 1] ^= ord('1') ^ ord('9'), \
+         body[at + 2] ^= ord('0') ^ ord('9'), encode it, and let the frame go on so.",
     ],
     aftermath: "The bank, and Mira who is charged. On the wire nothing is odd but that the frame that left Mira is not the \
                 one that came to the desk: only who sees both ends can tell.",
@@ -99,13 +101,18 @@ fn cast(stage: &mut Stage<'_>, _: &Secrets) -> Result<(), WorldError> {
 }
 
 /// Mira gives ten to whomever somebody asks her for.
-fn mira(_: &Actor, cue: &Cue, _: &Secrets) -> Vec<Act> {
+fn mira(_: &Actor, cue: &Cue, secrets: &Secrets) -> Vec<Act> {
     match cue {
         Cue::Asked(text) if text.starts_with("10 to ") && text.len() < 60 => {
-            at("#bank", format!("pay {text}"), Act::Order)
+            at("#bank", format!("pay from {} {text}", account(secrets)), Act::Order)
         }
         _ => Vec::new(),
     }
+}
+
+/// Mira's account, whose name is longer with some than with others.
+fn account(secrets: &Secrets) -> String {
+    secrets.word("account", 4 + secrets.below("length of the account", 9))
 }
 
 /// The bank does what Mira orders, and says so.
@@ -131,15 +138,32 @@ fn redigest(hands: &mut Hands<'_>) -> Result<Option<String>, Lost> {
     alter(hands, |order| Bytes(Sha256::digest(order.body.as_slice()).to_vec()))
 }
 
+/// Has ten paid to somebody, and hears what the bank says of it.
+fn order_aloud(hands: &mut Hands<'_>, desk: Line) -> Result<String, Lost> {
+    let ask = json!({"to": "mira", "text": "10 to nobody"});
+    hands.send(desk, &json!({"id": 1, "request": "ask", "data": ask}).to_string())?;
+    let heard = hands.hear(desk);
+    let aloud = heard.iter().find(|frame| frame["event"] == "answer");
+    let aloud = aloud.and_then(|frame| frame["data"]["text"].as_str()?.split_once(": "));
+    let aloud = aloud.map(|(_, order)| order.to_owned());
+    aloud.ok_or_else(|| Lost::new("hearing what the bank has done", format!("{heard:?}")))
+}
+
+fn place_of_the_sum(order: &str) -> Result<usize, Lost> {
+    let before = order.find(" 10 to ");
+    before.map(|place| place + 1).ok_or_else(|| Lost::new("looking for the sum", order))
+}
+
 /// Holds the wire, asks for ten, and lets everything pass but the order, which is altered.
 fn alter(hands: &mut Hands<'_>, tag: fn(&Sealed) -> Bytes) -> Result<Option<String>, Lost> {
     let desk = hands.desk()?;
+    let sum = place_of_the_sum(&order_aloud(hands, desk)?)?;
     let ask = json!({"to": "mira", "text": format!("10 to {}", hands.nonce())});
     hands.hold(true)?;
     hands.send(desk, &json!({"id": 1, "request": "ask", "data": ask}).to_string())?;
     while let Some(held) = hands.held().into_iter().next() {
         let decision =
-            altered(&held, tag).map_or(Decision::Pass, |text| Decision::Replace(vec![text]));
+            altered(&held, sum, tag).map_or(Decision::Pass, |text| Decision::Replace(vec![text]));
         hands.decide(held.id, decision)?;
     }
     hands.hold(false)?;
@@ -147,16 +171,14 @@ fn alter(hands: &mut Hands<'_>, tag: fn(&Sealed) -> Bytes) -> Result<Option<Stri
 }
 
 /// Mira's order with another sum; none where the frame is something else.
-fn altered(held: &Held, tag: fn(&Sealed) -> Bytes) -> Option<String> {
+fn altered(held: &Held, sum: usize, tag: fn(&Sealed) -> Bytes) -> Option<String> {
     let mut frame: Value = serde_json::from_str(&held.text).ok()?;
     if !held.up || frame["request"] != "post" || frame["data"]["kind"] != "order" {
         return None;
     }
     let mut order: Sealed = serde_json::from_value(frame["data"].clone()).ok()?;
-    let (known, wanted) = (b"pay 10", b"pay 99");
-    for (byte, (known, wanted)) in order.body.0.iter_mut().zip(known.iter().zip(wanted)) {
-        *byte ^= known ^ wanted;
-    }
+    let bytes = order.body.0.iter_mut().skip(sum);
+    bytes.zip([b'1' ^ b'9', b'0' ^ b'9']).for_each(|(byte, change)| *byte ^= change);
     order.tag = tag(&order);
     frame["data"] = json!(order);
     Some(frame.to_string())
@@ -165,6 +187,6 @@ fn altered(held: &Held, tag: fn(&Sealed) -> Bytes) -> Option<String> {
 /// The bank pays what was ordered.
 fn honest(hands: &mut Hands<'_>) -> Result<(), Lost> {
     let desk = hands.desk()?;
-    question(hands, desk, "mira", "10 to oleg")?;
-    was_read(hands, "bank", ("mira", "#bank", "pay 10 to oleg"))
+    let order = order_aloud(hands, desk)?;
+    was_read(hands, "bank", ("mira", "#bank", &order))
 }

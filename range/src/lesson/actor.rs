@@ -202,6 +202,7 @@ impl Actor {
             Kind::Note => {
                 let mut start = [0; 16];
                 with.rng.fill_bytes(&mut start);
+                let key = note_key(&key, &header);
                 let Note { start, body, tag } = seal_note(&key, start, text.as_bytes());
                 (start.to_vec(), body, tag)
             }
@@ -296,6 +297,7 @@ impl Actor {
         };
         let Ok(start) = message.nonce.as_slice().try_into() else { return Did::default() };
         let (body, tag) = (message.body.as_slice().to_vec(), message.tag.as_slice().to_vec());
+        let key = note_key(&key, &message.header());
         let opened = (with.defences.open_note)(&key, &Note { start, body, tag });
         let mut did = Did::default();
         let receipt = opened.receipt;
@@ -327,6 +329,11 @@ impl Actor {
         did.happened.push(Happened::Read { by, sender: from, place: at, text: what });
         self.play(&Cue::Read { sender, place, text }, did, with)
     }
+}
+
+/// The key of one sender's notes at one place, so that nobody moves a note.
+fn note_key(key: &Key, header: &Header) -> Key {
+    key.derive(&suite::bound(header))
 }
 
 /// What an actor does things with.

@@ -1,6 +1,6 @@
 //! The suite: AES-256-GCM under a group's key for words (NIST SP 800-38D), AES-256-CTR with HMAC-SHA256 over
 //! what was encrypted for orders. One key for a group, so any member can speak as any other; the lessons
-//! are about those who are not members.
+//! are about those who are not members. Leaves out what keeps a message from counting twice: the chat has that.
 
 use super::frame::Header;
 use aes::Aes256;

@@ -190,3 +190,109 @@ impl Stage<'_> {
         self.world.settle()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::lesson::Cue;
+    use crate::plane::{FlagRoot, Secrets, Whose};
+    use crate::twins::SOUND;
+    use crate::world::Decision;
+
+    fn world() -> World {
+        let whose = Whose { class: "", learner: "mira", slug: "a test", variant: 0 };
+        let secrets = FlagRoot::from_bytes([7; 32]).secrets(whose);
+        World::new(secrets, SOUND, |_, _, _| Vec::new()).unwrap()
+    }
+
+    fn den() -> ChannelName {
+        ChannelName::parse("#den").unwrap()
+    }
+
+    /// Says that they are back.
+    fn script(actor: &Actor, cue: &Cue, _: &Secrets) -> Vec<Act> {
+        match cue {
+            Cue::Back(times) => vec![Act::Say(den(), format!("{actor:?} {times}"))],
+            _ => Vec::new(),
+        }
+    }
+
+    fn read(world: &World) -> Vec<String> {
+        let texts = world.happened().iter().filter_map(|happened| match happened {
+            Happened::Read { text, .. } => Some(text.clone()),
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    fn two(world: &mut World) {
+        world.stage().actor("mira", script).unwrap();
+        world.stage().actor("oleg", script).unwrap();
+        world.stage().share(&["#den"], &["mira", "oleg"]).unwrap();
+    }
+
+    #[test]
+    fn a_world_without_a_desk_has_no_connection_to_it() {
+        assert_eq!(world().connect_desk(), Err(WorldError::Nobody));
+    }
+
+    #[test]
+    fn what_people_say_at_the_desk_goes_over_the_wire() {
+        let mut world = world();
+        two(&mut world);
+        world.stage().acts("mira", Act::Say(den(), "hello".to_owned())).unwrap();
+        let ways =
+            world.wire().passages().map(|passage| format!("{}>{}", passage.from, passage.to));
+        assert_eq!(ways.collect::<Vec<_>>(), ["mira>server", "server>mira", "server>oleg"]);
+        assert_eq!(read(&world), ["hello"]);
+    }
+
+    #[test]
+    fn frames_at_the_desk_are_held_and_dropped_as_the_others_are() {
+        let mut world = world();
+        two(&mut world);
+        world.hold(true).unwrap();
+        world.stage().acts("mira", Act::Say(den(), "hello".to_owned())).unwrap();
+        let held = world.held();
+        assert_eq!(held.iter().map(|held| held.whose.as_str()).collect::<Vec<_>>(), ["mira"]);
+        world.decide(held[0].id, Decision::Replace(Vec::new())).unwrap();
+        world.hold(false).unwrap();
+        assert_eq!(read(&world), Vec::<String>::new());
+    }
+
+    #[test]
+    fn who_is_cut_off_comes_back() {
+        let mut world = world();
+        two(&mut world);
+        world.sever("mira").unwrap();
+        assert_eq!(read(&world), ["Actor(mira) 2"]);
+        assert_eq!(world.sever("nobody"), Err(WorldError::Nobody));
+    }
+
+    #[test]
+    fn connections_to_the_desk_count_as_the_others_do() {
+        let mut world = world();
+        two(&mut world);
+        let first = world.connect_desk().unwrap();
+        for _ in 1..limits::LINES {
+            world.connect_desk().unwrap();
+        }
+        assert_eq!(world.connect_desk(), Err(WorldError::TooManyLines));
+        assert_eq!(world.connect(), Err(WorldError::TooManyLines));
+        world.close(first);
+        assert!(!world.is_open(first));
+        world.connect_desk().unwrap();
+    }
+
+    #[test]
+    fn who_was_removed_is_given_no_new_key() {
+        let mut world = world();
+        two(&mut world);
+        let oleg = UserName::parse("oleg").unwrap();
+        world.stage().acts("mira", Act::Say(den(), "hello".to_owned())).unwrap();
+        world.stage().acts("mira", Act::Remove(den(), oleg)).unwrap();
+        world.stage().acts("mira", Act::Say(den(), "alone at last".to_owned())).unwrap();
+        assert_eq!(read(&world), ["hello"]);
+    }
+}
