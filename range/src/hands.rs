@@ -46,6 +46,46 @@ impl<'w> Hands<'w> {
         self.world.session().map_err(lost("logging in"))
     }
 
+    /// A connection to the lesson's desk.
+    ///
+    /// # Errors
+    /// [`Lost`] where there is none to be had.
+    pub fn desk(&mut self) -> Result<Line, Lost> {
+        self.world.connect_desk().map_err(lost("connecting to the desk"))
+    }
+
+    /// Somebody on the network breaks a connection of the lesson's people.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn sever(&mut self, whose: &str) -> Result<(), Lost> {
+        self.world.sever(whose).map_err(lost("breaking a connection"))
+    }
+
+    /// What somebody of the lesson has read: sender, place, text. For honest use, which looks over shoulders.
+    #[must_use]
+    pub fn read_by(&self, name: &str) -> Vec<(String, String, String)> {
+        let read = self.world.happened().iter().filter_map(|happened| match happened {
+            Happened::Read { by, sender, place, text } if by.as_str() == name => {
+                Some((sender.to_string(), place.to_string(), text.clone()))
+            }
+            _ => None,
+        });
+        read.collect()
+    }
+
+    /// What stands in one of the desk's books: row and value. For honest use.
+    #[must_use]
+    pub fn recorded(&self, book: &str) -> Vec<(String, String)> {
+        let rows = self.world.happened().iter().filter_map(|happened| match happened {
+            Happened::Recorded { record, .. } if record.book == book => {
+                Some((record.row.clone(), record.value.clone()))
+            }
+            _ => None,
+        });
+        rows.collect()
+    }
+
     /// Sends a frame as it is.
     ///
     /// # Errors

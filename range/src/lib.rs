@@ -11,6 +11,7 @@ pub mod cli;
 pub mod flaws;
 pub mod hands;
 pub mod host;
+pub mod lesson;
 pub mod limits;
 pub mod plane;
 pub mod reading;

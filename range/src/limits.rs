@@ -19,6 +19,33 @@ pub const LINES: usize = 32;
 /// Frames that wait for a learner who does not read.
 pub const UNREAD: usize = 4_000;
 
+/// Bytes of one frame to a lesson's desk: the longest of its people's is 600.
+pub const DESK_FRAME_BYTES: usize = 4_096;
+
+/// Sealed messages that a lesson's desk remembers, for whoever comes later. Lessons have some tens.
+pub const POSTS: usize = 256;
+
+/// Notes that a lesson's desk passes: four times what it takes to try every value of every byte of a block.
+pub const NOTES: usize = 16_384;
+
+/// Invitations that a lesson's desk gives out: every try needs one.
+pub const INVITES: u32 = 1_000;
+
+/// Claims that wait at a lesson's desk.
+pub const PENDING: usize = 100;
+
+/// Steps of one claim. The longest of the lessons has three.
+pub const CLAIM_STEPS: u32 = 8;
+
+/// Bytes of an invitation, and of a name on a seat.
+pub const DESK_NAME_BYTES: usize = 64;
+
+/// Bytes of a profile.
+pub const PROFILE_BYTES: usize = 1_000;
+
+/// Lines of a lesson's log: with an unsound trace, each may be as long as a frame and a third.
+pub const LOG_LINES: usize = 256;
+
 /// Bytes of one frame from a learner: what the chat's server takes as well.
 pub const FRAME_BYTES: usize = portcullis_proto::limits::CLIENT_FRAME_BYTES;
 

@@ -77,11 +77,19 @@ pub(super) fn connect(at: &Where, slug: &str) -> Result<(), String> {
     let entrance = Range::new(at)?.get(&format!("/api/flaws/{slug}/entrance"))?;
     println!("You are {}. All doors are WebSockets with the subprotocol", text(&entrance, "role"));
     println!("{}, whose frames are those of docs/protocol.md.\n", text(&entrance, "subprotocol"));
-    println!("before login    {}", text(&entrance, "connect"));
-    println!("logged in       {}", text(&entrance, "session"));
-    println!("as operator     {}\n", text(&entrance, "operator"));
-    println!("account         {}", text(&entrance, "account"));
-    println!("password        {}\n", text(&entrance, "password"));
+    let doors = [
+        ("connect", "before login"),
+        ("session", "logged in"),
+        ("desk", "the lesson's desk"),
+        ("wire", "a hand on the wire"),
+    ];
+    for (door, what) in doors {
+        if let Some(address) = entrance[door].as_str() {
+            println!("{what:<19} {address}");
+        }
+    }
+    println!("\naccount             {}", text(&entrance, "account"));
+    println!("password            {}\n", text(&entrance, "password"));
     println!("the same in the terminal client: portcullis-range chat {slug}");
     println!(
         "with websocat:  websocat --protocol {} {}",

@@ -3,8 +3,19 @@
 //!
 //! The table [`ALL`] is the curriculum. The tests in `tests/it` prove every row of it.
 
+mod at_desk;
+mod hardcoded_login;
 mod history_idor;
+mod length_leak;
+mod log_exfil;
+mod mass_assign;
+mod missing_aad;
+mod no_tag;
+mod nonce_reset;
+mod padding_oracle;
+mod race_once;
 mod sender_spoof;
+mod stale_member;
 
 use crate::hands::Hands;
 use crate::plane::{Flag, Secrets};
@@ -17,7 +28,20 @@ use serde_json::Value;
 use std::fmt;
 
 /// All of them, in the order in which they are best taken.
-pub static ALL: &[&Flaw] = &[&sender_spoof::FLAW, &history_idor::FLAW];
+pub static ALL: &[&Flaw] = &[
+    &sender_spoof::FLAW,
+    &history_idor::FLAW,
+    &no_tag::FLAW,
+    &length_leak::FLAW,
+    &race_once::FLAW,
+    &mass_assign::FLAW,
+    &nonce_reset::FLAW,
+    &missing_aad::FLAW,
+    &stale_member::FLAW,
+    &padding_oracle::FLAW,
+    &hardcoded_login::FLAW,
+    &log_exfil::FLAW,
+];
 
 /// The flaw of this name.
 #[must_use]
@@ -36,6 +60,14 @@ pub enum Role {
     Network,
     /// Whoever runs the server, and does not mean well.
     Operator,
+}
+
+impl Role {
+    /// Whether they have a hand on the wire.
+    #[must_use]
+    pub const fn holds_the_wire(self) -> bool {
+        matches!(self, Self::Network | Self::Operator)
+    }
 }
 
 impl fmt::Display for Role {
@@ -79,7 +111,7 @@ impl Source {
             let rest = rest.strip_prefix("fn ").and_then(|rest| rest.strip_prefix(self.function));
             rest.is_some_and(|rest| rest.starts_with(['(', '<']))
         };
-        let at = lines.iter().position(|line| named(&line))?;
+        let at = lines.iter().position(named)?;
         let before = lines.get(..at)?.iter().rev();
         let first = at - before.take_while(|line| line.starts_with("///")).count();
         let length = lines.get(at..)?.iter().position(|line| *line == "}")?;

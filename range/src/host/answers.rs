@@ -49,6 +49,8 @@ pub enum Refused {
     NoFlaw,
     /// There is no such candidate fix.
     NoFix,
+    /// Whoever the learner is in this world, they have no hand on its wire.
+    NotYourPlace,
     /// It is shown after a solve only.
     NotYet,
     /// The request can't be read.
@@ -70,6 +72,7 @@ impl Refused {
             Self::Full => (503, "full"),
             Self::NoFlaw => (404, "no_flaw"),
             Self::NoFix => (404, "no_fix"),
+            Self::NotYourPlace => (403, "not_your_place"),
             Self::NotYet => (403, "not_yet"),
             Self::Malformed(_) => (400, "malformed"),
             Self::World(_) => (409, "world"),
@@ -89,6 +92,7 @@ impl std::fmt::Display for Refused {
             Self::Full => f.write_str("there are too many learners here"),
             Self::NoFlaw => f.write_str("there is no flaw of this name; `board` lists them"),
             Self::NoFix => f.write_str("there is no fix of this number; `show` lists them"),
+            Self::NotYourPlace => f.write_str("in this world you have no hand on the wire"),
             Self::NotYet => f.write_str("this is shown once you have solved it"),
             Self::Malformed(why) => write!(f, "the request can't be read: {why}"),
             Self::World(why) | Self::Folder(why) => f.write_str(why),

@@ -1,9 +1,10 @@
 //! The board and its pages, as JSON: what the command line prints and a browser will show.
 
 use super::{Answer, Host, Refused, lock, now};
-use crate::flaws::{self, Fate, Flaw, Role, Solve};
+use crate::flaws::{self, Fate, Flaw, Solve};
 use crate::plane::{Receipt, Row};
 use crate::reading;
+use crate::world::World;
 use portcullis_proto::UserName;
 use serde_json::{Value, json};
 
@@ -54,13 +55,17 @@ impl Host {
     /// [`Refused`].
     pub(super) fn entrance(&self, name: &UserName, flaw: &'static Flaw) -> Result<Value, Refused> {
         let slot = self.slot(name, flaw)?;
-        let variant = lock(&slot).variant;
+        let (variant, has_desk) = {
+            let slot = lock(&slot);
+            (slot.variant, slot.world().is_some_and(World::has_desk))
+        };
         let ticket = self.ticket(name, flaw, variant);
         let at = |door: &str| format!("ws://{}/worlds/{ticket}/{door}", self.address);
         Ok(json!({
             "role": flaw.role.to_string(),
             "subprotocol": super::socket::SUBPROTOCOL,
-            "connect": at("connect"), "session": at("session"), "operator": at("operator"),
+            "connect": at("connect"), "session": at("session"), "desk": has_desk.then(|| at("desk")),
+            "wire": flaw.role.holds_the_wire().then(|| at("wire")),
             "account": crate::hands::YOU, "password": crate::world::password(crate::hands::YOU),
         }))
     }
@@ -79,8 +84,7 @@ impl Host {
         let slot = self.slot(name, flaw)?;
         let slot = lock(&slot);
         let world = slot.world().ok_or_else(|| Refused::World("this world is gone".to_owned()))?;
-        let sees_all = matches!(flaw.role, Role::Network | Role::Operator)
-            || self.row(name, flaw.slug).receipt.is_some();
+        let sees_all = flaw.role.holds_the_wire() || self.row(name, flaw.slug).receipt.is_some();
         let passages = world.wire().passages().filter(|passage| {
             let own = passage.from.is_learner() || passage.to.is_learner();
             passage.number > after && (sees_all || own)

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `connect` | the ordinary wire of `docs/protocol.md`, from the greeting on |
 //! | `session` | the same, already logged in as the learner's account, for scripts |
-//! | `operator` | what the server's operator can do: hold frames, pass, replace, drop and make them |
+//! | `desk` | the desk of a lesson that has one, in frames like the chat's |
+//! | `wire` | what the server's operator, or somebody on the network, can do: hold frames, pass, replace, drop and make them |
 
 use super::{Host, Refused, SharedSlot, lock};
 use crate::flaws::Flaw;
@@ -30,7 +31,8 @@ pub const SUBPROTOCOL: &str = "portcullis-range.v1";
 enum Door {
     Connect,
     Session,
-    Operator,
+    Desk,
+    Wire,
 }
 
 /// `GET /worlds/TICKET/DOOR` with an upgrade.
@@ -42,12 +44,16 @@ pub(super) async fn enter(
     let door = match door.as_str() {
         "connect" => Door::Connect,
         "session" => Door::Session,
-        "operator" => Door::Operator,
+        "desk" => Door::Desk,
+        "wire" => Door::Wire,
         _ => return Refused::NoFlaw.into_response(),
     };
     let Some((name, flaw)) = host.holder_of(&ticket) else {
         return Refused::Stranger.into_response();
     };
+    if matches!(door, Door::Wire) && !flaw.role.holds_the_wire() {
+        return Refused::NotYourPlace.into_response();
+    }
     let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(limits::FRAME_BYTES);
     if upgrade.selected_protocol().is_none() {
         let why = format!("this world speaks the subprotocol {SUBPROTOCOL}, and no other");
@@ -58,7 +64,8 @@ pub(super) async fn enter(
             match door {
                 Door::Connect => talk(host, name, slot, socket, World::connect).await,
                 Door::Session => talk(host, name, slot, socket, World::session).await,
-                Door::Operator => operate(host, name, slot, socket).await,
+                Door::Desk => talk(host, name, slot, socket, World::connect_desk).await,
+                Door::Wire => operate(host, name, slot, socket).await,
             }
         }),
         Err(refused) => refused.into_response(),
@@ -153,6 +160,8 @@ enum Order {
     Pass { frame: u64 },
     /// These go on in the place of a held frame; none drops it.
     Replace { frame: u64, with: Vec<String> },
+    /// Somebody's connection breaks; they come back by themselves.
+    Sever { whose: String },
     /// A frame that nobody made: down to this person, or up in their name.
     Send { whose: String, up: bool, text: String },
 }
@@ -220,6 +229,7 @@ fn obey(slot: &mut super::slot::Slot, text: &str) -> Result<(), String> {
         Order::Hold { on } => world.hold(on),
         Order::Pass { frame } => world.decide(HeldId(frame), Decision::Pass),
         Order::Replace { frame, with } => world.decide(HeldId(frame), Decision::Replace(with)),
+        Order::Sever { whose } => world.sever(&whose),
         Order::Send { whose, up, text } => world.inject(&whose, up, &text),
     });
     done.map_err(|error| error.to_string())

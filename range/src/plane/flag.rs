@@ -105,6 +105,18 @@ impl Secrets {
     }
 }
 
+impl Secrets {
+    /// A word of so many letters and digits that is this world's own, for this purpose.
+    #[must_use]
+    pub fn word(&self, purpose: &str, length: u32) -> String {
+        let letters = (0..length).filter_map(|place| {
+            let letter = self.below(&format!("{purpose}/{place}"), 32);
+            ALPHABET.get(usize::try_from(letter).ok()?).map(|letter| char::from(*letter))
+        });
+        letters.collect()
+    }
+}
+
 impl fmt::Debug for Secrets {
     /// Without the secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -257,5 +269,7 @@ mod tests {
         assert_eq!(values.len(), 4);
         assert!(values.iter().all(|value| *value < 1_000_000));
         assert_eq!(secrets.below("a", 0), 0);
+        assert_eq!(secrets.word("a", 12).len(), 12);
+        assert_ne!(secrets.word("a", 12), secrets.word("b", 12));
     }
 }

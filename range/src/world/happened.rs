@@ -1,8 +1,9 @@
 //! What happened in a world, as the plane judges it: an append-only log. It says who really did what, which
 //! the world's own server may not know.
 
+use crate::lesson::Record;
 use portcullis_client_core::Show;
-use portcullis_proto::{AccountId, Code, DeviceId, Envelope, RequestKind, UserName};
+use portcullis_proto::{AccountId, ChannelName, Code, DeviceId, Envelope, RequestKind, UserName};
 use std::collections::BTreeSet;
 
 /// Who was at the far end of the connection.
@@ -51,6 +52,33 @@ pub enum Happened {
         /// What.
         show: Box<Show>,
     },
+    /// Somebody of a lesson sealed something.
+    Said {
+        /// Who.
+        by: UserName,
+        /// Where.
+        place: ChannelName,
+        /// What.
+        text: String,
+    },
+    /// Somebody of a lesson opened something and believed it.
+    Read {
+        /// Who.
+        by: UserName,
+        /// Who they think has said it.
+        sender: UserName,
+        /// Where they think it was said.
+        place: ChannelName,
+        /// What.
+        text: String,
+    },
+    /// The desk's books say something new.
+    Recorded {
+        /// Because of whom.
+        by: Doer,
+        /// What.
+        record: Record,
+    },
 }
 
 impl Doer {
@@ -59,6 +87,23 @@ impl Doer {
     pub const fn is_learner(&self) -> bool {
         matches!(self, Self::Own | Self::Learner(_))
     }
+}
+
+/// Whether somebody of a lesson believes something, with this word in it, that its sender has not said there.
+#[must_use]
+pub fn is_forged(happened: &[Happened], word: &str) -> bool {
+    let is_said = |from: &UserName, at: &ChannelName, what: &str| {
+        happened.iter().any(|happened| match happened {
+            Happened::Said { by, place, text } => by == from && place == at && text == what,
+            _ => false,
+        })
+    };
+    happened.iter().any(|happened| match happened {
+        Happened::Read { sender, place, text, .. } => {
+            text.contains(word) && !is_said(sender, place, text)
+        }
+        _ => false,
+    })
 }
 
 /// The accounts and devices that the learner really has.

@@ -5,17 +5,19 @@
 
 mod happened;
 mod held;
+mod lesson;
 mod person;
 mod stage;
 mod wire;
 
-pub use happened::{Doer, Happened, learners};
+pub use happened::{Doer, Happened, is_forged, learners};
 pub use held::{Decision, Held, HeldId};
 pub use person::{Cue, Person, React, password};
 pub use stage::Stage;
 pub use wire::{Party, Passage, Wire};
 
 use crate::hands::YOU;
+use crate::lesson::{Actor, Desk};
 use crate::limits;
 use crate::plane::Secrets;
 use crate::twins::Twins;
@@ -80,6 +82,8 @@ impl From<StoreError> for WorldError {
 enum End {
     /// A scripted person, by their place.
     Person(usize),
+    /// Somebody of a lesson, by their place: a connection to the desk.
+    Actor(usize),
     /// A learner, and what they have not read yet.
     Learner(VecDeque<String>),
 }
@@ -100,6 +104,8 @@ pub struct World {
     server: Server,
     hub: Hub,
     people: Vec<Person>,
+    desk: Option<Desk>,
+    actors: Vec<Actor>,
     links: BTreeMap<ConnectionId, End>,
     next_connection: u64,
     under_way: VecDeque<Frame>,
@@ -137,6 +143,8 @@ impl World {
             store,
             hub: Hub::default(),
             people: Vec::new(),
+            desk: None,
+            actors: Vec::new(),
             links: BTreeMap::new(),
             next_connection: 1,
             under_way: VecDeque::new(),
@@ -259,6 +267,7 @@ impl World {
             self.event(index, Event::Tick);
             self.cue(index, &Cue::Tick);
         }
+        self.tick_lesson();
         self.settle()
     }
 
@@ -286,6 +295,9 @@ impl World {
         let party = self.party(connection);
         let (from, to) = if up { (party, Party::Server) } else { (Party::Server, party) };
         self.wire.note(self.now, from, to, &text);
+        if up && self.desk.as_ref().is_some_and(|desk| desk.has(connection)) {
+            return self.attend(connection, &text);
+        }
         if up {
             return self.serve(connection, &text);
         }
@@ -293,6 +305,10 @@ impl World {
             Some(End::Person(index)) => {
                 let index = *index;
                 self.event(index, Event::Frame(text));
+            }
+            Some(End::Actor(index)) => {
+                let index = *index;
+                self.tell_actor(index, &text);
             }
             Some(End::Learner(unread)) if unread.len() < limits::UNREAD => unread.push_back(text),
             _ => self.cut(connection),
@@ -370,6 +386,11 @@ impl World {
     }
 
     fn cut(&mut self, connection: ConnectionId) {
+        if let Some(desk) = self.desk.as_mut().filter(|desk| desk.has(connection)) {
+            desk.disconnect(connection);
+            self.links.remove(&connection);
+            return;
+        }
         self.server.disconnect(connection);
         self.hub.forget(connection);
         if let Some(End::Person(index)) = self.links.remove(&connection) {
@@ -436,6 +457,9 @@ impl World {
 
     /// Who really is at the far end, whatever they say.
     fn doer(&self, connection: ConnectionId) -> Doer {
+        if let Some(End::Actor(index)) = self.links.get(&connection) {
+            return self.actor_doer(*index).unwrap_or(Doer::Learner(connection.0));
+        }
         let person = match self.links.get(&connection) {
             Some(End::Person(index)) => self.people.get(*index),
             _ => None,

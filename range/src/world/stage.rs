@@ -13,7 +13,7 @@ use portcullis_proto::{
 /// A world whose scene is being set.
 #[derive(Debug)]
 pub struct Stage<'w> {
-    world: &'w mut World,
+    pub(super) world: &'w mut World,
 }
 
 impl World {

@@ -53,6 +53,25 @@ fn no_web_page_gets_in() {
     assert!(http(&range.address, &own).contains("NO SECURITY"));
 }
 
+/// Users have no hand on the wire; the operator has.
+#[test]
+fn the_wire_is_for_who_stands_there() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let protocol = [("Sec-WebSocket-Protocol", "portcullis-range.v1")];
+    let users = range.door("mira", "sender-spoof", "session").replace("session", "wire");
+    assert!(Script::try_open(&users, &protocol).is_err());
+    let mut hand = Script::open(&range.door("mira", "no-tag", "wire"));
+    for order in [r#"{"do":"hold","on":true}"#, r#"{"do":"hold","on":false}"#] {
+        hand.0.send(tungstenite::Message::text(order)).unwrap();
+        assert_eq!(hand.hear().unwrap()["done"], true);
+    }
+    for wrong in ["", "{}", r#"{"do":"pass","frame":99}"#, r#"{"do":"burn"}"#] {
+        hand.0.send(tungstenite::Message::text(wrong)).unwrap();
+        assert!(hand.hear().unwrap()["refused"].is_string(), "{wrong}");
+    }
+}
+
 #[test]
 fn secrets_are_for_the_owner_alone() {
     let range = Range::start(&[]);
