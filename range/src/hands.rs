@@ -166,6 +166,14 @@ impl<'w> Hands<'w> {
         self.world.decide(id, decision).map_err(lost("deciding"))
     }
 
+    /// The operator sends a frame that nobody made: down to somebody, or up in their name.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn inject(&mut self, whose: &str, up: bool, text: &str) -> Result<(), Lost> {
+        self.world.inject(whose, up, text).map_err(lost("sending a frame of one's own"))
+    }
+
     /// The operator, or somebody on the network, reads what has passed: sender, receiver, frame.
     #[must_use]
     pub fn overheard(&self) -> Vec<(String, String, Value)> {

@@ -4,7 +4,9 @@
 //! The table [`ALL`] is the curriculum. The tests in `tests/it` prove every row of it.
 
 mod history_idor;
+mod replay;
 mod sender_spoof;
+mod talk;
 
 use crate::hands::Hands;
 use crate::plane::{Flag, Secrets};
@@ -17,7 +19,7 @@ use serde_json::Value;
 use std::fmt;
 
 /// All of them, in the order in which they are best taken.
-pub static ALL: &[&Flaw] = &[&sender_spoof::FLAW, &history_idor::FLAW];
+pub static ALL: &[&Flaw] = &[&sender_spoof::FLAW, &history_idor::FLAW, &replay::FLAW];
 
 /// The flaw of this name.
 #[must_use]

@@ -1,0 +1,57 @@
+//! What several lessons say and read: names, things that are said, and frames of the chat's protocol.
+
+use super::Lost;
+use crate::hands::Hands;
+use crate::world::{Cue, Person, WorldError};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use portcullis_client_core::{Command, Message, Saying, Show};
+use portcullis_proto::{ChannelName, ConversationName, UserName};
+use serde_json::Value;
+
+/// An account's name.
+pub(super) fn user(name: &str) -> Result<UserName, WorldError> {
+    UserName::parse(name).map_err(|_| WorldError::Nobody)
+}
+
+/// A channel's name.
+pub(super) fn channel(name: &str) -> Result<ChannelName, WorldError> {
+    ChannelName::parse(name).map_err(|_| WorldError::Nobody)
+}
+
+/// The message that somebody sees.
+pub(super) const fn message(cue: &Cue) -> Option<&Message> {
+    match cue {
+        Cue::Show(Show::Message(message)) => Some(message),
+        _ => None,
+    }
+}
+
+/// Says this where a person finds a conversation of that name; nothing where they find none.
+pub(super) fn say(person: &Person, place: &str, what: Saying) -> Vec<Command> {
+    let place = ConversationName::parse(place).ok().and_then(|name| person.find(&name));
+    let say = place.map(|conversation| Command::Say { conversation, what });
+    say.into_iter().collect()
+}
+
+/// The same, for a text.
+pub(super) fn say_text(person: &Person, place: &str, text: &str) -> Vec<Command> {
+    say(person, place, Saying::Text(text.to_owned()))
+}
+
+/// The frames that passed from one to the other, the oldest first.
+pub(super) fn passed(hands: &Hands<'_>, from: &str, to: &str) -> Vec<Value> {
+    let all = hands.overheard().into_iter();
+    all.filter(|(one, other, _)| one == from && other == to).map(|(_, _, frame)| frame).collect()
+}
+
+/// What is signed in an envelope of a channel: JSON after 64 bytes of signature.
+pub(super) fn signed(envelope: &Value) -> Option<Value> {
+    let body = STANDARD.decode(envelope["body"].as_str()?).ok()?;
+    serde_json::from_slice(body.get(64..)?).ok()
+}
+
+/// Something that was to be found.
+pub(super) fn found<T>(thing: Option<T>, tried: &'static str) -> Result<T, Lost> {
+    thing.ok_or_else(|| Lost::new(tried, "it is not there"))
+}
