@@ -1,6 +1,7 @@
 //! A learner's hands: what somebody outside a world can do in it, and nothing more. The reference exploits
 //! and the honest uses are written with these, so each of their steps is open to a learner as well.
 
+use crate::double::Double;
 use crate::flaws::Lost;
 use crate::plane::Secrets;
 use crate::world::{Decision, Happened, Held, HeldId, Line, World, WorldError};
@@ -172,6 +173,16 @@ impl<'w> Hands<'w> {
     /// [`Lost`].
     pub fn inject(&mut self, whose: &str, up: bool, text: &str) -> Result<(), Lost> {
         self.world.inject(whose, up, text).map_err(lost("sending a frame of one's own"))
+    }
+
+    /// The operator makes keys in the name of this account, by its id.
+    ///
+    /// # Errors
+    /// [`Lost`] where this is no account's id.
+    pub fn double(&mut self, account: &Value) -> Result<Double, Lost> {
+        let account = serde_json::from_value(account.clone());
+        let account = account.map_err(|error| Lost::new("reading an account's id", error))?;
+        Ok(self.world.double(account))
     }
 
     /// The operator, or somebody on the network, reads what has passed: sender, receiver, frame.

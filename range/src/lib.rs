@@ -7,6 +7,7 @@
 //!
 //! Start with [`flaws`]: each file there is one lesson, and its tests are the proof that it works.
 
+pub mod double;
 pub mod flaws;
 pub mod hands;
 pub mod limits;

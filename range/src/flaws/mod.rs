@@ -3,7 +3,9 @@
 //!
 //! The table [`ALL`] is the curriculum. The tests in `tests/it` prove every row of it.
 
+mod ghost_member;
 mod history_idor;
+mod key_substitution;
 mod replay;
 mod sender_spoof;
 mod talk;
@@ -19,7 +21,13 @@ use serde_json::Value;
 use std::fmt;
 
 /// All of them, in the order in which they are best taken.
-pub static ALL: &[&Flaw] = &[&sender_spoof::FLAW, &history_idor::FLAW, &replay::FLAW];
+pub static ALL: &[&Flaw] = &[
+    &sender_spoof::FLAW,
+    &history_idor::FLAW,
+    &replay::FLAW,
+    &key_substitution::FLAW,
+    &ghost_member::FLAW,
+];
 
 /// The flaw of this name.
 #[must_use]
@@ -81,7 +89,7 @@ impl Source {
             let rest = rest.strip_prefix("fn ").and_then(|rest| rest.strip_prefix(self.function));
             rest.is_some_and(|rest| rest.starts_with(['(', '<']))
         };
-        let at = lines.iter().position(|line| named(&line))?;
+        let at = lines.iter().position(named)?;
         let before = lines.get(..at)?.iter().rev();
         let first = at - before.take_while(|line| line.starts_with("///")).count();
         let length = lines.get(at..)?.iter().position(|line| *line == "}")?;

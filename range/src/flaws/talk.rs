@@ -2,7 +2,7 @@
 
 use super::Lost;
 use crate::hands::Hands;
-use crate::world::{Cue, Person, WorldError};
+use crate::world::{Cue, Decision, Held, Person, WorldError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use portcullis_client_core::{Command, Message, Saying, Show};
@@ -55,3 +55,39 @@ pub(super) fn signed(envelope: &Value) -> Option<Value> {
 pub(super) fn found<T>(thing: Option<T>, tried: &'static str) -> Result<T, Lost> {
     thing.ok_or_else(|| Lost::new(tried, "it is not there"))
 }
+
+/// A frame that is held, as JSON.
+pub(super) fn parsed(held: &Held) -> Option<Value> {
+    serde_json::from_str(&held.text).ok()
+}
+
+/// This frame goes on in the place of another.
+pub(super) fn replace(frame: &Value) -> Option<Vec<String>> {
+    Some(vec![frame.to_string()])
+}
+
+/// Decides on all frames that are held, and on those that follow within a few seconds: what goes on in
+/// their place, or nothing for those that go on as they are.
+pub(super) fn steer(
+    hands: &mut Hands<'_>,
+    mut rule: impl FnMut(&Held) -> Option<Vec<String>>,
+) -> Result<(), Lost> {
+    let mut left = 0..STEERED;
+    for _ in 0..SECONDS {
+        while let Some(held) = hands.held().into_iter().next() {
+            if left.next().is_none() {
+                return Err(Lost::new("steering the wire", "it does not come to rest"));
+            }
+            let decision = rule(&held).map_or(Decision::Pass, Decision::Replace);
+            hands.decide(held.id, decision)?;
+        }
+        hands.wait(1)?;
+    }
+    Ok(())
+}
+
+/// Seconds that it waits for more: clients go on with what waits as time passes.
+const SECONDS: u32 = 3;
+
+/// Frames that an exploit decides on at most.
+const STEERED: usize = 2_000;

@@ -55,6 +55,24 @@ impl Stage<'_> {
         self.world.settle()
     }
 
+    /// Somebody goes where there is no network.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn goes(&mut self, name: &str) -> Result<(), WorldError> {
+        let name = user(name)?;
+        let is_theirs = |end: &End| match end {
+            End::Person(index) => {
+                self.world.people.get(*index).is_some_and(|person| *person.name() == name)
+            }
+            End::Learner(_) => false,
+        };
+        let mut links = self.world.links.iter();
+        let link = links.find_map(|(connection, end)| is_theirs(end).then_some(*connection));
+        self.world.cut(link.ok_or(WorldError::Nobody)?);
+        self.world.settle()
+    }
+
     /// Somebody does something.
     ///
     /// # Errors
