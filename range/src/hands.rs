@@ -145,6 +145,33 @@ impl<'w> Hands<'w> {
         (0..seconds).try_for_each(|_| self.world.tick()).map_err(lost("waiting"))
     }
 
+    /// What the world's clock says, in milliseconds, as the wire shows it beside each frame.
+    #[must_use]
+    pub const fn clock(&self) -> u64 {
+        self.world.now().0
+    }
+
+    /// Puts up a web page of one's own at this address.
+    ///
+    /// # Errors
+    /// [`Lost`] where one can't have it there.
+    pub fn page(&mut self, origin: &str) -> Result<(), Lost> {
+        self.world.put_up_page(origin).map_err(lost("putting up a page"))
+    }
+
+    /// The connections that one's pages have got, each in the browser of somebody who came.
+    pub fn visits(&mut self) -> Vec<Line> {
+        self.world.visits()
+    }
+
+    /// Somebody opens the server's own page; whether it gets its connection. Honest use looks on.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn at_home(&mut self, name: &str) -> Result<bool, Lost> {
+        self.world.at_home(name).map_err(lost("opening the server's own page"))
+    }
+
     /// The operator lays a hand on the wire, or takes it away.
     ///
     /// # Errors

@@ -13,4 +13,5 @@ pub mod hands;
 pub mod limits;
 pub mod plane;
 pub mod twins;
+pub mod work;
 pub mod world;

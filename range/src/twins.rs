@@ -1,6 +1,7 @@
 //! The one lever: every decision of the server, of the clients and of the lessons, of which a flaw changes
 //! exactly one.
 
+use crate::world::{Door, only_the_table};
 use portcullis_client_core::defences as client;
 use portcullis_server_core::defences as server;
 
@@ -11,10 +12,13 @@ pub struct Twins {
     pub server: server::Defences,
     /// The scripted people's clients'.
     pub client: client::Defences,
+    /// The front door's.
+    pub door: Door,
 }
 
 /// The sound ones: what the chat ships with.
-pub const SOUND: Twins = Twins { server: server::SOUND, client: client::SOUND };
+pub const SOUND: Twins =
+    Twins { server: server::SOUND, client: client::SOUND, door: only_the_table };
 
 impl Twins {
     /// The sound ones, but for what `change` puts in their place.
@@ -36,7 +40,7 @@ impl Twins {
 
 /// One row for each decision, as `name: address`.
 fn rows(twins: &Twins) -> Vec<String> {
-    let text = format!("{:#?}\n{:#?}", twins.server, twins.client);
+    let text = format!("{:#?}\n{:#?}\ndoor: {:?}", twins.server, twins.client, twins.door);
     text.lines().filter(|line| line.contains(": 0x")).map(str::to_owned).collect()
 }
 

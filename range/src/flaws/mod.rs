@@ -9,6 +9,7 @@ mod key_substitution;
 mod replay;
 mod sender_spoof;
 mod talk;
+mod user_enumeration;
 
 use crate::hands::Hands;
 use crate::plane::{Flag, Secrets};
@@ -27,6 +28,7 @@ pub static ALL: &[&Flaw] = &[
     &replay::FLAW,
     &key_substitution::FLAW,
     &ghost_member::FLAW,
+    &user_enumeration::FLAW,
 ];
 
 /// The flaw of this name.

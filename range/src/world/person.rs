@@ -31,6 +31,8 @@ pub struct Person {
     client: Client,
     /// What lends the learner's script its sessions: nobody looks at its screen.
     script: bool,
+    /// They open what they read of.
+    browser: bool,
     online: bool,
     store: BTreeMap<Key, Vec<u8>>,
 }
@@ -58,6 +60,7 @@ impl Person {
             number,
             client: Client::new(config, twins),
             script: false,
+            browser: false,
             online: false,
             store: BTreeMap::new(),
         }
@@ -72,6 +75,14 @@ impl Person {
     /// The same, to lend its sessions to the learner's script.
     pub(super) fn for_script(self) -> Self {
         Self { script: true, ..self }
+    }
+
+    pub(super) const fn browses(&self) -> bool {
+        self.browser
+    }
+
+    pub(super) const fn get_browser(&mut self) {
+        self.browser = true;
     }
 
     pub(super) const fn is_script(&self) -> bool {

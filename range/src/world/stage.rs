@@ -1,14 +1,15 @@
 //! Setting a scene: the people of a world, and what they have said before the learner comes.
 
-use super::{End, World, WorldError};
+use super::{End, Frame, World, WorldError};
 use crate::hands::YOU;
 use crate::twins::SOUND;
 use crate::world::person::Person;
 use portcullis_client_core::{Command, Event, Saying};
 use portcullis_proto::{
-    Access, ChannelName, ConversationId, ConversationName, DeviceName, GroupName, PersonName,
-    UserName,
+    Access, AccountId, ChannelName, ConversationId, ConversationName, DeviceName, GroupName,
+    PersonName, RequestKind, UserName,
 };
+use portcullis_server_core::store::{Account, Store as _};
 
 /// A world whose scene is being set.
 #[derive(Debug)]
@@ -65,12 +66,56 @@ impl Stage<'_> {
             End::Person(index) => {
                 self.world.people.get(*index).is_some_and(|person| *person.name() == name)
             }
-            End::Learner(_) => false,
+            End::Learner(_) | End::Machine(_) => false,
         };
         let mut links = self.world.links.iter();
         let link = links.find_map(|(connection, end)| is_theirs(end).then_some(*connection));
         self.world.cut(link.ok_or(WorldError::Nobody)?);
         self.world.settle()
+    }
+
+    /// Somebody has a browser, and opens pages whose addresses they read.
+    ///
+    /// # Errors
+    /// [`WorldError::Nobody`].
+    pub fn browses(&mut self, name: &str) -> Result<(), WorldError> {
+        let name = user(name)?;
+        let person = self.world.people.iter_mut().find(|person| *person.name() == name);
+        person.ok_or(WorldError::Nobody)?.get_browser();
+        Ok(())
+    }
+
+    /// Something that has no client sends frames, one after the other, on a connection of its own.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn machine(&mut self, name: &str, frames: &[String]) -> Result<(), WorldError> {
+        let connection = self.world.link(End::Machine(user(name)?));
+        self.world.settle()?;
+        for text in frames {
+            let text = text.clone();
+            self.world.under_way.push_back(Frame { connection, up: true, text });
+            self.world.settle()?;
+        }
+        Ok(())
+    }
+
+    /// There is an account of this name, of somebody who never comes.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn account(&mut self, name: &str) -> Result<(), WorldError> {
+        let World { store, chance, .. } = &mut *self.world;
+        let like = store.account_by_name(&user(YOU)?)?.ok_or(WorldError::Nobody)?;
+        let account = Account { id: AccountId::random(chance.rng()), name: user(name)?, ..like };
+        store.begin()?;
+        store.insert_account(&account).map_err(|_| WorldError::Store)?;
+        Ok(store.commit()?)
+    }
+
+    /// The server does not offer these requests.
+    pub fn shuts(&mut self, kinds: &[RequestKind]) {
+        self.world.shut(kinds);
     }
 
     /// Somebody does something.
