@@ -3,9 +3,11 @@
 //!
 //! The table [`ALL`] is the curriculum. The tests in `tests/it` prove every row of it.
 
+mod cross_site_socket;
 mod ghost_member;
 mod history_idor;
 mod key_substitution;
+mod magic_frame;
 mod replay;
 mod sender_spoof;
 mod talk;
@@ -29,6 +31,8 @@ pub static ALL: &[&Flaw] = &[
     &key_substitution::FLAW,
     &ghost_member::FLAW,
     &user_enumeration::FLAW,
+    &magic_frame::FLAW,
+    &cross_site_socket::FLAW,
 ];
 
 /// The flaw of this name.

@@ -10,6 +10,7 @@ use portcullis_server_core::{ConnectionId, decode};
 
 /// What becomes of a frame.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives for one frame")]
 pub enum Entered {
     /// It asks the server for something, or for nothing that there is; with the id to answer under.
     Asked(Result<(u64, Request), (u64, Refusal)>),

@@ -23,12 +23,14 @@ impl World {
         Stage { world: self }
     }
 
-    /// A device of the learner's account that lends its sessions to their script.
-    pub(super) fn add_script(&mut self, you: usize) -> Result<usize, WorldError> {
-        let you = self.people.get(you).ok_or(WorldError::Nobody)?;
-        let (name, password) = (you.name().clone(), you.password());
+    /// A device of somebody's account that lends its sessions: the learner's to their script, others' to
+    /// pages in their browser.
+    pub(super) fn add_script(&mut self, whose: usize) -> Result<usize, WorldError> {
+        let person = self.people.get(whose).ok_or(WorldError::Nobody)?;
+        let (name, password) = (person.name().clone(), person.password());
+        let called = if name.as_str() == YOU { "script" } else { "browser" };
         let number = self.people.len();
-        let person = Person::new(name.clone(), number, device("script")?, SOUND.client);
+        let person = Person::new(name.clone(), number, device(called)?, SOUND.client);
         self.people.push(person.for_script());
         self.event(number, Event::Command(Command::LogIn { name, password }));
         Ok(number)
@@ -80,8 +82,12 @@ impl Stage<'_> {
     /// [`WorldError::Nobody`].
     pub fn browses(&mut self, name: &str) -> Result<(), WorldError> {
         let name = user(name)?;
-        let person = self.world.people.iter_mut().find(|person| *person.name() == name);
-        person.ok_or(WorldError::Nobody)?.get_browser();
+        let index = self.world.people.iter().position(|person| *person.name() == name);
+        let index = index.ok_or(WorldError::Nobody)?;
+        self.world.people.get_mut(index).ok_or(WorldError::Nobody)?.get_browser();
+        // It is a device of theirs from the beginning.
+        let line = self.world.lend(index)?;
+        self.world.close(line);
         Ok(())
     }
 
