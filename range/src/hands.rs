@@ -7,6 +7,7 @@ use crate::plane::Secrets;
 use crate::world::{Decision, Happened, Held, HeldId, Line, World, WorldError};
 use portcullis_client_core::{Command, Message, Show};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// The learner's account in every world.
 pub const YOU: &str = "you";
@@ -95,6 +96,24 @@ impl<'w> Hands<'w> {
     /// [`Lost`].
     pub fn says(&mut self, place: &str, text: &str) -> Result<(), Lost> {
         self.world.stage().says(YOU, place, text).map_err(lost("saying something"))
+    }
+
+    /// Offers a file in a conversation, with an ordinary client.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn offers(&mut self, place: &str, name: &str, content: &str) -> Result<(), Lost> {
+        self.world.stage().offers(YOU, place, name, content).map_err(lost("offering a file"))
+    }
+
+    /// Where files lie that somebody has received, and what they say. Honest use looks on.
+    pub fn written(&self, name: &str) -> impl Iterator<Item = (&Path, &[u8])> {
+        self.world.happened().iter().filter_map(move |happened| match happened {
+            Happened::Wrote { whose, path, content } if whose.as_str() == name => {
+                Some((path.as_path(), content.as_slice()))
+            }
+            _ => None,
+        })
     }
 
     /// The frames that the server has sent to the learner's own client.

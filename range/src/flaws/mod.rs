@@ -4,6 +4,7 @@
 //! The table [`ALL`] is the curriculum. The tests in `tests/it` prove every row of it.
 
 mod cross_site_socket;
+mod file_traversal;
 mod ghost_member;
 mod history_idor;
 mod key_substitution;
@@ -32,6 +33,7 @@ pub static ALL: &[&Flaw] = &[
     &ghost_member::FLAW,
     &user_enumeration::FLAW,
     &magic_frame::FLAW,
+    &file_traversal::FLAW,
     &cross_site_socket::FLAW,
 ];
 

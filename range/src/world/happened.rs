@@ -4,6 +4,7 @@
 use portcullis_client_core::Show;
 use portcullis_proto::{AccountId, Code, DeviceId, Envelope, RequestKind, UserName};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// Who was at the far end of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,15 @@ pub enum Happened {
         to: UserName,
         /// What.
         show: Box<Show>,
+    },
+    /// A file that was sent to somebody was written to their disk.
+    Wrote {
+        /// Whose.
+        whose: UserName,
+        /// Where it really lies.
+        path: PathBuf,
+        /// What it says.
+        content: Vec<u8>,
     },
 }
 

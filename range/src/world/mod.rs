@@ -4,6 +4,7 @@
 //! Leaves out who the learner is, what is secret and what counts as a solve: that is the plane's.
 
 mod door;
+mod files;
 mod happened;
 mod held;
 mod page;
@@ -12,6 +13,7 @@ mod stage;
 mod wire;
 
 pub use door::{Door, Entered, House, only_the_table};
+pub use files::{home, received};
 pub use happened::{Doer, Happened, learners};
 pub use held::{Decision, Held, HeldId};
 pub use page::{HOME, HOST};
@@ -27,7 +29,8 @@ use crate::work;
 use portcullis_client_core::{Command, Event, Show};
 use portcullis_crypto::{ServerSetup, Stretch};
 use portcullis_proto::{
-    Request, RequestKind, Timestamp, UserName, encode_event, encode_refusal, encode_reply,
+    Request, RequestKind, Timestamp, TransferId, UserName, encode_event, encode_refusal,
+    encode_reply,
 };
 use portcullis_server_core::store::{MemoryStore, StoreError};
 use portcullis_server_core::{
@@ -116,6 +119,7 @@ pub struct World {
     sessions: BTreeSet<ConnectionId>,
     /// Requests that are not to be had here.
     shut: Vec<RequestKind>,
+    offered: BTreeMap<TransferId, files::Offered>,
     pages: Vec<String>,
     clicks: Vec<(usize, String)>,
     visits: Vec<Line>,
@@ -158,6 +162,7 @@ impl World {
             held: held::Tap::default(),
             sessions: BTreeSet::new(),
             shut: Vec::new(),
+            offered: BTreeMap::new(),
             pages: Vec::new(),
             clicks: Vec::new(),
             visits: Vec::new(),
@@ -424,6 +429,9 @@ impl World {
             if wants.disconnect {
                 self.cut(connection);
             }
+        }
+        for assignment in wants.tasks {
+            self.task(index, &assignment);
         }
         for show in wants.shows {
             self.cue(index, &Cue::Show(show.clone()));

@@ -3,13 +3,15 @@
 use crate::plane::Secrets;
 use portcullis_client_core::defences::Defences;
 use portcullis_client_core::{
-    Client, Command, Config, Effect, Event, History, Key, Message, Show, drive, read_message,
+    Assignment, Client, Command, Config, Effect, Event, History, Key, Message, Show, drive,
+    read_message,
 };
 use portcullis_crypto::testing::perform_with_key;
 use portcullis_crypto::{Password, Stretch};
 use portcullis_proto::{ConversationId, ConversationName, DeviceName, Timestamp, UserName};
 use portcullis_sim::Chance;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// What a script is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +37,8 @@ pub struct Person {
     browser: bool,
     online: bool,
     store: BTreeMap<Key, Vec<u8>>,
+    /// Their files, by path.
+    disk: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 /// What a person's client wants of the world after an event.
@@ -42,6 +46,7 @@ pub struct Person {
 pub(super) struct Wants {
     pub(super) sends: Vec<String>,
     pub(super) shows: Vec<Show>,
+    pub(super) tasks: Vec<Assignment>,
     pub(super) disconnect: bool,
 }
 
@@ -63,6 +68,7 @@ impl Person {
             browser: false,
             online: false,
             store: BTreeMap::new(),
+            disk: BTreeMap::new(),
         }
     }
 
@@ -106,6 +112,16 @@ impl Person {
         stored.filter_map(|(_, value)| read_message(value)).collect()
     }
 
+    /// What lies on their disk at this path.
+    #[must_use]
+    pub fn file(&self, path: &Path) -> Option<&[u8]> {
+        self.disk.get(path).map(Vec::as_slice)
+    }
+
+    pub(super) fn write(&mut self, path: PathBuf, content: Vec<u8>) {
+        self.disk.insert(path, content);
+    }
+
     pub(super) fn password(&self) -> Password {
         Password::new(format!("{} has a password", self.name))
     }
@@ -135,7 +151,8 @@ impl Person {
                     }
                 }
                 Effect::Disconnect => wants.disconnect = true,
-                Effect::Transfer(_) | Effect::Work(..) => {}
+                Effect::Transfer(assignment) => wants.tasks.push(*assignment),
+                Effect::Work(..) => {}
             }
         }
         wants

@@ -161,6 +161,29 @@ impl Stage<'_> {
         self.does(name, Command::Say { conversation, what })
     }
 
+    /// Seconds pass.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn waits(&mut self, seconds: u32) -> Result<(), WorldError> {
+        (0..seconds).try_for_each(|_| self.world.tick())
+    }
+
+    /// Somebody offers a file in a conversation that they are in.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn offers(
+        &mut self,
+        name: &str,
+        place: &str,
+        file: &str,
+        content: &str,
+    ) -> Result<(), WorldError> {
+        let conversation = self.place(name, place)?;
+        self.world.offer(&user(name)?, conversation, file, content)
+    }
+
     /// Somebody says something to somebody alone.
     ///
     /// # Errors

@@ -113,7 +113,7 @@ fn no_exploit_wins_by_another_flaw() {
 fn each_flaw_changes_one_decision_and_no_two_the_same() {
     let mut seen = BTreeSet::new();
     for_all(|flaw| match Twins::with(flaw.put).changed().as_slice() {
-        [one] => Ok(drop(one.clone())),
+        [_] => Ok(()),
         other => Err(format!("changes {other:?}")),
     });
     for flaw in ALL {
