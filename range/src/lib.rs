@@ -12,6 +12,7 @@ pub mod flaws;
 pub mod hands;
 pub mod limits;
 pub mod plane;
+pub mod shelf;
 pub mod twins;
 pub mod work;
 pub mod world;

@@ -1,6 +1,7 @@
 //! The one lever: every decision of the server, of the clients and of the lessons, of which a flaw changes
 //! exactly one.
 
+use crate::shelf::{Within, within};
 use crate::world::{Door, only_the_table};
 use portcullis_client_core::defences as client;
 use portcullis_server_core::defences as server;
@@ -14,11 +15,13 @@ pub struct Twins {
     pub client: client::Defences,
     /// The front door's.
     pub door: Door,
+    /// The shelf's: which bytes of a file may be had.
+    pub resume: Within,
 }
 
 /// The sound ones: what the chat ships with.
 pub const SOUND: Twins =
-    Twins { server: server::SOUND, client: client::SOUND, door: only_the_table };
+    Twins { server: server::SOUND, client: client::SOUND, door: only_the_table, resume: within };
 
 impl Twins {
     /// The sound ones, but for what `change` puts in their place.
@@ -40,7 +43,10 @@ impl Twins {
 
 /// One row for each decision, as `name: address`.
 fn rows(twins: &Twins) -> Vec<String> {
-    let text = format!("{:#?}\n{:#?}\ndoor: {:?}", twins.server, twins.client, twins.door);
+    let text = format!(
+        "{:#?}\n{:#?}\ndoor: {:?}\nresume: {:?}",
+        twins.server, twins.client, twins.door, twins.resume
+    );
     text.lines().filter(|line| line.contains(": 0x")).map(str::to_owned).collect()
 }
 

@@ -10,6 +10,7 @@ mod history_idor;
 mod key_substitution;
 mod magic_frame;
 mod replay;
+mod resume_overflow;
 mod sender_spoof;
 mod talk;
 mod user_enumeration;
@@ -34,6 +35,7 @@ pub static ALL: &[&Flaw] = &[
     &user_enumeration::FLAW,
     &magic_frame::FLAW,
     &file_traversal::FLAW,
+    &resume_overflow::FLAW,
     &cross_site_socket::FLAW,
 ];
 

@@ -48,6 +48,13 @@ impl World {
                 let told = "this server does not say that to anybody";
                 Entered::Asked(Err((id, Refusal::new(Code::Forbidden, told))))
             }
+            Entered::Asked(Err(refused)) => match &self.shelf {
+                Some(shelf) => match shelf.answer(self.twins.resume, text) {
+                    Some(answer) => Entered::Answered(Some(answer)),
+                    None => Entered::Asked(Err(refused)),
+                },
+                None => Entered::Asked(Err(refused)),
+            },
             entered => entered,
         }
     }

@@ -24,6 +24,7 @@ pub use wire::{Party, Passage, Wire};
 use crate::hands::YOU;
 use crate::limits;
 use crate::plane::Secrets;
+use crate::shelf::Shelf;
 use crate::twins::Twins;
 use crate::work;
 use portcullis_client_core::{Command, Event, Show};
@@ -120,6 +121,7 @@ pub struct World {
     /// Requests that are not to be had here.
     shut: Vec<RequestKind>,
     offered: BTreeMap<TransferId, files::Offered>,
+    shelf: Option<Shelf>,
     pages: Vec<String>,
     clicks: Vec<(usize, String)>,
     visits: Vec<Line>,
@@ -163,6 +165,7 @@ impl World {
             sessions: BTreeSet::new(),
             shut: Vec::new(),
             offered: BTreeMap::new(),
+            shelf: None,
             pages: Vec::new(),
             clicks: Vec::new(),
             visits: Vec::new(),

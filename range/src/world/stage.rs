@@ -2,6 +2,7 @@
 
 use super::{End, Frame, World, WorldError};
 use crate::hands::YOU;
+use crate::shelf::Shelf;
 use crate::twins::SOUND;
 use crate::world::person::Person;
 use portcullis_client_core::{Command, Event, Saying};
@@ -117,6 +118,11 @@ impl Stage<'_> {
         store.begin()?;
         store.insert_account(&account).map_err(|_| WorldError::Store)?;
         Ok(store.commit()?)
+    }
+
+    /// The server has a shelf of files.
+    pub fn shelf(&mut self, shelf: Shelf) {
+        self.world.shelf = Some(shelf);
     }
 
     /// The server does not offer these requests.
