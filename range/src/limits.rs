@@ -21,3 +21,9 @@ pub const UNREAD: usize = 4_000;
 
 /// Bytes of one frame from a learner: what the chat's server takes as well.
 pub const FRAME_BYTES: usize = portcullis_proto::limits::CLIENT_FRAME_BYTES;
+
+/// Bytes of a file that people of a world send each other: more than any lesson needs.
+pub const FILE_BYTES: usize = 64 * 1024;
+
+/// Files that are ever offered in one world: with [`FILE_BYTES`] 2 MiB, twice where they are received.
+pub const FILES: usize = 32;

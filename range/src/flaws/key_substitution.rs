@@ -33,8 +33,8 @@ pub(super) static FLAW: Flaw = Flaw {
         "Announce a new version of Oleg's list to Mira, {\"event\":\"device_list\",\"data\":{\"account\":OLEG,\"version\":2}}, \
          and change the `identity` in the answer that she gets. She says nothing: now the key is yours.",
         "Make a double of Oleg's account. In the `account` reply put its identity and its list, in `key_packages` its \
-         package; take its device out of `welcome.devices` in Mira's `commit` (your server does not know it), keep the \
-         welcome, join with it, and open the body of the `submit` that follows.",
+         package; keep the `welcome` of Mira's `commit` and put null in its place (your server does not know whom it is \
+         for); join with it, and open the body of the `submit` that follows.",
     ],
     aftermath: "Mira, who was promised that nobody but Oleg reads it, and Oleg, who may never hear of it. On the wire the \
                 identity key in an `account` reply differs from the one before; whoever compares safety numbers sees it, \

@@ -5,6 +5,9 @@
 //! the offer's title, where the chat's own program reads the names from the manifest.
 
 use super::{Happened, World, WorldError};
+use crate::hands::YOU;
+use crate::limits;
+use crate::twins::SOUND;
 use portcullis_client_core::{Assignment, Command, Event, Fault, Moved, Task};
 use portcullis_crypto::ChunkHash;
 use portcullis_proto::{ConversationId, FileName, FileOffer, FilePath, TransferId, UserName};
@@ -38,7 +41,8 @@ impl World {
     /// Somebody offers a file in a conversation, with an ordinary client.
     ///
     /// # Errors
-    /// [`WorldError::Nobody`]; [`WorldError::TooLong`] for what is no file's name or content.
+    /// [`WorldError::Nobody`]; [`WorldError::TooLong`] for what is no file's name, for more than
+    /// [`limits::FILE_BYTES`], and after [`limits::FILES`].
     pub(super) fn offer(
         &mut self,
         by: &UserName,
@@ -47,6 +51,9 @@ impl World {
         content: &str,
     ) -> Result<(), WorldError> {
         let title = FileName::parse(name).map_err(|_| WorldError::TooLong)?;
+        if content.len() > limits::FILE_BYTES || self.offered.len() >= limits::FILES {
+            return Err(WorldError::TooLong);
+        }
         let content = content.as_bytes().to_vec();
         let prepared = prepare(self.chance.rng(), title, &content);
         let (offer, hashes) = prepared.ok_or(WorldError::TooLong)?;
@@ -100,7 +107,10 @@ impl World {
         let Ok(entry) = FilePath::new(vec![offer.title.clone()]) else {
             return Moved::Failed(Fault::Corrupt);
         };
-        let Ok(placed) = (self.twins.client.place_entry)(&entry) else {
+        // The learner's own client is sound.
+        let is_learner = person.name().as_str() == YOU;
+        let defences = if is_learner { SOUND.client } else { self.twins.client };
+        let Ok(placed) = (defences.place_entry)(&entry) else {
             return Moved::Failed(Fault::Forbidden);
         };
         let path = resolved(&received(person.name()).join(placed.path()));

@@ -235,6 +235,7 @@ impl World {
         self.event(script, Event::Connected);
         self.settle()?;
         if self.people.get(script).is_none_or(|person| !person.is_online()) {
+            self.cut(connection);
             return Err(WorldError::NoLine);
         }
         self.links.insert(connection, End::Learner(VecDeque::new()));
@@ -299,7 +300,8 @@ impl World {
         for _ in 0..limits::STEPS {
             let Some(frame) = self.under_way.pop_front() else {
                 let Some((who, origin)) = self.clicks.pop() else { return Ok(()) };
-                let line = self.visit(who, &origin)?;
+                // Who can't come now does not come.
+                let line = self.visit(who, &origin).ok().flatten();
                 self.visits.extend(line);
                 continue;
             };

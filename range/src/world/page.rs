@@ -20,16 +20,11 @@ impl World {
     ///
     /// # Errors
     /// [`WorldError::NotYours`] for an address that can't be the learner's: it begins with `http://` or
-    /// `https://`, and its host ends with `.example` and is not the server's.
+    /// `https://`, and its host is in small letters, ends with `.example` and is not the server's.
     pub fn put_up_page(&mut self, origin: &str) -> Result<(), WorldError> {
-        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-        let host = host.filter(|host| origin != HOME && host.ends_with(".example"));
-        let plain = |host: &&str| {
-            let known =
-                |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-');
-            host.chars().all(known) && host.len() <= 100
-        };
-        host.filter(plain).filter(|host| *host != "chat.example").ok_or(WorldError::NotYours)?;
+        if !may_be_learners(origin) {
+            return Err(WorldError::NotYours);
+        }
         if self.pages.len() >= limits::LINES {
             return Err(WorldError::TooManyLines);
         }
@@ -71,5 +66,42 @@ impl World {
         let admitted =
             (self.twins.server.admit_origin)(&policy, Some(origin), Host(Some(HOST))).is_ok();
         admitted.then(|| self.lend(who)).transpose()
+    }
+}
+
+/// Whether a learner may have a page there: at a name that nobody has (RFC 2606), written in one way only.
+fn may_be_learners(origin: &str) -> bool {
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let own = HOME.strip_prefix("https://");
+    let known = |letter: char| {
+        letter.is_ascii_lowercase() || letter.is_ascii_digit() || ".-".contains(letter)
+    };
+    host.is_some_and(|host| {
+        let fits = host.len() <= 100 && host.chars().all(known);
+        fits && host.ends_with(".example") && Some(host) != own
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_learners_are_nowhere_that_is_somebody_s() {
+        let check = |origin: &str, expected: bool| {
+            assert_eq!(may_be_learners(origin), expected, "{origin}");
+        };
+        check("https://cats.example", true);
+        check("http://chat.example.cats-2.example", true);
+        check("https://cats-chat.example", true);
+        check(HOME, false);
+        check("http://chat.example", false);
+        check("https://CHAT.example", false);
+        check("https://chat.example:443", false);
+        check("http://localhost", false);
+        check("http://127.0.0.1", false);
+        check("https://me@chat.example", false);
+        check("https://cats.org", false);
+        check("null", false);
     }
 }
