@@ -1,5 +1,4 @@
 //! NO SECURITY. The proofs of the curriculum, in one binary.
 
-
 mod proofs;
 mod quiet;
