@@ -1,11 +1,13 @@
 //! A learner's hands: what somebody outside a world can do in it, and nothing more. The reference exploits
 //! and the honest uses are written with these, so each of their steps is open to a learner as well.
 
+use crate::double::Double;
 use crate::flaws::Lost;
 use crate::plane::Secrets;
 use crate::world::{Decision, Happened, Held, HeldId, Line, World, WorldError};
 use portcullis_client_core::{Command, Message, Show};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// The learner's account in every world.
 pub const YOU: &str = "you";
@@ -136,6 +138,24 @@ impl<'w> Hands<'w> {
         self.world.stage().says(YOU, place, text).map_err(lost("saying something"))
     }
 
+    /// Offers a file in a conversation, with an ordinary client.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn offers(&mut self, place: &str, name: &str, content: &str) -> Result<(), Lost> {
+        self.world.stage().offers(YOU, place, name, content).map_err(lost("offering a file"))
+    }
+
+    /// Where files lie that somebody has received, and what they say. Honest use looks on.
+    pub fn written(&self, name: &str) -> impl Iterator<Item = (&Path, &[u8])> {
+        self.world.happened().iter().filter_map(move |happened| match happened {
+            Happened::Wrote { whose, path, content } if whose.as_str() == name => {
+                Some((path.as_path(), content.as_slice()))
+            }
+            _ => None,
+        })
+    }
+
     /// The frames that the server has sent to the learner's own client.
     #[must_use]
     pub fn own_frames(&self) -> Vec<Value> {
@@ -184,6 +204,33 @@ impl<'w> Hands<'w> {
         (0..seconds).try_for_each(|_| self.world.tick()).map_err(lost("waiting"))
     }
 
+    /// What the world's clock says, in milliseconds, as the wire shows it beside each frame.
+    #[must_use]
+    pub const fn clock(&self) -> u64 {
+        self.world.now().0
+    }
+
+    /// Puts up a web page of one's own at this address.
+    ///
+    /// # Errors
+    /// [`Lost`] where one can't have it there.
+    pub fn page(&mut self, origin: &str) -> Result<(), Lost> {
+        self.world.put_up_page(origin).map_err(lost("putting up a page"))
+    }
+
+    /// The connections that one's pages have got, each in the browser of somebody who came.
+    pub fn visits(&mut self) -> Vec<Line> {
+        self.world.visits()
+    }
+
+    /// Somebody opens the server's own page; whether it gets its connection. Honest use looks on.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn at_home(&mut self, name: &str) -> Result<bool, Lost> {
+        self.world.at_home(name).map_err(lost("opening the server's own page"))
+    }
+
     /// The operator lays a hand on the wire, or takes it away.
     ///
     /// # Errors
@@ -204,6 +251,24 @@ impl<'w> Hands<'w> {
     /// [`Lost`].
     pub fn decide(&mut self, id: HeldId, decision: Decision) -> Result<(), Lost> {
         self.world.decide(id, decision).map_err(lost("deciding"))
+    }
+
+    /// The operator sends a frame that nobody made: down to somebody, or up in their name.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn inject(&mut self, whose: &str, up: bool, text: &str) -> Result<(), Lost> {
+        self.world.inject(whose, up, text).map_err(lost("sending a frame of one's own"))
+    }
+
+    /// The operator makes keys in the name of this account, by its id.
+    ///
+    /// # Errors
+    /// [`Lost`] where this is no account's id.
+    pub fn double(&mut self, account: &Value) -> Result<Double, Lost> {
+        let account = serde_json::from_value(account.clone());
+        let account = account.map_err(|error| Lost::new("reading an account's id", error))?;
+        Ok(self.world.double(account))
     }
 
     /// The operator, or somebody on the network, reads what has passed: sender, receiver, frame.

@@ -8,6 +8,7 @@
 //! Start with [`flaws`]: each file there is one lesson, and its tests are the proof that it works.
 
 pub mod cli;
+pub mod double;
 pub mod flaws;
 pub mod hands;
 pub mod host;
@@ -15,5 +16,7 @@ pub mod lesson;
 pub mod limits;
 pub mod plane;
 pub mod reading;
+pub mod shelf;
 pub mod twins;
+pub mod work;
 pub mod world;

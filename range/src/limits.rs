@@ -66,3 +66,9 @@ pub const PAGE: usize = 200;
 
 /// Bytes of a roster: 2,000 names of 32 letters, with room for more columns.
 pub const ROSTER_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a file that people of a world send each other: more than any lesson needs.
+pub const FILE_BYTES: usize = 64 * 1024;
+
+/// Files that are ever offered in one world: with [`FILE_BYTES`] 2 MiB, twice where they are received.
+pub const FILES: usize = 32;

@@ -2,6 +2,8 @@
 //! exactly one.
 
 use crate::lesson;
+use crate::shelf::{Within, within};
+use crate::world::{Door, only_the_table};
 use portcullis_client_core::defences as client;
 use portcullis_server_core::defences as server;
 
@@ -14,11 +16,20 @@ pub struct Twins {
     pub client: client::Defences,
     /// Those of the lesson's suite and desk.
     pub lesson: lesson::Defences,
+    /// The front door's.
+    pub door: Door,
+    /// The shelf's: which bytes of a file may be had.
+    pub resume: Within,
 }
 
 /// The sound ones: what the chat ships with.
-pub const SOUND: Twins =
-    Twins { server: server::SOUND, client: client::SOUND, lesson: lesson::SOUND };
+pub const SOUND: Twins = Twins {
+    server: server::SOUND,
+    client: client::SOUND,
+    lesson: lesson::SOUND,
+    door: only_the_table,
+    resume: within,
+};
 
 impl Twins {
     /// The sound ones, but for what `change` puts in their place.
@@ -40,7 +51,10 @@ impl Twins {
 
 /// One row for each decision, as `name: address`.
 fn rows(twins: &Twins) -> Vec<String> {
-    let text = format!("{:#?}\n{:#?}\n{:#?}", twins.server, twins.client, twins.lesson);
+    let text = format!(
+        "{:#?}\n{:#?}\n{:#?}\ndoor: {:?}\nresume: {:?}",
+        twins.server, twins.client, twins.lesson, twins.door, twins.resume
+    );
     text.lines().filter(|line| line.contains(": 0x")).map(str::to_owned).collect()
 }
 

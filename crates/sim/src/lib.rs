@@ -17,7 +17,7 @@ mod world;
 pub use chance::Chance;
 pub use checker::Violation;
 pub use device::Device;
-pub use files::{Disk, Offered};
+pub use files::{Disk, Offered, Part, piece, prepare};
 pub use guests::Guest;
 pub use hub::{Hub, Told};
 pub use plan::{Report, run};

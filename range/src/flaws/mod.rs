@@ -4,18 +4,27 @@
 //! The table [`ALL`] is the curriculum. The tests in `tests/it` prove every row of it.
 
 mod at_desk;
+mod cross_site_socket;
+mod file_traversal;
+mod ghost_member;
 mod hardcoded_login;
 mod history_idor;
+mod key_substitution;
 mod length_leak;
 mod log_exfil;
+mod magic_frame;
 mod mass_assign;
 mod missing_aad;
 mod no_tag;
 mod nonce_reset;
 mod padding_oracle;
 mod race_once;
+mod replay;
+mod resume_overflow;
 mod sender_spoof;
 mod stale_member;
+mod talk;
+mod user_enumeration;
 
 use crate::hands::Hands;
 use crate::plane::{Flag, Secrets};
@@ -41,6 +50,14 @@ pub static ALL: &[&Flaw] = &[
     &padding_oracle::FLAW,
     &hardcoded_login::FLAW,
     &log_exfil::FLAW,
+    &replay::FLAW,
+    &key_substitution::FLAW,
+    &ghost_member::FLAW,
+    &user_enumeration::FLAW,
+    &magic_frame::FLAW,
+    &file_traversal::FLAW,
+    &resume_overflow::FLAW,
+    &cross_site_socket::FLAW,
 ];
 
 /// The flaw of this name.

@@ -5,6 +5,7 @@ use crate::lesson::Record;
 use portcullis_client_core::Show;
 use portcullis_proto::{AccountId, ChannelName, Code, DeviceId, Envelope, RequestKind, UserName};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// Who was at the far end of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +79,15 @@ pub enum Happened {
         by: Doer,
         /// What.
         record: Record,
+    },
+    /// A file that was sent to somebody was written to their disk.
+    Wrote {
+        /// Whose.
+        whose: UserName,
+        /// Where it really lies.
+        path: PathBuf,
+        /// What it says.
+        content: Vec<u8>,
     },
 }
 

@@ -3,15 +3,21 @@
 //!
 //! Leaves out who the learner is, what is secret and what counts as a solve: that is the plane's.
 
+mod door;
+mod files;
 mod happened;
 mod held;
 mod lesson;
+mod page;
 mod person;
 mod stage;
 mod wire;
 
+pub use door::{Door, Entered, House, only_the_table};
+pub use files::{home, received};
 pub use happened::{Doer, Happened, is_forged, learners};
 pub use held::{Decision, Held, HeldId};
+pub use page::{HOME, HOST};
 pub use person::{Cue, Person, React, password};
 pub use stage::Stage;
 pub use wire::{Party, Passage, Wire};
@@ -20,17 +26,21 @@ use crate::hands::YOU;
 use crate::lesson::{Actor, Desk};
 use crate::limits;
 use crate::plane::Secrets;
+use crate::shelf::Shelf;
 use crate::twins::Twins;
+use crate::work;
 use portcullis_client_core::{Command, Event, Show};
 use portcullis_crypto::{ServerSetup, Stretch};
-use portcullis_proto::{Request, Timestamp, UserName, encode_event, encode_refusal, encode_reply};
+use portcullis_proto::{
+    Request, RequestKind, Timestamp, TransferId, UserName, encode_event, encode_refusal,
+    encode_reply,
+};
 use portcullis_server_core::store::{MemoryStore, StoreError};
 use portcullis_server_core::{
     BlobPolicy, ConnectionId, Effect, Incoming, Instance, Output, Peer, Registration, Server,
-    decode,
 };
 use portcullis_sim::{Chance, Hub, Told};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 /// A learner's connection to a world's server.
@@ -55,6 +65,8 @@ pub enum WorldError {
     TooLong,
     /// There is nobody of this name among the scripted people.
     Nobody,
+    /// This address is not the learner's to have.
+    NotYours,
 }
 
 impl fmt::Display for WorldError {
@@ -66,6 +78,7 @@ impl fmt::Display for WorldError {
             Self::TooManyLines => "this world has no room for another connection; close one",
             Self::TooLong => "this frame is too long",
             Self::Nobody => "there is nobody of this name here",
+            Self::NotYours => "a page of yours is at https:// and a name that ends in .example",
         })
     }
 }
@@ -86,6 +99,8 @@ enum End {
     Actor(usize),
     /// A learner, and what they have not read yet.
     Learner(VecDeque<String>),
+    /// Somebody who sends frames without a client, and whom nobody listens to.
+    Machine(UserName),
 }
 
 /// A frame under way.
@@ -110,6 +125,15 @@ pub struct World {
     next_connection: u64,
     under_way: VecDeque<Frame>,
     held: held::Tap,
+    /// Connections that have logged in.
+    sessions: BTreeSet<ConnectionId>,
+    /// Requests that are not to be had here.
+    shut: Vec<RequestKind>,
+    offered: BTreeMap<TransferId, files::Offered>,
+    shelf: Option<Shelf>,
+    pages: Vec<String>,
+    clicks: Vec<(usize, String)>,
+    visits: Vec<Line>,
     wire: Wire,
     happened: Vec<Happened>,
     react: React,
@@ -149,6 +173,13 @@ impl World {
             next_connection: 1,
             under_way: VecDeque::new(),
             held: held::Tap::default(),
+            sessions: BTreeSet::new(),
+            shut: Vec::new(),
+            offered: BTreeMap::new(),
+            shelf: None,
+            pages: Vec::new(),
+            clicks: Vec::new(),
+            visits: Vec::new(),
             wire: Wire::default(),
             happened: Vec::new(),
             react,
@@ -201,12 +232,18 @@ impl World {
     /// [`WorldError`].
     pub fn session(&mut self) -> Result<Line, WorldError> {
         let index = self.people.iter().position(|person| person.name().as_str() == YOU);
-        let index = index.ok_or(WorldError::Nobody)?;
+        self.lend(index.ok_or(WorldError::Nobody)?)
+    }
+
+    /// A session of somebody's account, on a connection that is the learner's from now on.
+    fn lend(&mut self, index: usize) -> Result<Line, WorldError> {
         let learners = self.links.values().filter(|end| matches!(end, End::Learner(_)));
         if learners.count() >= limits::LINES {
             return Err(WorldError::TooManyLines);
         }
-        let script = match self.people.iter().position(|person| person.is_script()) {
+        let name = self.people.get(index).ok_or(WorldError::Nobody)?.name().clone();
+        let lends = |person: &Person| person.is_script() && *person.name() == name;
+        let script = match self.people.iter().position(lends) {
             Some(script) => script,
             None => self.add_script(index)?,
         };
@@ -214,6 +251,7 @@ impl World {
         self.event(script, Event::Connected);
         self.settle()?;
         if self.people.get(script).is_none_or(|person| !person.is_online()) {
+            self.cut(connection);
             return Err(WorldError::NoLine);
         }
         self.links.insert(connection, End::Learner(VecDeque::new()));
@@ -277,7 +315,13 @@ impl World {
             return Err(WorldError::Exhausted);
         }
         for _ in 0..limits::STEPS {
-            let Some(frame) = self.under_way.pop_front() else { return Ok(()) };
+            let Some(frame) = self.under_way.pop_front() else {
+                let Some((who, origin)) = self.clicks.pop() else { return Ok(()) };
+                // Who can't come now does not come.
+                let line = self.visit(who, &origin).ok().flatten();
+                self.visits.extend(line);
+                continue;
+            };
             if let Some(frame) = self.held.hold(frame) {
                 self.arrive(frame);
             }
@@ -310,6 +354,7 @@ impl World {
                 let index = *index;
                 self.tell_actor(index, &text);
             }
+            Some(End::Machine(_)) => {}
             Some(End::Learner(unread)) if unread.len() < limits::UNREAD => unread.push_back(text),
             _ => self.cut(connection),
         }
@@ -317,14 +362,19 @@ impl World {
 
     /// The server answers one frame. Frames are run one at a time, so that what follows has one cause.
     fn serve(&mut self, connection: ConnectionId, text: &str) {
-        let (id, request) = match decode(text) {
-            Ok((id, request)) => (id, Ok(request)),
-            Err((id, refusal)) => (id, Err(refusal)),
+        let (id, request) = match self.enter(connection, text) {
+            Entered::Asked(Ok((id, request))) => (id, Ok(request)),
+            Entered::Asked(Err((id, refusal))) => (id, Err(refusal)),
+            Entered::Answered(answer) => {
+                let answer = answer.map(|text| Frame { connection, up: false, text });
+                return self.under_way.extend(answer);
+            }
         };
         let by = self.doer(connection);
         let asked = request.as_ref().ok().map(Request::kind);
         let incoming = Incoming::Request { connection, id, request };
         let outputs = self.server.run(&self.store, self.now, vec![incoming]);
+        self.now = self.now.plus_millis(work::take());
         for output in &outputs {
             match output {
                 Output::Reply { result, .. } => {
@@ -333,6 +383,7 @@ impl World {
                 }
                 Output::Connection { effect: Effect::Opened { account, device, .. }, .. } => {
                     let (account, device) = (*account, *device);
+                    self.sessions.insert(connection);
                     self.note(Happened::Opened { by: by.clone(), account, device });
                 }
                 Output::Effect(Effect::Deliver {
@@ -393,6 +444,7 @@ impl World {
         }
         self.server.disconnect(connection);
         self.hub.forget(connection);
+        self.sessions.remove(&connection);
         if let Some(End::Person(index)) = self.links.remove(&connection) {
             self.event(index, Event::Disconnected);
         }
@@ -412,8 +464,12 @@ impl World {
                 self.cut(connection);
             }
         }
+        for assignment in wants.tasks {
+            self.task(index, &assignment);
+        }
         for show in wants.shows {
             self.cue(index, &Cue::Show(show.clone()));
+            self.read_links(index, &show);
             self.note_show(index, show);
         }
     }
@@ -461,6 +517,7 @@ impl World {
             return self.actor_doer(*index).unwrap_or(Doer::Learner(connection.0));
         }
         let person = match self.links.get(&connection) {
+            Some(End::Machine(name)) => return Doer::Person(name.clone()),
             Some(End::Person(index)) => self.people.get(*index),
             _ => None,
         };

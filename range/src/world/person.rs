@@ -3,13 +3,15 @@
 use crate::plane::Secrets;
 use portcullis_client_core::defences::Defences;
 use portcullis_client_core::{
-    Client, Command, Config, Effect, Event, History, Key, Message, Show, drive, read_message,
+    Assignment, Client, Command, Config, Effect, Event, History, Key, Message, Show, drive,
+    read_message,
 };
 use portcullis_crypto::testing::perform_with_key;
 use portcullis_crypto::{Password, Stretch};
 use portcullis_proto::{ConversationId, ConversationName, DeviceName, Timestamp, UserName};
 use portcullis_sim::Chance;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// What a script is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +33,12 @@ pub struct Person {
     client: Client,
     /// What lends the learner's script its sessions: nobody looks at its screen.
     script: bool,
+    /// They open what they read of.
+    browser: bool,
     online: bool,
     store: BTreeMap<Key, Vec<u8>>,
+    /// Their files, by path.
+    disk: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 /// What a person's client wants of the world after an event.
@@ -40,6 +46,7 @@ pub struct Person {
 pub(super) struct Wants {
     pub(super) sends: Vec<String>,
     pub(super) shows: Vec<Show>,
+    pub(super) tasks: Vec<Assignment>,
     pub(super) disconnect: bool,
 }
 
@@ -58,8 +65,10 @@ impl Person {
             number,
             client: Client::new(config, twins),
             script: false,
+            browser: false,
             online: false,
             store: BTreeMap::new(),
+            disk: BTreeMap::new(),
         }
     }
 
@@ -72,6 +81,14 @@ impl Person {
     /// The same, to lend its sessions to the learner's script.
     pub(super) fn for_script(self) -> Self {
         Self { script: true, ..self }
+    }
+
+    pub(super) const fn browses(&self) -> bool {
+        self.browser
+    }
+
+    pub(super) const fn get_browser(&mut self) {
+        self.browser = true;
     }
 
     pub(super) const fn is_script(&self) -> bool {
@@ -93,6 +110,16 @@ impl Person {
     pub fn messages(&self) -> Vec<Message> {
         let stored = self.store.iter().filter(|(key, _)| matches!(key, Key::Message(..)));
         stored.filter_map(|(_, value)| read_message(value)).collect()
+    }
+
+    /// What lies on their disk at this path.
+    #[must_use]
+    pub fn file(&self, path: &Path) -> Option<&[u8]> {
+        self.disk.get(path).map(Vec::as_slice)
+    }
+
+    pub(super) fn write(&mut self, path: PathBuf, content: Vec<u8>) {
+        self.disk.insert(path, content);
     }
 
     pub(super) fn password(&self) -> Password {
@@ -124,7 +151,8 @@ impl Person {
                     }
                 }
                 Effect::Disconnect => wants.disconnect = true,
-                Effect::Transfer(_) | Effect::Work(..) => {}
+                Effect::Transfer(assignment) => wants.tasks.push(*assignment),
+                Effect::Work(..) => {}
             }
         }
         wants

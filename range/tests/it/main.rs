@@ -1,4 +1,5 @@
 //! NO SECURITY. The proofs of the curriculum, and the range as a running program, in one binary.
 
 mod proofs;
+mod quiet;
 mod running;

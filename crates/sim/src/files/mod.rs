@@ -8,14 +8,15 @@ mod shell;
 mod source;
 
 pub(crate) use self::blobs::Blobs;
+pub use self::part::Part;
 pub use self::shell::Disk;
 pub(crate) use self::shell::Shell;
+pub use self::source::{piece, prepare};
 
 use self::shell::{Job, Task};
-use self::source::piece;
 use crate::{DeviceIndex, World};
 use portcullis_client_core::{Command, Event, Fault, Moved};
-use portcullis_proto::{ConversationId, TransferId};
+use portcullis_proto::{ConversationId, FileName, TransferId};
 use portcullis_server_core::defences::BlobUse;
 
 /// How often a path is tried that leads nowhere, before it is given up.
@@ -39,7 +40,8 @@ impl World {
         content: Vec<u8>,
         relay_now: bool,
     ) -> Option<TransferId> {
-        let (offer, hashes) = source::prepare(self.chance.rng(), &content)?;
+        let (offer, hashes) =
+            prepare(self.chance.rng(), FileName::closest("report.pdf"), &content)?;
         let id = offer.transfer;
         let place = format!("where the file {id} lies");
         let device = self.devices.get_mut(by.0)?;

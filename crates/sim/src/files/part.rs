@@ -7,7 +7,7 @@ use portcullis_proto::FileOffer;
 
 /// A file that is coming.
 #[derive(Debug, Default)]
-pub(crate) struct Part {
+pub struct Part {
     hashes: Vec<ChunkHash>,
     /// Of the stream, opened.
     chunks: Vec<Vec<u8>>,
@@ -16,8 +16,9 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Which piece is missing.
-    pub(super) fn next_piece(&self) -> usize {
+    /// Which piece is missing, counted from 0.
+    #[must_use]
+    pub fn next_piece(&self) -> usize {
         match self.hashes.is_empty() {
             true => 0,
             false => 1 + self.chunks.len(),
@@ -25,7 +26,10 @@ impl Part {
     }
 
     /// Takes the next piece; true if it was the last.
-    pub(super) fn take(&mut self, offer: &FileOffer, mut piece: Vec<u8>) -> Result<bool, Fault> {
+    ///
+    /// # Errors
+    /// [`Fault::Corrupt`] for what was not offered.
+    pub fn take(&mut self, offer: &FileOffer, mut piece: Vec<u8>) -> Result<bool, Fault> {
         let shape = offer.shape().ok_or(Fault::Corrupt)?;
         let Some(chunk) = self.next_piece().checked_sub(1) else {
             self.hashes = hashes(offer, &piece).ok_or(Fault::Corrupt)?;
@@ -41,8 +45,9 @@ impl Part {
         Ok(index + 1 == shape.chunks())
     }
 
-    /// The file itself.
-    pub(super) fn content(&self, offer: &FileOffer) -> Option<Vec<u8>> {
+    /// The file itself; none as long as it is not whole.
+    #[must_use]
+    pub fn content(&self, offer: &FileOffer) -> Option<Vec<u8>> {
         let end = usize::try_from(offer.bytes).ok()?;
         self.chunks.concat().get(MANIFEST..end).map(<[u8]>::to_vec)
     }

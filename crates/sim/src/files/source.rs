@@ -6,9 +6,10 @@ use portcullis_proto::{FileName, FileOffer, TransferId};
 /// Bytes of the manifest, which nobody reads here.
 pub(super) const MANIFEST: usize = 64;
 
-/// Seals a file once, to learn its hashes.
-pub(super) fn prepare(
+/// Seals a file of this name once, to learn its hashes; none if it is too long to be offered.
+pub fn prepare(
     rng: &mut dyn Randomness,
+    title: FileName,
     content: &[u8],
 ) -> Option<(FileOffer, Vec<ChunkHash>)> {
     let mut id = [0; 16];
@@ -19,7 +20,7 @@ pub(super) fn prepare(
         root: Hash::from_bytes([0; 32]),
         bytes: (MANIFEST + content.len()) as u64,
         manifest: u32::try_from(MANIFEST).ok()?,
-        title: FileName::closest("report.pdf"),
+        title,
         files: 1,
     };
     let shape = offer.shape()?;
@@ -34,8 +35,9 @@ pub(super) fn prepare(
     Some((offer, hashes))
 }
 
-/// A piece of the blob: first all hashes, then one sealed chunk after the other. None if the file has changed.
-pub(super) fn piece(
+/// A piece of the blob: first all hashes, then one sealed chunk after the other. None if the file has changed, or
+/// ends before.
+pub fn piece(
     offer: &FileOffer,
     hashes: &[ChunkHash],
     content: &[u8],
