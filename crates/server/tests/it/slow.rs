@@ -108,7 +108,7 @@ fn silence_keeps_nobody_out() {
     let mut fifth = Client::dial(server.address);
     fifth.send(upgrade("/").as_bytes());
     assert!(fifth.head().starts_with("HTTP/1.1 503 "));
-    [&mut known, &mut third, &mut fourth].map(hello);
+    [&mut known, &mut third, &mut fourth].into_iter().for_each(hello);
     let guests = &server.metrics.guests;
     let counted = [&guests.gave_way, &guests.turned_away].map(|it| it.load(Ordering::Relaxed));
     assert_eq!(counted, [2, 1]);

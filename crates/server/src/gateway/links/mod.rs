@@ -229,8 +229,9 @@ impl Links {
                     clients.iter().filter_map(|pem| GuestKey::parse(pem).ok()).collect();
                 let states = clients.iter().cloned().map(GuestState::listed).collect();
                 lock(&link.state).clients = states;
-                let server = link.neighbour.address.clone();
-                GuestAsk::Neighbour { admitted, server, clients }
+                let Neighbour { address, key, .. } = &link.neighbour;
+                let (server, itself) = (address.clone(), key.id());
+                GuestAsk::Neighbour { admitted, server, clients, itself }
             }
             Frame::UpdateRequest => {
                 if let Some(update) = lock(&self.update).as_deref() {
