@@ -45,6 +45,19 @@ fn two_visitors_talk() {
     noor.keys(&format!("/msg {} only us\r", names[0]));
     noor.wait_for("between us");
     mira.wait_for("only us");
+    // From elsewhere too, it is shown.
+    mira.keys("\u{1b}1");
+    mira.wait_for("Nobody vouches");
+    mira.keys(&format!("/msg {} and once more\r", names[1]));
+    mira.wait_for("and once more");
+    noor.wait_for("and once more");
+    mira.keys("/help\r");
+    mira.wait_until("the help of a visit", |screen| {
+        screen.contains("/msg ~NAME") && !screen.contains("/group")
+    });
+    // All of it: Escape and the key after it would be one key.
+    mira.keys("\u{1b}");
+    mira.wait_until("no help", |screen| !screen.contains("/msg ~NAME"));
     mira.keys("/list\r");
     // The gateway, by which accounts speak, is one of them.
     mira.wait_for("2 here:");
