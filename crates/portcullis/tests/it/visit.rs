@@ -133,6 +133,18 @@ fn a_visitor_and_an_account_meet_in_the_lobby() {
 }
 
 #[test]
+fn an_account_is_told_how_a_guest_gets_a_file() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    let visitor = visit(&world, "visitor", &[]);
+    let mut noor = Pty::register(&world.path(""), &world.server(), "noor");
+    noor.keys(&format!("/msg {} hello\r", name(&visitor)));
+    noor.wait_for("encrypted: classic");
+    noor.keys("/file report.pdf\r");
+    noor.wait_for("/api/upload");
+}
+
+#[test]
 fn what_is_no_classroom_server_is_said_to_be_none() {
     let mut world = World::new(&["--guests", "no"]);
     let _server = world.serve();
