@@ -74,7 +74,7 @@ fn help_rows(visits: bool, theme: Theme, width: usize) -> Vec<Row> {
     }
     rows.extend([Row::new(), heading("Marks")]);
     let is_seen = |mark: &&str| !visits || !MARKS_OF_ACCOUNTS.contains(mark);
-    for (mark, meaning) in MARKS.iter().filter(|(mark, _)| is_seen(&mark)) {
+    for (mark, meaning) in MARKS.iter().filter(|(mark, _)| is_seen(mark)) {
         rows.extend(term(mark, meaning, theme, width));
     }
     rows
