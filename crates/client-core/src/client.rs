@@ -390,7 +390,7 @@ impl Client {
             (Pending::Guests, Reply::Guests { guests, more }) => {
                 self.guests_listed(step, &guests, more);
             }
-            (Pending::PublishKey, Reply::Done) => {}
+            (Pending::PublishKey, Reply::Done) => self.key_published(),
             (Pending::AllowGuests(allow), Reply::Done) => self.guests_allowed(step, allow),
             (Pending::Told(guest, id), Reply::Done) => self.told_taken(step, guest, id),
             (Pending::ReserveBlob(id), Reply::Blob { token, .. }) => {

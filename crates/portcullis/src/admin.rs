@@ -22,7 +22,7 @@ const PAGE: u32 = 256;
 /// Carries a command out.
 pub(crate) fn run(command: Admin) -> Result<(), Failure> {
     match command {
-        Admin::ClassroomKey { data } => within(&data, classroom_key),
+        Admin::ClassroomKey { data } => classroom_key(&data),
         Admin::Invite { data } => within(&data, invite),
         Admin::Accounts { data } => within(&data, accounts),
         Admin::Disable { data, name } => within(&data, |store| set_disabled(store, &name, true)),
@@ -40,9 +40,10 @@ fn within(
 }
 
 /// The public half, as other servers' `--neighbour` reads it.
-fn classroom_key(store: &SqliteStore) -> Result<(), Failure> {
-    let key = store.load_or_create_classroom_key();
-    let key = key.map_err(|error| Failure::new(Exit::Unusable, error.to_string()))?;
+fn classroom_key(data: &Data) -> Result<(), Failure> {
+    let folder = data_folder(data)?;
+    let key = SqliteStore::load_or_create_classroom_key(&folder);
+    let key = key.map_err(|error| unusable(&folder, error))?;
     let layout = PemLayout { wrap: Wrap::Columns, last_newline: false };
     print(&pem_of(key.public().spki(), layout))
 }

@@ -75,7 +75,7 @@ fn parts(
     // Before anything stands in the store: only an empty one has no set-up yet.
     let setup = store.load_or_create_setup(&mut OsRng).map_err(unusable)?;
     Server::prepare(&store).map_err(|error| unusable(error.into()))?;
-    let gateway = gateway(options, address, &store, &unusable)?;
+    let gateway = gateway(options, address, folder, &unusable)?;
     if gateway.is_some() {
         Server::prepare_guests(&store).map_err(|error| unusable(error.into()))?;
     }
@@ -113,7 +113,7 @@ fn parts(
 fn gateway(
     options: &cli::Serve,
     address: SocketAddr,
-    store: &SqliteStore,
+    folder: &Path,
     unusable: &dyn Fn(OpenError) -> Failure,
 ) -> Result<Option<Setup>, Failure> {
     let alone = address.ip().is_loopback() && options.behind_proxy.is_none();
@@ -121,7 +121,7 @@ fn gateway(
     if !admitted {
         return Ok(None);
     }
-    let key = store.load_or_create_classroom_key().map_err(unusable)?;
+    let key = SqliteStore::load_or_create_classroom_key(folder).map_err(unusable)?;
     let neighbours = options.neighbour.iter().map(neighbour).collect::<Result<_, _>>()?;
     Ok(Some(Setup { key, address: public_url(options, address).address(), neighbours }))
 }

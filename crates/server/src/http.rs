@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use portcullis_server_core::defences::SOUND;
 
 use crate::blobs::{self, Blobs};
-use crate::gateway;
+use crate::metrics::Metrics;
 use crate::socket::listen::{self, Peer};
 use crate::socket::{Challenge, Sockets};
 use crate::uploads::{self, Uploads};
@@ -75,12 +75,13 @@ async fn front(State(site): State<Site>, request: Request<Body>) -> Response<Bod
     let Some(guests) = &site.guests else {
         return text(StatusCode::FORBIDDEN, "Classroom guests are not admitted here.\n");
     };
-    if guests.count() >= gateway::CONNECTIONS {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "Too many guests; try again later.\n");
-    }
     let Some(peer) = peer(&request, site.behind_proxy) else {
         return text(StatusCode::BAD_REQUEST, "The proxy names no address.\n");
     };
+    if !guests.make_room() {
+        Metrics::count(&guests.metrics().guests.turned_away);
+        return text(StatusCode::SERVICE_UNAVAILABLE, "Too many guests; try again later.\n");
+    }
     listen::upgrade(guests, request, peer, None, Challenge::new())
 }
 
@@ -120,13 +121,15 @@ const PASSED_ON: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"
 /// Turns away whoever must not ask: see the defence `admit_origin`.
 async fn admit(State(site): State<Site>, request: Request<Body>, next: Next) -> Response<Body> {
     let headers = request.headers();
-    match (sole(headers, &ORIGIN), sole(headers, &HOST)) {
+    let refused = match (sole(headers, &ORIGIN), sole(headers, &HOST)) {
         (Ok(origin), Ok(host)) => match (site.admit)(origin, host) {
-            Ok(()) => next.run(request).await,
+            Ok(()) => return next.run(request).await,
             Err(sentence) => text(StatusCode::FORBIDDEN, sentence + "\n"),
         },
         _ => text(StatusCode::BAD_REQUEST, "Host and Origin must be plain and given once.\n"),
-    }
+    };
+    Metrics::count(&site.sockets.metrics().foreign);
+    refused
 }
 
 /// The value of a header that may come at most once, in visible ASCII.

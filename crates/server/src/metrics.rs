@@ -23,6 +23,10 @@ pub struct Metrics {
     pub received: AtomicU64,
     /// Connections closed for a breach of the protocol.
     pub breaches: AtomicU64,
+    /// Requests turned away for their `Origin` or `Host`.
+    pub foreign: AtomicU64,
+    /// Connections closed for a message that is longer than its sender may say.
+    pub too_long: AtomicU64,
     /// Times a connection fell behind and lost live events.
     pub lagged: AtomicU64,
     /// Connections closed because they didn't read their replies.
@@ -46,6 +50,10 @@ pub struct Metrics {
 pub struct GuestMetrics {
     /// What guests sent and was refused, by reason.
     refused: [AtomicU64; GuestRefused::ALL.len()],
+    /// Connections turned away because others have all the places.
+    pub turned_away: AtomicU64,
+    /// Connections closed to make room, before anybody had said who they are.
+    pub gave_way: AtomicU64,
     /// Texts of accounts that guests were not told, because too many waited to be signed.
     pub unsaid: AtomicU64,
     /// What devices said to guests without a signature of theirs.
@@ -67,6 +75,8 @@ impl GuestMetrics {
 
     fn render(&self, text: &mut String) {
         for (name, help, counter) in [
+            ("turned_away", "connections of guests turned away at the limit", &self.turned_away),
+            ("gave_way", "connections closed for others, unknown whose they were", &self.gave_way),
             ("unsaid", "texts that guests were not told", &self.unsaid),
             ("forged", "what devices said to guests without their signature", &self.forged),
         ] {
@@ -102,13 +112,15 @@ impl Metrics {
 
     /// All counters, in the text exposition format.
     pub fn render(&self) -> String {
-        let rows: [(&str, &str, &AtomicU64); 12] = [
+        let rows: [(&str, &str, &AtomicU64); 14] = [
             ("accepted", "TCP connections accepted", &self.accepted),
             ("turned_away", "TCP connections turned away at the limit", &self.turned_away),
             ("opened", "WebSocket connections opened", &self.opened),
             ("closed", "WebSocket connections closed", &self.closed),
             ("received", "messages received", &self.received),
             ("breaches", "connections closed for a breach of the protocol", &self.breaches),
+            ("foreign", "requests turned away for their origin or host", &self.foreign),
+            ("too_long", "connections closed for a message past the limit", &self.too_long),
             ("lagged", "times a connection fell behind", &self.lagged),
             ("overflowed", "connections closed with a full queue", &self.overflowed),
             ("dead", "connections closed for silence", &self.dead),

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::flaws;
-use crate::run::{ask, root, run};
+use crate::run::{ask, root, run, run_with};
 
 /// Seconds that a fuzz target runs if nothing else is asked for.
 const FUZZ_SECONDS: &str = "60";
@@ -60,21 +60,30 @@ fn bench_files(arguments: &[String]) -> Result<(), String> {
     hand_over(&program, arguments)
 }
 
-/// `cargo xtask fuzz TARGET [SECONDS]`: one target of the `fuzz/` workspace, on the nightly compiler.
+/// What libFuzzer steers by: counters at every branch, and what is compared there. The compiler in use knows how to add
+/// them; everything here is safe Rust, so a sanitizer would only cost time.
+const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
+
+/// `cargo xtask fuzz TARGET [SECONDS]`: one target of the `fuzz/` workspace.
 pub(crate) fn fuzz(arguments: &[String]) -> Result<(), String> {
     let (target, seconds) = fuzz_arguments(arguments, &fuzz_targets(&root()?))?;
-    if ask("cargo", &["+nightly", "fuzz", "--version"]).is_none() {
-        return Err("fuzzing needs a nightly compiler and cargo-fuzz: \
-                    `rustup toolchain install nightly` and `cargo install cargo-fuzz`"
-            .to_owned());
-    }
+    let compiler = ask("rustc", &["-vV"]).ok_or("`rustc -vV` failed")?;
+    let host = compiler.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.ok_or("`rustc -vV` names no host")?;
     let limit = format!("-max_total_time={seconds}");
     // What is found goes into a folder of its own; the corpus in the repository is a chosen selection.
-    // Everything here is safe Rust, so the address sanitizer would only cost time.
     let (found, corpus) = (format!("fuzz/found/{target}"), format!("fuzz/corpus/{target}"));
-    std::fs::create_dir_all(root()?.join(&found)).map_err(|error| format!("{found}: {error}"))?;
-    let fuzz = ["+nightly", "fuzz", "run", "--fuzz-dir", "fuzz", "--sanitizer", "none"];
-    run("cargo", &[&fuzz[..], &[target, &found, &corpus, "--", &limit]].concat())
+    let failed = format!("-artifact_prefix=fuzz/artifacts/{target}/");
+    for folder in [&found, &format!("fuzz/artifacts/{target}")] {
+        let made = std::fs::create_dir_all(root()?.join(folder));
+        made.map_err(|error| format!("{folder}: {error}"))?;
+    }
+    // With the host named, what runs while building has no counters.
+    let program = ["run", "--release", "--manifest-path", "fuzz/Cargo.toml", "--target", host];
+    let rest = ["--bin", target, "--", &found, &corpus, &limit, &failed];
+    run_with("cargo", &[&program[..], &rest].concat(), &[("RUSTFLAGS", COVERAGE)])
 }
 
 fn hand_over(program: &[&str], arguments: &[String]) -> Result<(), String> {

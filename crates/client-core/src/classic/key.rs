@@ -29,8 +29,10 @@ pub(super) enum Published {
     /// It was not published in this session.
     #[default]
     No,
-    /// It was, or is about to be: requests are carried out in their order.
+    /// It is about to be: requests are carried out in their order.
     Sent,
+    /// It was.
+    Done,
     /// It is tried again at this time.
     NotBefore(Timestamp),
     /// The server does not take it.
@@ -83,8 +85,21 @@ impl Client {
     /// Whether a guest can tell who writes to it; where the server does not take the key, its own refusal
     /// says why nothing is passed on.
     pub(super) fn is_known_to_guests(&self) -> bool {
-        let published = matches!(self.classic.published, Published::Sent | Published::Refused);
-        published && self.classic.own.is_some()
+        use Published::{Done, Refused, Sent};
+        self.classic.own.is_some() && matches!(self.classic.published, Sent | Done | Refused)
+    }
+
+    /// Whether guests may write to this account and can't find this device yet: its key is being made, which takes a
+    /// moment, or on its way to the server.
+    #[must_use]
+    pub fn is_to_be_found(&self) -> bool {
+        let over = matches!(self.classic.published, Published::Done | Published::Refused);
+        self.allows_guests() && !over && !self.classic.unavailable
+    }
+
+    /// The server has the key.
+    pub(crate) fn key_published(&mut self) {
+        self.classic.published = Published::Done;
     }
 
     /// The key is made, or can't be made here.
@@ -110,7 +125,7 @@ impl Client {
 
     fn publish_key(&mut self, step: &mut Step<'_>) {
         match self.classic.published {
-            Published::Sent | Published::Refused => return,
+            Published::Sent | Published::Done | Published::Refused => return,
             Published::NotBefore(at) if at > step.now => return,
             Published::No | Published::NotBefore(_) => {}
         }

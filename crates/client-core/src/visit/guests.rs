@@ -152,16 +152,13 @@ impl Visit {
             self.begin_talk(step, &guest, self.dialect);
         }
         let talk = self.talks.values().find(|talk| talk.guest.name() == &name);
-        match talk.map(|talk| talk.conversation) {
-            Some(conversation) if !text.is_empty() => {
-                self.say(step, conversation, crate::Saying::Text(text));
-            }
-            // Once more, for whoever asked to see it.
-            Some(_) => self.show_talk(step, &name),
-            None => {
-                let refusal = Refusal::new(Code::NotFound, format!("{name} is not here"));
-                step.show(Show::Refused { what: "find this guest", refusal });
-            }
+        let Some(conversation) = talk.map(|talk| talk.conversation) else {
+            return not_found(step, Refusal::new(Code::NotFound, format!("{name} is not here")));
+        };
+        // Once more, for whoever asked to see it.
+        self.show_talk(step, &name);
+        if !text.is_empty() {
+            self.say(step, conversation, crate::Saying::Text(text));
         }
     }
 
@@ -210,6 +207,11 @@ impl Visit {
         let mut talks = self.talks.iter();
         talks.find(|(_, talk)| talk.conversation == conversation).map(|(guest, _)| *guest)
     }
+}
+
+/// Nobody of a name can be talked to.
+pub(super) fn not_found(step: &mut Step<'_>, refusal: Refusal) {
+    step.show(Show::Refused { what: "find this guest", refusal });
 }
 
 fn not_connected(step: &mut Step<'_>) {

@@ -1,6 +1,7 @@
 //! Saying something: signed, persisted with the counter that it takes, and sent. Nobody acknowledges it, so it
 //! counts as said then.
 
+use super::guests::not_found;
 use super::{PUBLIC, Visit};
 use crate::classic::may_say;
 use crate::client::Step;
@@ -11,7 +12,7 @@ use crate::records;
 use crate::show::{IdentityState, Show};
 use portcullis_proto::classroom::{Outgoing, write_chat, write_public_chat};
 use portcullis_proto::{
-    AccountId, ConversationId, PersonName, Reference, Timestamp, limits as wire,
+    AccountId, Code, ConversationId, PersonName, Reference, Refusal, Timestamp, limits as wire,
 };
 use zeroize::Zeroizing;
 
@@ -81,7 +82,9 @@ impl Visit {
 
     /// The server does not say who is there, so what waits for that fails.
     pub(super) fn give_up(&mut self, step: &mut Step<'_>, reason: &str) {
-        self.wanted.clear();
+        for (name, _) in std::mem::take(&mut self.wanted) {
+            not_found(step, Refusal::new(Code::Unavailable, format!("{name}: {reason}")));
+        }
         self.fail_all(step, reason);
     }
 

@@ -400,10 +400,29 @@ fn a_server_that_never_answers_is_not_waited_for() {
     desk.wait(limits::VISIT_ANSWER_MILLIS - 1);
     assert!(desk.failures().is_empty());
     assert_eq!(std::mem::take(&mut desk.sent), [write_list_request()]);
+    // Nor is somebody who is looked up forgotten without a word.
+    desk.tell(&GuestName::parse("~aaaabbbbccccdddd").unwrap(), "and you?");
     desk.wait(1);
-    assert_eq!(desk.failures(), ["the server does not say who is there"]);
+    let unsaid = "the server does not say who is there";
+    assert_eq!(desk.failures(), [&format!("~aaaabbbbccccdddd: {unsaid}"), unsaid]);
     desk.wait(limits::VISIT_LIST_MILLIS);
     assert_eq!(desk.sent, [write_list_request()], "asked again");
+}
+
+/// Whoever tells somebody something wants to see that it was said, whatever is open.
+#[test]
+fn what_is_told_is_shown_where_it_stands() {
+    let mut desks = met(&[TEXT, TEXT]);
+    let name = desks[1].name();
+    for text in ["the first", "another", ""] {
+        desks[0].shown.clear();
+        desks[0].tell(&name, text);
+        let shown = desks[0].shown.iter().any(|show| {
+            matches!(show, Show::Conversation(view) if view.name.to_string() == name.as_str())
+        });
+        let sent = desks[0].shown.iter().any(|show| matches!(show, Show::Sent { .. }));
+        assert_eq!((shown, sent), (true, !text.is_empty()), "{text}");
+    }
 }
 
 #[test]

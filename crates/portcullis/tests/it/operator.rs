@@ -74,3 +74,26 @@ fn a_data_folder_has_one_server() {
         assert!(errors.contains(says), "{errors}");
     }
 }
+
+/// Operators exchange keys before they start their servers.
+#[test]
+fn a_classroom_key_is_made_before_there_is_a_server() {
+    let mut world = World::new(&[]);
+    let key = || {
+        let output = world.admin(&["classroom-key"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    // Who asks at the same time is told the same.
+    let keys = std::thread::scope(|scope| {
+        let asking = [(); 4].map(|()| scope.spawn(key));
+        asking.map(|asking| asking.join().unwrap())
+    });
+    assert!(keys[0].starts_with("-----BEGIN PUBLIC KEY-----"), "{}", keys[0]);
+    assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    let _server = world.serve();
+    assert_eq!(text(&world.admin(&["classroom-key"]).stdout), keys[0]);
+    let mut files: Vec<_> = std::fs::read_dir(world.path("data")).unwrap().collect();
+    files.retain(|file| file.as_ref().unwrap().file_name().to_string_lossy().contains(".new"));
+    assert_eq!(files.len(), 0);
+}

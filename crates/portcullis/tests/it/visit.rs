@@ -45,6 +45,19 @@ fn two_visitors_talk() {
     noor.keys(&format!("/msg {} only us\r", names[0]));
     noor.wait_for("between us");
     mira.wait_for("only us");
+    // From elsewhere too, it is shown.
+    mira.keys("\u{1b}1");
+    mira.wait_for("Nobody vouches");
+    mira.keys(&format!("/msg {} and once more\r", names[1]));
+    mira.wait_for("and once more");
+    noor.wait_for("and once more");
+    mira.keys("/help\r");
+    mira.wait_until("the help of a visit", |screen| {
+        screen.contains("/msg ~NAME") && !screen.contains("/group")
+    });
+    // All of it: Escape and the key after it would be one key.
+    mira.keys("\u{1b}");
+    mira.wait_until("no help", |screen| !screen.contains("/msg ~NAME"));
     mira.keys("/list\r");
     // The gateway, by which accounts speak, is one of them.
     mira.wait_for("2 here:");
@@ -117,6 +130,18 @@ fn a_visitor_and_an_account_meet_in_the_lobby() {
     drop(tail);
     world.lines("noor", "noor", &["send", "--to", "#lobby", "hello, visitor"]);
     visitor.wait_for("noor: hello, visitor");
+}
+
+#[test]
+fn an_account_is_told_how_a_guest_gets_a_file() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    let visitor = visit(&world, "visitor", &[]);
+    let mut noor = Pty::register(&world.path(""), &world.server(), "noor");
+    noor.keys(&format!("/msg {} hello\r", name(&visitor)));
+    noor.wait_for("encrypted: classic");
+    noor.keys("/file report.pdf\r");
+    noor.wait_for("/api/upload");
 }
 
 #[test]

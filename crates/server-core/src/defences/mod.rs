@@ -18,6 +18,7 @@ pub(crate) mod admit_registration;
 mod attach_upload;
 mod confirm_password;
 mod find_login;
+mod give_way;
 mod may_claim;
 mod may_commit;
 mod may_fetch_blob;
@@ -52,6 +53,7 @@ pub use admit_registration::{RegistrationAdmitted, admit_registration};
 pub use attach_upload::{Attachment, attach_upload};
 pub use confirm_password::{PasswordConfirmed, confirm_password};
 pub use find_login::{LoginTarget, find_login};
+pub use give_way::{Stranger, give_way};
 pub use may_claim::{MayClaim, may_claim};
 pub use may_commit::{MayCommit, Proposed, Welcomed, may_commit};
 pub use may_fetch_blob::{MayFetchBlob, may_fetch_blob};
@@ -99,6 +101,7 @@ pub struct Defences {
     pub attach_upload: fn(Option<&str>) -> Attachment,
     pub confirm_password: fn(&Context<'_>, &Session) -> Result<PasswordConfirmed, Refusal>,
     pub find_login: fn(&Context<'_>, &UserName) -> Result<LoginTarget, Refusal>,
+    pub give_way: fn(&[Stranger]) -> Option<Stranger>,
     pub may_claim: fn(&mut Context<'_>, AccountId, AccountId) -> Result<MayClaim, Refusal>,
     pub may_commit: fn(&Context<'_>, Sender, &Proposed<'_>) -> Result<MayCommit, Refusal>,
     pub may_fetch_blob: fn(&Context<'_>, &Session, TransferId) -> Result<MayFetchBlob, Refusal>,
@@ -134,6 +137,7 @@ pub const SOUND: Defences = Defences {
     attach_upload,
     confirm_password,
     find_login,
+    give_way,
     may_claim,
     may_commit,
     may_fetch_blob,

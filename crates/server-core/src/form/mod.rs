@@ -33,6 +33,9 @@ pub struct Form {
     /// A line break and the boundary with its dashes.
     delimiter: Vec<u8>,
     held: Vec<u8>,
+    /// Bytes of a head that were searched for its end: in packets of one byte it would else be searched as often as it
+    /// is long.
+    searched: usize,
     place: Place,
     /// Whether a file was begun: there is one, and the rest are passed over.
     begun: bool,
@@ -73,6 +76,7 @@ impl Form {
             delimiter: [b"\r\n--", boundary.as_bytes()].concat(),
             // The first boundary has no line break before it.
             held: b"\r\n".to_vec(),
+            searched: 0,
             place: Place::Beside,
             begun: false,
         }))
@@ -136,7 +140,11 @@ impl Form {
             None => {}
             Some(b"--") => self.place = Place::Behind,
             Some(b"\r\n") => self.place = Place::Head,
-            Some([b' ' | b'\t', _]) => drop(self.held.remove(0)),
+            Some([b' ' | b'\t', _]) => {
+                let blanks = self.held.iter().take_while(|byte| matches!(byte, b' ' | b'\t'));
+                let blanks = blanks.count().min(self.held.len() - 1);
+                self.held.drain(..blanks);
+            }
             Some(_) => return Err(BadForm),
         }
         Ok(None)
@@ -145,12 +153,14 @@ impl Form {
     /// Reads a part's headers, which begin with the line break behind the boundary.
     fn head(&mut self) -> Result<Option<Piece>, BadForm> {
         const END: &[u8] = b"\r\n\r\n";
-        let found = find(&self.held, END);
+        let rest = self.held.get(self.searched..).unwrap_or_default();
+        let found = find(rest, END).map(|at| self.searched + at);
         // The end of what is held may be the beginning of the end.
         let sure = found.unwrap_or_else(|| (self.held.len() + 1).saturating_sub(END.len()));
         if sure > FORM_HEAD_BYTES {
             return Err(BadForm);
         }
+        self.searched = if found.is_some() { 0 } else { sure };
         let Some(end) = found else { return Ok(None) };
         let head: Vec<u8> = self.held.drain(..end + END.len()).take(end).collect();
         let head = String::from_utf8_lossy(&head);
@@ -263,6 +273,21 @@ mod tests {
         for packet in [1, longest.len()] {
             assert_eq!(read(TYPE, longest.as_bytes(), packet), file("one", true));
         }
+    }
+
+    /// A form of long heads in packets of a byte would else take minutes.
+    #[test]
+    fn no_part_of_a_head_is_searched_twice() {
+        let mut form = Form::new(TYPE).unwrap().unwrap();
+        let head = format!("--b  \t \r\nX: {}", "x".repeat(FORM_HEAD_BYTES - 9));
+        for byte in head.as_bytes() {
+            form.push(&[*byte]);
+            assert_eq!(form.piece(), Ok(None));
+            let in_head = form.place == Place::Head;
+            assert!(!in_head || form.held.len() - form.searched <= 3, "{}", form.searched);
+        }
+        form.push(b"\r\nContent-Disposition: form-data; name=file\r\n\r\n");
+        assert_eq!(form.piece(), Err(BadForm), "too long by now");
     }
 
     #[test]

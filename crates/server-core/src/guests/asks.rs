@@ -26,8 +26,8 @@ pub(crate) fn ask(
         GuestAsk::Hello(hello) => come(context, connection, peer, &hello),
         GuestAsk::Say(admitted) => say(context, connection, peer, admitted),
         GuestAsk::List => list(context, connection, peer),
-        GuestAsk::Neighbour { admitted, server, clients } => {
-            context.guests.neighbour(connection, admitted, &server, clients)?;
+        GuestAsk::Neighbour { admitted, server, clients, itself } => {
+            context.guests.neighbour((connection, admitted), (&server, itself), clients)?;
             Ok(Vec::new())
         }
     }

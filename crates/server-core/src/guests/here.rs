@@ -38,6 +38,8 @@ struct Guest {
     elsewhere: Vec<(ConnectionId, Arc<str>)>,
     /// Linked servers know that it is here.
     told: bool,
+    /// It is a linked server's own key: heard like a guest, and listed for other clients, but nobody to talk to.
+    is_server: bool,
 }
 
 /// Guests that have gone, the last of them: when as many have gone as are remembered, those that went before them are
@@ -193,9 +195,8 @@ impl Guests {
     /// A linked server has these clients, and no others; past the limit they are left out.
     pub(crate) fn neighbour(
         &mut self,
-        connection: ConnectionId,
-        _: NeighbourAdmitted,
-        server: &str,
+        (connection, _): (ConnectionId, NeighbourAdmitted),
+        (server, itself): (&str, AccountId),
         clients: Vec<GuestKey>,
     ) -> Result<(), GuestRefused> {
         if self.guest_of(connection).is_some() {
@@ -206,7 +207,9 @@ impl Guests {
         let mut ids = BTreeSet::new();
         for key in clients.into_iter().take(wire::GUEST_CLIENTS) {
             if ids.insert(key.id()) {
-                self.guest(&key).elsewhere.push((connection, Arc::clone(&server)));
+                let guest = self.guest(&key);
+                guest.elsewhere.push((connection, Arc::clone(&server)));
+                guest.is_server |= key.id() == itself;
             }
         }
         self.connections.insert(connection, Held::Neighbour(ids));
@@ -234,9 +237,9 @@ impl Guests {
             guest.here.retain(|other| *other != connection);
             guest.elsewhere.retain(|(other, _)| *other != connection);
             if guest.here.is_empty() && guest.elsewhere.is_empty() {
+                self.changed.entry(id).or_insert(!guest.is_server);
                 self.known.remove(&id);
                 self.lately.add(id);
-                self.changed.entry(id).or_insert(true);
             }
         }
         self.forget_list();
@@ -254,7 +257,8 @@ impl Guests {
     /// A page of the guests in order of their ids, and whether there is another.
     pub(crate) fn page(&self, after: Option<AccountId>, own: &str) -> (Vec<GuestCard>, bool) {
         use core::ops::Bound::{Excluded, Unbounded};
-        let mut rest = self.known.range((after.map_or(Unbounded, Excluded), Unbounded));
+        let range = self.known.range((after.map_or(Unbounded, Excluded), Unbounded));
+        let mut rest = range.filter(|(_, guest)| !guest.is_server);
         let card = |(id, guest): (&AccountId, &Guest)| GuestCard {
             guest: *id,
             pem: guest.key.pem().to_owned(),
@@ -322,7 +326,7 @@ impl Guests {
     pub(crate) fn tell(&mut self) -> Option<Event> {
         let (mut came, mut went) = (Vec::new(), Vec::new());
         for (id, was) in std::mem::take(&mut self.changed) {
-            match (was, self.known.contains_key(&id)) {
+            match (was, self.known.get(&id).is_some_and(|guest| !guest.is_server)) {
                 (false, true) => came.push(id),
                 (true, false) => went.push(id),
                 _ => {}
@@ -347,6 +351,7 @@ impl Guests {
                 here: Vec::new(),
                 elsewhere: Vec::new(),
                 told: false,
+                is_server: false,
             }
         })
     }

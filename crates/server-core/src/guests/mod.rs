@@ -54,6 +54,8 @@ pub enum GuestAsk {
         server: String,
         /// Its clients' keys.
         clients: Vec<GuestKey>,
+        /// Who the server itself is, should it stand among them: it speaks for its accounts, and is nobody's guest.
+        itself: AccountId,
     },
 }
 

@@ -17,6 +17,7 @@ use portcullis_proto::{
 };
 
 mod coming;
+mod linked;
 
 const LOBBY: ConversationId = ConversationId::LOBBY;
 const CLASSROOM: ConversationId = ConversationId::CLASSROOM;
@@ -407,55 +408,6 @@ fn without_a_gateway_there_are_no_guests() {
 }
 
 #[test]
-fn a_linked_servers_clients_are_guests_there() {
-    let mut world = World::with_guests(SOUND);
-    let mira = world.person("mira");
-    world.publish_classic_key(&mira, 8);
-    let mut here = world.guest(1);
-    let link = world.guest_connection();
-    let update = |world: &mut World, numbers: &[usize]| {
-        let clients = numbers.iter().map(|number| guest_key(*number)).collect();
-        let admitted = NeighbourAdmitted::dialled(0);
-        let ask = GuestAsk::Neighbour { admitted, server: "school:1".to_owned(), clients };
-        assert_eq!(world.guest_asks(link, elsewhere(1), ask), Ok(()));
-    };
-    update(&mut world, &[1, 2, 3]);
-    let listed = list(&mut world, &mut here);
-    assert_eq!(listed.guests, [guest_key(1)]);
-    assert_eq!(listed.neighbours.len(), 1);
-    assert_eq!((listed.neighbours[0].0.as_ref(), listed.neighbours[0].1.len()), ("school:1", 3));
-    // Who is here as well is told here, others by the link.
-    let tell = |world: &mut World, guest: usize| {
-        let frame = chat(&classic_key(8), 1, &[], "hi");
-        let request =
-            Request::GuestChat { guest: guest_key(guest).id(), device: mira.device, frame };
-        match world.attempt_at_gateway(mira.connection, request)?.as_slice() {
-            [GuestOutput::Tell { connections, .. }] => Ok(connections.clone()),
-            other => panic!("{other:?}"),
-        }
-    };
-    assert_eq!(tell(&mut world, 1), Ok(vec![here.connection]));
-    assert_eq!(tell(&mut world, 2), Ok(vec![link]));
-    // What is said there is said here, and not sent back.
-    let mut there = Guest::new(2);
-    there.connection = link;
-    there.state = Some(crate::GuestState::listed(there.public.clone()));
-    let text = there.public_chat("hi from there");
-    assert_eq!(world.heard(&mut there, &text), Ok(()));
-    let relay = world.at_gateway();
-    assert!(
-        matches!(&relay[..], [GuestOutput::Relay { except, onward: false, .. }] if *except == link)
-    );
-    update(&mut world, &[3]);
-    assert_eq!(tell(&mut world, 2), Err(Code::NotFound));
-    let text = there.public_chat("hi");
-    assert_eq!(world.heard(&mut there, &text), Err(GuestRefused::Stranger));
-    world.server.guest_gone(link);
-    assert_eq!(tell(&mut world, 3), Err(Code::NotFound));
-    assert_eq!(world.server.count_guests(), 1);
-}
-
-#[test]
 fn guests_and_frames_are_bounded() {
     let mut world = World::with_guests(SOUND);
     for _ in 0..crate::limits::GUEST_CONNECTIONS {
@@ -486,7 +438,8 @@ fn check_destinations(destinations: &[&str], expected: Result<bool, GuestRefused
     let link = world.guest_connection();
     let clients = vec![guest_key(2)];
     let admitted = NeighbourAdmitted::dialled(0);
-    let update = GuestAsk::Neighbour { admitted, server: "school:1".to_owned(), clients };
+    let (server, itself) = ("school:1".to_owned(), guest_key(3).id());
+    let update = GuestAsk::Neighbour { admitted, server, clients, itself };
     assert_eq!(world.guest_asks(link, Peer::loopback(), update), Ok(()));
     guest.counter += 1;
     let _ = world.server.tick();

@@ -50,10 +50,6 @@ pub enum Room {
 
 /// What is asked of the domain.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are a client's, and each would cost a box"
-)]
 pub enum Ask {
     /// By a client of Portcullis: read, or refused with the id to answer under.
     Client(Result<(u64, Request), (u64, Refusal)>),

@@ -4,6 +4,7 @@
 //! it the server core decides, on the domain's thread, in the same transaction as everything else. What
 //! leaves the core for guests is sent by the hub, in one room for each dialect.
 
+mod limits;
 mod links;
 mod public_url;
 mod voice;
@@ -14,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use portcullis_crypto::classic::ClassicKey;
 use portcullis_proto::classroom::{Incoming as Frame, Payload, SignedFrame};
-use portcullis_proto::limits;
+use portcullis_proto::limits as wire;
 use portcullis_server_core::defences::{GuestState, NeighbourAdmitted, SOUND};
 use portcullis_server_core::{GuestAsk, GuestRefused, Habits};
 
@@ -22,6 +23,7 @@ use crate::domain::{Ask, CoreDomain, Entrance};
 use crate::metrics::Metrics;
 use crate::socket::{CloseCode, Connection, ConnectionId, Incoming, Settings, Sink, Ticket};
 
+use limits::{CONNECTIONS, REFUSALS};
 pub(crate) use links::Links;
 pub use links::Neighbour;
 pub use public_url::{BadPublicUrl, PublicUrl};
@@ -48,24 +50,17 @@ fn counter() -> u64 {
     since.as_secs().saturating_sub(EPOCH_SECONDS)
 }
 
-/// Connections at the gateway, those that have not said who they are included: past it one more is turned
-/// away. The core admits fewer guests than this; what is left is for coming and going.
-pub(crate) const CONNECTIONS: usize = 2_000;
-
-/// Frames of one connection that may be refused before it is closed: a client that errs now and then goes
-/// on, one that does nothing else costs no more signatures.
-const REFUSALS: usize = 64;
-
 /// The socket layer's bounds for guests: their frames are small, and they have no way to fetch what they
 /// have missed, so a lagging one is told nothing.
 #[must_use]
 pub fn settings(settings: &Settings, links: bool) -> Settings {
     Settings {
-        // Linked servers tell of all their clients at once.
-        message: if links { limits::GUEST_LIST_BYTES } else { limits::GUEST_FRAME_BYTES },
+        // Linked servers tell of all their clients at once; guests never say so much (`Connection::greet`).
+        message: if links { wire::GUEST_LIST_BYTES } else { wire::GUEST_FRAME_BYTES },
         lagging: bytes::Bytes::new(),
         stopping: bytes::Bytes::new(),
         greeting: Some(settings.greeting.unwrap_or_default()),
+        connections: settings.connections.min(CONNECTIONS),
         ..settings.clone()
     }
 }
@@ -157,12 +152,12 @@ impl Seat {
                 let admitted = (SOUND.admit_hello)(&frame)?;
                 let admitted = gateway.habits().greet(admitted);
                 self.is = Who::Guest(admitted.state());
-                connection.greet();
+                connection.greet(wire::GUEST_FRAME_BYTES);
                 Ok(Some(GuestAsk::Hello(admitted)))
             }
             (Who::Unknown, Payload::ServerHello { .. }) => {
                 self.is = Who::Neighbour(links.admit(&frame, connection)?);
-                connection.greet();
+                connection.greet(wire::GUEST_LIST_BYTES);
                 Ok(None)
             }
             (Who::Guest(guest), _) => {

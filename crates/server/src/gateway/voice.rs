@@ -10,15 +10,12 @@ use portcullis_crypto::classic::{ClassicKey, ClassicPublic};
 use portcullis_proto::classroom::{self, DialectId, Payload};
 use portcullis_proto::{Bytes, Kind, SignedContent, UserName};
 
+use super::limits::ERRANDS;
 use super::{Links, counter};
 use crate::domain::Room;
 use crate::hub::Batch;
 use crate::metrics::Metrics;
 use crate::socket::ConnectionId;
-
-/// Errands that may wait: two seconds' worth of signatures. Past it texts are left out, and counted: guests
-/// have no way to fetch what they have missed, and the server none to keep it for them.
-const WAITING: usize = 1_024;
 
 /// Something to be said.
 #[derive(Debug)]
@@ -63,7 +60,7 @@ impl Voice {
         links: Arc<Links>,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<Self> {
-        let (errands, waiting) = sync_channel(WAITING);
+        let (errands, waiting) = sync_channel(ERRANDS);
         let speaker = Speaker { key, last: 0, hub, links, metrics: Arc::clone(&metrics) };
         let thread = std::thread::Builder::new().name("guest-voice".to_owned());
         thread.spawn(move || speaker.run(&waiting))?;

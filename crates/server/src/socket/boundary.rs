@@ -10,6 +10,9 @@ pub(super) struct Boundary {
     filled: usize,
     /// Bytes of payload still to come.
     left: u64,
+    /// Bytes of payload of the message that is coming: those that came, and those that its last frame announces.
+    /// Pings, pongs and closes may come in between, and are no part of it.
+    message: u64,
 }
 
 /// Bytes of the longest header: two, eight for the length, four for the mask.
@@ -35,9 +38,14 @@ impl Boundary {
         passed
     }
 
-    /// Bytes of the frame's payload that are still to come.
-    pub(super) fn left(&self) -> u64 {
-        self.left
+    /// Bytes of the message that is coming, as far as they are known of.
+    pub(super) fn message(&self) -> u64 {
+        self.message
+    }
+
+    /// The message has come to its end.
+    pub(super) fn end_message(&mut self) {
+        self.message = 0;
     }
 
     /// Whether a frame has just ended, or none has begun.
@@ -55,9 +63,17 @@ impl Boundary {
             return false;
         };
         self.left = length;
+        if !self.head.first().is_some_and(is_control) {
+            self.message = self.message.saturating_add(length);
+        }
         self.filled = 0;
         true
     }
+}
+
+/// Whether a frame with this first byte stands by itself, also between the frames of a message (section 5.5).
+fn is_control(first: &u8) -> bool {
+    first & 0x08 != 0
 }
 
 /// The payload's length, once the header is complete.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use socket2::SockRef;
@@ -51,6 +51,8 @@ pub struct Connection {
     opened: u64,
     /// The peer has said who it is.
     greeted: AtomicBool,
+    /// Bytes that a message of the peer may have.
+    longest: AtomicUsize,
     /// When the peer was last heard, in milliseconds since the start.
     heard: AtomicU64,
     /// When the close frame was queued, in milliseconds since the start; 0: it wasn't.
@@ -66,12 +68,15 @@ impl Connection {
         sockets: Arc<Sockets>,
         wire: Wire,
     ) -> Self {
+        let settings = &sockets.settings;
+        let longest = settings.greeting.map_or(settings.message, |greeting| greeting.bytes);
         Connection {
             id: ConnectionId(id),
             peer,
             challenge,
             opened: sockets.clock(),
             greeted: AtomicBool::new(false),
+            longest: AtomicUsize::new(longest),
             heard: AtomicU64::new(sockets.clock()),
             sockets,
             outbox: Outbox::new(wire),
@@ -96,9 +101,21 @@ impl Connection {
         self.challenge.as_ref().map(Challenge::as_str)
     }
 
-    /// The peer has said who it is: the bounds of [`Greeting`] are no longer for it.
-    pub fn greet(&self) {
+    /// The peer has said who it is: the bounds of [`Greeting`] are no longer for it, and its messages may have so many
+    /// bytes, within [`super::Settings::message`].
+    pub fn greet(&self, longest: usize) {
+        self.longest.store(longest, Ordering::Relaxed);
         self.greeted.store(true, Ordering::Relaxed);
+    }
+
+    /// Bytes that a message of the peer may have.
+    pub(super) fn longest(&self) -> usize {
+        self.longest.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody is known to need it: the peer has yet to say who it is, or is being left.
+    pub(super) fn is_strangers(&self) -> bool {
+        self.greeting().is_some() || self.closing_since().is_some()
     }
 
     /// The bounds of a peer that has yet to say who it is.

@@ -26,7 +26,8 @@ pub struct Settings {
     /// Bytes of waiting requests of all connections together, for the same reason. Not less than
     /// `message`.
     pub in_flight_bytes: u32,
-    /// Open connections, those still in the handshake included. One more is dropped at once.
+    /// Open connections, those still in the handshake included. One more is dropped at once; of guests' connections
+    /// one gives way whose peer has not said who it is.
     pub connections: usize,
     /// Silence after which a peer is pinged, and again each time it passes.
     pub ping_after: Duration,
@@ -57,9 +58,9 @@ pub struct Greeting {
     /// How long it may take to say so: clients that make a key first need seconds. Past it the connection is closed
     /// with 1008, so that silent ones take nobody's place.
     pub within: Duration,
-    /// Bytes that may wait for the rest of a message: a `hello` with the longest key takes 3 KiB. Past it the connection
-    /// is closed with 1009, so that thousands of half messages cost little.
-    pub bytes: u64,
+    /// Bytes of a message: a `hello` with the longest key takes 3 KiB. Past it the connection is closed with 1009, so
+    /// that thousands of half messages cost little.
+    pub bytes: usize,
 }
 
 impl Default for Greeting {

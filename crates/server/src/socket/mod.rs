@@ -37,6 +37,9 @@ pub use limits::{Greeting, Settings};
 pub use outbox::Class;
 pub use reader::Incoming;
 
+use portcullis_server_core::Peer;
+use portcullis_server_core::defences::{SOUND, Stranger};
+
 use crate::metrics::Metrics;
 use outbox::{TlsWire, Wire};
 use reader::ReadSide;
@@ -152,6 +155,27 @@ impl Sockets {
     /// How many connections are open.
     pub fn count(&self) -> usize {
         self.lock().len()
+    }
+
+    /// Whether there is a place for one more. Where all are taken, one whose peer has not said who it is gives way: see
+    /// the defence `give_way`.
+    pub fn make_room(&self) -> bool {
+        let mut open = self.lock();
+        if open.len() < self.settings.connections {
+            return true;
+        }
+        let of_strangers = open.values().filter(|connection| connection.is_strangers());
+        let strangers: Vec<_> = of_strangers
+            .map(|it| Stranger { from: Peer::new(it.peer().ip()), number: it.id().0 })
+            .collect();
+        let gone =
+            (SOUND.give_way)(&strangers).and_then(|it| open.remove(&ConnectionId(it.number)));
+        drop(open);
+        let Some(gone) = gone else { return false };
+        Metrics::count(&self.metrics.guests.gave_way);
+        gone.close(CloseCode::TryLater, "too many connections");
+        gone.kill();
+        true
     }
 
     /// Sends every connection its farewell and closes it; returns when all are gone, or after

@@ -48,8 +48,8 @@ pub(super) async fn read(connection: Arc<Connection>, mut side: ReadSide, first:
         if let Some(ending) = deliver(&connection, fed).await {
             break ending;
         }
-        if connection.greeting().is_some_and(|greeting| protocol.unfinished() > greeting.bytes) {
-            break Ending::Breach(CloseCode::TooBig, "too long for a first message");
+        if protocol.boundary.message() > connection.longest() as u64 {
+            break TOO_LONG;
         }
         connection.may_read().await;
         match fill(&connection, &mut side, |bytes| protocol.feed(bytes)).await {
@@ -59,7 +59,11 @@ pub(super) async fn read(connection: Arc<Connection>, mut side: ReadSide, first:
         connection.hear();
     };
     if let Ending::Breach(code, reason) = ending {
-        Metrics::count(&connection.sockets.metrics.breaches);
+        let metrics = &connection.sockets.metrics;
+        Metrics::count(&metrics.breaches);
+        if code == CloseCode::TooBig {
+            Metrics::count(&metrics.too_long);
+        }
         connection.close(code, reason);
     }
     connection.sockets.sink.closed(connection.id());
@@ -69,9 +73,14 @@ pub(super) async fn read(connection: Arc<Connection>, mut side: ReadSide, first:
 }
 
 /// Hands over what was read. Says how the connection ends, if it does.
-async fn deliver(connection: &Arc<Connection>, fed: Fed) -> Option<Ending> {
+async fn deliver(connection: &Arc<Connection>, mut fed: Fed) -> Option<Ending> {
     let sockets = &connection.sockets;
     for message in fed.messages {
+        // How long it may be is known only now: the one before it may have said who this is.
+        if message.len() > connection.longest() {
+            fed.ending = Some(TOO_LONG);
+            break;
+        }
         let bytes = u32::try_from(message.len()).unwrap_or(u32::MAX);
         let mut room = std::pin::pin!(async {
             connection.may_ask().await;
@@ -151,8 +160,6 @@ struct Protocol {
     context: WebSocketContext,
     config: WebSocketConfig,
     boundary: Boundary,
-    /// Bytes since the last message.
-    given: u64,
     binary: bool,
 }
 
@@ -209,7 +216,6 @@ impl Protocol {
             context: WebSocketContext::new(Role::Server, Some(config)),
             config,
             boundary: Boundary::default(),
-            given: 0,
             binary: settings.binary,
         }
     }
@@ -217,8 +223,8 @@ impl Protocol {
     /// Everything that `bytes`, after what came before them, amount to.
     fn feed(&mut self, bytes: &[u8]) -> Fed {
         let mut fed = Fed::default();
-        let (boundary, given) = (&mut self.boundary, &mut self.given);
-        let mut memory = Memory { input: bytes, output: &mut fed.answers, boundary, given };
+        let boundary = &mut self.boundary;
+        let mut memory = Memory { input: bytes, output: &mut fed.answers, boundary };
         fed.ending = loop {
             match self.context.read(&mut memory) {
                 Ok(Message::Text(text)) => fed.messages.push(Incoming::Text(text)),
@@ -229,7 +235,7 @@ impl Protocol {
                 Ok(_) => continue,
                 Err(error) => break ending(&error),
             }
-            *memory.given = 0;
+            memory.boundary.end_message();
             let long = fed.messages.last().is_some_and(|message| message.len() >= LONG_MESSAGE);
             if long && memory.boundary.is_between_frames() && self.context.can_write() {
                 // Its buffer is as long as the message, and empty: a new one starts small.
@@ -238,14 +244,11 @@ impl Protocol {
         };
         fed
     }
-
-    /// Bytes of the message that is coming: those that came, and those that its last frame has announced.
-    fn unfinished(&self) -> u64 {
-        self.given.saturating_add(self.boundary.left())
-    }
 }
 
 const NO_BINARY: Ending = Ending::Breach(CloseCode::Unsupported, "this server takes text only");
+
+const TOO_LONG: Ending = Ending::Breach(CloseCode::TooBig, "message too long");
 
 /// What an error of tungstenite's means for the connection; `None`: it wants more bytes.
 fn ending(error: &Error) -> Option<Ending> {
@@ -256,7 +259,7 @@ fn ending(error: &Error) -> Option<Ending> {
         Error::Capacity(CapacityError::MessageTooLong { size, .. }) if *size > LONGEST_LENGTH => {
             Some(Ending::Breach(CloseCode::Protocol, "impossible length"))
         }
-        Error::Capacity(_) => Some(Ending::Breach(CloseCode::TooBig, "message too long")),
+        Error::Capacity(_) => Some(TOO_LONG),
         Error::Utf8(_) => Some(Ending::Breach(CloseCode::NotUtf8, "text is not UTF-8")),
         _ => Some(Ending::Breach(CloseCode::Protocol, "breach of RFC 6455")),
     }
@@ -270,7 +273,6 @@ struct Memory<'a> {
     input: &'a [u8],
     output: &'a mut Vec<u8>,
     boundary: &'a mut Boundary,
-    given: &'a mut u64,
 }
 
 impl Read for Memory<'_> {
@@ -281,7 +283,6 @@ impl Read for Memory<'_> {
         let passed = self.boundary.pass(self.input, buffer.len());
         let (mut part, rest) = self.input.split_at_checked(passed).unwrap_or((self.input, &[]));
         self.input = rest;
-        *self.given += passed as u64;
         part.read(buffer)
     }
 }

@@ -4,6 +4,8 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use super::OpenError;
 
 /// The database; SQLite gives its `-wal` and `-shm` the same permissions.
@@ -69,6 +71,29 @@ pub(super) fn write_secret(folder: &Path, name: &str, bytes: &[u8]) -> io::Resul
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&draft, folder.join(name))?;
+    sync_folder(folder)
+}
+
+/// Makes a secret and writes its file, unless there is one; whoever else is about to is waited for.
+pub(super) fn write_secret_once(
+    folder: &Path,
+    name: &str,
+    make: impl FnOnce() -> io::Result<Zeroizing<Vec<u8>>>,
+) -> io::Result<()> {
+    let (path, draft) = (folder.join(name), folder.join(name).with_extension("new"));
+    // Whoever is waited for gives this very file its name.
+    let mut file = private().write(true).create(true).truncate(false).open(&draft)?;
+    file.lock()?;
+    if path.try_exists()? {
+        return match std::fs::remove_file(&draft) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+    }
+    file.set_len(0)?;
+    file.write_all(&make()?)?;
+    file.sync_all()?;
+    std::fs::rename(&draft, path)?;
     sync_folder(folder)
 }
 

@@ -1,6 +1,7 @@
 //! The server's OPAQUE set-up: a file of its own beside the database, made once.
 
 use std::io;
+use std::path::Path;
 
 use portcullis_crypto::classic::ClassicKey;
 use portcullis_crypto::{Randomness, ServerSetup};
@@ -33,23 +34,22 @@ impl SqliteStore {
         }
     }
 
-    /// Reads the key with which the server speaks to classroom guests, or makes it. One that is lost is made
-    /// anew: to guests the server is somebody else then, and to linked servers too.
+    /// Reads the key with which the server of this data folder speaks to classroom guests, or makes it, and the folder too:
+    /// other operators may want it before the server has run. One that is lost is made anew: to guests the server is
+    /// somebody else then, and to linked servers too.
     ///
     /// # Errors
     /// [`OpenError::SetupDamaged`], or what the folder says.
-    pub fn load_or_create_classroom_key(&self) -> Result<ClassicKey, OpenError> {
-        match std::fs::read(self.folder.join(files::CLASSROOM_KEY)) {
-            Ok(bytes) => {
-                let bytes = Zeroizing::new(bytes);
-                ClassicKey::from_pkcs8(&bytes).map_err(|_| OpenError::SetupDamaged)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    pub fn load_or_create_classroom_key(folder: &Path) -> Result<ClassicKey, OpenError> {
+        let path = folder.join(files::CLASSROOM_KEY);
+        if !path.try_exists()? {
+            files::create_folder(folder)?;
+            files::write_secret_once(folder, files::CLASSROOM_KEY, || {
                 let key = ClassicKey::generate().map_err(io::Error::other)?;
-                files::write_secret(&self.folder, files::CLASSROOM_KEY, &key.to_pkcs8())?;
-                Ok(key)
-            }
-            Err(error) => Err(error.into()),
+                Ok(key.to_pkcs8())
+            })?;
         }
+        let bytes = Zeroizing::new(std::fs::read(path)?);
+        ClassicKey::from_pkcs8(&bytes).map_err(|_| OpenError::SetupDamaged)
     }
 }

@@ -11,6 +11,9 @@ use portcullis_server::socket::{
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+/// Bytes that a message may have after `hello`, where nobody could send so long ones before.
+pub(crate) const GREETED: usize = 60_000;
+
 pub(crate) struct EchoServer {
     pub(crate) address: SocketAddr,
     pub(crate) sockets: Arc<Sockets>,
@@ -20,15 +23,21 @@ pub(crate) struct EchoServer {
 
 impl EchoServer {
     pub(crate) fn start(settings: Settings) -> Self {
+        Self::start_with(settings.clone(), settings)
+    }
+
+    /// The same, with other bounds for classroom guests.
+    pub(crate) fn start_with(settings: Settings, for_guests: Settings) -> Self {
         let runtime = Runtime::new().unwrap();
         let metrics = Arc::new(Metrics::default());
         let (address, sockets) = runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let sockets = Sockets::new(settings, Arc::clone(&metrics), Arc::new(Echo));
+            let guests = Sockets::for_guests(for_guests, Arc::clone(&metrics), Arc::new(Echo));
             let site = Site {
                 sockets: Arc::clone(&sockets),
-                guests: None,
+                guests: Some(guests),
                 uploads: None,
                 blobs: None,
                 admit: Arc::new(|origin, _| match origin {
@@ -51,13 +60,16 @@ struct Echo;
 impl Sink for Echo {
     fn opened(&self, _: &Arc<Connection>) {}
 
-    /// A message that says `flood N` is answered by N live frames of 64 KiB and one reply; `hello` says who it is.
+    /// A message that says `flood N` is answered by N live frames of 64 KiB and one reply; `hello` says who it is, and
+    /// `hello from a server` that it has more to say.
     fn message(&self, message: Incoming, ticket: Ticket) {
         let connection = ticket.connection();
         let framed = match &message {
             Incoming::Text(text) => {
-                if text.as_str() == "hello" {
-                    connection.greet();
+                match text.as_str() {
+                    "hello" => connection.greet(GREETED),
+                    "hello from a server" => connection.greet(usize::MAX),
+                    _ => {}
                 }
                 if let Some(count) = text.strip_prefix("flood ") {
                     let live = frame::text(&[b'.'; 64 * 1024]);

@@ -29,6 +29,7 @@ fn requests_are_answered_by_their_path_and_headers() {
     check(&get("/healthz", "Origin: https://example.org\r\n"), "403", "may not connect");
     check(&get("/healthz", "Origin: a\r\nOrigin: b\r\n"), "400", "given once");
     check(&get("/healthz", "Host: elsewhere\r\n"), "400", "");
+    check(&get("/metrics", ""), "200", "portcullis_foreign_total 3\n");
     check(&get("/metrics", "X-Forwarded-For: 127.0.0.1\r\n"), "403", "this machine only");
     check(&get("/metrics", "Forwarded: for=127.0.0.1\r\n"), "403", "this machine only");
     check("POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "405", "");

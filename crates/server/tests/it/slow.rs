@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use portcullis_server::socket::{Greeting, Settings};
 
-use crate::echo::EchoServer;
+use crate::echo::{EchoServer, GREETED};
 use crate::repeat::Repeat;
 use crate::running::RunningServer;
-use crate::wire::{Client, Frame, PING, PONG, TEXT, frame};
+use crate::wire::{Client, Frame, PING, PONG, TEXT, frame, upgrade};
 
 const QUEUE: usize = 1 << 20;
 
@@ -86,6 +86,34 @@ fn the_silent_are_pinged_and_the_dead_are_cut() {
     assert!((1..=5).contains(&pings.len()), "{} pings", pings.len());
 }
 
+/// Where all places are taken, those who have said nothing give way, the oldest first; then nobody.
+#[test]
+fn silence_keeps_nobody_out() {
+    let greeting = Some(Greeting::default());
+    let for_guests = Settings { greeting, connections: 3, ..Settings::default() };
+    let server = EchoServer::start_with(Settings::default(), for_guests);
+    let open = || Client::open(server.address, "/");
+    let hello = |client: &mut Client| {
+        client.send(&frame(TEXT, b"hello"));
+        assert_eq!(client.next(), Some(Frame::new(TEXT, b"hello")));
+    };
+    let [mut first, mut known, mut second] = [open(), open(), open()];
+    hello(&mut known);
+    let mut third = open();
+    assert_eq!(first.rest().first().and_then(Frame::code), Some(1013));
+    hello(&mut third);
+    let mut fourth = open();
+    assert_eq!(second.rest().first().and_then(Frame::code), Some(1013));
+    hello(&mut fourth);
+    let mut fifth = Client::dial(server.address);
+    fifth.send(upgrade("/").as_bytes());
+    assert!(fifth.head().starts_with("HTTP/1.1 503 "));
+    [&mut known, &mut third, &mut fourth].into_iter().for_each(hello);
+    let guests = &server.metrics.guests;
+    let counted = [&guests.gave_way, &guests.turned_away].map(|it| it.load(Ordering::Relaxed));
+    assert_eq!(counted, [2, 1]);
+}
+
 #[test]
 fn whoever_never_says_who_it_is_is_closed() {
     let within = Duration::from_secs(2);
@@ -128,6 +156,7 @@ fn long_messages_are_for_those_who_have_said_who_they_are() {
     check("nearly all", &[&frame(TEXT, &long)[..29_000]], Some(1009));
     let parts = [first(begins, 4_000), first(goes_on, 4_000), first(goes_on, 4_000)];
     check("in parts", &parts.each_ref().map(Vec::as_slice), Some(1009));
+    check("whole, in one packet", &[&first(TEXT, 10_000)], Some(1009));
     check("short", &[&first(TEXT, 5_000)], None);
     check("short ones", &[&first(TEXT, 5_000), &first(TEXT, 5_000), &first(TEXT, 5_000)], None);
     // Whoever has said who it is may go on at once.
@@ -135,6 +164,42 @@ fn long_messages_are_for_those_who_have_said_who_they_are() {
     known.send(&[frame(TEXT, b"hello"), frame(TEXT, &long)].concat());
     assert_eq!(known.next(), Some(Frame::new(TEXT, b"hello")));
     assert_eq!(known.next(), Some(Frame::new(TEXT, &long)));
+    assert_eq!(server.metrics.too_long.load(Ordering::Relaxed), 4);
+}
+
+/// What was said of itself says how long its messages may be, be they whole or in parts; pings are none.
+#[test]
+fn how_long_messages_may_be_depends_on_who_it_is() {
+    let (greeting, message) = (Some(Greeting::default()), 1 << 20);
+    let server = EchoServer::start(Settings { greeting, message, ..Settings::default() });
+    let longest = vec![b'x'; GREETED];
+    let too_long = vec![b'x'; GREETED + 1];
+    let halves = |payload: &[u8]| {
+        let (one, other) = payload.split_at(payload.len() / 2);
+        [frame(TEXT & 0x7f, one), frame(0x80, other)].concat()
+    };
+    let check = |hello: &[u8], sent: Vec<u8>, payload: &[u8], accepted: bool| {
+        let mut client = Client::open(server.address, "/connect");
+        client.send(&frame(TEXT, hello));
+        assert_eq!(client.next(), Some(Frame::new(TEXT, hello)));
+        for _ in 0..GREETED / 100 {
+            client.send(&frame(PING, &[b'.'; 120]));
+            assert_eq!(client.next(), Some(Frame::new(PONG, [b'.'; 120])));
+        }
+        client.send(&sent);
+        let heard = client.next().unwrap();
+        let expected = if accepted { None } else { Some(1009) };
+        assert_eq!(heard.code(), expected, "{} bytes after {hello:?}", payload.len());
+        assert!(!accepted || heard.payload == payload);
+    };
+    for (hello, payload, accepted) in [
+        (&b"hello"[..], &longest, true),
+        (b"hello", &too_long, false),
+        (b"hello from a server", &too_long, true),
+    ] {
+        check(hello, frame(TEXT, payload), payload, accepted);
+        check(hello, halves(payload), payload, accepted);
+    }
 }
 
 #[test]

@@ -8,6 +8,9 @@ use portcullis_client_core::{Command, ConversationView, TransferState, TransferV
 use portcullis_proto::{ConversationId, ConversationName, PersonName};
 use std::path::PathBuf;
 
+/// What is said of files for classroom guests, whose protocol has no offers.
+const TO_GUESTS: &str = "guests get files by an address: curl -F file=@PATH http://SERVER/api/upload makes one, to be told to them";
+
 impl Shell {
     /// Does what is wanted about files.
     pub(super) fn obey_about_files(
@@ -71,7 +74,10 @@ impl Shell {
         paths: Vec<PathBuf>,
     ) -> Result<(), ChatError> {
         if !self.is_encrypted(conversation) {
-            self.nothing_comes("files go to somebody alone, or to a group: /file USER PATH…");
+            self.nothing_comes(match self.model.kind(conversation) {
+                Some(ConversationKind::Guest) => TO_GUESTS,
+                _ => "files go to somebody alone, or to a group: /file USER PATH…",
+            });
             return Ok(());
         }
         let relay_now = self.model.is_away(conversation);

@@ -384,6 +384,25 @@ pub static COMMANDS: &[Entry] = &[
     },
 ];
 
+/// What a visitor of somebody's classroom server can do: the names of commands, how they are typed there, and what they
+/// do there.
+pub static OF_VISITORS: &[(&str, &str, &str)] = &[
+    ("list", "/list", "who is here"),
+    ("all", "/all TEXT", "say something to everybody, in #lobby"),
+    ("msg", "/msg ~NAME [TEXT]", "talk to somebody alone, encrypted"),
+    ("leave", "/leave", "close this private conversation"),
+    ("help", "/help", "keys and commands"),
+    ("quit", "/quit", "leave the program"),
+];
+
+/// The commands there are, each with its name, how it is typed and what it does.
+pub fn offered(visits: bool) -> Vec<(&'static str, &'static str, &'static str)> {
+    match visits {
+        true => OF_VISITORS.to_vec(),
+        false => COMMANDS.iter().map(|entry| (entry.name, entry.usage, entry.help)).collect(),
+    }
+}
+
 /// Reads a line as a person typed it. What does not begin with `/` is text; `//x` is the text `/x`.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::command::{Access, COMMANDS, Command, Entry, TransferVerb, parse};
+use super::command::{Access, COMMANDS, Command, Entry, OF_VISITORS, TransferVerb, find, parse};
 use portcullis_proto::{ChannelName, DeviceName, GroupName, PersonName, UserName};
 
 fn user(name: &str) -> UserName {
@@ -103,5 +103,8 @@ fn the_table_is_of_a_piece() {
         assert!(entry.usage.starts_with(&format!("/{}", entry.name)), "{}", entry.name);
         let same = |other: &&Entry| [other.name, other.alias].contains(&entry.name);
         assert_eq!(COMMANDS.iter().filter(same).count(), 1, "{}", entry.name);
+    }
+    for (name, usage, _) in OF_VISITORS {
+        assert!(find(name).is_some() && usage.starts_with(&format!("/{name}")), "{name}");
     }
 }

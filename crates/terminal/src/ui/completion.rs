@@ -1,7 +1,7 @@
 //! Completion: Tab walks through what the word before the cursor may become. Commands come from
 //! their table, people with the most recent speakers first, channels and groups from the list.
 
-use super::command::{self, Argument, COMMANDS};
+use super::command::{self, Argument};
 use super::input::InputLine;
 use super::view::{LineKind, View};
 
@@ -85,7 +85,7 @@ pub(super) enum Offer {
 
 fn candidates(before: &str, typed: &str, view: &View) -> (Vec<String>, &'static str) {
     if before.is_empty() && typed.starts_with('/') && !typed.starts_with("//") {
-        let names = COMMANDS.iter().map(|entry| format!("/{}", entry.name));
+        let names = command::offered(view.visits).into_iter().map(|(name, ..)| format!("/{name}"));
         return (beginning(names, typed), " ");
     }
     match argument(before) {

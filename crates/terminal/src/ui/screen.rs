@@ -77,7 +77,7 @@ impl Ui {
         match &mut self.overlay {
             Overlay::None => {}
             Overlay::Help(above) => {
-                *above = overlay::help(*above, self.theme, buffer, screen);
+                *above = overlay::help((*above, view.visits), self.theme, buffer, screen);
                 cursor = None;
             }
             Overlay::Password(form) => {

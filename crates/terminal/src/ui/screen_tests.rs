@@ -144,6 +144,14 @@ fn the_help() {
     insta::assert_snapshot!("help_tiny", shown(&mut ui, &view, 30, 8));
 }
 
+/// A visitor is told of what can be done in a classroom, and of nothing else.
+#[test]
+fn the_help_of_a_visit() {
+    let (mut ui, view) = (Ui::new(Theme::Colour), View { visits: true, ..sample::busy() });
+    press(&mut ui, &view, KeyCode::F(1), KeyModifiers::NONE);
+    insta::assert_snapshot!("help_visit", shown(&mut ui, &view, 80, 50));
+}
+
 #[test]
 fn the_forms() {
     let form = FormView { server: "ws://127.0.0.1:12345".into(), ..FormView::default() };

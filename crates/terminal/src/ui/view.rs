@@ -12,6 +12,8 @@ pub struct ConversationKey(pub [u8; 16]);
 pub struct View {
     /// A form instead of the chat, until somebody is logged in.
     pub form: Option<FormView>,
+    /// Whether this is a visit to somebody's classroom server, where little can be done.
+    pub visits: bool,
     /// The conversations, in the order of the list.
     pub conversations: Vec<Conversation>,
     /// The conversation that the messages belong to.

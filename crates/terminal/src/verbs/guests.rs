@@ -4,7 +4,7 @@ use portcullis_client_core::{Command, GuestView, History, Show};
 use portcullis_proto::GuestName;
 use serde::Serialize;
 
-use super::{Common, Failure, Session, TIMEOUT, output, within};
+use super::{Common, Failure, Session, TIMEOUT, output, within_then_found};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -23,10 +23,10 @@ struct Allowed {
 /// # Errors
 /// [`Failure`].
 pub async fn guests(common: &Common, allow: Option<bool>) -> Result<(), Failure> {
-    within(common.timeout.or(Some(TIMEOUT)), run(common, allow)).await
+    within_then_found(common.timeout.or(Some(TIMEOUT)), run(common, allow)).await
 }
 
-async fn run(common: &Common, allow: Option<bool>) -> Result<(), Failure> {
+async fn run(common: &Common, allow: Option<bool>) -> Result<Session, Failure> {
     let mut session = Session::begin(common, History::None).await?;
     session.log_in().await?;
     let ask = || allow.map_or(Command::ListGuests, Command::AllowGuests);
@@ -40,9 +40,17 @@ async fn run(common: &Common, allow: Option<bool>) -> Result<(), Failure> {
         for show in &shows {
             match (show, allow) {
                 (Show::Done(_), Some(guests_allowed)) => {
-                    return output::line(&Allowed { guests_allowed });
+                    output::line(&Allowed { guests_allowed })?;
+                    // What is listed next says so too.
+                    while session.device().client().allows_guests() != guests_allowed {
+                        session.next().await?;
+                    }
+                    return Ok(session);
                 }
-                (Show::Guests(guests), None) => return print(guests),
+                (Show::Guests(guests), None) => {
+                    print(guests)?;
+                    return Ok(session);
+                }
                 _ => {}
             }
         }

@@ -36,6 +36,25 @@ use session::Session;
 /// How long a verb may take that ends by itself.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long is waited at most, after all is done, for what lets classroom guests find the device: a key takes a second on a
+/// slow machine.
+const TO_BE_FOUND: Duration = Duration::from_secs(10);
+
+/// Does what a verb is for, within a time, and then lets guests find this device, where that takes any doing. What was done
+/// stays done if they can't.
+async fn within_then_found(
+    limit: Option<Duration>,
+    work: impl Future<Output = Result<Session, Failure>>,
+) -> Result<(), Failure> {
+    let mut session = within(limit, work).await?;
+    let wait = limit.map_or(TO_BE_FOUND, |limit| limit.min(TO_BE_FOUND));
+    let found = tokio::time::timeout(wait, session.be_found()).await;
+    if !matches!(found, Ok(Ok(()))) {
+        note("classroom guests can't write to this device yet");
+    }
+    Ok(())
+}
+
 /// Ends work that takes too long.
 async fn within<T>(
     limit: Option<Duration>,

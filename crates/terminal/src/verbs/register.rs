@@ -4,7 +4,7 @@ use portcullis_client_core::{Command, History, Show};
 use portcullis_proto::{DeviceId, UserName};
 use serde::Serialize;
 
-use super::{Common, Failure, Session, TIMEOUT, output, within};
+use super::{Common, Failure, Session, TIMEOUT, output, within_then_found};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -18,10 +18,10 @@ struct Line<'a> {
 /// # Errors
 /// [`Failure`].
 pub async fn register(common: &Common, invite: Option<String>) -> Result<(), Failure> {
-    within(common.timeout.or(Some(TIMEOUT)), run(common, invite)).await
+    within_then_found(common.timeout.or(Some(TIMEOUT)), run(common, invite)).await
 }
 
-async fn run(common: &Common, invite: Option<String>) -> Result<(), Failure> {
+async fn run(common: &Common, invite: Option<String>) -> Result<Session, Failure> {
     let name = common.user.clone();
     let mut session = Session::with(common, History::None, |known, password| match known {
         true => Command::LogIn { name, password },
@@ -40,7 +40,8 @@ async fn run(common: &Common, invite: Option<String>) -> Result<(), Failure> {
                 }
                 Show::Channels(_) => {
                     if let Some((name, device)) = &online {
-                        return output::line(&Line { name, device: *device });
+                        output::line(&Line { name, device: *device })?;
+                        return Ok(session);
                     }
                 }
                 _ => {}

@@ -9,7 +9,7 @@ use portcullis_proto::{ConversationId, ConversationName, PersonName, Reference, 
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::{Common, Exit, Failure, Session, TIMEOUT, output, within};
+use super::{Common, Exit, Failure, Session, TIMEOUT, output, within_then_found};
 
 /// Messages that may be under way: two submits' worth, so that one is always being made durable.
 const UNDER_WAY: usize = 2 * limits::SUBMIT_ENVELOPES;
@@ -37,10 +37,10 @@ struct Line<'a> {
 pub async fn send(common: &Common, to: &ConversationName, source: Source) -> Result<(), Failure> {
     // Nobody knows how long standard input is going to be.
     let default = (source != Source::Lines).then_some(TIMEOUT);
-    within(common.timeout.or(default), run(common, to, source)).await
+    within_then_found(common.timeout.or(default), run(common, to, source)).await
 }
 
-async fn run(common: &Common, to: &ConversationName, source: Source) -> Result<(), Failure> {
+async fn run(common: &Common, to: &ConversationName, source: Source) -> Result<Session, Failure> {
     if let Source::Text(text) = &source {
         may_say(text)?;
     }
@@ -64,7 +64,7 @@ async fn run(common: &Common, to: &ConversationName, source: Source) -> Result<(
         }
         more = more && sending.failed.is_none();
     }
-    sending.failed.map_or(Ok(()), Err)
+    sending.failed.map_or(Ok(session), Err)
 }
 
 /// The conversation of this name. A direct one, or one with a guest who is here, is begun where there is none.

@@ -104,6 +104,15 @@ impl Session {
         Ok(())
     }
 
+    /// Goes on until guests can find this device, where the account lets them.
+    pub(super) async fn be_found(&mut self) -> Result<(), Failure> {
+        self.log_in().await?;
+        while self.device.client().is_to_be_found() {
+            self.next().await?;
+        }
+        Ok(())
+    }
+
     /// Has something done.
     pub(super) fn command(&mut self, command: Command) -> Result<Vec<Show>, Failure> {
         self.commands([command])

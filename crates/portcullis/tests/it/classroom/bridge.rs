@@ -100,6 +100,23 @@ fn a_guest_and_a_device_talk_privately() {
     }
 }
 
+/// Also those that only ever do something short, by scripts.
+#[test]
+fn every_device_that_was_at_work_can_be_written_to() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    let mut guest = Client::join(&BY_THE_TEXT, Key::number(0), &address(&world));
+    let mut check = |home: &str, words: &[&str], devices: usize| {
+        world.lines("mira", home, words);
+        // Besides them there are the guest itself and the gateway.
+        assert_eq!(guest.list().len(), devices + 2, "{words:?}");
+    };
+    check("first", &["register"], 1);
+    check("second", &["send", "--to", "#lobby", "hello"], 2);
+    check("second", &["guests", "off"], 0);
+    check("third", &["guests", "on"], 3);
+}
+
 /// A line of `tail`: a guest's, under a name that no account can have.
 fn is_of_guest(line: &Value, conversation: &str, guest: &Client, text: &str) {
     assert_eq!(

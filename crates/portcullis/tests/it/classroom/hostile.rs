@@ -173,10 +173,21 @@ const ATTACKS: &[Attack] = &[
         guest.send(Message::Binary(frame.into_bytes().into()));
         guest.settle();
     }),
-    refused("sends a megabyte", ("breaches", 1), |scene| {
+    refused("sends a megabyte", ("too_long", 1), |scene| {
         let mut guest = scene.guest();
         guest.say_public(&"a".repeat(1 << 20));
         guest.settle();
+    }),
+    refused("is a page of another host", ("foreign", 2), |scene| {
+        let answers = [
+            "GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+            "POST /api/upload HTTP/1.1\r\nContent-Type: application/octet-stream",
+        ];
+        for head in answers {
+            let head = format!("{head}\r\nOrigin: https://elsewhere.example");
+            assert_eq!(ask(&scene.server, &head, b"bytes").status, 403, "{head}");
+        }
     }),
     Attack {
         reaching: 8..=8,

@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::address;
 use super::client::{Client, What};
 use super::family::BY_THE_TEXT;
+use super::http::counter;
 use super::json::Json;
 use super::key::Key;
 use crate::program::{DEADLINE, World};
@@ -111,6 +112,33 @@ fn a_large_server_is_a_neighbour_too() {
     assert!(update.len() > 2 * 64 * 1024);
     neighbour.send(update);
     guest.list_until(|listed| listed.contains(&pem));
+}
+
+/// Frames that are longer than a guest's are for neighbours, and for nobody who might yet be one.
+#[test]
+fn guests_of_a_neighbour_say_no_more_at_once_than_others() {
+    let mut world = World::new(&[]);
+    let file = world.path("neighbour.pem");
+    fs::write(&file, Key::number(3).public().pem(BY_THE_TEXT.pem)).unwrap();
+    world.add_options(&["--neighbour", &format!("ws://localhost:1={}", file.display())]);
+    let _server = world.serve();
+    let pem = Key::number(4).public().pem(BY_THE_TEXT.pem);
+    let check = |says_hello: bool, clients: usize| {
+        let before = counter(&address(&world), "too_long");
+        let mut guest = Client::connect(&BY_THE_TEXT, Key::number(0), &address(&world));
+        if says_hello {
+            guest.hello();
+        }
+        let update = serde_json::json!({"type": "client_update", "clients": vec![&pem; clients]});
+        guest.send(update.to_string());
+        guest.settle();
+        let counted = counter(&address(&world), "too_long") - before;
+        assert_eq!(counted, 1, "{clients} clients, says hello: {says_hello}");
+    };
+    check(false, 400);
+    check(true, 400);
+    // Also where it comes in one piece.
+    check(false, 20);
 }
 
 #[test]

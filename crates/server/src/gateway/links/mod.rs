@@ -18,6 +18,7 @@ use portcullis_server_core::defences::{Arrived, GuestState, NeighbourAdmitted, P
 use portcullis_server_core::{GuestAsk, GuestList, GuestRefused, Peer};
 use tokio::sync::{Semaphore, mpsc};
 
+use super::limits::LINK_IN_FLIGHT;
 use crate::domain::{Ask, CoreDomain, Entrance};
 use crate::metrics::Metrics;
 use crate::socket::frame;
@@ -33,13 +34,6 @@ pub struct Neighbour {
     /// Its key.
     pub key: GuestKey,
 }
-
-/// Frames that may wait for a connection that we have opened. Past it they are left out: a neighbour that
-/// doesn't read is as good as gone.
-const WAITING: usize = 1_024;
-
-/// Frames of one neighbour that may wait for the domain.
-const IN_FLIGHT: usize = 256;
 
 /// All links.
 pub(crate) struct Links {
@@ -81,7 +75,7 @@ impl Links {
         let pinned = Mutex::new(neighbours.iter().map(pinned).collect());
         let link = |neighbour| Link {
             neighbour,
-            in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
+            in_flight: Arc::new(Semaphore::new(LINK_IN_FLIGHT)),
             state: Mutex::default(),
         };
         let links = neighbours.into_iter().map(link).collect();
@@ -235,8 +229,9 @@ impl Links {
                     clients.iter().filter_map(|pem| GuestKey::parse(pem).ok()).collect();
                 let states = clients.iter().cloned().map(GuestState::listed).collect();
                 lock(&link.state).clients = states;
-                let server = link.neighbour.address.clone();
-                GuestAsk::Neighbour { admitted, server, clients }
+                let Neighbour { address, key, .. } = &link.neighbour;
+                let (server, itself) = (address.clone(), key.id());
+                GuestAsk::Neighbour { admitted, server, clients, itself }
             }
             Frame::UpdateRequest => {
                 if let Some(update) = lock(&self.update).as_deref() {
@@ -259,7 +254,7 @@ impl Link {
     fn send(&self, text: &str) {
         let state = lock(&self.state);
         if let Some(outgoing) = &state.outgoing {
-            // What does not fit is left out: see `WAITING`.
+            // What does not fit is left out: see `LINK_FRAMES`.
             let _ = outgoing.try_send(text.to_owned());
         } else if let Some(incoming) = &state.incoming {
             incoming.send(&frame::text(text.as_bytes()), Class::Live);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use portcullis_proto::classroom::{self, DialectId, MadeFor};
 use portcullis_proto::limits;
@@ -19,21 +19,12 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 
-use super::{Links, WAITING, lock};
+use super::{Links, lock};
 use crate::gateway::counter;
+use crate::gateway::limits::{
+    LINK_CONNECT, LINK_FIRST_PAUSE, LINK_FRAMES, LINK_LONGEST_PAUSE, LINK_PING_AFTER,
+};
 use crate::socket::CHALLENGE;
-
-/// How long opening a connection may take.
-const CONNECT: Duration = Duration::from_secs(10);
-
-/// The pause before the first new try, doubled after each link that fails or doesn't last.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// The longest pause: a neighbour that comes back is linked again within it.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-
-/// Silence after which a neighbour is pinged; after twice that it counts as gone.
-const PING_AFTER: Duration = Duration::from_secs(30);
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -43,15 +34,15 @@ type Socket = tokio_tungstenite::WebSocketStream<Box<dyn Stream>>;
 
 /// Opens the connection, speaks until it ends, and does so again, for ever.
 pub(super) async fn keep(links: Arc<Links>, place: usize) {
-    let mut pause = FIRST_PAUSE;
+    let mut pause = LINK_FIRST_PAUSE;
     loop {
-        match tokio::time::timeout(CONNECT, open(&links, place)).await {
+        match tokio::time::timeout(LINK_CONNECT, open(&links, place)).await {
             Ok(Ok((socket, challenge))) => {
                 tracing::info!(neighbour = place, "linked");
                 let since = Instant::now();
                 let ended = speak(&links, place, socket, challenge).await;
-                if since.elapsed() > LONGEST_PAUSE {
-                    pause = FIRST_PAUSE;
+                if since.elapsed() > LINK_LONGEST_PAUSE {
+                    pause = LINK_FIRST_PAUSE;
                 }
                 tracing::info!(neighbour = place, reason = ?ended.err(), "the link is down");
             }
@@ -59,7 +50,7 @@ pub(super) async fn keep(links: Arc<Links>, place: usize) {
             Err(_) => tracing::debug!(neighbour = place, "can't link in time"),
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(LINK_LONGEST_PAUSE);
     }
 }
 
@@ -114,7 +105,7 @@ async fn speak(
     let (text, key, own) = (DialectId::BY_THE_TEXT, &links.key, &links.own);
     let hello = classroom::write_server_hello(text, key, counter(), own, Some(&made_for));
     socket.send(Message::text(hello.unwrap_or_default())).await?;
-    let (sender, mut waiting) = mpsc::channel(WAITING);
+    let (sender, mut waiting) = mpsc::channel(LINK_FRAMES);
     lock(&link.state).outgoing = Some(sender);
     links.greet(link);
     let ended = carry(links, place, &mut socket, &mut waiting).await;
@@ -143,7 +134,7 @@ async fn carry(
                     Some(Err(error)) => return Err(error),
                 }
             }
-            () = tokio::time::sleep(PING_AFTER) => {
+            () = tokio::time::sleep(LINK_PING_AFTER) => {
                 if silent {
                     return Ok(());
                 }

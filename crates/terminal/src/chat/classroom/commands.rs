@@ -32,7 +32,7 @@ impl Visitor {
         match command {
             Typed::Say(text) => return self.say(open, text),
             Typed::All(text) => return self.say(Some(ConversationId::LOBBY), text),
-            Typed::List => return self.command(Command::ListGuests),
+            Typed::List | Typed::Guests(None) => return self.command(Command::ListGuests),
             Typed::Tell(PersonName::User(_), _) => {
                 self.nothing_comes("people here are called by their keys: /msg ~NAME; /list");
             }

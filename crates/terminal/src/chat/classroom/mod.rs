@@ -120,6 +120,7 @@ impl Visitor {
     fn new(server: Address, device: Device<Visit>) -> Self {
         let mut model = Model::new(server.to_string(), None, &device_name());
         let utc_offset_seconds = clock::utc_offset_seconds();
+        model.set_visit();
         model.set_time(clock::now(), utc_offset_seconds);
         model.restore(device.client().conversations());
         device.client().unsaid().for_each(|unsaid| model.show(unsaid));

@@ -403,6 +403,11 @@ impl Model {
         self.view.status.identity = format!("{name} · device {}", self.device_name);
     }
 
+    /// This is a visit, not an account's chat.
+    pub(crate) fn set_visit(&mut self) {
+        self.view.visits = true;
+    }
+
     /// The visitor whose home this is, who is a key.
     pub(crate) fn set_guest(&mut self, name: &GuestName) {
         self.view.status.own_name = name.as_str().to_owned();

@@ -1,7 +1,7 @@
 //! What lies over the chat: the help, made from the tables of keys and commands, and dialogs.
 
 use super::row::Row;
-use crate::ui::command::COMMANDS;
+use crate::ui::command;
 use crate::ui::keys::BINDINGS;
 use crate::ui::safe_text::SafeLine;
 use crate::ui::theme::Theme;
@@ -17,11 +17,16 @@ const WIDTH: u16 = 72;
 /// Columns of what stands before an explanation in the help.
 const TERM_COLUMNS: usize = 22;
 
-/// Draws the help; `above` rows are scrolled out, at most as many as there are to scroll. Returns
-/// how many.
-pub(in crate::ui) fn help(above: usize, theme: Theme, buffer: &mut Buffer, screen: Rect) -> usize {
+/// Draws the help, for visitors of a classroom what they can do; `above` rows are scrolled out, at most as many as there
+/// are to scroll. Returns how many.
+pub(in crate::ui) fn help(
+    (above, visits): (usize, bool),
+    theme: Theme,
+    buffer: &mut Buffer,
+    screen: Rect,
+) -> usize {
     let inside = frame("Help", screen, usize::from(screen.height), theme, buffer);
-    let rows = help_rows(theme, usize::from(inside.width));
+    let rows = help_rows(visits, theme, usize::from(inside.width));
     let height = usize::from(inside.height);
     let above = above.min(rows.len().saturating_sub(height));
     for (row, line) in (0..inside.height).zip(rows.iter().skip(above)) {
@@ -35,11 +40,32 @@ pub(in crate::ui) fn help(above: usize, theme: Theme, buffer: &mut Buffer, scree
     above
 }
 
-fn help_rows(theme: Theme, width: usize) -> Vec<Row> {
+/// What stands beside names and messages, and what it means.
+const MARKS: [(&str, &str); 11] = [
+    ("bob✓", "verified: you compared safety numbers"),
+    ("bob", "not verified: trusted since the first contact"),
+    (
+        "~abcd…?",
+        "a guest, not bound: a classroom key, no account; its words may come from elsewhere",
+    ),
+    ("bob!", "something is wrong; it says what"),
+    ("●  ○", "is here, is not here"),
+    ("»", "names you"),
+    ("╭", "the message below answers this one"),
+    ("+", "reactions, and how many gave each"),
+    ("×", "was deleted by its author"),
+    ("…", "on its way to the server"),
+    ("⟦U+202E⟧  ␛", "a hidden character that somebody sent, shown by its number"),
+];
+
+/// Those that a visitor never sees.
+const MARKS_OF_ACCOUNTS: [&str; 6] = ["bob✓", "bob", "bob!", "╭", "+", "×"];
+
+fn help_rows(visits: bool, theme: Theme, width: usize) -> Vec<Row> {
     let heading = |text| Row::new().own(text, theme.strong());
     let mut rows = vec![heading("Commands")];
-    for entry in COMMANDS {
-        rows.extend(term(entry.usage, entry.help, theme, width));
+    for (_, usage, help) in command::offered(visits) {
+        rows.extend(term(usage, help, theme, width));
     }
     rows.extend(term("//TEXT", "say a text that begins with /", theme, width));
     rows.extend([Row::new(), heading("Keys")]);
@@ -47,22 +73,8 @@ fn help_rows(theme: Theme, width: usize) -> Vec<Row> {
         rows.extend(term(binding.shown, binding.help, theme, width));
     }
     rows.extend([Row::new(), heading("Marks")]);
-    for (mark, meaning) in [
-        ("bob✓", "verified: you compared safety numbers"),
-        ("bob", "not verified: trusted since the first contact"),
-        (
-            "~abcd…?",
-            "a guest, not bound: a classroom key, no account; its words may come from elsewhere",
-        ),
-        ("bob!", "something is wrong; it says what"),
-        ("●  ○", "is here, is not here"),
-        ("»", "names you"),
-        ("╭", "the message below answers this one"),
-        ("+", "reactions, and how many gave each"),
-        ("×", "was deleted by its author"),
-        ("…", "on its way to the server"),
-        ("⟦U+202E⟧  ␛", "a hidden character that somebody sent, shown by its number"),
-    ] {
+    let is_seen = |mark: &&str| !visits || !MARKS_OF_ACCOUNTS.contains(mark);
+    for (mark, meaning) in MARKS.iter().filter(|(mark, _)| is_seen(mark)) {
         rows.extend(term(mark, meaning, theme, width));
     }
     rows
