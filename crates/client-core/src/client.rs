@@ -165,6 +165,8 @@ pub(crate) enum Pending {
     FetchBlob(TransferId),
     /// The server needs not keep a transfer's bytes for this account.
     ReleaseBlob(TransferId),
+    /// Whether the relay carries packets for a transfer.
+    RelayKey(TransferId),
     /// Something whose result is one conversation.
     Enter(&'static str),
     /// Something whose result is nothing but that it was done.
@@ -398,6 +400,7 @@ impl Client {
             }
             (Pending::FetchBlob(id), Reply::Blob { token, .. }) => self.blob_found(id, &token),
             (Pending::ReleaseBlob(id), Reply::Done) => self.blob_released(id),
+            (Pending::RelayKey(id), Reply::RelayKey { .. }) => self.relay_decided(id, true),
             (Pending::Channels, Reply::Channels { channels, .. }) => {
                 self.channels_listed(step, &channels);
             }
@@ -433,6 +436,8 @@ impl Client {
             Pending::ReserveBlob(id) => return self.reserve_refused(step, id, refusal),
             Pending::FetchBlob(id) => return self.fetch_blob_refused(step, id, &refusal),
             Pending::ReleaseBlob(id) => return self.release_refused(step, id, &refusal),
+            // Then it goes without.
+            Pending::RelayKey(id) => return self.relay_decided(id, false),
             Pending::AllowGuests(_) => "allow guests",
             Pending::Upload => "leave key packages",
             Pending::Conversations => "list conversations",

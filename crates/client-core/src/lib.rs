@@ -41,5 +41,7 @@ pub use show::{
     ConversationView, DeviceView, FileWarning, GroupWarning, GuestView, GuestWarning,
     IdentityState, MemberView, Need, PersonView, Show, Warning,
 };
-pub use transfer::{Assignment, Fault, Moved, RecipientState, Task, TransferState, TransferView};
+pub use transfer::{
+    Assignment, Fault, Moved, QuicEnd, RecipientState, Task, TransferState, TransferView,
+};
 pub use visit::Visit;

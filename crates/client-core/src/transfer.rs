@@ -3,6 +3,7 @@
 //!
 //! Leaves out the bytes themselves: reading, sealing, sending and writing them is the shell's part.
 
+use portcullis_crypto::Secret;
 use portcullis_proto::{
     ConversationId, DeviceId, EndReason, FileName, FileOffer, QuicWay, Reference, TransferId,
     UserName,
@@ -34,6 +35,8 @@ pub enum Task {
     Serve {
         /// The recipient's device.
         device: DeviceId,
+        /// As whom it is there by QUIC; as anybody, if nothing is said.
+        own: Option<QuicEnd>,
     },
     /// Put it on the server, besides whatever else is being done.
     Upload {
@@ -46,6 +49,8 @@ pub enum Task {
         tcp: Vec<SocketAddr>,
         /// Where it listens on QUIC.
         quic: Option<QuicWay>,
+        /// As whom it is called by QUIC; as anybody, if nothing is said.
+        own: Option<QuicEnd>,
     },
     /// Fetch it from the server, instead of whatever is being done.
     Fetch {
@@ -56,6 +61,15 @@ pub enum Task {
     Rest,
     /// Stop, and remove what is only of use while it goes on. What was received stays.
     Forget,
+}
+
+/// A device's own end of a path by QUIC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuicEnd {
+    /// The endpoint's Ed25519 key, made for this transfer.
+    pub secret: Secret<32>,
+    /// The server's relay carries packets for it.
+    pub relayed: bool,
 }
 
 /// What came of a task.

@@ -40,8 +40,8 @@ pub use safety::SafetyNumber;
 pub use seal::{BadSeal, SealKey};
 pub use secret::{Password, Secret};
 pub use sign::{
-    AuthKey, AuthPublic, BadKey, BadSignature, IdentityKey, IdentityPublic, LeafKey, LeafPublic,
-    Purpose, Signature,
+    AuthKey, AuthPublic, BadKey, BadSignature, EndpointKey, EndpointPublic, IdentityKey,
+    IdentityPublic, LeafKey, LeafPublic, Purpose, Signature,
 };
 pub use stretch::{BadStretch, Stretch, StretchFailed, stretch};
 pub use work::{Job, Outcome, perform};

@@ -3,7 +3,7 @@
 //! Ed25519 (RFC 8032) by `ed25519-dalek`, with its strict verification: no small-order keys, no second
 //! encoding of a signature. What is signed is always a [`Purpose`]'s domain followed by the message, so a
 //! signature can't be carried from one use to another. Own keys and others' keys are different types.
-//! The leaf key signs for MLS alone, which has labels of its own. Leaves out what the messages contain.
+//! The leaf key signs for MLS alone, which has labels of its own; an endpoint key for iroh and its relays. Leaves out what the messages contain.
 
 use std::fmt;
 
@@ -188,6 +188,7 @@ macro_rules! signs_for_purposes {
 key_pair!(IdentityKey, IdentityPublic, "an account, made at registration");
 key_pair!(AuthKey, AuthPublic, "a device");
 key_pair!(LeafKey, LeafPublic, "a device's leaves in encrypted conversations");
+key_pair!(EndpointKey, EndpointPublic, "an end of a direct path, made for one transfer");
 signs_for_purposes!(IdentityKey, IdentityPublic);
 signs_for_purposes!(AuthKey, AuthPublic);
 
@@ -198,6 +199,35 @@ impl LeafKey {
     pub fn sign_labelled(&self, labelled: &[u8]) -> Signature {
         Signature(self.0.sign(labelled).to_bytes())
     }
+}
+
+impl EndpointKey {
+    /// Signs what a relay asks for, as iroh's relays ask for it. All else that is signed with this key is signed
+    /// by iroh itself.
+    #[must_use]
+    pub fn sign_challenge(&self, challenge: &[u8; 16]) -> Signature {
+        Signature(self.0.sign(&bound_challenge(challenge)).to_bytes())
+    }
+}
+
+impl EndpointPublic {
+    /// Checks that this key signed what a relay asked for.
+    ///
+    /// # Errors
+    /// [`BadSignature`] if it did not.
+    pub fn verify_challenge(
+        &self,
+        challenge: &[u8; 16],
+        signature: &Signature,
+    ) -> Result<(), BadSignature> {
+        verify(&self.0, &bound_challenge(challenge), signature)
+    }
+}
+
+/// What is signed in a challenge's stead, so that no relay gets a signature over bytes of its own choice
+/// (`iroh-relay` 1.4, `protos/handshake.rs`).
+fn bound_challenge(challenge: &[u8; 16]) -> [u8; 32] {
+    blake3::derive_key("iroh-relay handshake v1 challenge signature", challenge)
 }
 
 fn parse(bytes: &[u8; 32]) -> Result<VerifyingKey, BadKey> {
@@ -289,6 +319,18 @@ mod tests {
             }
         }
         assert_eq!((valid, invalid), (88, 63));
+    }
+
+    /// As `iroh-relay` 1.4.1 computes it with BLAKE3's `derive_key`.
+    #[test]
+    fn a_challenge_is_never_signed_itself() {
+        let (key, other) =
+            (EndpointKey::generate(&mut seeded(1)), EndpointKey::generate(&mut seeded(2)));
+        let signature = key.sign_challenge(&[5; 16]);
+        assert!(key.public().verify_challenge(&[5; 16], &signature).is_ok());
+        assert!(key.public().verify_challenge(&[6; 16], &signature).is_err());
+        assert!(other.public().verify_challenge(&[5; 16], &signature).is_err());
+        assert!(verify(key.public().as_bytes(), &[5; 16], &signature).is_err());
     }
 
     #[test]

@@ -102,6 +102,11 @@ pub enum Reply {
         /// Until when it serves.
         expires_at: Timestamp,
     },
+    /// To `register_relay_key`.
+    RelayKey {
+        /// Until when it serves.
+        expires_at: Timestamp,
+    },
     /// A reply of a kind that this version does not know.
     #[serde(other)]
     Unknown,

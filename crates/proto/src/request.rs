@@ -303,6 +303,11 @@ requests! {
         /// The transfer.
         blob: TransferId,
     }
+    /// The server's relay carries packets for this key, with which the device takes part in a transfer.
+    RegisterRelayKey = "register_relay_key" {
+        /// An Ed25519 public key, made for this transfer.
+        key: Bytes,
+    }
     /// The next version of the account's own device list.
     PublishList = "publish_list" {
         /// The list.

@@ -112,11 +112,12 @@ fn reply_name(reply: &Reply) -> &'static str {
         Reply::ListVersions { .. } => "list_versions",
         Reply::Guests { .. } => "guests",
         Reply::Blob { .. } => "blob",
+        Reply::RelayKey { .. } => "relay_key",
         Reply::Unknown => panic!("an example that this version does not know"),
     }
 }
 
-const REPLIES: usize = 17;
+const REPLIES: usize = 18;
 
 /// The name of an event; see [`reply_name`].
 fn event_name(event: &Event) -> &'static str {

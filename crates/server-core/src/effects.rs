@@ -3,7 +3,7 @@
 
 use crate::GuestOutput;
 use crate::store::Blob;
-use portcullis_proto::{AccountId, ConversationId, DeviceId, Event, Reply, TransferId};
+use portcullis_proto::{AccountId, ConversationId, DeviceId, Event, Reply, Timestamp, TransferId};
 
 /// What became of a request: released only once the batch is durable, in this order.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +81,17 @@ pub enum Effect {
     KeepBlob(Blob),
     /// This blob is gone: its bytes are to be removed.
     DropBlob(TransferId),
+    /// The relay carries packets for this key.
+    RegisterRelayKey {
+        /// Whose.
+        account: AccountId,
+        /// Which device's.
+        device: DeviceId,
+        /// An Ed25519 public key.
+        key: [u8; 32],
+        /// Until when.
+        expires_at: Timestamp,
+    },
     /// End the sessions of a device or account.
     End {
         /// Whose.

@@ -2,6 +2,7 @@
 
 use crate::requests::{
     blobs, channels, commits, devices, guests, log, login, packages, password, people, register,
+    relay,
 };
 use crate::{Context, Effects, Session, limits, rule};
 use portcullis_proto::{Refusal, Request};
@@ -79,6 +80,7 @@ fn carry_out(
         R::ReserveBlob { blob, conversation, bytes } => blobs::reserve(context, session, blob, conversation, bytes),
         R::FetchBlob { blob } => blobs::fetch(context, session, blob),
         R::ReleaseBlob { blob } => blobs::release(context, session, blob),
+        R::RegisterRelayKey { key } => relay::register(context, session, &key),
         R::PublishList { list } => devices::publish(context, session, &list),
         R::PasswordStart { request } => password::start(context, session, &request),
         R::PasswordFinish { upload, wrapped_identity } => {

@@ -111,6 +111,22 @@ pub const BLOBS_SWEPT: u32 = 1024;
 /// who was taken out of a conversation should not fetch for long.
 pub const CAPABILITY_MILLIS: u64 = 3600 * 1000;
 
+/// Milliseconds for which a key is registered with the relay: a transfer that takes longer than a day is registered
+/// anew at its device's next login.
+pub const RELAY_KEY_MILLIS: u64 = 24 * 3600 * 1000;
+
+/// Keys of one account that are registered at once; past it the oldest goes. One is for one transfer of a device.
+pub const RELAY_KEYS_EACH: usize = 64;
+
+/// Connections to the relay of one account.
+pub const RELAY_CONNECTIONS_EACH: usize = 32;
+
+/// All connections to the relay: each may have half a megabyte waiting.
+pub const RELAY_CONNECTIONS: usize = 512;
+
+/// Bytes that the relay carries for one account in a day: what can't go directly and is larger goes as a blob.
+pub const RELAY_ACCOUNT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
 /// Bytes of the headers of a form's part: a long name in percent-encoding, and room.
 pub const FORM_HEAD_BYTES: usize = 8 * 1024;
 

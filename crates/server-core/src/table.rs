@@ -49,6 +49,7 @@ pub const fn rule(kind: RequestKind) -> Rule {
         K::Fetch | K::AccountByName | K::AccountById => (Who::Open, KIB, Rate::Read),
         K::ReserveBlob | K::ReleaseBlob => (Who::Open, KIB, Rate::Change),
         K::FetchBlob => (Who::Open, KIB, Rate::Read),
+        K::RegisterRelayKey => (Who::Open, KIB, Rate::Change),
         K::GroupInfo | K::ClaimKeyPackages => (Who::Open, KIB, Rate::Read),
         K::ListVersions => (Who::Open, 16 * KIB, Rate::Read),
         K::UploadKeyPackages => (Who::Open, 384 * KIB, Rate::Change),
@@ -177,6 +178,7 @@ mod tests {
             K::ReserveBlob => Request::ReserveBlob { blob, conversation, bytes: 1 },
             K::FetchBlob => Request::FetchBlob { blob },
             K::ReleaseBlob => Request::ReleaseBlob { blob },
+            K::RegisterRelayKey => Request::RegisterRelayKey { key: Bytes(vec![7; 32]) },
             K::GuestChat => {
                 let (guest, device) = (mira.account, mira.device);
                 Request::GuestChat { guest, device, frame: String::new() }

@@ -23,6 +23,7 @@ use inbox::Inbox;
 use crate::blobs::Blobs;
 use crate::hub::Batch;
 use crate::metrics::Metrics;
+use crate::relay::Relay;
 use crate::socket::{Connection, ConnectionId, Incoming, Sink, Ticket};
 
 /// Arrivals in one batch: enough to share the cost of a commit among all who wait, few enough to
@@ -88,6 +89,9 @@ pub trait Domain: Send + 'static {
     fn open_blobs(&mut self) -> std::io::Result<Option<Arc<Blobs>>> {
         Ok(None)
     }
+
+    /// Takes the relay, which is told whose packets it carries.
+    fn open_relay(&mut self, _: Arc<Relay>) {}
 
     /// Called about once a [`TICK`].
     fn tick(&mut self, batch: &mut Batch<Self::Room>);

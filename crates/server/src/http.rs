@@ -16,6 +16,7 @@ use portcullis_server_core::defences::SOUND;
 
 use crate::blobs::{self, Blobs};
 use crate::metrics::Metrics;
+use crate::relay::{self, Relay};
 use crate::socket::listen::{self, Peer};
 use crate::socket::{Challenge, Sockets};
 use crate::uploads::{self, Uploads};
@@ -37,6 +38,8 @@ pub struct Site {
     pub uploads: Option<Arc<Uploads>>,
     /// What people store for each other, if anything can be stored.
     pub blobs: Option<Arc<Blobs>>,
+    /// What carries packets between devices, if they are carried.
+    pub relay: Option<Arc<Relay>>,
     /// Who may ask at all.
     pub admit: Admit,
     /// The one address whose `X-Forwarded-For` is believed.
@@ -52,6 +55,7 @@ pub fn router(site: Site, more: Router) -> Router {
         .route("/metrics", get(metrics))
         .merge(uploads::routes())
         .merge(blobs::routes())
+        .merge(relay::routes())
         .with_state(site.clone())
         .merge(more)
         .layer(middleware::from_fn_with_state(site, admit))
@@ -99,6 +103,9 @@ async fn metrics(State(site): State<Site>, request: Request<Body>) -> Response<B
     let mut rows = site.sockets.metrics().render();
     if let Some(blobs) = &site.blobs {
         blobs.render(&mut rows);
+    }
+    if let Some(relay) = &site.relay {
+        relay.render(&mut rows);
     }
     text(StatusCode::OK, rows)
 }

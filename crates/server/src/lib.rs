@@ -6,11 +6,13 @@
 
 pub mod blobs;
 mod body;
+mod clock;
 pub mod domain;
 pub mod gateway;
 pub mod http;
 pub mod hub;
 pub mod metrics;
+pub mod relay;
 pub mod socket;
 pub mod sqlite;
 pub mod tls;
@@ -28,6 +30,8 @@ use tokio_rustls::TlsAcceptor;
 use domain::Domain;
 use http::{Admit, Site};
 use metrics::Metrics;
+use relay::Relay;
+use relay::seen::Seen;
 use socket::{Settings, Sockets, listen};
 use uploads::Uploads;
 
@@ -64,6 +68,8 @@ pub async fn run<D: Domain>(
     let hub = hub::start(Arc::clone(&metrics))?;
     let mut domain = parts.domain;
     let blobs = domain.open_blobs()?;
+    let relay = Relay::new();
+    domain.open_relay(Arc::clone(&relay));
     let mut domain = domain::start(domain, hub, Arc::clone(&metrics))?;
     let guests = domain.guests.take().map(|door| {
         let settings = gateway::settings(&parts.settings, door.links);
@@ -77,12 +83,17 @@ pub async fn run<D: Domain>(
         guests: guests.clone(),
         uploads: parts.uploads.map(Uploads::open).transpose()?,
         blobs,
+        relay: Some(relay),
         admit: parts.admit,
         behind_proxy: parts.behind_proxy,
     };
     let router = http::router(site, parts.more);
     let all: Vec<_> = std::iter::once(Arc::clone(&sockets)).chain(guests).collect();
     let sweeping: Vec<_> = all.iter().map(|one| tokio::spawn(Arc::clone(one).sweep())).collect();
+    let seen =
+        parts.tls.as_deref().map(|tls| Seen::listen(listener.local_addr()?, tls)).transpose();
+    // Devices then find each other less often; all else is as it was.
+    let _seen = seen.inspect_err(|error| tracing::warn!(%error, "can't tell who is seen where"));
     let tls = parts.tls.map(TlsAcceptor::from);
     let listening = tokio::spawn(listen::listen(listener, tls, router, Arc::clone(&sockets)));
     let failed = tokio::select! {

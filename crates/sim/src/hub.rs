@@ -10,6 +10,8 @@ pub struct Hub {
     sessions: BTreeMap<ConnectionId, (AccountId, DeviceId)>,
     rooms: BTreeMap<ConversationId, BTreeSet<ConnectionId>>,
     watchers: BTreeSet<ConnectionId>,
+    /// Keys for the relay, and whose they are.
+    pub(crate) relay_keys: Vec<(AccountId, [u8; 32])>,
 }
 
 /// What a connection gets.
@@ -76,6 +78,11 @@ impl Hub {
             }
             // A blob's bytes begin with the first of them, and go with its row.
             Effect::KeepBlob(_) | Effect::DropBlob(_) => Vec::new(),
+            // Packets are not simulated.
+            Effect::RegisterRelayKey { account, key, .. } => {
+                self.relay_keys.push((account, key));
+                Vec::new()
+            }
             Effect::Opened { .. } | Effect::WatchPresence => Vec::new(),
         }
     }

@@ -56,7 +56,7 @@ pub struct World {
     /// The key of the gateway, where guests are admitted.
     gateway: Option<ClassicPublic>,
     server: Option<Server>,
-    hub: Hub,
+    pub(crate) hub: Hub,
     queue: Vec<Incoming>,
     links: BTreeMap<ConnectionId, (DeviceIndex, Connection)>,
     next_connection: u64,

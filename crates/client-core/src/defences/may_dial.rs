@@ -10,7 +10,7 @@
 //! A private network is not refused: most direct transfers are within one.
 
 use super::MayGoDirect;
-use crate::transfer::Task;
+use crate::transfer::{QuicEnd, Task};
 use portcullis_proto::{QuicWay, limits as wire};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -23,8 +23,13 @@ pub struct MayDial {
 
 impl MayDial {
     /// The task that connects to them.
-    pub(crate) fn into_task(self) -> Task {
-        Task::Dial { tcp: self.tcp, quic: self.quic }
+    pub(crate) fn into_task(self, own: Option<QuicEnd>) -> Task {
+        Task::Dial { tcp: self.tcp, quic: self.quic, own }
+    }
+
+    /// Whether the sender can be called through the server.
+    pub(crate) fn is_relayed(&self) -> bool {
+        self.quic.as_ref().is_some_and(|quic| quic.relayed)
     }
 
     /// For the range's unsound twins: without any check.

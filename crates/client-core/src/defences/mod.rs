@@ -55,7 +55,7 @@ pub use may_go_direct::{DirectAsked, MayGoDirect, may_go_direct};
 pub use open_channel::{ContentOpened, OpenError, open_channel};
 pub use open_guest_chat::{ChatOpened, ChatRefused, open_guest_chat};
 pub use place_entry::{EntryPlaced, PlaceRefused, part_name, place_entry};
-pub use prove_path::{HELLO, PathProven, PathRefused, path_hello, prove_path};
+pub use prove_path::{HELLO, PathProven, PathRefused, path_hello, path_name, prove_path};
 pub use release_chunk::{ChunkReleased, FileChanged, release_chunk};
 pub use same_log::same_log;
 

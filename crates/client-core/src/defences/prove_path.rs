@@ -28,6 +28,16 @@ pub fn path_hello(key: &FileKey, device: DeviceId, offset: u64, random: [u8; 16]
     hello
 }
 
+/// What a connection of QUIC is to ask for: whoever can't name it is not answered. It is seen on the way, so it
+/// lets nobody in by itself.
+#[must_use]
+pub fn path_name(key: &FileKey, endpoint: &[u8; 32]) -> [u8; 32] {
+    // Longer than what a hello says, so never the same as the proof in one.
+    *key.path_proof(&[NAME, endpoint].concat()).expose()
+}
+
+const NAME: &[u8] = b"portcullis 2026 quic path";
+
 /// Proof that a connection comes from a holder of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathProven {
@@ -114,6 +124,15 @@ mod tests {
             changed[byte] ^= 0x10;
             check(prove_path, &changed, None);
         }
+    }
+
+    #[test]
+    fn only_a_holder_of_the_key_can_name_an_endpoint() {
+        let name = path_name(&key(1), &[3; 32]);
+        assert_eq!(name, path_name(&key(1), &[3; 32]));
+        assert_ne!(name, path_name(&key(2), &[3; 32]));
+        assert_ne!(name, path_name(&key(1), &[4; 32]));
+        assert_ne!(NAME.len() + 32, SAID);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Does what a transfer lacks, and takes the server's answers in.
 
 use super::next::Next;
-use super::{Part, Stage};
+use super::{Part, Stage, Transfer};
 use crate::client::{Client, Pending, Step};
 use crate::effect::Key;
 use crate::show::Show;
 use crate::transfer::{Fault, Task};
+use portcullis_crypto::{EndpointKey, Secret};
 use portcullis_proto::{
     Bytes, Code, EndReason, FileStep, Kind, Reference, Refusal, Request, TransferId,
 };
@@ -21,13 +22,18 @@ impl Client {
             Next::Release => {
                 self.ask_for(step, id, Request::ReleaseBlob { blob: id }, Pending::ReleaseBlob(id));
             }
+            Next::RegisterKey => self.ask_to_relay(step, id),
             Next::Serve(device, _) => {
                 self.change_transfer(id, |transfer| transfer.moving.serving.insert(device));
-                self.tell_shell(step, id, Task::Serve { device });
+                let own = self.transfers.get(&id).and_then(Transfer::own_end);
+                self.tell_shell(step, id, Task::Serve { device, own });
             }
             Next::Upload(token) => self.hand_on(step, id, Task::Upload { token }),
             Next::Fetch(token) => self.hand_on(step, id, Task::Fetch { token }),
-            Next::Dial(may) => self.hand_on(step, id, may.into_task()),
+            Next::Dial(may) => {
+                let own = self.transfers.get(&id).and_then(Transfer::own_end);
+                self.hand_on(step, id, may.into_task(own));
+            }
             Next::Forget => {
                 if let Some(transfer) = self.transfers.get_mut(&id) {
                     transfer.moving.forgotten = true;
@@ -67,6 +73,24 @@ impl Client {
         let bytes = bytes.unwrap_or(u64::MAX);
         let request = Request::ReserveBlob { blob: id, conversation, bytes };
         self.ask_for(step, id, request, Pending::ReserveBlob(id));
+    }
+
+    /// The key is the same for as long as this program runs: what uses it already goes on by it.
+    fn ask_to_relay(&mut self, step: &mut Step<'_>, id: TransferId) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        let secret = transfer.secret.get_or_insert_with(|| Secret::random(step.rng));
+        let key = Bytes(EndpointKey::from_secret(secret).public().as_bytes().to_vec());
+        self.ask_for(step, id, Request::RegisterRelayKey { key }, Pending::RelayKey(id));
+    }
+
+    /// The relay carries packets for a transfer, or does not.
+    pub(crate) fn relay_decided(&mut self, id: TransferId, relayed: bool) {
+        if let Some(transfer) = self.transfers.get_mut(&id) {
+            transfer.moving.asked = false;
+            transfer.moving.relayed = Some(relayed);
+        }
     }
 
     fn ask_for(&mut self, step: &mut Step<'_>, id: TransferId, request: Request, pending: Pending) {

@@ -75,6 +75,7 @@ impl Client {
             place: String::new(),
             course: Course::begin((sender, envelope.device), recipients),
             moving: Moving::begin(step.now, &part),
+            secret: None,
             part,
             halted: None,
             released: false,
@@ -101,6 +102,7 @@ impl Client {
             // To whom it is offered is known when it is encrypted for them.
             course: Course::begin((account, device), []),
             moving: Moving::begin(step.now, &part),
+            secret: None,
             part,
             halted: None,
             released: false,

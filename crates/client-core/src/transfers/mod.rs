@@ -28,7 +28,8 @@ pub(crate) use self::record::{TransferRecord, read_transfer, transfer_record};
 use crate::client::{Client, Step};
 use crate::effect::Key;
 use crate::limits;
-use crate::transfer::{Assignment, Fault, Task};
+use crate::transfer::{Assignment, Fault, QuicEnd, Task};
+use portcullis_crypto::Secret;
 use portcullis_proto::{
     AccountId, ConversationId, DeviceId, EndReason, FileOffer, FileStep, Kind, QuicWay, Reference,
     Timestamp, TransferId,
@@ -57,6 +58,8 @@ pub(crate) struct Transfer {
     /// The server knows that this account needs its bytes no more.
     pub(crate) released: bool,
     pub(crate) moving: Moving,
+    /// The key of this device's end of a path by QUIC, for as long as this program runs.
+    pub(crate) secret: Option<Secret<32>>,
 }
 
 /// What this device does about a transfer.
@@ -146,6 +149,8 @@ pub(crate) struct Moving {
     tries: u32,
     /// The server's permission, until it is handed on.
     token: Option<String>,
+    /// Whether the server's relay carries packets for it, once that is known.
+    relayed: Option<bool>,
     /// The shell is there for these devices.
     serving: BTreeSet<DeviceId>,
     /// The shell dials, fetches or uploads.
@@ -178,6 +183,12 @@ impl Transfer {
             Part::Receives(receiving) => matches!(receiving.stage, Stage::New | Stage::Asked),
             Part::Watches => true,
         }
+    }
+
+    /// This device's end of a path by QUIC.
+    fn own_end(&self) -> Option<QuicEnd> {
+        let relayed = self.moving.relayed == Some(true);
+        self.secret.clone().map(|secret| QuicEnd { secret, relayed })
     }
 
     fn assignment(&self, task: Task) -> Assignment {

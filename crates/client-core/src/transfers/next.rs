@@ -15,6 +15,8 @@ pub(super) enum Next {
     Reserve,
     /// Ask the server for a token to fetch with.
     AskToFetch,
+    /// Have the server's relay carry packets for it.
+    RegisterKey,
     /// Tell the server that its bytes are needed no more.
     Release,
     /// Have the shell be there for a device.
@@ -108,6 +110,9 @@ impl Client {
         for (account, recipient, device) in transfer.course.accepted() {
             match self.may_go_direct(account).filter(|_| recipient.direct) {
                 Some(_) if transfer.moving.serving.contains(&device) => {}
+                Some(_) if transfer.moving.relayed.is_none() => {
+                    return self.may_ask(transfer, now).then_some(Next::RegisterKey);
+                }
                 Some(may) => return Some(Next::Serve(device, may)),
                 None => relayed = true,
             }
@@ -155,7 +160,12 @@ impl Client {
         let may_dial = self.may_go_direct(transfer.course.sender).and_then(|may| {
             (self.defences.may_dial)(may, &ways.tcp, ways.quic.as_ref(), self.config.loopback)
         });
-        Some(may_dial.map_or(Next::Relay, Next::Dial))
+        match may_dial {
+            Some(may) if may.is_relayed() && transfer.moving.relayed.is_none() => {
+                self.may_ask(transfer, now).then_some(Next::RegisterKey)
+            }
+            may_dial => Some(may_dial.map_or(Next::Relay, Next::Dial)),
+        }
     }
 
     /// Whether this device has accepted, and nobody of its account before it.

@@ -171,6 +171,7 @@ pub(crate) fn read_transfer(id: TransferId, record: TransferRecord) -> Option<Tr
         halted: record.halted.map(Into::into),
         released: record.released,
         moving: Moving::default(),
+        secret: None,
     })
 }
 

@@ -36,6 +36,7 @@ pub(super) fn received(number: u64, stage: Stage) -> Transfer {
         halted: None,
         released: false,
         moving: Moving::default(),
+        secret: None,
     }
 }
 

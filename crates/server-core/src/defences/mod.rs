@@ -27,6 +27,7 @@ mod may_join;
 mod may_listen;
 pub(crate) mod may_read;
 mod may_rejoin;
+mod may_relay;
 mod may_store_blob;
 mod may_tell_guest;
 mod may_upload;
@@ -62,6 +63,7 @@ pub use may_join::{MayJoin, may_join};
 pub use may_listen::{MayListen, may_listen};
 pub use may_read::{MayRead, may_read};
 pub use may_rejoin::{MayRejoin, may_rejoin};
+pub use may_relay::{MayRelay, RelayAsked, RelayKey, may_relay};
 pub use may_store_blob::{BlobAsked, MayStoreBlob, may_store_blob};
 pub use may_tell_guest::{MayTellGuest, may_tell_guest};
 pub use may_upload::{MayUpload, UploadAsked, UploadPolicy, UploadUsage, may_upload, spare_upload};
@@ -110,6 +112,7 @@ pub struct Defences {
     pub may_listen: fn(IpAddr, bool, bool) -> Result<MayListen, Refusal>,
     pub may_read: fn(&Context<'_>, &Session, ConversationId) -> Result<MayRead, Refusal>,
     pub may_rejoin: fn(&Context<'_>, AccountId, ConversationId) -> Result<MayRejoin, Refusal>,
+    pub may_relay: fn(&RelayAsked) -> Result<MayRelay, Refusal>,
     pub may_store_blob: fn(&mut Context<'_>, &Session, BlobAsked) -> Result<MayStoreBlob, Refusal>,
     pub may_upload: fn(&UploadPolicy, &UploadUsage, &mut RateLimits, &UploadAsked) -> Result<MayUpload, Refusal>,
     pub may_tell_guest: fn(&mut Context<'_>, Sender, AccountId) -> Result<MayTellGuest, Refusal>,
@@ -146,6 +149,7 @@ pub const SOUND: Defences = Defences {
     may_listen,
     may_read,
     may_rejoin,
+    may_relay,
     may_store_blob,
     may_tell_guest,
     may_upload,

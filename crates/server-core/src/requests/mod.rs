@@ -11,6 +11,7 @@ pub(crate) mod packages;
 pub(crate) mod password;
 pub(crate) mod people;
 pub(crate) mod register;
+pub(crate) mod relay;
 pub(crate) mod summary;
 
 use crate::store::{AppendError, InsertError, StoreError};

@@ -20,13 +20,13 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
-use portcullis_proto::{Bytes, Timestamp, TransferId};
+use portcullis_proto::{Bytes, TransferId};
 use portcullis_server_core::Disk;
 use portcullis_server_core::defences::{
     BlobUse, CapabilityAccepted, CapabilityAsked, CapabilityKey, SOUND,
@@ -38,6 +38,7 @@ use tokio::time::Instant;
 
 pub use limits::Settings;
 
+use crate::clock::now;
 use crate::http::{Site, sole};
 use places::Places;
 use refused::{Counters, Refused};
@@ -211,9 +212,4 @@ fn bearer(headers: &HeaderMap) -> Result<Bytes, Refused> {
         return Err(Refused::NoToken);
     }
     Bytes::from_base64(token).ok_or(Refused::Token)
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

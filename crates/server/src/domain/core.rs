@@ -7,13 +7,14 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use portcullis_proto::classroom::DialectId;
 use portcullis_proto::{
     AccountId, Code, ConversationId, DeviceId, Event, Refusal, Request, Timestamp, encode_event,
     encode_refusal, encode_reply,
 };
+use portcullis_server_core::defences::RelayKey;
 use portcullis_server_core::store::{Blob, MemoryStore, Store, StoreError};
 use portcullis_server_core::{
     Audience, ConnectionId as CoreConnection, Effect, GuestAsk, GuestOutput,
@@ -24,9 +25,11 @@ use super::guests::GuestRooms;
 use super::refusals::Refusals;
 use super::{Arrival, Domain, Door, Entrance};
 use crate::blobs::{self, Blobs};
+use crate::clock::now;
 use crate::gateway::{Gateway, Links, Setup, Voice};
 use crate::hub::Batch;
 use crate::metrics::Metrics;
+use crate::relay::Relay;
 use crate::socket::{CloseCode, Connection, ConnectionId, Incoming};
 use crate::sqlite::SqliteStore;
 
@@ -94,6 +97,7 @@ pub struct CoreDomain {
     peers: HashMap<ConnectionId, Peer>,
     blob_settings: Option<blobs::Settings>,
     blobs: Option<Arc<Blobs>>,
+    relay: Option<Arc<Relay>>,
     /// When expired blobs were last looked for.
     swept: Instant,
     /// Linked servers have yet to be told who is here.
@@ -115,6 +119,7 @@ impl CoreDomain {
             peers: HashMap::new(),
             blob_settings: None,
             blobs: None,
+            relay: None,
             swept: Instant::now(),
             update_owed: false,
         }
@@ -210,6 +215,11 @@ impl CoreDomain {
                     blobs.remove(blob);
                 }
             }
+            Effect::RegisterRelayKey { account, device, key, expires_at } => {
+                if let Some(relay) = &self.relay {
+                    relay.register(key, RelayKey { account, device, expires_at });
+                }
+            }
             Effect::Opened { .. } | Effect::WatchPresence => {}
         }
     }
@@ -242,6 +252,9 @@ impl CoreDomain {
     }
 
     fn end(&mut self, whose: Whose, reason: &'static str, batch: &mut Batch<Room>) {
+        if let Some(relay) = &self.relay {
+            relay.end(whose);
+        }
         let ended: Vec<ConnectionId> = match whose {
             Whose::Device(device) => self.devices.get(&device).copied().into_iter().collect(),
             Whose::Account(account) => self.accounts.get(&account).cloned().unwrap_or_default(),
@@ -385,6 +398,10 @@ impl Domain for CoreDomain {
         Ok(Some(blobs))
     }
 
+    fn open_relay(&mut self, relay: Arc<Relay>) {
+        self.relay = Some(relay);
+    }
+
     fn carry_out(&mut self, arrivals: Vec<Arrival<Self::Request>>, batch: &mut Batch<Room>) {
         let now = now();
         let mut asked = Vec::with_capacity(arrivals.len());
@@ -455,10 +472,4 @@ impl fmt::Debug for CoreDomain {
 
 fn room(conversation: ConversationId) -> Room {
     Room::Audience(Audience::Conversation(conversation))
-}
-
-/// The time by the system's clock; one before 1970 counts as 1970.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

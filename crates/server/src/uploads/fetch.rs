@@ -15,10 +15,11 @@ use tokio::io::AsyncReadExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, Sender};
 
+use super::Uploads;
 use super::limits::{PIECE_BYTES, PIECES_AHEAD};
 use super::refused::Refused;
-use super::{Uploads, now};
 use crate::body::Pieces;
+use crate::clock::now;
 use crate::http::Site;
 use crate::metrics::Metrics;
 

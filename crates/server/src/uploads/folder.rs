@@ -8,8 +8,9 @@ use std::time::SystemTime;
 
 use portcullis_proto::Timestamp;
 
+use super::Settings;
 use super::ledger::{Entry, Ledger};
-use super::{Settings, timestamp};
+use crate::clock::timestamp;
 
 /// What the name of a file that is coming ends with.
 pub(super) const COMING: &str = ".part";

@@ -17,12 +17,10 @@ mod source;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
-use portcullis_proto::Timestamp;
 use portcullis_server_core::Peer;
 use portcullis_server_core::defences::{MayUpload, UploadAsked};
 use tokio::sync::Semaphore;
@@ -30,6 +28,7 @@ use tokio::sync::Semaphore;
 pub use limits::Settings;
 pub use refused::Counters;
 
+use crate::clock::now;
 use crate::http::Site;
 use ledger::Ledger;
 use refused::Refused;
@@ -117,13 +116,4 @@ async fn sweep(uploads: Weak<Uploads>) {
             let _ = tokio::fs::remove_file(uploads.settings.folder.join(name)).await;
         }
     }
-}
-
-fn now() -> Timestamp {
-    timestamp(SystemTime::now())
-}
-
-fn timestamp(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

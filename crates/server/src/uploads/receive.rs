@@ -16,7 +16,8 @@ use super::draft::Draft;
 use super::limits::FORM_BYTES;
 use super::refused::{Refused, json};
 use super::source::Source;
-use super::{Place, Uploads, now};
+use super::{Place, Uploads};
+use crate::clock::now;
 use crate::http::{Site, peer};
 use crate::metrics::Metrics;
 

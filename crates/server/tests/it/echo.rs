@@ -40,6 +40,7 @@ impl EchoServer {
                 guests: Some(guests),
                 uploads: None,
                 blobs: None,
+                relay: None,
                 admit: Arc::new(|origin, _| match origin {
                     None => Ok(()),
                     Some(_) => Err("this page may not connect".to_owned()),

@@ -7,6 +7,7 @@ mod echo;
 mod http;
 mod order;
 mod people;
+mod relay;
 mod repeat;
 mod rfc6455;
 mod running;

@@ -16,7 +16,7 @@ pub use self::source::{piece, prepare};
 use self::shell::{Job, Task};
 use crate::{DeviceIndex, World};
 use portcullis_client_core::{Command, Event, Fault, Moved};
-use portcullis_proto::{ConversationId, FileName, TransferId};
+use portcullis_proto::{AccountId, ConversationId, FileName, TransferId};
 use portcullis_server_core::defences::BlobUse;
 
 /// How often a path is tried that leads nowhere, before it is given up.
@@ -32,6 +32,12 @@ pub struct Offered {
 }
 
 impl World {
+    /// Keys that were registered with the relay, and by whom.
+    #[must_use]
+    pub fn relay_keys(&self) -> &[(AccountId, [u8; 32])] {
+        &self.hub.relay_keys
+    }
+
     /// A person offers a file with this content.
     pub fn offer(
         &mut self,

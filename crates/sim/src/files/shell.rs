@@ -2,9 +2,9 @@
 
 use super::part::Part;
 use crate::{Chance, Device};
-use portcullis_client_core::{Assignment, Moved, Show, Task as Told};
-use portcullis_crypto::ChunkHash;
-use portcullis_proto::{DeviceId, FileOffer, TransferId};
+use portcullis_client_core::{Assignment, Moved, QuicEnd, Show, Task as Told};
+use portcullis_crypto::{ChunkHash, EndpointKey};
+use portcullis_proto::{Bytes, DeviceId, FileOffer, QuicWay, TransferId};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -74,6 +74,12 @@ pub(super) enum Task {
     Dial(u16),
 }
 
+/// How it would be reached by QUIC, of which nothing more is simulated.
+fn way(own: &QuicEnd) -> QuicWay {
+    let key = EndpointKey::from_secret(&own.secret).public();
+    QuicWay { key: Bytes(key.as_bytes().to_vec()), addresses: Vec::new(), relayed: own.relayed }
+}
+
 impl Shell {
     /// A process that listens there.
     pub(crate) fn new(port: u16) -> Self {
@@ -94,9 +100,9 @@ impl Shell {
                 disk.hashes.remove(&id);
                 return;
             }
-            Told::Serve { device } => {
+            Told::Serve { device, own } => {
                 let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-                let (tcp, quic) = (vec![address], None);
+                let (tcp, quic) = (vec![address], own.map(|own| way(&own)));
                 self.reports.push_back((id, Moved::Listening { device, tcp, quic }));
                 let job = self.begin(id, assignment.offer, assignment.place);
                 job.serving.insert(device, 0);

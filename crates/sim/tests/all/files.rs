@@ -122,6 +122,26 @@ pub(crate) fn went_directly(world: &World, who: DeviceIndex, id: TransferId) -> 
 }
 
 #[test]
+fn the_relay_learns_of_direct_transfers_alone() {
+    let (mut world, id) = direct();
+    let through_server = offers(&mut world, ALICE, id);
+    accepts(&mut world, BOB, through_server);
+    assert_eq!(world.relay_keys(), []);
+    verified(&mut world);
+    let directly = offers(&mut world, ALICE, id);
+    assert_eq!(world.relay_keys(), [], "nobody has accepted");
+    accepts(&mut world, BOB, directly);
+    assert!(went_directly(&world, BOB, directly));
+    let [alice, bob] = world.relay_keys() else { panic!("{:?}", world.relay_keys()) };
+    assert!(alice.0 != bob.0 && alice.1 != bob.1);
+    // Another transfer has other keys.
+    let (first, next) = (world.relay_keys().to_vec(), offers(&mut world, ALICE, id));
+    accepts(&mut world, BOB, next);
+    assert!(world.relay_keys().len() == 4 && !first.contains(&world.relay_keys()[2]));
+    world.check().unwrap();
+}
+
+#[test]
 fn a_person_allows_it_for_somebody_they_have_not_verified() {
     let (mut world, id) = direct();
     let check = |world: &mut World, allowed: &[(DeviceIndex, &str)], expected: bool| {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use portcullis_client_core::defences::Defences;
-use portcullis_client_core::{Assignment, Moved, Task};
+use portcullis_client_core::{Assignment, Moved, QuicEnd, Task};
 use portcullis_proto::{DeviceId, FileOffer, TransferId};
 use rand_core::OsRng;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -133,7 +133,9 @@ impl Engine {
         let Assignment { offer, own, place, task } = assignment;
         let jobs = self.jobs.entry(offer.transfer).or_default();
         match task {
-            Task::Serve { device } => jobs.serve(&self.shared, offer, place, device),
+            Task::Serve { device, own } => {
+                jobs.serve(&self.shared, (offer, place), own, device);
+            }
             Task::Upload { token } => jobs.upload(&self.shared, offer, place, token),
             task @ (Task::Dial { .. } | Task::Fetch { .. }) => {
                 jobs.receive(&self.shared, offer, &place, task);
@@ -157,7 +159,13 @@ impl Drop for Engine {
 }
 
 impl Jobs {
-    fn serve(&mut self, shared: &Arc<Shared>, offer: FileOffer, place: String, device: DeviceId) {
+    fn serve(
+        &mut self,
+        shared: &Arc<Shared>,
+        source: (FileOffer, String),
+        own: Option<QuicEnd>,
+        device: DeviceId,
+    ) {
         if let Some((job, devices)) = &self.serving
             && job.goes_on()
             && devices.send(device).is_ok()
@@ -168,7 +176,7 @@ impl Jobs {
         // The other end is here.
         let _ = devices.send(device);
         let stop = Stop::default();
-        let serving = job::serve(Arc::clone(shared), offer, place, waited_for, stop.clone());
+        let serving = job::serve(Arc::clone(shared), source, own, waited_for, stop.clone());
         self.serving = Some((Job { stop, running: tokio::spawn(serving) }, devices));
     }
 

@@ -39,11 +39,26 @@ pub const UNREACHED: Duration = Duration::from_secs(30);
 /// How long a connection to a sender may take to come about.
 pub const DIAL: Duration = Duration::from_secs(4);
 
+/// How long one of QUIC may take, which may have to be arranged by way of the server first.
+pub const DIAL_QUIC: Duration = Duration::from_secs(10);
+
 /// Times that a sender is called, from all its addresses, with nothing gained, before it counts as unreachable.
 pub const DIAL_ROUNDS: u32 = 3;
 
 /// How long is waited before it is called again, for each time that nothing was gained.
 pub const DIAL_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long is waited for the server's relay before somebody is told that one can be reached through it.
+pub const ONLINE: Duration = Duration::from_secs(3);
+
+/// How much earlier TCP is tried than QUIC: where both work, TCP is faster.
+pub const HEAD_START: Duration = Duration::from_millis(300);
+
+/// Bytes that are under way over QUIC at most: 80 MB/s at 100 ms, and a tenth of the memory that a party may take.
+pub const QUIC_WINDOW: u32 = 8 * 1024 * 1024;
+
+/// How long those may take to arrive, and be taken, when all was sent: over the slowest way that is of use.
+pub const QUIC_LAST: Duration = Duration::from_secs(120);
 
 /// Silence after which a path is broken, and another is taken.
 pub const STALLED: Duration = Duration::from_secs(15);

@@ -54,6 +54,11 @@ impl<T> Taker<T> {
     }
 
     /// The same, for a task.
+    pub(super) async fn take(&mut self) -> Option<T> {
+        self.pieces.recv().await
+    }
+
+    /// The same, for what is polled.
     pub(super) fn poll_take(
         &mut self,
         context: &mut std::task::Context<'_>,

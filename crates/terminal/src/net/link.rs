@@ -94,7 +94,7 @@ impl Link {
     /// # Errors
     /// [`TlsError`] where the address asks for TLS and it can't be set up.
     pub fn open(address: Address, door: Door, roots: &TlsRoots) -> Result<Self, TlsError> {
-        let tls = address.is_tls().then(|| tls::config(roots)).transpose()?;
+        let tls = address.is_tls().then(|| tls::config(tls::store(roots)?)).transpose()?;
         let (events, receiver) = mpsc::channel(WAITING_FRAMES);
         let task = tokio::spawn(keep_up(address, door, tls, events));
         Ok(Self { events: receiver, task })

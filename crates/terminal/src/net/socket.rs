@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use portcullis_proto::limits;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -71,14 +71,21 @@ impl std::error::Error for ConnectError {}
 pub struct Connector {
     address: Address,
     tls: Option<Arc<ClientConfig>>,
+    roots: Option<Arc<RootCertStore>>,
 }
 
 impl Connector {
     /// # Errors
     /// [`TlsError`] where the address asks for TLS and it can't be set up.
     pub fn new(address: Address, roots: &TlsRoots) -> Result<Self, TlsError> {
-        let tls = address.is_tls().then(|| tls::config(roots)).transpose()?;
-        Ok(Self { address, tls })
+        let roots = address.is_tls().then(|| tls::store(roots)).transpose()?;
+        let tls = roots.clone().map(tls::config).transpose()?;
+        Ok(Self { address, tls, roots })
+    }
+
+    /// By whom the server has to be vouched for, where TLS is spoken.
+    pub(crate) const fn roots(&self) -> Option<&Arc<RootCertStore>> {
+        self.roots.as_ref()
     }
 
     /// The server's address.

@@ -43,8 +43,8 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// The client's side of TLS.
-pub(super) fn config(roots: &TlsRoots) -> Result<Arc<ClientConfig>, TlsError> {
+/// By whom a server has to be vouched for.
+pub(super) fn store(roots: &TlsRoots) -> Result<Arc<RootCertStore>, TlsError> {
     let mut store = RootCertStore::empty();
     match roots {
         // What can't be parsed there is not this program's affair.
@@ -56,6 +56,11 @@ pub(super) fn config(roots: &TlsRoots) -> Result<Arc<ClientConfig>, TlsError> {
     if store.is_empty() {
         return Err(TlsError::NoRoots);
     }
+    Ok(Arc::new(store))
+}
+
+/// The client's side of TLS.
+pub(super) fn config(store: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -49,6 +49,7 @@ const PROOF_TOKENS: &[(&str, &str)] = &[
     ("MayJoin", "crates/server-core/src/defences/may_join.rs"),
     ("MayListen", "crates/server-core/src/defences/may_listen.rs"),
     ("MayRead", "crates/server-core/src/defences/may_read.rs"),
+    ("MayRelay", "crates/server-core/src/defences/may_relay.rs"),
     ("MayStoreBlob", "crates/server-core/src/defences/may_store_blob.rs"),
     ("MayUpload", "crates/server-core/src/defences/may_upload.rs"),
     ("MayWrite", "crates/server-core/src/defences/may_write.rs"),

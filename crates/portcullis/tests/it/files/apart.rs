@@ -1,17 +1,31 @@
 //! Two clients and a server in networks of their own, with a router between them: files go directly; a rule of
-//! the router cuts that path midway, and what is left comes by way of the server.
+//! the router cuts that path midway, and what is left comes by way of the server; where TCP can't go QUIC does, where
+//! nothing can the server's relay carries it, and from home to home they find a way through both gates.
 //!
-//! Linux alone has such networks; they need an administrator's rights and the program `ip`. Where these are not to
-//! be had the test says so and ends, unless `PORTCULLIS_NETWORKS` is set, as it is in continuous integration.
+//! Linux alone has such networks; they need an administrator's rights and the program `ip`, homes the program `nft`
+//! too. Where these are not to be had the test says so and ends, unless `PORTCULLIS_NETWORKS` is set, as it is in
+//! continuous integration; homes are left out there without `nft`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{bytes_below, found, noise, until};
 use crate::program::{Process, World, text};
 
 const HOSTS: [&str; 3] = ["server", "mira", "noor"];
+
+/// The hosts that stand before those who are at home.
+const GATES: [&str; 2] = ["mira-gate", "noor-gate"];
+
+/// What a gate does: everybody at home has its address, and nobody is let in who was not called.
+const GATE: &str = "
+table ip gate {
+    chain out { type nat hook postrouting priority srcnat; oifname eth0 masquerade; }
+    chain in { type filter hook input priority filter; iifname eth0 drop; }
+    chain through { type filter hook forward priority filter; iifname eth0 ct state new drop; }
+}";
 
 /// A router, and three hosts that reach each other through it alone.
 struct Networks {
@@ -21,7 +35,10 @@ struct Networks {
 impl Networks {
     /// None where there can't be any.
     fn make() -> Option<Self> {
-        let networks = Self { prefix: format!("pc{}", std::process::id()) };
+        // Tests may be in one process.
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let networks = Self { prefix: format!("pc{}-{number}", std::process::id()) };
         let router = networks.name("router");
         let probe = Command::new("ip").args(["netns", "add", &router]).output();
         if !probe.is_ok_and(|probe| probe.status.success()) {
@@ -74,16 +91,62 @@ impl Networks {
 
     /// Nothing goes between the two clients any more.
     fn cut(&self) {
+        self.refuse(&[]);
+    }
+
+    /// What is like this goes no more between the two clients.
+    fn refuse(&self, like: &[&str]) {
         let (mira, noor) = (address(2), address(3));
         for (from, to) in [(&mira, &noor), (&noor, &mira)] {
-            ip(&["-n", &self.name("router"), "rule", "add", "from", from, "to", to, "blackhole"]);
+            let router = self.name("router");
+            let rule = ["-n", &router, "rule", "add", "from", from, "to", to];
+            ip(&[&rule, like, &["blackhole"]].concat());
         }
+    }
+
+    /// Puts both clients behind gates of their own, which take their places at the router; false where there can't
+    /// be any.
+    fn send_home(&self) -> bool {
+        for (number, (host, gate)) in (2..).zip(HOSTS[1..].iter().zip(GATES)) {
+            let (home, gate_name) = (self.name(host), self.name(gate));
+            ip(&["netns", "add", &gate_name]);
+            let mut nft = Command::new("ip");
+            nft.args(["netns", "exec", &gate_name, "nft", GATE]);
+            if !nft.output().unwrap().status.success() {
+                eprintln!("skipped: gates need `nft`");
+                return false;
+            }
+            self.within(gate, &["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+            ip(&["-n", &home, "link", "set", "eth0", "netns", &gate_name]);
+            let out = format!("{}/24", address(number));
+            ip(&["-n", &gate_name, "address", "add", &out, "dev", "eth0"]);
+            ip(&["-n", &gate_name, "link", "set", "eth0", "up"]);
+            let via = format!("10.77.{number}.1");
+            ip(&["-n", &gate_name, "route", "add", "default", "via", &via]);
+            ip(&[
+                "-n", &gate_name, "link", "add", "home", "type", "veth", "peer", "name", "eth0",
+                "netns", &home,
+            ]);
+            let (inside, own) = (format!("10.78.{number}.1"), format!("10.78.{number}.2/24"));
+            ip(&["-n", &gate_name, "address", "add", &format!("{inside}/24"), "dev", "home"]);
+            ip(&["-n", &gate_name, "link", "set", "home", "up"]);
+            ip(&["-n", &home, "address", "add", &own, "dev", "eth0"]);
+            ip(&["-n", &home, "link", "set", "eth0", "up"]);
+            ip(&["-n", &home, "route", "add", "default", "via", &inside]);
+        }
+        true
+    }
+
+    /// Bytes that have gone to the server.
+    fn to_server(&self) -> usize {
+        let file = "/sys/class/net/server/statistics/tx_bytes";
+        text(&self.within("router", &["cat", file]).stdout).trim().parse().unwrap()
     }
 }
 
 impl Drop for Networks {
     fn drop(&mut self) {
-        for host in HOSTS.iter().chain(&["router"]) {
+        for host in HOSTS.iter().chain(&GATES).chain(&["router"]) {
             let _ = Command::new("ip").args(["netns", "delete", &self.name(host)]).output();
         }
     }
@@ -107,49 +170,117 @@ fn certificate(folder: &Path) -> [String; 2] {
     files.map(|path| path.to_str().unwrap().to_owned())
 }
 
+/// A server, and two people with accounts, who are in the networks.
+struct Town {
+    world: World,
+    server: Process,
+    certificate: String,
+    into: PathBuf,
+    networks: Networks,
+}
+
+impl Town {
+    fn new(networks: Networks) -> Self {
+        let mut world = World::at(format!("{}:12345", address(1)));
+        let [certificate, key] = certificate(&world.path(""));
+        world.add_options(&["--tls-cert", &certificate, "--tls-key", &key]);
+        let server = world.serve_by(|command| networks.on("server", command));
+        let into = world.folder("in");
+        let town = Self { world, server, certificate, into, networks };
+        for user in ["mira", "noor"] {
+            assert_eq!(town.verb(user, &["register"]).end(), Some(0));
+        }
+        town
+    }
+
+    fn verb(&self, user: &str, words: &[&str]) -> Process {
+        let words = [words, &["--tls-root", &self.certificate]].concat();
+        Process::start(self.networks.on(user, &self.world.command(user, user, &words)))
+    }
+
+    /// Noor waits for a file, and mira sends her one.
+    fn begin(&self, name: &str, content: &[u8]) -> [Process; 2] {
+        let file = self.world.file(name, content);
+        let into = self.into.to_str().unwrap();
+        let receiving = self.verb("noor", &["receive", "--into", into, "--once", "--direct"]);
+        let file = file.to_str().unwrap();
+        let sending = self.verb("mira", &["send", "--to", "noor", "--direct", "--file", file]);
+        [receiving, sending]
+    }
+
+    fn check(&self, [receiving, sending]: [Process; 2], name: &str, content: &[u8]) {
+        assert_eq!(receiving.json()["title"], name);
+        assert_eq!(sending.json()["state"], "received");
+        assert_eq!((receiving.end(), sending.end()), (Some(0), Some(0)));
+        assert!(fs::read(self.into.join(name)).unwrap() == content);
+    }
+
+    /// Bytes that the server has stored for somebody.
+    fn stored(&self) -> u64 {
+        bytes_below(&self.world.path("data").join("blobs"))
+    }
+}
+
 #[test]
 fn the_path_is_cut_and_the_file_arrives() {
     let Some(networks) = Networks::make() else { return };
-    let mut world = World::at(format!("{}:12345", address(1)));
-    let [certificate, key] = certificate(&world.path(""));
-    world.add_options(&["--tls-cert", &certificate, "--tls-key", &key]);
-    let server = world.serve_by(|command| networks.on("server", command));
-    let verb = |user: &str, words: &[&str]| {
-        let words = [words, &["--tls-root", &certificate]].concat();
-        Process::start(networks.on(user, &world.command(user, user, &words)))
-    };
-    for user in ["mira", "noor"] {
-        assert_eq!(verb(user, &["register"]).end(), Some(0));
-    }
-    let into = world.folder("in");
-    let receive = ["receive", "--into", into.to_str().unwrap(), "--once", "--direct"];
-    let blobs = world.path("data").join("blobs");
+    let town = Town::new(networks);
 
     // Directly: the server has never seen a byte of it.
     let content = noise(20_000_000, 3);
-    let file = world.file("direct.bin", &content);
-    let receiving = verb("noor", &receive);
-    let sending =
-        verb("mira", &["send", "--to", "noor", "--direct", "--file", file.to_str().unwrap()]);
-    assert_eq!(receiving.json()["title"], "direct.bin");
-    assert_eq!(sending.json()["state"], "received");
-    assert!(fs::read(into.join("direct.bin")).unwrap() == content);
-    assert_eq!(bytes_below(&blobs), 0);
-    assert_eq!((receiving.end(), sending.end()), (Some(0), Some(0)));
+    let both = town.begin("direct.bin", &content);
+    town.check(both, "direct.bin", &content);
+    assert_eq!(town.stored(), 0);
+    assert!(town.networks.to_server() < content.len() / 2);
 
     // Cut in the middle.
     let content = noise(100_000_000, 4);
-    let file = world.file("cut.bin", &content);
-    let receiving = verb("noor", &receive);
-    let sending =
-        verb("mira", &["send", "--to", "noor", "--direct", "--file", file.to_str().unwrap()]);
-    until("some of it is here", || bytes_below(&into) > 20_000_000 + 10_000_000);
+    let both = town.begin("cut.bin", &content);
+    until("some of it is here", || bytes_below(&town.into) > 20_000_000 + 10_000_000);
+    assert_eq!(town.stored(), 0, "so far it came directly");
+    town.networks.cut();
+    town.check(both, "cut.bin", &content);
+    assert_eq!(found(&town.into), ["cut.bin", "direct.bin"]);
+    assert_eq!(town.server.terminate(), Some(0));
+}
+
+#[test]
+fn where_tcp_can_not_go_quic_does() {
+    let Some(networks) = Networks::make() else { return };
+    networks.refuse(&["ipproto", "tcp"]);
+    let town = Town::new(networks);
+    let content = noise(20_000_000, 5);
+    let both = town.begin("quic.bin", &content);
+    town.check(both, "quic.bin", &content);
+    assert_eq!(town.stored(), 0);
+    assert!(town.networks.to_server() < content.len() / 2, "it went past the server");
+    assert_eq!(town.server.terminate(), Some(0));
+}
+
+#[test]
+fn where_nothing_can_go_the_relay_carries_it() {
+    let Some(networks) = Networks::make() else { return };
     networks.cut();
-    assert_eq!(bytes_below(&blobs), 0, "so far it came directly");
-    assert_eq!(receiving.json()["title"], "cut.bin");
-    assert_eq!(sending.json()["state"], "received");
-    assert_eq!((receiving.end(), sending.end()), (Some(0), Some(0)));
-    assert_eq!(found(&into), ["cut.bin", "direct.bin"]);
-    assert!(fs::read(into.join("cut.bin")).unwrap() == content);
-    assert_eq!(server.terminate(), Some(0));
+    let town = Town::new(networks);
+    let content = noise(20_000_000, 6);
+    let both = town.begin("relayed.bin", &content);
+    town.check(both, "relayed.bin", &content);
+    assert_eq!(town.stored(), 0);
+    assert!(town.networks.to_server() > content.len());
+    assert_eq!(town.server.terminate(), Some(0));
+}
+
+#[test]
+fn from_home_to_home_they_find_a_way() {
+    let Some(networks) = Networks::make() else { return };
+    if !networks.send_home() {
+        return;
+    }
+    let town = Town::new(networks);
+    let content = noise(100_000_000, 7);
+    let both = town.begin("home.bin", &content);
+    town.check(both, "home.bin", &content);
+    assert_eq!(town.stored(), 0);
+    assert!(town.networks.to_server() < content.len() / 2, "most of it went past the server");
+    assert_eq!(town.server.terminate(), Some(0));
 }

@@ -25,6 +25,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
             guests: None,
             uploads: None,
             blobs: None,
+            relay: None,
             admit: Arc::new(|_, _| Ok(())),
             behind_proxy: None,
         };

@@ -48,32 +48,39 @@ fn measure(arguments: &[String]) -> Result<()> {
         rows.push(Row::new("floor: the hash alone, one thread", floor::hash(mebibytes)?));
         rows.push(Row::new("floor: cp", floor::copy(&source, folder.path(), false)?));
         rows.push(Row::new("floor: cp, made durable", floor::copy(&source, folder.path(), true)?));
-        rows.extend(direct(&source, folder.path())?);
+        rows.extend(direct("tcp", &source, folder.path())?);
+        rows.extend(direct("quic", &source, folder.path())?);
     }
     table::print(mebibytes, &rows);
     Ok(())
 }
 
-/// From a sender to a recipient directly.
-fn direct(source: &Path, folder: &Path) -> Result<Vec<Row>> {
+/// From a sender to a recipient directly, by TCP or by QUIC.
+fn direct(by: &str, source: &Path, folder: &Path) -> Result<Vec<Row>> {
     let (from, into) = (folder.join("sender"), folder.join("recipient"));
     let mut sender = Party::start("sender", &[&from, source])?;
     let mut recipient = Party::start("recipient", &[&into])?;
     let (offer, prepared) = sender.ask("prepare")?;
     // The two know each other's device, as in a conversation.
-    let (addresses, _) = sender.ask("serve")?;
+    let (ways, _) = sender.ask("serve")?;
     let before = sender.processor_time()?;
-    let (received, mut moved) = recipient.ask(&format!("dial {offer} {addresses}"))?;
+    let (received, mut moved) = recipient.ask(&format!("dial {offer} {by} {ways}"))?;
     moved.processor += sender.processor_time()?.saturating_sub(before);
     let (sender, recipient) = (sender.end()?, recipient.end()?);
     floor::is_same(source, Path::new(&received))?;
     std::fs::remove_dir_all(from)?;
     std::fs::remove_dir_all(into)?;
     let (time, processor) = (prepared.time + moved.time, prepared.processor + moved.processor);
-    let whole = Row::new("direct: the whole way", Cost { time, processor });
-    Ok(vec![
-        Row::new("direct: preparing the offer", prepared),
-        Row::new("direct: moving", moved),
-        whole.with_memory(sender, recipient),
-    ])
+    let cost = Cost { time, processor };
+    Ok(if by == "quic" {
+        let whole = Row::new("QUIC: the whole way", cost);
+        vec![Row::new("QUIC: moving", moved), whole.with_memory(sender, recipient)]
+    } else {
+        let whole = Row::new("direct: the whole way", cost);
+        vec![
+            Row::new("direct: preparing the offer", prepared),
+            Row::new("direct: moving", moved),
+            whole.with_memory(sender, recipient),
+        ]
+    })
 }

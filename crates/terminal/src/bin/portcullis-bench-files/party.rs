@@ -2,13 +2,14 @@
 //! what to do in lines, and answers each with one.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use portcullis_client_core::defences::SOUND;
 use portcullis_client_core::{Assignment, Moved, Task};
-use portcullis_proto::{DeviceId, FileOffer};
+use portcullis_proto::{DeviceId, FileOffer, QuicWay};
 use portcullis_terminal::files::{Engine, Preparing, Setup};
 use portcullis_terminal::net::{Address, Connector, TlsRoots};
 
@@ -107,20 +108,20 @@ async fn answer_all(home: &Path, sources: &[PathBuf]) -> Result<()> {
             }
             ["serve"] => {
                 let (offer, place) = own.clone().ok_or("nothing is prepared")?;
-                let task = Task::Serve { device: DEVICE };
+                let task = Task::Serve { device: DEVICE, own: None };
                 engine.assign(Assignment { offer, own: true, place, task });
                 match engine.next().await {
-                    Some((_, Moved::Listening { tcp, .. })) => {
-                        tcp.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+                    Some((_, Moved::Listening { tcp, quic, .. })) => {
+                        serde_json::to_string(&(tcp, quic))?
                     }
                     other => return Err(format!("{other:?}").into()),
                 }
             }
-            ["dial", offer, addresses] => {
-                let tcp: std::result::Result<Vec<_>, _> =
-                    addresses.split(',').map(str::parse).collect();
-                receive(&mut engine, words::read(offer)?, Task::Dial { tcp: tcp?, quic: None })
-                    .await?
+            ["dial", offer, by, ways] => {
+                let (tcp, quic): (Vec<SocketAddr>, Option<QuicWay>) = serde_json::from_str(ways)?;
+                let (tcp, quic) = if *by == "quic" { (Vec::new(), quic) } else { (tcp, None) };
+                let task = Task::Dial { tcp, quic, own: None };
+                receive(&mut engine, words::read(offer)?, task).await?
             }
             other => return Err(format!("{other:?}").into()),
         };

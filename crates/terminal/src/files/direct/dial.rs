@@ -3,22 +3,25 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use portcullis_client_core::defences::path_hello;
+use portcullis_client_core::QuicEnd;
+use portcullis_client_core::defences::{HELLO, path_hello};
 use portcullis_crypto::FileKey;
-use portcullis_proto::DeviceId;
+use portcullis_proto::{DeviceId, QuicWay};
 use rand_core::{OsRng, RngCore as _};
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::super::halt::Halt;
-use super::super::limits::{DIAL, DIAL_PAUSE, DIAL_ROUNDS};
+use super::super::limits::{DIAL, DIAL_PAUSE, DIAL_QUIC, DIAL_ROUNDS, HEAD_START};
 use super::super::meter::Meter;
 use super::super::part::Part;
 use super::super::stop::Stop;
-use super::tcp;
+use super::quic::Quic;
+use super::wire::Wire;
+use crate::net::Connector;
 
 /// What calling a sender needs.
 #[derive(Clone)]
@@ -27,7 +30,11 @@ pub(in super::super) struct Dialling {
     /// This device.
     pub(in super::super) device: DeviceId,
     /// Where the sender says that it is, as far as the core lets this device connect there (`may_dial`).
-    pub(in super::super) addresses: Vec<SocketAddr>,
+    pub(in super::super) tcp: Vec<SocketAddr>,
+    pub(in super::super) quic: Option<QuicWay>,
+    /// As whom to call by QUIC.
+    pub(in super::super) own: Option<QuicEnd>,
+    pub(in super::super) server: Connector,
     pub(in super::super) meter: Arc<Meter>,
     pub(in super::super) stop: Stop,
 }
@@ -37,13 +44,32 @@ pub(in super::super) struct Dialling {
 /// # Errors
 /// [`Halt::Broken`] if the sender can't be reached, or can't be any more.
 pub(in super::super) async fn dial(
+    part: Part,
+    dialling: &Dialling,
+) -> Result<(Part, Result<(), Halt>), Halt> {
+    let quic = match &dialling.quic {
+        Some(_) => {
+            let own = dialling.own.as_ref();
+            Quic::open(None, &dialling.key, own, &dialling.server).await.map(Arc::new)
+        }
+        None => None,
+    };
+    let dialled = rounds(part, dialling, quic.as_ref()).await;
+    if let Some(quic) = quic {
+        quic.close();
+    }
+    dialled
+}
+
+async fn rounds(
     mut part: Part,
     dialling: &Dialling,
+    quic: Option<&Arc<Quic>>,
 ) -> Result<(Part, Result<(), Halt>), Halt> {
     let mut vain = 0;
     loop {
         let before = part.offset();
-        let (back, ended) = round(part, dialling).await?;
+        let (back, ended) = round(part, dialling, quic).await?;
         part = back;
         vain = if part.offset() > before { 0 } else { vain + 1 };
         if ended != Err(Halt::Broken) || vain >= DIAL_ROUNDS {
@@ -57,11 +83,12 @@ pub(in super::super) async fn dial(
 }
 
 /// Calls all addresses at once, and takes the first by which something is gained.
-async fn round(mut part: Part, dialling: &Dialling) -> Result<(Part, Result<(), Halt>), Halt> {
-    let mut calls = JoinSet::new();
-    for address in &dialling.addresses {
-        calls.spawn(timeout(DIAL, TcpStream::connect(*address)));
-    }
+async fn round(
+    mut part: Part,
+    dialling: &Dialling,
+    quic: Option<&Arc<Quic>>,
+) -> Result<(Part, Result<(), Halt>), Halt> {
+    let mut calls = calls(dialling, quic);
     let before = part.offset();
     loop {
         let called = tokio::select! {
@@ -69,14 +96,12 @@ async fn round(mut part: Part, dialling: &Dialling) -> Result<(Part, Result<(), 
             called = calls.join_next() => called,
         };
         let Some(called) = called else { return Ok((part, Err(Halt::Broken))) };
-        let Ok(Ok(Ok(stream))) = called else { continue };
-        let Some(stream) = hello(stream, dialling, before).await else { continue };
+        let Ok(Some(mut wire)) = called else { continue };
+        if wire.say(&hello(dialling, before)).await.is_none() {
+            continue;
+        }
         let (meter, stop) = (Arc::clone(&dialling.meter), dialling.stop.clone());
-        let received = spawn_blocking(move || {
-            let ended = tcp::receive(&mut part, stream, &meter, &stop);
-            (part, ended)
-        });
-        let (back, ended) = received.await.map_err(|_| Halt::Stopped)?;
+        let (back, ended) = wire.receive(part, meter, stop).await?;
         part = back;
         if ended != Err(Halt::Broken) || part.offset() > before {
             return Ok((part, ended));
@@ -84,15 +109,29 @@ async fn round(mut part: Part, dialling: &Dialling) -> Result<(Part, Result<(), 
     }
 }
 
-/// Says who is there, and from where on.
-async fn hello(
-    mut stream: TcpStream,
-    dialling: &Dialling,
-    offset: u64,
-) -> Option<std::net::TcpStream> {
+/// Calls under way: TCP at once, and QUIC a little later.
+fn calls(dialling: &Dialling, quic: Option<&Arc<Quic>>) -> JoinSet<Option<Wire>> {
+    let mut calls = JoinSet::new();
+    for address in dialling.tcp.clone() {
+        calls.spawn(async move {
+            let called = timeout(DIAL, TcpStream::connect(address)).await;
+            called.ok()?.ok().map(Wire::Tcp)
+        });
+    }
+    if let (Some(quic), Some(way)) = (quic, &dialling.quic) {
+        let (quic, key, way) = (Arc::clone(quic), dialling.key.clone(), way.clone());
+        let wait = if dialling.tcp.is_empty() { Duration::ZERO } else { HEAD_START };
+        calls.spawn(async move {
+            sleep(wait).await;
+            timeout(DIAL_QUIC, quic.call(&key, &way)).await.ok()?.map(Wire::Quic)
+        });
+    }
+    calls
+}
+
+/// Who is there, and from where on.
+fn hello(dialling: &Dialling, offset: u64) -> [u8; HELLO] {
     let mut random = [0; 16];
     OsRng.fill_bytes(&mut random);
-    let hello = path_hello(&dialling.key, dialling.device, offset, random);
-    stream.write_all(&hello).await.ok()?;
-    stream.into_std().ok()
+    path_hello(&dialling.key, dialling.device, offset, random)
 }

@@ -7,14 +7,14 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use portcullis_client_core::Moved;
-use portcullis_client_core::defences::{Defences, HELLO, PathProven};
-use portcullis_proto::{DeviceId, FileOffer, TransferId};
-use tokio::io::AsyncReadExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use iroh::endpoint::Incoming;
+use portcullis_client_core::defences::{Defences, PathProven};
+use portcullis_client_core::{Moved, QuicEnd};
+use portcullis_proto::{DeviceId, FileOffer, QuicWay, TransferId};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::halt::Halt;
@@ -22,8 +22,10 @@ use super::super::limits::{PROOF, SERVED_AT_ONCE, UNPROVEN, UNREACHED};
 use super::super::meter::{Gauges, Way};
 use super::super::sealed::Sealed;
 use super::super::stop::Stop;
-use super::{addresses, tcp};
-use crate::net::Address;
+use super::addresses;
+use super::quic::{Quic, QuicStream};
+use super::wire::Wire;
+use crate::net::Connector;
 
 /// What a listener needs.
 pub(in super::super) struct Listening {
@@ -33,7 +35,9 @@ pub(in super::super) struct Listening {
     pub(in super::super) gauges: Gauges,
     /// Where to listen, if not anywhere.
     pub(in super::super) at: Option<SocketAddr>,
-    pub(in super::super) server: Address,
+    pub(in super::super) server: Connector,
+    /// As whom to be there by QUIC.
+    pub(in super::super) own: Option<QuicEnd>,
     pub(in super::super) events: UnboundedSender<(TransferId, Moved)>,
     pub(in super::super) stop: Stop,
 }
@@ -51,12 +55,19 @@ pub(in super::super) async fn listen(
     let (address, listener) = bound.map_err(|error| Halt::disk(&error))?;
     let tcp = match listening.at {
         Some(at) if !at.ip().is_unspecified() => vec![address],
-        _ => addresses::own(&listening.server, address.port()).await,
+        _ => addresses::own(listening.server.address(), address.port()).await,
+    };
+    // Where there is none, there is TCP.
+    let own = listening.own.as_ref();
+    let quic = Quic::open(listening.at, &listening.offer.key, own, &listening.server).await;
+    let way = match &quic {
+        Some(quic) => Some(quic.way(listening.server.address()).await),
+        None => None,
     };
     let (proven, ended) = (unbounded_channel(), unbounded_channel());
     let port = Port {
         listening,
-        tcp,
+        ways: (tcp, way),
         waits: BTreeMap::new(),
         served: 0,
         unproven: Arc::new(Semaphore::new(UNPROVEN)),
@@ -64,7 +75,12 @@ pub(in super::super) async fn listen(
         proven: proven.0,
         ended: ended.0,
     };
-    port.serve(&listener, devices, proven.1, ended.1).await
+    let doors = (&listener, quic.as_ref());
+    let served = port.serve(doors, devices, proven.1, ended.1).await;
+    if let Some(quic) = quic {
+        quic.close();
+    }
+    served
 }
 
 async fn bind(at: Option<SocketAddr>) -> io::Result<TcpListener> {
@@ -93,22 +109,22 @@ type Ended = (DeviceId, u64, Result<(), Halt>);
 
 struct Port {
     listening: Listening,
-    tcp: Vec<SocketAddr>,
+    ways: (Vec<SocketAddr>, Option<QuicWay>),
     waits: BTreeMap<DeviceId, Wait>,
     /// How many connections were served so far.
     served: u64,
     unproven: Arc<Semaphore>,
     greeted: JoinSet<()>,
-    proven: UnboundedSender<(TcpStream, PathProven)>,
+    proven: UnboundedSender<(Wire, PathProven)>,
     ended: UnboundedSender<Ended>,
 }
 
 impl Port {
     async fn serve(
         mut self,
-        listener: &TcpListener,
+        (tcp, quic): (&TcpListener, Option<&Quic>),
         mut devices: UnboundedReceiver<DeviceId>,
-        mut proven: UnboundedReceiver<(TcpStream, PathProven)>,
+        mut proven: UnboundedReceiver<(Wire, PathProven)>,
         mut ended: UnboundedReceiver<Ended>,
     ) -> Result<(), Halt> {
         let stop = self.listening.stop.clone();
@@ -117,8 +133,11 @@ impl Port {
             tokio::select! {
                 () = stop.wanted() => return Err(Halt::Stopped),
                 Some(device) = devices.recv() => self.wait_for(device),
-                Ok((stream, _)) = listener.accept() => self.greet(stream),
-                Some((stream, who)) = proven.recv() => self.send(stream, who),
+                Ok((stream, _)) = tcp.accept() => self.greet(async move { Some(Wire::Tcp(stream)) }),
+                incoming = called(quic) => {
+                    self.greet(async move { QuicStream::accept(incoming).await.map(Wire::Quic) });
+                }
+                Some((wire, who)) = proven.recv() => self.send(wire, who),
                 Some(end) = ended.recv() => self.end(end)?,
                 Some(_) = self.greeted.join_next() => {}
                 device = missed(first) => {
@@ -136,7 +155,8 @@ impl Port {
         // Told again while it is at it, it goes on.
         if let Entry::Vacant(place) = self.waits.entry(device) {
             place.insert(Wait::Until(Instant::now() + UNREACHED));
-            self.tell(Moved::Listening { device, tcp: self.tcp.clone(), quic: None });
+            let (tcp, quic) = self.ways.clone();
+            self.tell(Moved::Listening { device, tcp, quic });
         }
     }
 
@@ -150,25 +170,27 @@ impl Port {
     }
 
     /// Hears a stranger's first bytes, for a while. Answers nothing.
-    fn greet(&mut self, mut stream: TcpStream) {
+    fn greet(&mut self, opening: impl Future<Output = Option<Wire>> + Send + 'static) {
         let Ok(permit) = Arc::clone(&self.unproven).try_acquire_owned() else { return };
         let (key, prove) = (self.listening.offer.key.clone(), self.listening.defences.prove_path);
         let proven = self.proven.clone();
         self.greeted.spawn(async move {
-            let mut hello = [0; HELLO];
-            let heard = timeout(PROOF, stream.read_exact(&mut hello)).await;
-            if let Ok(Ok(_)) = heard
+            let heard = timeout(PROOF, async {
+                let mut wire = opening.await?;
+                Some((wire.hear().await?, wire))
+            });
+            if let Ok(Some((hello, wire))) = heard.await
                 && let Ok(who) = prove(&key, &hello)
             {
                 // The listener may be gone.
-                let _ = proven.send((stream, who));
+                let _ = proven.send((wire, who));
             }
             drop(permit);
         });
     }
 
     /// Sends to a device that is waited for; a newer connection takes an older one's place.
-    fn send(&mut self, stream: TcpStream, who: PathProven) {
+    fn send(&mut self, wire: Wire, who: PathProven) {
         let device = who.device();
         let there = self.waits.values().filter(|wait| matches!(wait, Wait::There(..))).count();
         let Some(wait) = self.waits.get_mut(&device) else { return };
@@ -177,7 +199,6 @@ impl Port {
             _ if there >= SERVED_AT_ONCE => return,
             _ => {}
         }
-        let Ok(stream) = stream.into_std() else { return };
         self.served += 1;
         let (number, stop) = (self.served, Stop::default());
         *wait = Wait::There(stop.clone(), number);
@@ -185,8 +206,8 @@ impl Port {
         let (transfer, of) = (self.listening.offer.transfer, sealed.blob().bytes());
         let metered = self.listening.gauges.open(transfer, Way::To(device), of);
         let ended = self.ended.clone();
-        spawn_blocking(move || {
-            let sent = tcp::send(&sealed, stream, who.offset(), &metered.meter(), &stop);
+        tokio::spawn(async move {
+            let sent = wire.send(sealed, who.offset(), metered.meter(), stop).await;
             // The listener may be gone.
             let _ = ended.send((device, number, sent));
         });
@@ -218,6 +239,14 @@ impl Drop for Port {
                 stop.stop();
             }
         }
+    }
+}
+
+/// The next who calls by QUIC; for ever, where there is none.
+async fn called(quic: Option<&Quic>) -> Incoming {
+    match quic {
+        Some(quic) => quic.called().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -5,7 +5,10 @@
 mod addresses;
 mod dial;
 mod listen;
+mod quic;
+mod relay;
 mod tcp;
+mod wire;
 
 pub(super) use dial::{Dialling, dial};
 pub(super) use listen::{Listening, listen};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use portcullis_client_core::{Fault, Moved, Task};
+use portcullis_client_core::{Fault, Moved, QuicEnd, Task};
 use portcullis_proto::{DeviceId, FileOffer};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -21,8 +21,8 @@ use super::Shared;
 /// Listens for direct connections, for as long as devices are waited for.
 pub(super) async fn serve(
     shared: Arc<Shared>,
-    offer: FileOffer,
-    place: String,
+    (offer, place): (FileOffer, String),
+    own: Option<QuicEnd>,
     devices: UnboundedReceiver<DeviceId>,
     stop: Stop,
 ) {
@@ -35,7 +35,8 @@ pub(super) async fn serve(
             defences: shared.setup.defences,
             gauges: shared.gauges.clone(),
             at: shared.setup.listen,
-            server: shared.setup.server.address().clone(),
+            server: shared.setup.server.clone(),
+            own,
             events: shared.events.clone(),
             stop: stop.clone(),
         };
@@ -123,11 +124,14 @@ async fn received(
     metered.meter().set(part.offset());
     let (part, moved) = match task {
         _ if part.is_whole() => (part, Ok(())),
-        Task::Dial { tcp, .. } => {
+        Task::Dial { tcp, quic, own } => {
             let dialling = Dialling {
                 key: offer.key.clone(),
                 device: shared.setup.device,
-                addresses: tcp,
+                tcp,
+                quic,
+                own,
+                server: shared.setup.server.clone(),
                 meter: metered.meter(),
                 stop: stop.clone(),
             };

@@ -24,7 +24,7 @@ async fn a_folder_goes_from_one_to_the_other() {
     let (mut alice, mut bob) = (Person::new(), Person::new());
     let (offer, place) = alice.offer(&world, "folder").await;
     let tcp = alice.serve(&offer, &place).await;
-    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None });
+    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None, own: None });
     let paths = vec![world.chosen().join("folder").to_str().unwrap().to_owned()];
     assert_eq!(bob.next().await, Moved::Received { paths });
     assert!(read(&world.chosen().join("folder/a")) == bytes(LARGE));
@@ -57,7 +57,7 @@ async fn a_path_that_breaks_again_and_again_gets_there() {
     let (offer, place) = alice.offer(&world, "a").await;
     let tcp = alice.serve(&offer, &place).await;
     let tcp = vec![breaking(tcp[0], 4 * PIECE as u64 + 5).await];
-    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None });
+    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None, own: None });
     assert!(matches!(bob.next().await, Moved::Received { .. }));
     assert!(read(&world.chosen().join("a")) == bytes(LARGE));
 }
@@ -72,7 +72,7 @@ async fn nobody_there() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let nowhere = "0.0.0.0:1".parse().unwrap();
     for tcp in [vec![gone], vec![nowhere], Vec::new()] {
-        bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None });
+        bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None, own: None });
         assert_eq!(bob.next().await, Moved::Unreached { device: None });
     }
     assert_eq!(world.shown(), Vec::<String>::new());
@@ -191,7 +191,7 @@ async fn check_sender(offer: &portcullis_proto::FileOffer, sent: Vec<u8>, expect
         }
     });
     let mut bob = Person::new();
-    bob.assign(offer, false, &world, Task::Dial { tcp, quic: None });
+    bob.assign(offer, false, &world, Task::Dial { tcp, quic: None, own: None });
     assert_eq!(bob.next().await, expected);
     assert_eq!(world.shown(), Vec::<String>::new());
     sending.abort();

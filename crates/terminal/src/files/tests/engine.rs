@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use portcullis_client_core::defences::{SOUND, part_name, path_hello};
 use portcullis_client_core::{Assignment, Moved, Task};
-use portcullis_proto::{DeviceId, FileOffer, TransferId};
+use portcullis_proto::{DeviceId, FileOffer, QuicWay, TransferId};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -51,13 +51,22 @@ impl Person {
         (offer, place)
     }
 
-    /// Serves the one device there is; says where.
+    /// Serves the one device there is; says where on TCP.
     pub(super) async fn serve(&mut self, offer: &FileOffer, place: &str) -> Vec<SocketAddr> {
-        let task = Task::Serve { device: DEVICE };
+        self.serve_ways(offer, place).await.0
+    }
+
+    /// Serves the one device there is; says where.
+    pub(super) async fn serve_ways(
+        &mut self,
+        offer: &FileOffer,
+        place: &str,
+    ) -> (Vec<SocketAddr>, Option<QuicWay>) {
+        let task = Task::Serve { device: DEVICE, own: None };
         let (offer, place) = (offer.clone(), place.to_owned());
         self.engine.assign(Assignment { offer, own: true, place, task });
         match self.next().await {
-            Moved::Listening { tcp, .. } => tcp,
+            Moved::Listening { tcp, quic, .. } => (tcp, quic),
             other => unreachable!("{other:?}"),
         }
     }
@@ -65,6 +74,13 @@ impl Person {
     pub(super) fn assign(&mut self, offer: &FileOffer, own: bool, world: &World, task: Task) {
         let place = world.chosen().to_str().unwrap().to_owned();
         self.engine.assign(Assignment { offer: offer.clone(), own, place, task });
+    }
+
+    /// Waits until nothing moves any more.
+    pub(super) async fn until_idle(&self) {
+        while !self.engine.progress().is_empty() {
+            tokio::task::yield_now().await;
+        }
     }
 
     fn kept(&self) -> Vec<String> {
@@ -117,7 +133,7 @@ async fn stopped_and_begun_again_it_goes_on() {
     // What a sender says who falls silent after three chunks.
     let said = alice_blob(&tcp, &offer).await;
     let (silent, mut called) = silent_after(said[..320 + 3 * PIECE].to_vec()).await;
-    let at_silent = Task::Dial { tcp: vec![silent], quic: None };
+    let at_silent = Task::Dial { tcp: vec![silent], quic: None, own: None };
     bob.assign(&offer, false, &world, at_silent.clone());
     assert_eq!(called.recv().await, Some(0));
     until(&bob, 320 + 3 * PIECE as u64).await;
@@ -129,9 +145,9 @@ async fn stopped_and_begun_again_it_goes_on() {
     bob.restart();
     assert_eq!(world.shown(), Vec::<String>::new());
     // Another way takes the place of the one before.
-    bob.assign(&offer, false, &world, Task::Dial { tcp: vec![silent], quic: None });
+    bob.assign(&offer, false, &world, Task::Dial { tcp: vec![silent], quic: None, own: None });
     assert_eq!(called.recv().await, Some(320 + 3 * PIECE as u64));
-    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None });
+    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None, own: None });
     assert!(matches!(bob.next().await, Moved::Received { .. }));
     assert!(called.try_recv().is_err());
     assert!(read(&world.chosen().join("a")) == bytes(LARGE));
@@ -154,7 +170,7 @@ async fn what_is_forgotten_leaves_nothing_but_the_files() {
     let (offer, place) = alice.offer(&world, "a").await;
     let tcp = alice.serve(&offer, &place).await;
     let at = tcp[0];
-    let dial = Task::Dial { tcp, quic: None };
+    let dial = Task::Dial { tcp, quic: None, own: None };
     bob.assign(&offer, false, &world, dial.clone());
     let received = bob.next().await;
     // Nobody has heard of it before the program ends: it is said again, and not received again.
@@ -183,7 +199,7 @@ async fn progress_is_told_for_each_way() {
     let said = alice_blob(&tcp, &offer).await;
     let (silent, mut called) = silent_after(said[..320 + 2 * PIECE].to_vec()).await;
     assert_eq!(bob.engine.progress(), []);
-    bob.assign(&offer, false, &world, Task::Dial { tcp: vec![silent], quic: None });
+    bob.assign(&offer, false, &world, Task::Dial { tcp: vec![silent], quic: None, own: None });
     called.recv().await.unwrap();
     until(&bob, 320 + 2 * PIECE as u64).await;
     let progress = bob.engine.progress()[0];
