@@ -66,7 +66,7 @@ impl World {
     pub(super) fn task(&mut self, index: usize, assignment: &Assignment) {
         let id = assignment.offer.transfer;
         let moved = match assignment.task {
-            Task::Serve { device } => {
+            Task::Serve { device, .. } => {
                 let tcp = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 1))];
                 Moved::Listening { device, tcp, quic: None }
             }
