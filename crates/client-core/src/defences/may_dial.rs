@@ -97,7 +97,7 @@ mod tests {
     fn direct() -> MayGoDirect {
         let identity = IdentityState::Verified;
         let asked = DirectAsked { identity, allowed: false, always_relay: false };
-        (SOUND.may_go_direct)(&asked).unwrap()
+        (SOUND.may_go_direct)(&[asked]).unwrap()
     }
 
     fn dial(text: &str, loopback: bool) -> Vec<String> {

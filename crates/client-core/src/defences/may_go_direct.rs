@@ -1,6 +1,6 @@
-//! Files go directly between two devices only where both people may know each other's address: the identity is
+//! Files go directly between two devices only where everybody who would learn an address may know it: the identity is
 //! verified, or the person has allowed it for this one; never where it has changed, and never against the setting
-//! that everything goes through the server.
+//! that everything goes through the server. In a group all members learn where a sender is, not only who has accepted.
 //!
 //! Attack: somebody offers a file, or accepts one, to learn from which address a person is connected, and so where
 //! they are; or the server puts itself in a contact's place to the same end.
@@ -10,10 +10,10 @@
 
 use crate::show::IdentityState;
 
-/// A direct connection that might be made.
+/// Somebody who would learn this device's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirectAsked {
-    /// What is known of the other's identity.
+    /// What is known of their identity.
     pub identity: IdentityState,
     /// The person has allowed it for them.
     pub allowed: bool,
@@ -21,7 +21,7 @@ pub struct DirectAsked {
     pub always_relay: bool,
 }
 
-/// Proof that somebody may learn this device's address.
+/// Proof that all who would learn this device's address may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MayGoDirect {
     _private: (),
@@ -35,15 +35,19 @@ impl MayGoDirect {
     }
 }
 
-/// Decides whether a direct connection may be made.
+/// Decides whether a direct connection may be made, of which these would learn; never where nobody would.
 #[must_use]
-pub fn may_go_direct(asked: &DirectAsked) -> Option<MayGoDirect> {
-    let trusted = match asked.identity {
-        IdentityState::Verified => true,
-        IdentityState::NotVerified => asked.allowed,
-        IdentityState::Changed | IdentityState::Guest | IdentityState::Own => false,
+pub fn may_go_direct(asked: &[DirectAsked]) -> Option<MayGoDirect> {
+    let may_know = |asked: &DirectAsked| {
+        let trusted = match asked.identity {
+            IdentityState::Verified => true,
+            IdentityState::NotVerified => asked.allowed,
+            IdentityState::Changed | IdentityState::Guest | IdentityState::Own => false,
+        };
+        trusted && !asked.always_relay
     };
-    (trusted && !asked.always_relay).then_some(MayGoDirect { _private: () })
+    let all = !asked.is_empty() && asked.iter().all(may_know);
+    all.then_some(MayGoDirect { _private: () })
 }
 
 #[cfg(test)]
@@ -53,9 +57,9 @@ mod tests {
 
     fn check(identity: IdentityState, allowed: bool, expected: bool) {
         let asked = DirectAsked { identity, allowed, always_relay: false };
-        assert_eq!(may_go_direct(&asked).is_some(), expected, "{asked:?}");
+        assert_eq!(may_go_direct(&[asked]).is_some(), expected, "{asked:?}");
         let always_relay = DirectAsked { always_relay: true, ..asked };
-        assert_eq!(may_go_direct(&always_relay), None);
+        assert_eq!(may_go_direct(&[always_relay]), None);
     }
 
     #[test]
@@ -71,12 +75,23 @@ mod tests {
         }
     }
 
+    /// One stranger among those who would learn it is enough.
+    #[test]
+    fn everybody_who_learns_it_has_to_be_known() {
+        let of = |identity| DirectAsked { identity, allowed: false, always_relay: false };
+        let (friend, stranger) = (of(IdentityState::Verified), of(IdentityState::NotVerified));
+        assert!(may_go_direct(&[friend, friend]).is_some());
+        assert!(may_go_direct(&[friend, stranger]).is_none());
+        assert!(may_go_direct(&[stranger, friend]).is_none());
+        assert!(may_go_direct(&[]).is_none());
+    }
+
     #[test]
     fn without_it_a_stranger_learns_it() {
         let twin = Defences { may_go_direct: |_| Some(MayGoDirect::unproven()), ..SOUND };
         let identity = IdentityState::NotVerified;
         let asked = DirectAsked { identity, allowed: false, always_relay: false };
-        assert!((twin.may_go_direct)(&asked).is_some());
-        assert!((SOUND.may_go_direct)(&asked).is_none());
+        assert!((twin.may_go_direct)(&[asked]).is_some());
+        assert!((SOUND.may_go_direct)(&[asked]).is_none());
     }
 }

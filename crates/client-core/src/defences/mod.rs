@@ -104,7 +104,7 @@ pub struct Defences {
     pub keep_kind: fn(Option<AccountId>, Option<ConversationKind>, &ConversationSummary) -> Result<Kept, Warning>,
     pub may_commit: fn(&Committed<'_>, &dyn Lists) -> Result<MayCommit, CommitRefused>,
     pub may_dial: fn(MayGoDirect, &[SocketAddr], Option<&QuicWay>, bool) -> Option<MayDial>,
-    pub may_go_direct: fn(&DirectAsked) -> Option<MayGoDirect>,
+    pub may_go_direct: fn(&[DirectAsked]) -> Option<MayGoDirect>,
     pub open_channel: fn(&Envelope, Option<&AuthPublic>) -> Result<ContentOpened, OpenError>,
     pub open_guest_chat: fn(&GuestAccepted, &ClassicKey, &GuestKey) -> Result<ChatOpened, ChatRefused>,
     pub place_entry: fn(&FilePath) -> Result<EntryPlaced, PlaceRefused>,

@@ -194,7 +194,7 @@ impl Client {
     /// A recipient's device takes what was offered, if nobody of its account was faster.
     pub(super) fn take_offered(&mut self, step: &mut Step<'_>, id: TransferId, place: String) {
         let sender = self.transfers.get(&id).map(|transfer| transfer.course.sender);
-        let direct = sender.is_some_and(|sender| self.may_go_direct(sender).is_some());
+        let direct = sender.is_some_and(|sender| self.may_go_direct(&[sender]).is_some());
         self.change_transfer(id, |transfer| {
             transfer.place = place;
             if let Part::Receives(receiving) = &mut transfer.part {

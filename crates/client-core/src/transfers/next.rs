@@ -107,8 +107,9 @@ impl Client {
             return may_ask.then_some(Next::Reserve);
         }
         let mut relayed = sending.relay_now;
-        for (account, recipient, device) in transfer.course.accepted() {
-            match self.may_go_direct(account).filter(|_| recipient.direct) {
+        let may = self.may_go_direct(&self.hearers(transfer));
+        for (_, recipient, device) in transfer.course.accepted() {
+            match may.filter(|_| recipient.direct) {
                 Some(_) if transfer.moving.serving.contains(&device) => {}
                 Some(_) if transfer.moving.relayed.is_none() => {
                     return self.may_ask(transfer, now).then_some(Next::RegisterKey);
@@ -157,7 +158,7 @@ impl Client {
         let Some(ways) = &receiving.ways else {
             return (now >= transfer.moving.deadline).then_some(Next::Relay);
         };
-        let may_dial = self.may_go_direct(transfer.course.sender).and_then(|may| {
+        let may_dial = self.may_go_direct(&[transfer.course.sender]).and_then(|may| {
             (self.defences.may_dial)(may, &ways.tcp, ways.quic.as_ref(), self.config.loopback)
         });
         match may_dial {
@@ -186,15 +187,22 @@ impl Client {
         there.is_some() && !self.is_being_made(id) && self.mls.is_member(id)
     }
 
-    /// Whether somebody may learn this device's address, and it theirs.
-    pub(super) fn may_go_direct(&self, with: AccountId) -> Option<MayGoDirect> {
-        let allowed = self.people.get(&with).is_some_and(|person| person.direct);
-        let asked = DirectAsked {
-            identity: self.identity_of(with),
-            allowed,
+    /// Whether these may all learn this device's address.
+    pub(super) fn may_go_direct(&self, with: &[AccountId]) -> Option<MayGoDirect> {
+        let asked = with.iter().map(|account| DirectAsked {
+            identity: self.identity_of(*account),
+            allowed: self.people.get(account).is_some_and(|person| person.direct),
             always_relay: self.config.always_relay,
-        };
+        });
+        let asked: Vec<DirectAsked> = asked.collect();
         (self.defences.may_go_direct)(&asked)
+    }
+
+    /// Who hears where a sender can be reached: it is said in the conversation.
+    fn hearers(&self, transfer: &Transfer) -> Vec<AccountId> {
+        let mut members = self.members_present(transfer.conversation);
+        members.retain(|member| *member != transfer.course.sender);
+        members
     }
 
     /// Whether an offer is taken without asking. A program that only sends takes nothing.
