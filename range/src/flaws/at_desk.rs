@@ -4,23 +4,14 @@ use super::Lost;
 use crate::hands::Hands;
 use crate::lesson::{Act, Actor, Cue, Sealed};
 use crate::plane::{Flag, Secrets};
-use crate::world::{Line, WorldError};
-use portcullis_proto::{ChannelName, UserName};
+use crate::world::Line;
+pub(super) use crate::world::{channel as place, user};
+use portcullis_proto::ChannelName;
 use serde_json::json;
 
 /// Nobody of the lesson does anything by themselves.
 pub(super) const fn idle(_: &Actor, _: &Cue, _: &Secrets) -> Vec<Act> {
     Vec::new()
-}
-
-/// A place of the lesson.
-pub(super) fn place(name: &str) -> Result<ChannelName, WorldError> {
-    ChannelName::parse(name).map_err(|_| WorldError::Nobody)
-}
-
-/// Somebody's name.
-pub(super) fn user(name: &str) -> Result<UserName, WorldError> {
-    UserName::parse(name).map_err(|_| WorldError::Nobody)
 }
 
 /// One act at a place; none where the place has no such name.

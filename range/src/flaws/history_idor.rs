@@ -1,13 +1,13 @@
 //! NO SECURITY. `history-idor`: reading a conversation asks for a login, and not for membership.
 
+use super::talk::{channel, user};
 use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, flag_in, is_said};
 use crate::hands::{Hands, YOU};
 use crate::plane::Secrets;
 use crate::twins::SOUND;
 use crate::world::{Cue, Person, Stage, WorldError};
 use portcullis_client_core::Command;
-use portcullis_proto::{Access, ChannelName, Code, ConversationId, ConversationName, Refusal};
-use portcullis_proto::{Role as Standing, UserName};
+use portcullis_proto::{Access, Code, ConversationId, ConversationName, Refusal, Role as Standing};
 use portcullis_server_core::defences::MayRead;
 use portcullis_server_core::{Context, Session};
 use serde_json::json;
@@ -101,12 +101,7 @@ fn any_row(
     session: &Session,
     conversation: ConversationId,
 ) -> Result<MayRead, Refusal> {
-    let (account, device) = session.holder().ok_or_else(no_such)?;
-    let row = context.tx.membership(account, conversation)?;
-    if row.is_none() && conversation != ConversationId::inbox(device) {
-        return Err(no_such());
-    }
-    any_login(context, session, conversation)
+    whose_row(context, session, conversation, |_| true)
 }
 
 /// Present members read everything.
@@ -115,13 +110,8 @@ fn present_members(
     session: &Session,
     conversation: ConversationId,
 ) -> Result<MayRead, Refusal> {
-    let (account, device) = session.holder().ok_or_else(no_such)?;
-    let row = context.tx.membership(account, conversation)?;
-    let present = row.is_some_and(|row| matches!(row.role, Standing::Member | Standing::Owner));
-    if !present && conversation != ConversationId::inbox(device) {
-        return Err(no_such());
-    }
-    any_login(context, session, conversation)
+    let present = |role| matches!(role, Standing::Member | Standing::Owner);
+    whose_row(context, session, conversation, present)
 }
 
 /// Owners read everything, others nothing.
@@ -130,10 +120,20 @@ fn owner_only(
     session: &Session,
     conversation: ConversationId,
 ) -> Result<MayRead, Refusal> {
+    whose_row(context, session, conversation, |role| role == Standing::Owner)
+}
+
+/// Whoever has a row with such a role reads everything; inboxes have no rows.
+fn whose_row(
+    context: &Context<'_>,
+    session: &Session,
+    conversation: ConversationId,
+    fits: fn(Standing) -> bool,
+) -> Result<MayRead, Refusal> {
     let (account, device) = session.holder().ok_or_else(no_such)?;
     let row = context.tx.membership(account, conversation)?;
-    let owner = row.is_some_and(|row| row.role == Standing::Owner);
-    if !owner && conversation != ConversationId::inbox(device) {
+    let fits = row.is_some_and(|row| fits(row.role));
+    if !fits && conversation != ConversationId::inbox(device) {
         return Err(no_such());
     }
     any_login(context, session, conversation)
@@ -150,7 +150,7 @@ fn cast(stage: &mut Stage<'_>, secrets: &Secrets) -> Result<(), WorldError> {
     for guest in ["oleg", YOU] {
         let den = stage.place("mira", "#den")?;
         stage.does("mira", Command::Invite(den, user(guest)?))?;
-        stage.does(guest, Command::Join(den_name()?))?;
+        stage.does(guest, Command::Join(channel("#den")?))?;
     }
     stage.says("mira", "#den", "welcome, both")?;
     let den = stage.place(YOU, "#den")?;
@@ -172,14 +172,6 @@ fn react(person: &Person, cue: &Cue, _: &Secrets) -> Vec<Command> {
     }
 }
 
-fn user(name: &str) -> Result<UserName, WorldError> {
-    UserName::parse(name).map_err(|_| WorldError::Nobody)
-}
-
-fn den_name() -> Result<ChannelName, WorldError> {
-    ChannelName::parse("#den").map_err(|_| WorldError::Nobody)
-}
-
 /// Asks for the channel by its id, which the learner's own client once listed.
 fn exploit(hands: &mut Hands<'_>) -> Result<Option<String>, Lost> {
     let den = den_id(hands)?;
@@ -192,7 +184,7 @@ fn exploit(hands: &mut Hands<'_>) -> Result<Option<String>, Lost> {
 /// The same after coming back: present, and yet what was said in between is not meant for one's ears.
 fn come_back(hands: &mut Hands<'_>) -> Result<Option<String>, Lost> {
     hands.says("#lobby", "may I come back?")?;
-    let join = den_name().map_err(|error| Lost::new("the channel's name", error))?;
+    let join = channel("#den").map_err(|error| Lost::new("the channel's name", error))?;
     hands.does(Command::Join(join))?;
     exploit(hands)
 }

@@ -2,22 +2,13 @@
 
 use super::Lost;
 use crate::hands::Hands;
-use crate::world::{Cue, Decision, Held, Person, WorldError};
+use crate::world::{Cue, Decision, Held, Person};
+pub(super) use crate::world::{channel, user};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use portcullis_client_core::{Command, Message, Saying, Show};
-use portcullis_proto::{ChannelName, ConversationName, UserName};
+use portcullis_proto::ConversationName;
 use serde_json::Value;
-
-/// An account's name.
-pub(super) fn user(name: &str) -> Result<UserName, WorldError> {
-    UserName::parse(name).map_err(|_| WorldError::Nobody)
-}
-
-/// A channel's name.
-pub(super) fn channel(name: &str) -> Result<ChannelName, WorldError> {
-    ChannelName::parse(name).map_err(|_| WorldError::Nobody)
-}
 
 /// The message that somebody sees.
 pub(super) const fn message(cue: &Cue) -> Option<&Message> {

@@ -1,6 +1,6 @@
 //! A class: who is on the list, who has come how far, and what of it leaves the range.
 
-use super::{Host, board, http, lock, now};
+use super::{Host, board, lock, now};
 use crate::flaws::{self, Flaw};
 use crate::limits;
 use crate::plane::{Entry, Row, Whose};
@@ -104,7 +104,7 @@ impl Host {
             for flaw in flaws::ALL {
                 let row = learner.rows.get(flaw.slug).cloned().unwrap_or_default();
                 let Row { hints, resets, misses, foreign, .. } = &row;
-                let state = http::progress_word(&row);
+                let state = board::state(&row);
                 let _ = writeln!(
                     text,
                     "{name},{},{},{state},{hints},{resets},{misses},{}",

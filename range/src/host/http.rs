@@ -1,6 +1,6 @@
 //! The interface over HTTP: JSON in, JSON out, and a stream of what happens. `range/README.md` documents it.
 
-use super::board::{self, answer};
+use super::board::answer;
 use super::{Host, News, Refused, guard, socket};
 use crate::flaws::{self, Flaw};
 use crate::limits;
@@ -212,9 +212,4 @@ impl Host {
     pub fn receipt_key(&self) -> String {
         self.signer.key()
     }
-}
-
-/// How somebody's progress reads in a word.
-pub(super) fn progress_word(row: &crate::plane::Row) -> &'static str {
-    board::state(row)
 }

@@ -234,7 +234,7 @@ impl Host {
             return Ok(Answer::Solved(receipt, self.score(name, flaw)));
         }
         let flag = Flag::parse(value);
-        let of = flag.as_ref().and_then(|flag| self.owner(flag, name, &slot));
+        let of = flag.as_ref().and_then(|flag| self.owner(flag, name));
         let (learner, slug) = (name.clone(), flaw.slug.to_owned());
         let is_foreign = of.is_some();
         self.add(flaw, Entry::Missed { learner, slug, of, at: now() }, "missed")?;
@@ -242,10 +242,7 @@ impl Host {
     }
 
     /// Whose flag this is, if it is another learner's, of any flaw.
-    fn owner(&self, flag: &Flag, except: &UserName, slot: &SharedSlot) -> Option<UserName> {
-        if lock(slot).is_own(flag) {
-            return None;
-        }
+    fn owner(&self, flag: &Flag, except: &UserName) -> Option<UserName> {
         let records = lock(&self.records);
         let others = records.book.learners().filter(|(name, _)| *name != except);
         let mut others =

@@ -2,7 +2,7 @@
 
 use super::now;
 use crate::flaws::{Flaw, Solve};
-use crate::plane::{Flag, Secrets, judge, stage};
+use crate::plane::{Secrets, judge, stage};
 use crate::twins::Twins;
 use crate::world::{Line, World, WorldError};
 use std::collections::BTreeMap;
@@ -135,11 +135,6 @@ impl Slot {
         let asked = submitted.is_some() || matches!(self.flaw.solve, Solve::State(_));
         let world = self.world.as_ref().filter(|_| asked && self.repaired.is_none());
         world.is_some_and(|world| judge(self.flaw, &self.secrets, world, submitted))
-    }
-
-    /// Whether this is the flag of this world.
-    pub(super) fn is_own(&self, flag: &Flag) -> bool {
-        self.secrets.flag == *flag
     }
 
     fn bring(&mut self) {

@@ -1,10 +1,10 @@
 //! The part of a world that lessons need and the chat has no counterpart of: a desk, and people who talk by it.
 
-use super::{Doer, End, Frame, Happened, Line, Stage, World, WorldError};
+use super::{Doer, End, Frame, Happened, Line, Stage, World, WorldError, channel, user};
 use crate::hands::YOU;
 use crate::lesson::{Act, Actor, Desk, Key, Out, Script, With};
 use crate::limits;
-use portcullis_proto::{ChannelName, UserName};
+use portcullis_proto::UserName;
 use portcullis_server_core::ConnectionId;
 use std::collections::VecDeque;
 
@@ -114,7 +114,8 @@ impl World {
         self.actors.get(index).map(|actor| Doer::Person(actor.name().clone()))
     }
 
-    fn room_for_a_line(&self) -> Result<(), WorldError> {
+    /// Whether a learner may have another connection, wherever it leads.
+    pub(super) fn room_for_a_line(&self) -> Result<(), WorldError> {
         let learners = self.links.values().filter(|end| matches!(end, End::Learner(_)));
         if learners.count() >= limits::LINES {
             return Err(WorldError::TooManyLines);
@@ -141,7 +142,7 @@ impl Stage<'_> {
     /// # Errors
     /// [`WorldError`].
     pub fn actor(&mut self, name: &str, script: Script) -> Result<(), WorldError> {
-        let name = UserName::parse(name).map_err(|_| WorldError::Nobody)?;
+        let name = user(name)?;
         let actor = Actor::new(name, script, self.world.chance.rng());
         self.world.actors.push(actor);
         self.world.link_actor(self.world.actors.len() - 1)
@@ -154,10 +155,9 @@ impl Stage<'_> {
     /// [`WorldError`].
     pub fn share(&mut self, places: &[&str], among: &[&str]) -> Result<(), WorldError> {
         let key = Key::random(self.world.chance.rng());
-        let members = among.iter().map(|name| UserName::parse(name));
-        let members = members.collect::<Result<Vec<_>, _>>().map_err(|_| WorldError::Nobody)?;
+        let members = among.iter().map(|name| user(name)).collect::<Result<Vec<_>, _>>()?;
         for place in places {
-            let place = ChannelName::parse(place).map_err(|_| WorldError::Nobody)?;
+            let place = channel(place)?;
             for name in among {
                 if *name == YOU {
                     self.desk().keep_own(place.clone(), key.clone());
@@ -205,6 +205,7 @@ mod tests {
     use crate::plane::{FlagRoot, Secrets, Whose};
     use crate::twins::SOUND;
     use crate::world::Decision;
+    use portcullis_proto::ChannelName;
 
     fn world() -> World {
         let whose = Whose { class: "", learner: "mira", slug: "a test", variant: 0 };

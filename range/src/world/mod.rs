@@ -20,6 +20,7 @@ pub use held::{Decision, Held, HeldId};
 pub use page::{HOME, HOST};
 pub use person::{Cue, Person, React, password};
 pub use stage::Stage;
+pub(crate) use stage::{channel, user};
 pub use wire::{Party, Passage, Wire};
 
 use crate::hands::YOU;
@@ -216,10 +217,7 @@ impl World {
     /// # Errors
     /// [`WorldError::TooManyLines`], or what came of the frames that followed.
     pub fn connect(&mut self) -> Result<Line, WorldError> {
-        let learners = self.links.values().filter(|end| matches!(end, End::Learner(_)));
-        if learners.count() >= limits::LINES {
-            return Err(WorldError::TooManyLines);
-        }
+        self.room_for_a_line()?;
         let connection = self.link(End::Learner(VecDeque::new()));
         self.settle()?;
         Ok(Line(connection))
@@ -237,10 +235,7 @@ impl World {
 
     /// A session of somebody's account, on a connection that is the learner's from now on.
     fn lend(&mut self, index: usize) -> Result<Line, WorldError> {
-        let learners = self.links.values().filter(|end| matches!(end, End::Learner(_)));
-        if learners.count() >= limits::LINES {
-            return Err(WorldError::TooManyLines);
-        }
+        self.room_for_a_line()?;
         let name = self.people.get(index).ok_or(WorldError::Nobody)?.name().clone();
         let lends = |person: &Person| person.is_script() && *person.name() == name;
         let script = match self.people.iter().position(lends) {

@@ -143,8 +143,7 @@ impl Stage<'_> {
     /// # Errors
     /// [`WorldError`].
     pub fn channel(&mut self, owner: &str, name: &str, access: Access) -> Result<(), WorldError> {
-        let channel = ChannelName::parse(name).map_err(|_| WorldError::Nobody)?;
-        self.does(owner, Command::Create(channel, access))
+        self.does(owner, Command::Create(channel(name)?, access))
     }
 
     /// Somebody makes a group with others.
@@ -211,10 +210,16 @@ impl Stage<'_> {
     }
 }
 
-fn user(name: &str) -> Result<UserName, WorldError> {
+/// An account's name.
+pub(crate) fn user(name: &str) -> Result<UserName, WorldError> {
     UserName::parse(name).map_err(|_| WorldError::Nobody)
 }
 
 fn device(name: &str) -> Result<DeviceName, WorldError> {
     DeviceName::parse(name).map_err(|_| WorldError::Nobody)
+}
+
+/// A channel's name.
+pub(crate) fn channel(name: &str) -> Result<ChannelName, WorldError> {
+    ChannelName::parse(name).map_err(|_| WorldError::Nobody)
 }
