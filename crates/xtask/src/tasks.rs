@@ -55,6 +55,8 @@ fn bench_worlds(arguments: &[String]) -> Result<(), String> {
 }
 
 fn bench_files(arguments: &[String]) -> Result<(), String> {
+    // The server that transfers are relayed by.
+    run("cargo", &["build", "--release", "-p", "portcullis-server", "--bin", "portcullis-bench"])?;
     let program =
         ["run", "--release", "-p", "portcullis-terminal", "--bin", "portcullis-bench-files", "--"];
     hand_over(&program, arguments)

@@ -59,6 +59,32 @@ fn server(bytes: u64) -> anyhow::Result<Vec<String>> {
     Ok(row("the server, durable when it answers", bytes, [stored, fetched], Some(processor)))
 }
 
+/// Lends a server to another program that measures. Says the server's address; then, for a line `TRANSFER BYTES`,
+/// the tokens to store and to fetch such a blob, for `used` the milliseconds of its processor time, and when nothing
+/// more is asked, the KiB that it has had at most.
+pub(crate) fn lend() -> anyhow::Result<()> {
+    let folder = Folder::make()?;
+    world::populate(folder.path(), 1, 1)?;
+    world::populate_group(folder.path())?;
+    let server = Server::start(&["serve-whole"], Some(folder.path()))?;
+    let mut session = connect::resume(server.address, 0)?;
+    println!("{}", server.address);
+    for line in std::io::stdin().lines() {
+        match line?.split_once(' ') {
+            None => println!("{}", server.processor_time()?.as_millis()),
+            Some((blob, bytes)) => {
+                let (blob, bytes) = (blob.parse()?, bytes.parse()?);
+                let conversation = world::GROUP;
+                let store = Request::ReserveBlob { blob, conversation, bytes };
+                let store = ask(&mut session, store)?;
+                println!("{store} {}", ask(&mut session, Request::FetchBlob { blob })?);
+            }
+        }
+    }
+    println!("{}", server.memory("VmHWM:")?);
+    Ok(())
+}
+
 fn floor(bytes: u64) -> anyhow::Result<Vec<String>> {
     let folder = Folder::make()?;
     let mut file = File::create_new(folder.path().join("floor"))?;

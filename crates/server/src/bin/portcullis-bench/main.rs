@@ -55,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         "serve-floor" => floor::serve(options.receivers, options.frame),
         "serve-broadcast" => broadcast::serve(),
         "serve-whole" => whole::serve(&process::Folder::given()?),
+        "lend" => blobs::lend(),
         "fan-out" => table::print(&fan_out::rows(&options)?),
         "guests" => table::print(&guests::rows(&options)?),
         "submits" => table::print(&submits::rows(&options)?),

@@ -51,10 +51,15 @@ impl Server {
 
     /// Resident memory, in KiB.
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// One of the system's figures of its memory, in KiB.
+    pub(crate) fn memory(&self, name: &'static str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let number = line.and_then(|line| line.split_whitespace().next());
-        Ok(number.context("a status without VmRSS")?.parse()?)
+        Ok(number.context(name)?.parse()?)
     }
 }
 

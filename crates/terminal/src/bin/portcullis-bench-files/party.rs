@@ -27,10 +27,13 @@ pub(crate) struct Party {
 }
 
 impl Party {
-    pub(crate) fn start(who: &str, paths: &[&Path]) -> Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg(who).args(paths).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn()?;
+    /// This program once more, as somebody with that server.
+    pub(crate) fn of_this(who: &str, server: &str, paths: &[&Path]) -> Result<Self> {
+        Self::start(Command::new(std::env::current_exe()?).args([who, server]).args(paths))
+    }
+
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let lines = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().ok_or("no output")?);
         Ok(Self { child, lines, answers })
@@ -52,16 +55,20 @@ impl Party {
 
     fn say(&mut self, line: &str) -> Result<String> {
         writeln!(self.lines.as_mut().ok_or("no input")?, "{line}")?;
-        self.answer()
+        self.hear()
     }
 
     /// Ends it; gives the KiB that it has had at most.
     pub(crate) fn end(mut self) -> Result<u64> {
         self.lines = None;
-        Ok(self.answer()?.parse()?)
+        let memory = self.hear()?.parse()?;
+        // It may have something to clear up, too.
+        self.child.wait()?;
+        Ok(memory)
     }
 
-    fn answer(&mut self) -> Result<String> {
+    /// Its next line.
+    pub(crate) fn hear(&mut self) -> Result<String> {
         let mut answer = String::new();
         self.answers.read_line(&mut answer)?;
         Ok(answer.trim_end().to_owned())
@@ -77,19 +84,21 @@ impl Drop for Party {
 }
 
 /// What such a process does.
-pub(crate) fn run(paths: &[String]) -> Result<()> {
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let (server, paths) = arguments.split_first().ok_or("no server")?;
     let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
     let home = paths.first().ok_or("no folder")?;
     std::fs::create_dir(home)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(answer_all(home, paths.get(1..).unwrap_or_default()))?;
+    runtime.block_on(answer_all(server, home, paths.get(1..).unwrap_or_default()))?;
     println!("{}", peak_memory()?);
     Ok(())
 }
 
-async fn answer_all(home: &Path, sources: &[PathBuf]) -> Result<()> {
-    let server = Connector::new(Address::parse("ws://127.0.0.1:1")?, &TlsRoots::System)?;
+async fn answer_all(server: &str, home: &Path, sources: &[PathBuf]) -> Result<()> {
+    let server = Address::parse(&format!("ws://{server}"))?;
+    let server = Connector::new(server, &TlsRoots::System)?;
     let (home, downloads) = (home.to_owned(), home.to_owned());
     let setup = Setup { home, downloads, server, device: DEVICE, listen: None, defences: SOUND };
     let mut engine = Engine::new(setup)?;
@@ -116,6 +125,16 @@ async fn answer_all(home: &Path, sources: &[PathBuf]) -> Result<()> {
                     }
                     other => return Err(format!("{other:?}").into()),
                 }
+            }
+            ["upload", token] => {
+                let (offer, place) = own.clone().ok_or("nothing is prepared")?;
+                let task = Task::Upload { token: (*token).to_owned() };
+                engine.assign(Assignment { offer, own: true, place, task });
+                String::new()
+            }
+            ["fetch", offer, token] => {
+                let task = Task::Fetch { token: (*token).to_owned() };
+                receive(&mut engine, words::read(offer)?, task).await?
             }
             ["dial", offer, by, ways] => {
                 let (tcp, quic): (Vec<SocketAddr>, Option<QuicWay>) = serde_json::from_str(ways)?;
