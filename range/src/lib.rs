@@ -14,6 +14,7 @@ pub mod hands;
 pub mod host;
 pub mod lesson;
 pub mod limits;
+pub mod pages;
 pub mod plane;
 pub mod reading;
 pub mod shelf;
