@@ -1,10 +1,13 @@
 //! Files from person to person: offered, answered, moved, received; and what is in the way.
 
 use crate::puppet::*;
+use portcullis_client_core::defences::{Defences, SOUND};
 use portcullis_client_core::{Command, RecipientState, Show, TransferState, TransferView};
 use portcullis_crypto::Stretch;
-use portcullis_proto::{ConversationId, EndReason, TransferId};
+use portcullis_proto::{ConversationId, EndReason, FileStep, TransferId};
 use portcullis_sim::{DeviceIndex, World};
+use std::cell::RefCell;
+use std::net::SocketAddr;
 
 /// Several chunks, and not a whole number of them.
 pub(crate) fn content(seed: u8) -> Vec<u8> {
@@ -238,6 +241,49 @@ fn in_a_group_each_answers_for_themselves() {
     accepts(&mut world, MALLORY, transfer);
     assert!(has(&world, MALLORY, transfer));
     assert_eq!(state(&world, ALICE, transfer), Some(TransferState::Done(Vec::new())));
+    world.check().unwrap();
+}
+
+thread_local! {
+    /// Addresses that a curious member has read in the conversation.
+    static READ: RefCell<Vec<SocketAddr>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A client that also writes down who can be reached where.
+fn curious() -> Defences {
+    Defences {
+        accept_step: |course, by, step| {
+            if let FileStep::Reach { tcp, .. } = step {
+                READ.with_borrow_mut(|read| read.extend(tcp));
+            }
+            (SOUND.accept_step)(course, by, step)
+        },
+        ..SOUND
+    }
+}
+
+/// What is said in a group is read by all of it, also by those who take nothing.
+#[test]
+fn in_a_group_nobody_learns_where_a_sender_is_until_all_may() {
+    let (mut world, id) = group();
+    let _twin = Twin::of(&mut world, MALLORY, curious());
+    let check = |world: &mut World, allows: &[(DeviceIndex, &str, bool)], expected: bool| {
+        for (who, whom, allow) in allows {
+            does(world, *who, Command::AllowDirect(name(whom), *allow));
+        }
+        let transfer = offers(world, ALICE, id);
+        accepts(world, BOB, transfer);
+        assert!(has(world, BOB, transfer));
+        assert_eq!(went_directly(world, BOB, transfer), expected, "{allows:?}");
+        assert_eq!(READ.take().len(), usize::from(expected), "{allows:?}");
+    };
+    check(&mut world, &[], false);
+    check(&mut world, &[(ALICE, "bob", true), (BOB, "alice", true)], false);
+    assert_eq!(world.relay_keys(), []);
+    check(&mut world, &[(ALICE, "mallory", true)], true);
+    check(&mut world, &[(ALICE, "mallory", false)], false);
+    // Her being known is not enough either.
+    check(&mut world, &[(ALICE, "mallory", true), (ALICE, "bob", false)], false);
     world.check().unwrap();
 }
 
