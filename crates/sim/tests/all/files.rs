@@ -2,7 +2,7 @@
 
 use crate::puppet::*;
 use portcullis_client_core::defences::{Defences, SOUND};
-use portcullis_client_core::{Command, RecipientState, Show, TransferState, TransferView};
+use portcullis_client_core::{Command, Key, RecipientState, Show, TransferState, TransferView};
 use portcullis_crypto::Stretch;
 use portcullis_proto::{ConversationId, EndReason, FileStep, TransferId};
 use portcullis_sim::{DeviceIndex, World};
@@ -227,6 +227,36 @@ fn several_devices_of_one_account_take_it_once() {
     let elsewhere = [BOB, other].map(|device| state(&world, device, transfer).unwrap());
     assert!(elsewhere.contains(&TransferState::Declined), "{elsewhere:?}");
     assert_eq!(recipient(&world, transfer, "bob"), RecipientState::Received);
+    world.check().unwrap();
+}
+
+/// What a device keeps, as text.
+fn home(world: &World, who: DeviceIndex) -> String {
+    world.devices[who.0]
+        .copy_of_home()
+        .values()
+        .map(|value| String::from_utf8_lossy(value))
+        .collect()
+}
+
+#[test]
+fn the_key_is_kept_where_it_is_needed_and_for_as_long() {
+    let (mut world, id) = direct();
+    let [beside_alice, beside_bob] = ["alice", "bob"].map(|of| world.add_device(&name(of)));
+    world.settle().unwrap();
+    let transfer = offers(&mut world, ALICE, id);
+    let record = world.devices[ALICE.0].copy_of_home().remove(&Key::Transfer(transfer)).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    let key = record["r"]["offer"]["key"].as_str().unwrap();
+    let everywhere = [ALICE, beside_alice, BOB, beside_bob];
+    let kept = |world: &World| everywhere.map(|who| home(world, who).contains(key));
+    assert_eq!(kept(&world), [true, false, true, true]);
+    does(&mut world, BOB, Command::Pause(transfer));
+    accepts(&mut world, BOB, transfer);
+    assert_eq!(kept(&world), [true, false, true, false]);
+    does(&mut world, BOB, Command::Resume(transfer));
+    assert!(has(&world, BOB, transfer));
+    assert_eq!(kept(&world), [false; 4]);
     world.check().unwrap();
 }
 
