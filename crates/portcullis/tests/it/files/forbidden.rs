@@ -16,6 +16,7 @@ const NOBODY: u32 = 65_534;
 /// A server and two people without an administrator's rights.
 struct Town {
     world: World,
+    /// Serves for as long as this lives.
     _server: Process,
     lowered: bool,
 }
