@@ -5,7 +5,9 @@ use super::blobs::check_token;
 use super::input::Input;
 use super::stage::{NAMES, Stage, light, password};
 use portcullis_client_core::Key;
-use portcullis_crypto::{AuthKey, ClientLogin, Job, Outcome, Purpose, Secret, Signature, Stretch};
+use portcullis_crypto::{
+    AuthKey, ClientLogin, EndpointKey, Job, Outcome, Purpose, Secret, Signature, Stretch,
+};
 use portcullis_proto::{
     Access, AccountId, Bytes, ChannelName, ClientFrame, ConversationId, Creates, DeviceId, Draft,
     Event, KeyPackageUpload, Members, Reference, Reply, Request, ServerFrame, SignedList,
@@ -193,7 +195,7 @@ impl<'a> Play<'a> {
             }
             19 => Request::FetchBlob { blob: self.blob()? },
             20 => Request::ReleaseBlob { blob: self.blob()? },
-            21 => Request::RegisterRelayKey { key: self.body()? },
+            21 => Request::RegisterRelayKey { key: self.relay_key()? },
             _ => self.submit(conversation)?,
         })
     }
@@ -205,6 +207,16 @@ impl<'a> Play<'a> {
     /// One of a few.
     fn blob(&mut self) -> Option<TransferId> {
         Some(TransferId::from_bytes([self.input.byte()? % 4; 16]))
+    }
+
+    /// A key, or something that is none.
+    fn relay_key(&mut self) -> Option<Bytes> {
+        let number = self.input.byte()?;
+        if number % 4 == 0 {
+            return self.body();
+        }
+        let key = EndpointKey::from_secret(&Secret::from_bytes([number; 32])).public();
+        Some(Bytes(key.as_bytes().to_vec()))
     }
 
     /// Somebody's account.
