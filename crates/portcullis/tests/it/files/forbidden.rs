@@ -112,11 +112,14 @@ fn where_nothing_may_be_written_nothing_is_received_until_it_may() {
 #[test]
 fn what_may_no_longer_be_read_does_not_leave() {
     let town = Town::new();
+    assert_eq!(town.run("mira", &["send", "--to", "noor", "see this"]), (Some(0), String::new()));
     let file = town.world.file("note.bin", &noise(1_000_000, 12));
     let send = ["send", "--to", "noor", "--direct", "--file", file.to_str().unwrap()];
     let sending = town.start("mira", &send);
-    let hashes = town.world.path("mira").join("transfers");
-    super::until("it is prepared", || hashes.exists() && found(&hashes).len() == 1);
+    let hearing = town.start("noor", &["tail", "--in", "mira", "--count", "3"]);
+    let [_, _, offer] = [(); 3].map(|()| hearing.json());
+    assert_eq!(offer["text"], "offers note.bin (1.0 MB)");
+    assert_eq!(hearing.end(), Some(0));
     allow(&file, 0);
     let into = town.world.folder("in");
     allow(&into, 0o777);
