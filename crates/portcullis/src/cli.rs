@@ -71,7 +71,7 @@ pub(crate) enum Command {
         /// The most bytes to take at once
         #[arg(long, value_name = "BYTES")]
         most: Option<u64>,
-        /// End once something is there
+        /// End once something is there, or can't go on
         #[arg(long)]
         once: bool,
         /// Fetch directly from those whose files are taken; they learn this device's address

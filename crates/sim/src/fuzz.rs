@@ -2,6 +2,7 @@
 //! same code. A body takes any bytes; it panics only where a promise is broken. Leaves out the fuzzer
 //! itself (`fuzz/`), and time and randomness: the same bytes always do the same.
 
+mod blobs;
 mod classroom;
 mod client;
 mod form;

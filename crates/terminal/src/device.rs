@@ -8,7 +8,7 @@ mod mover;
 
 pub use mover::{FileOptions, Files};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ use portcullis_client_core::{
 };
 use portcullis_crypto::{Job, Outcome, Password, Randomness, Stretch, perform};
 use portcullis_proto::classroom::DialectId;
-use portcullis_proto::{ConversationId, DeviceName, Timestamp};
+use portcullis_proto::{ConversationId, DeviceName, Timestamp, TransferId};
 use rand_core::OsRng;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -61,17 +61,28 @@ pub enum News {
 pub trait Core {
     /// Takes what happened in, and says what to do.
     fn handle(&mut self, event: Event, now: Timestamp, rng: &mut dyn Randomness) -> Effects;
+
+    /// The transfers of files that it knows.
+    fn transfers(&self) -> BTreeSet<TransferId>;
 }
 
 impl Core for Client {
     fn handle(&mut self, event: Event, now: Timestamp, rng: &mut dyn Randomness) -> Effects {
         self.handle(event, now, rng)
     }
+
+    fn transfers(&self) -> BTreeSet<TransferId> {
+        self.transfers().iter().map(|about| about.transfer).collect()
+    }
 }
 
 impl Core for Visit {
     fn handle(&mut self, event: Event, now: Timestamp, rng: &mut dyn Randomness) -> Effects {
         self.handle(event, now, rng)
+    }
+
+    fn transfers(&self) -> BTreeSet<TransferId> {
+        BTreeSet::new()
     }
 }
 
@@ -340,7 +351,7 @@ impl<C: Core> Device<C> {
         match show {
             Show::Online { device, .. } => {
                 let home = self.home.folder().to_owned();
-                let begun = self.mover.online(home.clone(), *device);
+                let begun = self.mover.online(home.clone(), *device, &self.client.transfers());
                 begun.map_err(|error| HomeError::io(&home, &error))?;
                 if let Some(outgoing) = &self.outgoing {
                     outgoing.settled();

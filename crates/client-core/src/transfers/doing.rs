@@ -173,6 +173,7 @@ impl Client {
         self.change_transfer(id, |transfer| {
             transfer.moving.asked = false;
             transfer.released = true;
+            transfer.forget_key();
         });
     }
 

@@ -67,7 +67,7 @@ impl Client {
             false => Part::Receives(Receiving::new()),
         };
         let recipients = members.into_iter().filter(|account| *account != sender);
-        let transfer = Transfer {
+        let mut transfer = Transfer {
             offer: accepted.offer().clone(),
             conversation: envelope.conversation,
             message: envelope.reference,
@@ -80,6 +80,9 @@ impl Client {
             halted: None,
             released: false,
         };
+        if transfer.part == Part::Watches {
+            transfer.forget_key();
+        }
         self.touch(Key::Transfer(transfer.id()));
         self.transfers.insert(transfer.id(), transfer);
     }
@@ -242,6 +245,7 @@ impl Client {
                 if before == Stage::Taken {
                     self.tell_shell(step, id, Task::Forget);
                 }
+                self.change_transfer(id, Transfer::forget_key);
             }
             FileStep::Accepted { .. } if me => {
                 transfer.moving.deadline = step.now.plus_millis(limits::REACH_MILLIS);

@@ -29,7 +29,7 @@ use crate::client::{Client, Step};
 use crate::effect::Key;
 use crate::limits;
 use crate::transfer::{Assignment, Fault, QuicEnd, Task};
-use portcullis_crypto::Secret;
+use portcullis_crypto::{FileKey, Secret};
 use portcullis_proto::{
     AccountId, ConversationId, DeviceId, EndReason, FileOffer, FileStep, Kind, QuicWay, Reference,
     Timestamp, TransferId,
@@ -194,6 +194,11 @@ impl Transfer {
     fn assignment(&self, task: Task) -> Assignment {
         let own = matches!(self.part, Part::Sends(_));
         Assignment { offer: self.offer.clone(), own, place: self.place.clone(), task }
+    }
+
+    /// Nothing is sealed or opened with its key any more: it need not be kept.
+    fn forget_key(&mut self) {
+        self.offer.key = FileKey::from_secret(Secret::from_bytes([0; 32]));
     }
 
     fn receiving(&mut self) -> Option<&mut Receiving> {

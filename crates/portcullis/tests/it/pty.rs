@@ -30,9 +30,19 @@ pub(crate) struct Pty {
 impl Pty {
     /// Starts `portcullis` with these arguments, in 24 rows of 80 columns.
     pub(crate) fn start(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let program = CommandBuilder::new(env!("CARGO_BIN_EXE_portcullis"));
+        Self::start_by(program, folder, arguments, environment)
+    }
+
+    /// The same, by another command that does it.
+    pub(crate) fn start_by(
+        mut command: CommandBuilder,
+        folder: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_portcullis"));
         command.args(arguments);
         command.cwd(folder);
         command.env_remove("NO_COLOR");

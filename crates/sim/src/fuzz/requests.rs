@@ -1,14 +1,17 @@
 //! A server under sequences of requests from several connections: whatever comes, it answers each once
-//! and in order, never panics ([`Stage::ask`]), and its logs have no gaps and lose nothing.
+//! and in order, never panics ([`Stage::ask`]), its logs have no gaps and lose nothing, and it knows its blobs.
 
+use super::blobs::check_token;
 use super::input::Input;
 use super::stage::{NAMES, Stage, light, password};
 use portcullis_client_core::Key;
-use portcullis_crypto::{AuthKey, ClientLogin, Job, Outcome, Purpose, Secret, Signature, Stretch};
+use portcullis_crypto::{
+    AuthKey, ClientLogin, EndpointKey, Job, Outcome, Purpose, Secret, Signature, Stretch,
+};
 use portcullis_proto::{
     Access, AccountId, Bytes, ChannelName, ClientFrame, ConversationId, Creates, DeviceId, Draft,
     Event, KeyPackageUpload, Members, Reference, Reply, Request, ServerFrame, SignedList,
-    Timestamp, UserName, Welcome, session_proof,
+    Timestamp, TransferId, UserName, Welcome, session_proof,
 };
 use portcullis_server_core::ConnectionId;
 use portcullis_server_core::store::Store as _;
@@ -186,12 +189,34 @@ impl<'a> Play<'a> {
             }
             16 => Request::ClaimKeyPackages { account: self.account()? },
             17 => Request::ListVersions { accounts: vec![self.account()?] },
+            18 => {
+                let (blob, conversation) = (self.blob()?, self.encrypted()?);
+                Request::ReserveBlob { blob, conversation, bytes: self.input.number()? << 20 }
+            }
+            19 => Request::FetchBlob { blob: self.blob()? },
+            20 => Request::ReleaseBlob { blob: self.blob()? },
+            21 => Request::RegisterRelayKey { key: self.relay_key()? },
             _ => self.submit(conversation)?,
         })
     }
 
     fn body(&mut self) -> Option<Bytes> {
         Some(Bytes(self.input.chunk()?.to_vec()))
+    }
+
+    /// One of a few.
+    fn blob(&mut self) -> Option<TransferId> {
+        Some(TransferId::from_bytes([self.input.byte()? % 4; 16]))
+    }
+
+    /// A key, or something that is none.
+    fn relay_key(&mut self) -> Option<Bytes> {
+        let number = self.input.byte()?;
+        if number % 4 == 0 {
+            return self.body();
+        }
+        let key = EndpointKey::from_secret(&Secret::from_bytes([number; 32])).public();
+        Some(Bytes(key.as_bytes().to_vec()))
     }
 
     /// Somebody's account.
@@ -319,25 +344,37 @@ impl<'a> Play<'a> {
     fn run_batch(&mut self) -> Vec<Result<Reply, portcullis_proto::Refusal>> {
         let batch = std::mem::take(&mut self.batch);
         let answers = self.stage.ask(batch.clone());
-        for ((_, frame), answer) in batch.iter().zip(&answers) {
-            let (Ok((_, request)), Ok(Reply::Submitted { first, last, .. })) =
-                (portcullis_server_core::decode(frame), answer)
+        for ((connection, frame), answer) in batch.iter().zip(&answers) {
+            let (Ok((_, request)), Ok(reply)) = (portcullis_server_core::decode(frame), answer)
             else {
                 continue;
             };
-            if let Request::Submit { conversation, envelopes, .. } = request {
-                assert_eq!(*last + 1 - *first, envelopes.len() as u64, "places for all");
-                for (seq, draft) in (*first..).zip(envelopes) {
-                    self.acknowledged.push((conversation, seq, draft.reference));
+            match (reply, request) {
+                (
+                    Reply::Submitted { first, last, .. },
+                    Request::Submit { conversation, envelopes, .. },
+                ) => {
+                    assert_eq!(*last + 1 - *first, envelopes.len() as u64, "places for all");
+                    for (seq, draft) in (*first..).zip(envelopes) {
+                        self.acknowledged.push((conversation, seq, draft.reference));
+                    }
                 }
+                (Reply::Blob { token, .. }, request) => {
+                    let by = self.members.iter().find(|member| member.connection == *connection);
+                    let by = by.map(|member| member.account);
+                    let key = self.stage.server.capability_key();
+                    check_token(&key, (&request, by), (token, self.stage.now));
+                }
+                _ => {}
             }
         }
         answers
     }
 
-    /// The logs are whole, and what was acknowledged stands where it was acknowledged.
+    /// The logs are whole, what was acknowledged stands where it was acknowledged, and blobs are accounted for.
     fn check(&self) {
         let store = &self.stage.store;
+        self.stage.blobs.check(store);
         let named = |name: &&str| {
             let name = ChannelName::parse(name).ok()?;
             store.conversation_by_name(&name).ok()?.map(|conversation| conversation.id)
@@ -355,17 +392,44 @@ impl<'a> Play<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
     #[test]
     fn everyone_has_a_session_and_is_heard() {
-        let submit = [0, 7, 1, 0, 0, 0, 0, 20, 0, 1, 1, 3, 1, 65, 0, 0];
+        let submit = [0, 7, 1, 0, 0, 0, 0, 23, 0, 1, 1, 3, 1, 65, 0, 0];
         let said = Play::new(&submit).map(|mut play| {
             while play.step().is_some() {}
             play.acknowledged
         });
         let reference = Reference::from_bytes([3; 16]);
         assert_eq!(said, Some(vec![(ConversationId::LOBBY, 4, reference)]));
+    }
+    /// Steps in a direct of mira's and oleg's.
+    fn steps(steps: &[&[u8]]) -> Vec<u8> {
+        const DIRECT: &[u8] =
+            &[0, 7, 1, 0, 0, 0, 0, 12, 0, 2, 0, 1, 2, 0, 1, 1, 65, 3, 0, 0, 0, 0, 1, 65, 0, 0];
+        [&[DIRECT], steps].concat().concat()
+    }
+
+    /// How many blobs there are, and how many are gone.
+    fn check_blobs(bytes: &[u8], expected: (usize, usize)) {
+        let mut play = Play::new(bytes).unwrap();
+        while play.step().is_some() {}
+        play.run();
+        play.check();
+        assert_eq!(play.stage.blobs.count(), expected);
+    }
+
+    #[test]
+    fn blobs_are_reserved_fetched_and_dropped() {
+        let reserve: &[u8] = &[0, 7, 1, 0, 0, 0, 0, 18, 1, 0, 2, 0, 100, 0, 0];
+        let fetch: &[u8] = &[2, 7, 1, 0, 0, 0, 0, 19, 1, 0, 0];
+        let release: &[u8] = &[2, 7, 1, 0, 0, 0, 0, 20, 1, 0, 0];
+        let later: &[u8] = &[0, 4, 253];
+        check_blobs(&steps(&[reserve, fetch]), (1, 0));
+        check_blobs(&steps(&[reserve, fetch, release]), (0, 1));
+        check_blobs(&steps(&[reserve, later]), (0, 1));
     }
 }

@@ -1,6 +1,7 @@
 //! A server and three devices of two people, ready to be mistreated: they registered once, and each run
 //! begins with a copy of what they had persisted. Leaves out a network; frames wait in inboxes.
 
+use super::blobs::Blobs;
 use crate::hub::{Hub, Told};
 use portcullis_client_core::defences::SOUND as CLIENT_SOUND;
 use portcullis_client_core::{
@@ -50,6 +51,8 @@ pub(super) struct Stage {
     pub(super) homes: Vec<Home>,
     pub(super) now: Timestamp,
     pub(super) rng: ChaCha8Rng,
+    /// What the server has its shell keep.
+    pub(super) blobs: Blobs,
     hub: Hub,
     connections: u64,
     /// Every frame of the server, where somebody collects them.
@@ -150,6 +153,7 @@ impl Stage {
             homes: Vec::new(),
             now: NOW,
             rng: ChaCha8Rng::seed_from_u64(3),
+            blobs: Blobs::default(),
             hub: Hub::default(),
             connections: 0,
             heard: None,
@@ -360,6 +364,7 @@ impl Stage {
     }
 
     fn follow(&mut self, effect: portcullis_server_core::Effect) {
+        self.blobs.follow(&effect);
         for told in self.hub.follow(effect) {
             match told {
                 Told::Frame(connection, frame) => self.tell(connection, frame),
@@ -390,7 +395,8 @@ impl Stage {
     /// Time passes for everyone.
     pub(super) fn tick(&mut self, millis: u64) {
         self.now = self.now.plus_millis(millis);
-        for output in self.server.tick() {
+        let swept = self.server.sweep_blobs(&self.store, self.now).unwrap_or_default();
+        for output in self.server.tick().into_iter().chain(swept) {
             if let Output::Effect(effect) = output {
                 self.follow(effect);
             }

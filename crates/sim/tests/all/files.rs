@@ -1,10 +1,13 @@
 //! Files from person to person: offered, answered, moved, received; and what is in the way.
 
 use crate::puppet::*;
-use portcullis_client_core::{Command, RecipientState, Show, TransferState, TransferView};
+use portcullis_client_core::defences::{Defences, SOUND};
+use portcullis_client_core::{Command, Key, RecipientState, Show, TransferState, TransferView};
 use portcullis_crypto::Stretch;
-use portcullis_proto::{ConversationId, EndReason, TransferId};
+use portcullis_proto::{ConversationId, EndReason, FileStep, TransferId};
 use portcullis_sim::{DeviceIndex, World};
+use std::cell::RefCell;
+use std::net::SocketAddr;
 
 /// Several chunks, and not a whole number of them.
 pub(crate) fn content(seed: u8) -> Vec<u8> {
@@ -227,6 +230,36 @@ fn several_devices_of_one_account_take_it_once() {
     world.check().unwrap();
 }
 
+/// What a device keeps, as text.
+fn home(world: &World, who: DeviceIndex) -> String {
+    world.devices[who.0]
+        .copy_of_home()
+        .values()
+        .map(|value| String::from_utf8_lossy(value))
+        .collect()
+}
+
+#[test]
+fn the_key_is_kept_where_it_is_needed_and_for_as_long() {
+    let (mut world, id) = direct();
+    let [beside_alice, beside_bob] = ["alice", "bob"].map(|of| world.add_device(&name(of)));
+    world.settle().unwrap();
+    let transfer = offers(&mut world, ALICE, id);
+    let record = world.devices[ALICE.0].copy_of_home().remove(&Key::Transfer(transfer)).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    let key = record["r"]["offer"]["key"].as_str().unwrap();
+    let everywhere = [ALICE, beside_alice, BOB, beside_bob];
+    let kept = |world: &World| everywhere.map(|who| home(world, who).contains(key));
+    assert_eq!(kept(&world), [true, false, true, true]);
+    does(&mut world, BOB, Command::Pause(transfer));
+    accepts(&mut world, BOB, transfer);
+    assert_eq!(kept(&world), [true, false, true, false]);
+    does(&mut world, BOB, Command::Resume(transfer));
+    assert!(has(&world, BOB, transfer));
+    assert_eq!(kept(&world), [false; 4]);
+    world.check().unwrap();
+}
+
 #[test]
 fn in_a_group_each_answers_for_themselves() {
     let (mut world, id) = group();
@@ -238,6 +271,49 @@ fn in_a_group_each_answers_for_themselves() {
     accepts(&mut world, MALLORY, transfer);
     assert!(has(&world, MALLORY, transfer));
     assert_eq!(state(&world, ALICE, transfer), Some(TransferState::Done(Vec::new())));
+    world.check().unwrap();
+}
+
+thread_local! {
+    /// Addresses that a curious member has read in the conversation.
+    static READ: RefCell<Vec<SocketAddr>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A client that also writes down who can be reached where.
+fn curious() -> Defences {
+    Defences {
+        accept_step: |course, by, step| {
+            if let FileStep::Reach { tcp, .. } = step {
+                READ.with_borrow_mut(|read| read.extend(tcp));
+            }
+            (SOUND.accept_step)(course, by, step)
+        },
+        ..SOUND
+    }
+}
+
+/// What is said in a group is read by all of it, also by those who take nothing.
+#[test]
+fn in_a_group_nobody_learns_where_a_sender_is_until_all_may() {
+    let (mut world, id) = group();
+    let _twin = Twin::of(&mut world, MALLORY, curious());
+    let check = |world: &mut World, allows: &[(DeviceIndex, &str, bool)], expected: bool| {
+        for (who, whom, allow) in allows {
+            does(world, *who, Command::AllowDirect(name(whom), *allow));
+        }
+        let transfer = offers(world, ALICE, id);
+        accepts(world, BOB, transfer);
+        assert!(has(world, BOB, transfer));
+        assert_eq!(went_directly(world, BOB, transfer), expected, "{allows:?}");
+        assert_eq!(READ.take().len(), usize::from(expected), "{allows:?}");
+    };
+    check(&mut world, &[], false);
+    check(&mut world, &[(ALICE, "bob", true), (BOB, "alice", true)], false);
+    assert_eq!(world.relay_keys(), []);
+    check(&mut world, &[(ALICE, "mallory", true)], true);
+    check(&mut world, &[(ALICE, "mallory", false)], false);
+    // Her being known is not enough either.
+    check(&mut world, &[(ALICE, "mallory", true), (ALICE, "bob", false)], false);
     world.check().unwrap();
 }
 

@@ -46,6 +46,14 @@ impl Shell {
             self.nothing_comes("which files? /file [USER|+GROUP] PATH…");
             return Ok(());
         }
+        if let Some(name @ ConversationName::Group(_)) = &named
+            && self.has_several(name)
+        {
+            let why =
+                format!("several groups are called {name}: open one of them, and /file PATH…");
+            self.nothing_comes(why);
+            return Ok(());
+        }
         let paths = words.iter().map(|word| expand(word)).collect();
         let known = |name: &ConversationName| self.device.as_ref()?.client().find(name);
         match (named.as_ref().and_then(known), named) {
@@ -105,6 +113,12 @@ impl Shell {
             name => self.model.has(name),
         };
         (is_there && (!rest.is_empty() || !expand(first).exists())).then_some(name)
+    }
+
+    /// Whether more than one conversation has this name.
+    fn has_several(&self, name: &ConversationName) -> bool {
+        let all = self.device.iter().flat_map(|device| device.client().conversations());
+        all.filter(|view| view.name == *name).nth(1).is_some()
     }
 
     fn is_encrypted(&self, id: ConversationId) -> bool {

@@ -6,6 +6,7 @@ use crate::net::{Address, Connector, TlsError, TlsRoots};
 use portcullis_client_core::defences::SOUND;
 use portcullis_client_core::{Assignment, Moved};
 use portcullis_proto::{ConversationId, DeviceId, FileOffer, TransferId};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -99,15 +100,23 @@ impl Mover {
         mover
     }
 
-    /// The session is open as this device.
-    pub(super) fn online(&mut self, home: PathBuf, device: DeviceId) -> io::Result<()> {
+    /// The session is open as this device, which knows these transfers.
+    pub(super) fn online(
+        &mut self,
+        home: PathBuf,
+        device: DeviceId,
+        known: &BTreeSet<TransferId>,
+    ) -> io::Result<()> {
         let Some(files) = self.files.clone() else { return Ok(()) };
         if self.engine.as_ref().is_some_and(|(of, _)| *of == device) {
             return Ok(());
         }
         let Files { server, downloads, listen } = files;
         let setup = Setup { home, downloads, server, device, listen, defences: SOUND };
-        self.engine = Some((device, Engine::new(setup)?));
+        let engine = Engine::new(setup)?;
+        // Nothing waits for that.
+        drop(engine.keep_only(known));
+        self.engine = Some((device, engine));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 mod job;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,6 +104,16 @@ impl Engine {
         spawn_blocking(move || records::sweep(&sweeping, SystemTime::now(), PART_AGE, HASHES_AGE));
         let shared = Shared { setup, transfers, gauges: Gauges::default(), events };
         Ok(Self { shared: Arc::new(shared), jobs: BTreeMap::new(), events: receiver })
+    }
+
+    /// Removes what there is of transfers other than these: nobody will go on with it. To be called before anything
+    /// is prepared, which is not known yet.
+    pub fn keep_only(&self, known: &BTreeSet<TransferId>) -> JoinHandle<()> {
+        let transfers = self.shared.transfers.clone();
+        let strays = records::strays(&transfers, known);
+        spawn_blocking(move || {
+            strays.into_iter().for_each(|stray| records::remove_all(&transfers, stray));
+        })
     }
 
     /// What came of a task. Nothing is lost if this is dropped.

@@ -42,7 +42,8 @@ pub const DIAL: Duration = Duration::from_secs(4);
 /// How long one of QUIC may take, which may have to be arranged by way of the server first.
 pub const DIAL_QUIC: Duration = Duration::from_secs(10);
 
-/// Times that a sender is called, from all its addresses, with nothing gained, before it counts as unreachable.
+/// Times that a sender is called, from all its addresses, with nothing gained, before it counts as unreachable; not
+/// for longer than [`STALLED`].
 pub const DIAL_ROUNDS: u32 = 3;
 
 /// How long is waited before it is called again, for each time that nothing was gained.

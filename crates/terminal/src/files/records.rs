@@ -1,6 +1,7 @@
 //! What a home knows of the transfers that go on: where their parts are, and the hashes of its own offers. Both are
 //! removed when a transfer is over, or old.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use portcullis_client_core::defences::part_name;
 use portcullis_proto::TransferId;
 
 use super::disk;
+use super::prepare::hashes_path;
 
 fn path(transfers: &Path, transfer: TransferId) -> PathBuf {
     transfers.join(format!("{transfer}.part"))
@@ -32,17 +34,30 @@ pub(super) fn remove(transfers: &Path, transfer: TransferId) -> io::Result<()> {
     disk::remove(&record)
 }
 
+/// The transfers that a home has something of, other than these.
+pub(super) fn strays(transfers: &Path, known: &BTreeSet<TransferId>) -> BTreeSet<TransferId> {
+    let found = fs::read_dir(transfers).into_iter().flatten().flatten();
+    let ids = found.filter_map(|entry| transfer_of(&entry.path()));
+    ids.filter(|id| !known.contains(id)).collect()
+}
+
+/// Removes what a home has of a transfer. What can't be removed is removed when it is old.
+pub(super) fn remove_all(transfers: &Path, transfer: TransferId) {
+    let _ = remove(transfers, transfer);
+    let _ = disk::remove(&hashes_path(transfers, transfer));
+}
+
+fn transfer_of(path: &Path) -> Option<TransferId> {
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
 /// Removes what is older than it may be. What can't be removed stays for the next time.
 pub(super) fn sweep(transfers: &Path, now: SystemTime, parts: Duration, hashes: Duration) {
     let Ok(found) = fs::read_dir(transfers) else { return };
     for entry in found.flatten() {
         let path = entry.path();
-        let (Some(Ok(transfer)), Some(kind)) = (
-            path.file_stem().and_then(|stem| stem.to_str()).map(str::parse::<TransferId>),
-            path.extension().and_then(|kind| kind.to_str()),
-        ) else {
-            continue;
-        };
+        let kind = path.extension().and_then(|kind| kind.to_str());
+        let (Some(transfer), Some(kind)) = (transfer_of(&path), kind) else { continue };
         let written = entry.metadata().and_then(|found| found.modified());
         let age = written.ok().and_then(|written| now.duration_since(written).ok());
         let Some(age) = age else { continue };

@@ -125,7 +125,7 @@ pub struct Receive {
     pub most: Option<u64>,
     /// Receives directly where its sender can be reached, who learns this device's address.
     pub direct: bool,
-    /// Ends once something is there, and nothing else is under way.
+    /// Ends once something is there, or can't go on, and nothing else is under way.
     pub once: bool,
 }
 
@@ -139,7 +139,8 @@ pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
 
 async fn run_receive(common: &Common, what: &Receive) -> Result<(), Failure> {
     let mut session = Session::begin(common, History::All).await?;
-    let mut receiving = Receiving { what, under_way: BTreeSet::new(), got: 0 };
+    let mut receiving = Receiving { what, under_way: BTreeSet::new(), got: 0, halted: false };
+    receiving.go_on(&mut session)?;
     let mut shows = session.command(Command::ListTransfers)?;
     loop {
         for show in &shows {
@@ -154,7 +155,8 @@ async fn run_receive(common: &Common, what: &Receive) -> Result<(), Failure> {
             }
         }
         if receiving.is_over() {
-            return tidy_up(&mut session).await;
+            tidy_up(&mut session).await?;
+            return receiving.outcome();
         }
         shows = session.next().await?;
     }
@@ -172,9 +174,24 @@ struct Receiving<'a> {
     what: &'a Receive,
     under_way: BTreeSet<TransferId>,
     got: u64,
+    /// Something can't go on until somebody has removed what is in its way.
+    halted: bool,
 }
 
 impl Receiving<'_> {
+    /// Tries again what something was in the way of: whoever begins this command may have removed it.
+    fn go_on(&self, session: &mut Session) -> Result<(), Failure> {
+        let halted = |about: &TransferView| match about.state {
+            TransferState::Failed(fault) => !about.own && !fault.is_final(),
+            _ => false,
+        };
+        let all = session.device().client().transfers().into_iter();
+        let again = all.filter(|about| halted(about) && self.wants(about));
+        let again: Vec<Command> = again.map(|about| Command::Resume(about.transfer)).collect();
+        session.commands(again)?;
+        Ok(())
+    }
+
     fn look_at(&mut self, session: &mut Session, about: &TransferView) -> Result<(), Failure> {
         let (transfer, title, sender) = (about.transfer, &about.title, &about.sender);
         if about.own {
@@ -204,7 +221,7 @@ impl Receiving<'_> {
                 })?;
             }
             TransferState::Failed(fault) => {
-                self.under_way.remove(&transfer);
+                self.halted |= self.under_way.remove(&transfer) && !fault.is_final();
                 output::note(&format!("{title} of {sender}: {fault}"));
             }
             TransferState::Ended(reason) if self.under_way.remove(&transfer) => {
@@ -224,6 +241,14 @@ impl Receiving<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.what.once && self.got > 0 && self.under_way.is_empty()
+        self.what.once && (self.got > 0 || self.halted) && self.under_way.is_empty()
+    }
+
+    fn outcome(&self) -> Result<(), Failure> {
+        if self.halted {
+            let message = "the next `receive` goes on with what could not be received";
+            return Err(Failure::new(Exit::Failed, message));
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ mod client;
 mod family;
 mod half_open;
 mod hostile;
-mod http;
+pub(crate) mod http;
 mod json;
 mod key;
 mod matrix;

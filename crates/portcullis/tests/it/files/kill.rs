@@ -1,8 +1,9 @@
-//! Each of the parties is killed while a file moves, and it arrives all the same, whole.
+//! Each of the parties is killed while a file moves, and it arrives all the same, whole, and no byte of it twice.
 
 use std::fs;
 
 use super::{bytes_below, found, noise, until};
+use crate::classroom::http::counter;
 use crate::program::World;
 
 /// Enough that a kill lands in the middle.
@@ -50,5 +51,30 @@ fn whoever_is_killed_goes_on() {
     assert_eq!(found(&into), ["large.bin"]);
     assert!(fs::read(into.join("large.bin")).unwrap() == content, "it is the same");
     drop(going_on);
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn what_the_server_has_is_not_sent_again() {
+    let mut world = World::new(&[]);
+    let server = world.serve();
+    world.register(&["mira", "noor"]);
+    let file = world.file("large.bin", &noise(BYTES, 15));
+    let blobs = world.path("data").join("blobs");
+    let address = world.server();
+    let came = || counter(address.strip_prefix("ws://").unwrap(), "blob_stored_bytes");
+
+    let mut sending =
+        world.start("mira", "mira", &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
+    for some in 1..4 {
+        until("it is at it", || bytes_below(&blobs) > some * SOME);
+        sending.kill();
+        let before = bytes_below(&blobs);
+        assert!(before < BYTES as u64, "it was killed in the middle: {before}");
+        sending = world.start("mira", "mira", &["tail", "--in", "noor"]);
+    }
+    until("all of it is there", || came() >= BYTES as u64);
+    assert_eq!(came(), bytes_below(&blobs), "each byte once");
+    drop(sending);
     assert_eq!(server.terminate(), Some(0));
 }

@@ -1,9 +1,12 @@
-//! Files between real programs: by verbs and on the screen, while both are here or one is away, and while
-//! each of the parties is killed in turn.
+//! Files between real programs: by verbs and on the screen, while both are here or one is away, while each of the
+//! parties is killed or halted in turn, and where a disk is full or something may not be opened.
 
 mod apart;
+mod forbidden;
+mod full;
 mod kill;
 mod screen;
+mod stalled;
 mod verbs;
 
 use std::fs;

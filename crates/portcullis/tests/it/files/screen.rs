@@ -66,3 +66,19 @@ fn what_somebody_sends_may_be_taken_unasked() {
     noor.wait_for("small.txt is there:");
     assert_eq!(fs::read(folder.join("loads/small.txt")).unwrap(), b"small");
 }
+
+#[test]
+fn of_two_groups_of_one_name_neither_is_meant() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    let (folder, server) = (world.path(""), world.server());
+    world.register(&["noor"]);
+    let note = world.file("note.txt", b"for whom?");
+    let mut mira = Pty::register(&folder, &server, "mira");
+    for _ in 0..2 {
+        world.lines("noor", "noor", &["group", "create", "lab", "mira"]);
+    }
+    mira.wait_until("both are there", |screen| screen.matches("+lab").count() == 2);
+    mira.keys(&format!("/file +lab {}\r", note.display()));
+    mira.wait_for("several groups are called +lab");
+}

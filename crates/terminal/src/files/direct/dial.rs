@@ -12,10 +12,10 @@ use portcullis_proto::{DeviceId, QuicWay};
 use rand_core::{OsRng, RngCore as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::super::halt::Halt;
-use super::super::limits::{DIAL, DIAL_PAUSE, DIAL_QUIC, DIAL_ROUNDS, HEAD_START};
+use super::super::limits::{DIAL, DIAL_PAUSE, DIAL_QUIC, DIAL_ROUNDS, HEAD_START, STALLED};
 use super::super::meter::Meter;
 use super::super::part::Part;
 use super::super::stop::Stop;
@@ -66,13 +66,16 @@ async fn rounds(
     dialling: &Dialling,
     quic: Option<&Arc<Quic>>,
 ) -> Result<(Part, Result<(), Halt>), Halt> {
-    let mut vain = 0;
+    let (mut vain, mut gained) = (0, Instant::now());
     loop {
         let before = part.offset();
         let (back, ended) = round(part, dialling, quic).await?;
         part = back;
-        vain = if part.offset() > before { 0 } else { vain + 1 };
-        if ended != Err(Halt::Broken) || vain >= DIAL_ROUNDS {
+        (vain, gained) =
+            if part.offset() > before { (0, Instant::now()) } else { (vain + 1, gained) };
+        // Who can be called, and says nothing, is not called again.
+        let silent = gained.elapsed() >= STALLED;
+        if ended != Err(Halt::Broken) || vain >= DIAL_ROUNDS || silent {
             return Ok((part, ended));
         }
         tokio::select! {

@@ -245,3 +245,25 @@ fn old_parts_and_hashes_are_removed() {
     assert_eq!(sweep(31), (false, false));
     assert!(others.iter().all(|path| path.exists()));
 }
+
+#[tokio::test]
+async fn what_belongs_to_no_transfer_is_removed_at_the_start() {
+    let world = World::new();
+    world.file("a", b"a");
+    world.file("b", b"b");
+    let mut alice = Person::new();
+    let (known, _) = alice.offer(&world, "a").await;
+    let (stray, _) = alice.offer(&world, "b").await;
+    let transfers = alice.home.path().join("transfers");
+    let parts = [known.transfer, stray.transfer].map(|id| world.chosen().join(part_name(id)));
+    for (offer, part) in [&known, &stray].into_iter().zip(&parts) {
+        fs::create_dir(part).unwrap();
+        records::add(&transfers, offer.transfer, &world.chosen()).unwrap();
+    }
+    alice.restart();
+    alice.engine.keep_only(&[known.transfer].into()).await.unwrap();
+    let (id, mut kept) = (known.transfer, alice.kept());
+    kept.sort();
+    assert_eq!(kept, [format!("{id}.hashes"), format!("{id}.part")]);
+    assert_eq!(parts.map(|part| part.exists()), [true, false]);
+}
