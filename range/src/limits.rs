@@ -72,3 +72,6 @@ pub const FILE_BYTES: usize = 64 * 1024;
 
 /// Files that are ever offered in one world: with [`FILE_BYTES`] 2 MiB, twice where they are received.
 pub const FILES: usize = 32;
+
+/// Doubles of an operator that are kept in one world: a lesson needs one, or one at a time.
+pub const DOUBLES: usize = 16;

@@ -81,6 +81,8 @@ pub(super) fn connect(at: &Where, slug: &str) -> Result<(), String> {
         ("connect", "before login"),
         ("session", "logged in"),
         ("desk", "the lesson's desk"),
+        ("page", "a page of yours"),
+        ("workshop", "your workshop"),
         ("wire", "a hand on the wire"),
     ];
     for (door, what) in doors {

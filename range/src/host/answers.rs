@@ -49,7 +49,9 @@ pub enum Refused {
     NoFlaw,
     /// There is no such candidate fix.
     NoFix,
-    /// Whoever the learner is in this world, they have no hand on its wire.
+    /// The world has no such door.
+    NoDoor,
+    /// Whoever the learner is in this world, this is not in their power.
     NotYourPlace,
     /// It is shown after a solve only.
     NotYet,
@@ -72,6 +74,7 @@ impl Refused {
             Self::Full => (503, "full"),
             Self::NoFlaw => (404, "no_flaw"),
             Self::NoFix => (404, "no_fix"),
+            Self::NoDoor => (404, "no_door"),
             Self::NotYourPlace => (403, "not_your_place"),
             Self::NotYet => (403, "not_yet"),
             Self::Malformed(_) => (400, "malformed"),
@@ -92,7 +95,10 @@ impl std::fmt::Display for Refused {
             Self::Full => f.write_str("there are too many learners here"),
             Self::NoFlaw => f.write_str("there is no flaw of this name; `board` lists them"),
             Self::NoFix => f.write_str("there is no fix of this number; `show` lists them"),
-            Self::NotYourPlace => f.write_str("in this world you have no hand on the wire"),
+            Self::NoDoor => f.write_str("a world has no such door; `connect` lists them"),
+            Self::NotYourPlace => {
+                f.write_str("whoever you are in this world, that is not in your power")
+            }
             Self::NotYet => f.write_str("this is shown once you have solved it"),
             Self::Malformed(why) => write!(f, "the request can't be read: {why}"),
             Self::World(why) | Self::Folder(why) => f.write_str(why),

@@ -10,12 +10,13 @@ mod http;
 mod run;
 mod slot;
 mod socket;
+mod talk;
 mod teacher;
 #[cfg(test)]
 mod tests;
 
 pub use answers::{Answer, Refused};
-pub use run::{RunError, default_address, run};
+pub use run::{RunError, default_address, run, seconds};
 pub use socket::SUBPROTOCOL;
 pub use teacher::{SOCKET, Told, Wish};
 
@@ -170,13 +171,17 @@ impl Host {
     /// # Errors
     /// [`Refused`].
     fn slot(&self, name: &UserName, flaw: &'static Flaw) -> Result<SharedSlot, Refused> {
-        let mut worlds = lock(&self.worlds);
-        if let Some(slot) = worlds.get(&(name.clone(), flaw.slug)) {
+        let key = (name.clone(), flaw.slug);
+        if let Some(slot) = lock(&self.worlds).get(&key) {
             return Ok(Arc::clone(slot));
         }
-        let slot = Arc::new(Mutex::new(self.make(name, flaw, 0, None)?));
-        worlds.insert((name.clone(), flaw.slug), Arc::clone(&slot));
-        Ok(slot)
+        // Others go on meanwhile. Whoever asks twice at once gets what was there first: it is the same world.
+        let made = Arc::new(Mutex::new(self.make(name, flaw, 0, None)?));
+        let records = lock(&self.records);
+        if records.book.learner(name).is_none() {
+            return Err(Refused::Stranger);
+        }
+        Ok(Arc::clone(lock(&self.worlds).entry(key).or_insert(made)))
     }
 
     fn make(
