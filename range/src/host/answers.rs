@@ -55,6 +55,8 @@ pub enum Refused {
     NotYourPlace,
     /// It is shown after a solve only.
     NotYet,
+    /// So much was submitted that the next try has to wait, so many seconds.
+    TooOften(u64),
     /// The request can't be read.
     Malformed(String),
     /// The world says no.
@@ -77,6 +79,7 @@ impl Refused {
             Self::NoDoor => (404, "no_door"),
             Self::NotYourPlace => (403, "not_your_place"),
             Self::NotYet => (403, "not_yet"),
+            Self::TooOften(_) => (429, "too_often"),
             Self::Malformed(_) => (400, "malformed"),
             Self::World(_) => (409, "world"),
             Self::Folder(_) => (500, "folder"),
@@ -100,6 +103,9 @@ impl std::fmt::Display for Refused {
                 f.write_str("whoever you are in this world, that is not in your power")
             }
             Self::NotYet => f.write_str("this is shown once you have solved it"),
+            Self::TooOften(seconds) => {
+                write!(f, "you have submitted much for this flaw; the next try is in {seconds} s")
+            }
             Self::Malformed(why) => write!(f, "the request can't be read: {why}"),
             Self::World(why) | Self::Folder(why) => f.write_str(why),
         }

@@ -14,6 +14,7 @@ mod talk;
 mod teacher;
 #[cfg(test)]
 mod tests;
+mod tries;
 
 pub use answers::{Answer, Refused};
 pub use run::{RunError, default_address, run, seconds};
@@ -33,6 +34,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::broadcast;
+use tries::Tries;
 
 /// Something that happened to a learner's progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,7 @@ pub struct Host {
     worlds: Mutex<Worlds>,
     /// Which tickets were handed out, and for whose world.
     tickets: Mutex<BTreeMap<String, (UserName, &'static Flaw)>>,
+    tries: Mutex<Tries>,
     news: broadcast::Sender<News>,
 }
 
@@ -94,6 +97,7 @@ impl Host {
             records: Mutex::new(Records { folder, book }),
             worlds: Mutex::new(Worlds::new()),
             tickets: Mutex::default(),
+            tries: Mutex::default(),
             news,
         }
     }
@@ -234,6 +238,7 @@ impl Host {
         value: &str,
     ) -> Result<Answer, Refused> {
         let slot = self.slot(name, flaw)?;
+        lock(&self.tries).take(name, flaw.slug, now()).map_err(Refused::TooOften)?;
         if lock(&slot).solves(Some(value)) {
             let receipt = self.solved(name, flaw)?;
             return Ok(Answer::Solved(receipt, self.score(name, flaw)));

@@ -114,6 +114,36 @@ fn progress_survives_a_kill() {
     assert_eq!(steal(&range, "mira"), flag, "the same world comes back");
 }
 
+/// Whoever guesses waits, and is told how long; a right answer has to wait as well, for a guess may be one.
+#[test]
+fn guesses_are_limited() {
+    let range = Range::start(&[]);
+    for name in ["mira", "oleg"] {
+        range.says(name, &["join", name]);
+    }
+    let flag = steal(&range, "mira");
+    let token = super::read(&range.path("learner-mira/token"));
+    let submit = |value: &str| {
+        let (body, address) = (json!({"value": value}).to_string(), &range.address);
+        let length = body.len();
+        let request = format!(
+            "POST /api/flaws/history-idor/submit HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Authorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        super::http(address, &request)
+    };
+    // A slow machine may have earned some more.
+    let refused =
+        (0..100).map(|_| submit("yyyyyyyyyyyyyyyyyyyy")).find(|answer| !answer.contains("wrong"));
+    let refused = refused.unwrap();
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    assert!(refused.contains("retry-after: ") && refused.contains("too_often"), "{refused}");
+    let told = range.refuses("mira", &["submit", "history-idor", &flag]);
+    assert!(told.contains("the next try is in"), "{told}");
+    let foreign = range.refuses("oleg", &["submit", "history-idor", &flag]);
+    assert!(foreign.contains("somebody else's"), "{foreign}");
+}
+
 /// A solve by what happened is seen by itself, and told.
 #[test]
 fn a_broken_invariant_is_seen_at_once() {
