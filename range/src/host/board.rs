@@ -92,7 +92,8 @@ impl Host {
             let own = passage.from.is_learner() || passage.to.is_learner();
             passage.number > after && (sees_all || own)
         });
-        let page: Vec<Value> = passages.take(crate::limits::PAGE).map(reading::as_json).collect();
+        let page = passages.take(crate::limits::PAGE);
+        let page: Vec<Value> = page.map(|passage| reading::as_json(world, passage)).collect();
         Ok(json!({"count": world.wire().count(), "passages": page}))
     }
 

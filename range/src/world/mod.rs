@@ -8,6 +8,7 @@ mod files;
 mod happened;
 mod held;
 mod lesson;
+mod names;
 mod order;
 mod page;
 mod person;

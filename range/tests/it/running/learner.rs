@@ -144,6 +144,37 @@ fn guesses_are_limited() {
     assert!(foreign.contains("somebody else's"), "{foreign}");
 }
 
+/// What has passed is read in a terminal of 80 columns, with names beside ids, and the time.
+#[test]
+fn the_wire_is_read_by_people_and_by_programs() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    range.says("mira", &["connect", "ghost-member"]);
+    let text = range.says("mira", &["wire", "ghost-member"]);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let too_long = text.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(too_long, None);
+    assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()), "{text}");
+    let is_named = |field: &str, name: &str| {
+        rows.iter().any(|row| row.get(1) == Some(&field) && row.get(3..) == Some(&[name]))
+    };
+    assert!(is_named("account", "mira") && is_named("conversation", "#lobby"), "{text}");
+    let first = rows.iter().find(|row| row.first() == Some(&"1")).unwrap();
+    assert_eq!(first[1..], ["0.000", "s", "server", "->", "you", "event", "hello"]);
+    let json = range.says("mira", &["wire", "ghost-member", "--json"]);
+    let passages: Vec<Value> =
+        json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let began = passages[0]["at"].as_u64().unwrap();
+    for passage in &passages {
+        assert_eq!(passage["since"].as_u64(), Some(passage["at"].as_u64().unwrap() - began));
+    }
+    let fields = passages.iter().flat_map(|passage| passage["fields"].as_array().unwrap());
+    let names: Vec<&str> = fields.filter_map(|field| field["name"].as_str()).collect();
+    for name in ["nina", "oleg", "#lobby", "a device of mira"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+}
+
 /// A solve by what happened is seen by itself, and told.
 #[test]
 fn a_broken_invariant_is_seen_at_once() {
