@@ -4,7 +4,6 @@
 //!
 //! Leaves out what a whole client does: it joins what it is welcomed to, and reads.
 
-use crate::flaws::Lost;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use portcullis_crypto::{AuthPublic, IdentityKey, LeafKey, LeafPublic};
@@ -14,15 +13,43 @@ use portcullis_proto::{
     SignedList, Timestamp,
 };
 use portcullis_sim::Chance;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::fmt;
+
+/// Why something can't be done with a double.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DoubleError {
+    /// There is none of this number.
+    Nobody,
+    /// It can't make this key.
+    Key,
+    /// The welcome can't be read, or is not for it.
+    Welcome,
+    /// The message can't be read, or is not for it.
+    Message,
+    /// What it has opened is no text.
+    NoText,
+}
+
+impl fmt::Display for DoubleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nobody => "there is no double of this number, or it was too long ago",
+            Self::Key => "this key can't be made",
+            Self::Welcome => "this is no welcome, or it is not for this double",
+            Self::Message => "this is no message that this double can open",
+            Self::NoText => "this double can open it, and it is no text",
+        })
+    }
+}
+
+impl std::error::Error for DoubleError {}
 
 /// Milliseconds for which its key packages are good.
 const DAYS_30: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// A device that nobody has, of an account that may be somebody's.
-pub struct Double {
+pub(crate) struct Double {
     account: AccountId,
     device: DeviceId,
     identity: IdentityKey,
@@ -41,77 +68,65 @@ impl Double {
     }
 
     /// Its device's id, in hexadecimal digits.
-    #[must_use]
-    pub fn device(&self) -> String {
+    pub(crate) fn device(&self) -> String {
         self.device.to_string()
     }
 
     /// Its identity key, base64.
-    #[must_use]
-    pub fn identity(&self) -> String {
+    pub(crate) fn identity(&self) -> String {
         STANDARD.encode(self.identity.public().as_bytes())
     }
 
     /// A device list, version 1, which names these devices as they are, and its own after the first so
     /// many of them; signed by its own identity key, which stands in it as its device's key as well.
-    ///
-    /// # Errors
-    /// [`Lost`] where these are no devices.
-    pub fn list(&self, others: &[Value], place: usize) -> Result<Value, Lost> {
-        let others = others.iter().cloned().map(|entry| read(entry, "reading a device"));
-        let mut devices: Vec<DeviceEntry> = others.collect::<Result<_, _>>()?;
+    pub(crate) fn list(
+        &self,
+        mut devices: Vec<DeviceEntry>,
+        place: usize,
+    ) -> Result<Value, DoubleError> {
         devices.insert(place.min(devices.len()), self.entry()?);
         let (account, previous) = (self.account, DeviceList::origin(self.account));
         let list = DeviceList { account, version: 1, previous, devices, revoked: Vec::new() };
         Ok(json!(list.sign(&self.identity)))
     }
 
-    fn entry(&self) -> Result<DeviceEntry, Lost> {
+    fn entry(&self) -> Result<DeviceEntry, DoubleError> {
         let auth = AuthPublic::from_bytes(*self.identity.public().as_bytes());
         Ok(DeviceEntry {
             device: self.device,
-            name: DeviceName::parse("laptop").map_err(|_| broken("naming a device"))?,
-            auth: auth.map_err(|_| broken("making a device's key"))?,
+            name: DeviceName::parse("laptop").map_err(|_| DoubleError::Key)?,
+            auth: auth.map_err(|_| DoubleError::Key)?,
             leaf: self.leaf,
             added_at: self.now,
         })
     }
 
     /// A key package, as `claim_key_packages` gives them out.
-    ///
-    /// # Errors
-    /// [`Lost`] where it can't be made.
-    pub fn package(&mut self) -> Result<Value, Lost> {
+    pub(crate) fn package(&mut self) -> Result<Value, DoubleError> {
         let made = self.mls.key_package(self.now.plus_millis(DAYS_30), false);
-        let made = made.map_err(|_| broken("making a key package"))?;
+        let made = made.map_err(|_| DoubleError::Key)?;
         Ok(json!({"device": self.device(), "package": STANDARD.encode(made)}))
     }
 
     /// Joins what a welcome (base64) invites it to; gives the conversation.
-    ///
-    /// # Errors
-    /// [`Lost`] where the welcome is not for it.
-    pub fn join(&mut self, welcome: &str) -> Result<String, Lost> {
-        let bytes = STANDARD.decode(welcome).map_err(|_| broken("reading a welcome"))?;
-        let joined = self.mls.join_welcome(&bytes);
-        let id = joined.map_err(|error| Lost::new("joining by a welcome", error))?;
-        Ok(id.to_string())
+    pub(crate) fn join(&mut self, welcome: &str) -> Result<ConversationId, DoubleError> {
+        let bytes = STANDARD.decode(welcome).map_err(|_| DoubleError::Welcome)?;
+        self.mls.join_welcome(&bytes).map_err(|_| DoubleError::Welcome)
     }
 
     /// The text of a message (base64) of a conversation that it has joined.
-    ///
-    /// # Errors
-    /// [`Lost`] where it can't be opened, or is no text.
-    pub fn open(&mut self, conversation: &Value, body: &str) -> Result<String, Lost> {
-        let id: ConversationId = read(conversation.clone(), "reading a conversation's id")?;
-        let bytes = STANDARD.decode(body).map_err(|_| broken("reading a message"))?;
-        let opened = self.mls.process(id, &bytes);
-        match opened.map_err(|error| Lost::new("opening a message", error))? {
+    pub(crate) fn open(
+        &mut self,
+        conversation: ConversationId,
+        body: &str,
+    ) -> Result<String, DoubleError> {
+        let bytes = STANDARD.decode(body).map_err(|_| DoubleError::Message)?;
+        match self.mls.process(conversation, &bytes).map_err(|_| DoubleError::Message)? {
             Processed::Message { plaintext, .. } => match Content::decode(&plaintext) {
                 Ok(Content { kind: Kind::Text(text), .. }) => Ok(text),
-                _ => Err(broken("looking for a text in what was opened")),
+                _ => Err(DoubleError::NoText),
             },
-            Processed::Own | Processed::Commit(_) => Err(broken("opening a message")),
+            Processed::Own | Processed::Commit(_) => Err(DoubleError::Message),
         }
     }
 }
@@ -129,12 +144,4 @@ impl fmt::Debug for Double {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Double({})", self.account)
     }
-}
-
-fn read<T: DeserializeOwned>(value: Value, tried: &'static str) -> Result<T, Lost> {
-    serde_json::from_value(value).map_err(|error| Lost::new(tried, error))
-}
-
-fn broken(tried: &'static str) -> Lost {
-    Lost::new(tried, "it can't be done with this")
 }

@@ -1,35 +1,46 @@
 //! A learner's hands: what somebody outside a world can do in it, and nothing more. The reference exploits
-//! and the honest uses are written with these, so each of their steps is open to a learner as well.
+//! and the honest uses are written with these, so each of their steps is open to a learner as well; a test
+//! has every exploit win over the sockets of a range that runs.
 
-use crate::double::Double;
+use crate::doors::{Doors, Overheard, Way};
 use crate::flaws::Lost;
-use crate::plane::Secrets;
-use crate::world::{Decision, Happened, Held, HeldId, Line, World, WorldError};
-use portcullis_client_core::{Command, Message, Show};
+use crate::world::{Decision, Happened, Held, HeldId, Line, Order, World};
+use portcullis_client_core::{Message, Show};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::fmt;
+use std::path::PathBuf;
 
 /// The learner's account in every world.
 pub const YOU: &str = "you";
 
 /// Somebody's hands in a world.
-#[derive(Debug)]
-pub struct Hands<'w> {
-    world: &'w mut World,
-    secrets: &'w Secrets,
+pub struct Hands<'d> {
+    doors: &'d mut dyn Doors,
     next_request: u64,
 }
 
-impl<'w> Hands<'w> {
-    /// Hands in this world. Of the secrets they use what a learner is told: the nonce.
-    pub const fn new(world: &'w mut World, secrets: &'w Secrets) -> Self {
-        Self { world, secrets, next_request: 0 }
+/// Keys that an operator has made in somebody's name, and where they are kept.
+#[derive(Debug, Clone)]
+pub struct Double {
+    /// Its number in this world.
+    number: u64,
+    /// Its device's id, in hexadecimal digits.
+    pub device: String,
+    /// Its identity key, base64.
+    pub identity: String,
+}
+
+impl<'d> Hands<'d> {
+    /// Hands at these doors.
+    pub fn new(doors: &'d mut dyn Doors) -> Self {
+        Self { doors, next_request: 0 }
     }
 
     /// The learner's own nonce, as the story shows it.
     #[must_use]
     pub fn nonce(&self) -> &str {
-        &self.secrets.nonce
+        self.doors.nonce()
     }
 
     /// A connection that has not logged in.
@@ -37,7 +48,7 @@ impl<'w> Hands<'w> {
     /// # Errors
     /// [`Lost`] where there is none to be had.
     pub fn connect(&mut self) -> Result<Line, Lost> {
-        self.world.connect().map_err(lost("connecting"))
+        self.doors.enter(Way::Connect)
     }
 
     /// A connection that is a session of the learner's account already.
@@ -45,7 +56,7 @@ impl<'w> Hands<'w> {
     /// # Errors
     /// [`Lost`] where there is none to be had.
     pub fn session(&mut self) -> Result<Line, Lost> {
-        self.world.session().map_err(lost("logging in"))
+        self.doors.enter(Way::Session)
     }
 
     /// A connection to the lesson's desk.
@@ -53,39 +64,7 @@ impl<'w> Hands<'w> {
     /// # Errors
     /// [`Lost`] where there is none to be had.
     pub fn desk(&mut self) -> Result<Line, Lost> {
-        self.world.connect_desk().map_err(lost("connecting to the desk"))
-    }
-
-    /// Somebody on the network breaks a connection of the lesson's people.
-    ///
-    /// # Errors
-    /// [`Lost`].
-    pub fn sever(&mut self, whose: &str) -> Result<(), Lost> {
-        self.world.sever(whose).map_err(lost("breaking a connection"))
-    }
-
-    /// What somebody of the lesson has read: sender, place, text. For honest use, which looks over shoulders.
-    #[must_use]
-    pub fn read_by(&self, name: &str) -> Vec<(String, String, String)> {
-        let read = self.world.happened().iter().filter_map(|happened| match happened {
-            Happened::Read { by, sender, place, text } if by.as_str() == name => {
-                Some((sender.to_string(), place.to_string(), text.clone()))
-            }
-            _ => None,
-        });
-        read.collect()
-    }
-
-    /// What stands in one of the desk's books: row and value. For honest use.
-    #[must_use]
-    pub fn recorded(&self, book: &str) -> Vec<(String, String)> {
-        let rows = self.world.happened().iter().filter_map(|happened| match happened {
-            Happened::Recorded { record, .. } if record.book == book => {
-                Some((record.row.clone(), record.value.clone()))
-            }
-            _ => None,
-        });
-        rows.collect()
+        self.doors.enter(Way::Desk)
     }
 
     /// Sends a frame as it is.
@@ -93,12 +72,12 @@ impl<'w> Hands<'w> {
     /// # Errors
     /// [`Lost`] where the connection is gone.
     pub fn send(&mut self, line: Line, text: &str) -> Result<(), Lost> {
-        self.world.send(line, text).map_err(lost("sending"))
+        self.doors.send(line, text)
     }
 
     /// What has come on a connection since the last time.
     pub fn hear(&mut self, line: Line) -> Vec<Value> {
-        let frames = self.world.receive(line);
+        let frames = self.doors.receive(line);
         frames.iter().filter_map(|text| serde_json::from_str(text).ok()).collect()
     }
 
@@ -122,20 +101,12 @@ impl<'w> Hands<'w> {
         }
     }
 
-    /// The learner does something with an ordinary client of theirs.
-    ///
-    /// # Errors
-    /// [`Lost`].
-    pub fn does(&mut self, command: Command) -> Result<(), Lost> {
-        self.world.stage().does(YOU, command).map_err(lost("a command"))
-    }
-
     /// Says something in a conversation, with an ordinary client.
     ///
     /// # Errors
     /// [`Lost`].
     pub fn says(&mut self, place: &str, text: &str) -> Result<(), Lost> {
-        self.world.stage().says(YOU, place, text).map_err(lost("saying something"))
+        self.order(Order::Say { place: place.to_owned(), text: text.to_owned() })
     }
 
     /// Offers a file in a conversation, with an ordinary client.
@@ -143,57 +114,8 @@ impl<'w> Hands<'w> {
     /// # Errors
     /// [`Lost`].
     pub fn offers(&mut self, place: &str, name: &str, content: &str) -> Result<(), Lost> {
-        self.world.stage().offers(YOU, place, name, content).map_err(lost("offering a file"))
-    }
-
-    /// Where files lie that somebody has received, and what they say. Honest use looks on.
-    pub fn written(&self, name: &str) -> impl Iterator<Item = (&Path, &[u8])> {
-        self.world.happened().iter().filter_map(move |happened| match happened {
-            Happened::Wrote { whose, path, content } if whose.as_str() == name => {
-                Some((path.as_path(), content.as_slice()))
-            }
-            _ => None,
-        })
-    }
-
-    /// The frames that the server has sent to the learner's own client.
-    #[must_use]
-    pub fn own_frames(&self) -> Vec<Value> {
-        let all = self.overheard().into_iter();
-        all.filter(|(_, to, _)| to == YOU).map(|(_, _, frame)| frame).collect()
-    }
-
-    /// What the learner's own client has shown.
-    pub fn shown(&self) -> impl DoubleEndedIterator<Item = &Show> {
-        self.shown_to(YOU)
-    }
-
-    /// The messages that somebody's client has shown. The learner has only their own client's; honest use
-    /// looks over others' shoulders to see that it works.
-    pub fn shown_to(&self, name: &str) -> impl DoubleEndedIterator<Item = &Show> {
-        self.world.happened().iter().filter_map(move |happened| match happened {
-            Happened::Shown { to, show } if to.as_str() == name => Some(&**show),
-            _ => None,
-        })
-    }
-
-    /// The texts that somebody's client has shown.
-    #[must_use]
-    pub fn texts(&self, name: &str) -> Vec<String> {
-        let messages = self.shown_to(name).filter_map(|show| match show {
-            Show::Message(message) => message.text().map(str::to_owned),
-            _ => None,
-        });
-        messages.collect()
-    }
-
-    /// The message with this text, as somebody's client has shown it.
-    #[must_use]
-    pub fn message(&self, name: &str, text: &str) -> Option<&Message> {
-        self.shown_to(name).find_map(|show| match show {
-            Show::Message(message) if message.text() == Some(text) => Some(message),
-            _ => None,
-        })
+        let (place, name, content) = (place.to_owned(), name.to_owned(), content.to_owned());
+        self.order(Order::Offer { place, name, content })
     }
 
     /// Seconds pass.
@@ -201,13 +123,7 @@ impl<'w> Hands<'w> {
     /// # Errors
     /// [`Lost`].
     pub fn wait(&mut self, seconds: u32) -> Result<(), Lost> {
-        (0..seconds).try_for_each(|_| self.world.tick()).map_err(lost("waiting"))
-    }
-
-    /// What the world's clock says, in milliseconds, as the wire shows it beside each frame.
-    #[must_use]
-    pub const fn clock(&self) -> u64 {
-        self.world.now().0
+        self.doors.wait(seconds)
     }
 
     /// Puts up a web page of one's own at this address.
@@ -215,50 +131,63 @@ impl<'w> Hands<'w> {
     /// # Errors
     /// [`Lost`] where one can't have it there.
     pub fn page(&mut self, origin: &str) -> Result<(), Lost> {
-        self.world.put_up_page(origin).map_err(lost("putting up a page"))
+        self.doors.page(origin)
     }
 
     /// The connections that one's pages have got, each in the browser of somebody who came.
     pub fn visits(&mut self) -> Vec<Line> {
-        self.world.visits()
+        self.doors.visits()
     }
 
-    /// Somebody opens the server's own page; whether it gets its connection. Honest use looks on.
-    ///
-    /// # Errors
-    /// [`Lost`].
-    pub fn at_home(&mut self, name: &str) -> Result<bool, Lost> {
-        self.world.at_home(name).map_err(lost("opening the server's own page"))
+    /// What has passed on the wire, as far as one may read it.
+    pub fn overheard(&mut self) -> Vec<Overheard> {
+        self.doors.overheard()
     }
 
-    /// The operator lays a hand on the wire, or takes it away.
+    /// The frames that the server has sent to the learner's own client.
+    pub fn own_frames(&mut self) -> Vec<Value> {
+        let all = self.overheard().into_iter();
+        all.filter(|heard| heard.to == YOU).map(|heard| heard.frame).collect()
+    }
+
+    /// Whoever is on the network lays a hand on the wire, or takes it away.
     ///
     /// # Errors
     /// [`Lost`].
     pub fn hold(&mut self, on: bool) -> Result<(), Lost> {
-        self.world.hold(on).map_err(lost("holding the wire"))
+        self.order(Order::Hold { on })
     }
 
-    /// The frames that the operator holds.
-    #[must_use]
-    pub fn held(&self) -> Vec<Held> {
-        self.world.held()
+    /// The frames that they hold.
+    pub fn held(&mut self) -> Vec<Held> {
+        self.doors.held()
     }
 
-    /// The operator decides.
+    /// They decide.
     ///
     /// # Errors
     /// [`Lost`].
-    pub fn decide(&mut self, id: HeldId, decision: Decision) -> Result<(), Lost> {
-        self.world.decide(id, decision).map_err(lost("deciding"))
+    pub fn decide(&mut self, HeldId(frame): HeldId, decision: Decision) -> Result<(), Lost> {
+        self.order(match decision {
+            Decision::Pass => Order::Pass { frame },
+            Decision::Replace(with) => Order::Replace { frame, with },
+        })
     }
 
-    /// The operator sends a frame that nobody made: down to somebody, or up in their name.
+    /// They send a frame that nobody made: down to somebody, or up in their name.
     ///
     /// # Errors
     /// [`Lost`].
     pub fn inject(&mut self, whose: &str, up: bool, text: &str) -> Result<(), Lost> {
-        self.world.inject(whose, up, text).map_err(lost("sending a frame of one's own"))
+        self.order(Order::Send { whose: whose.to_owned(), up, text: text.to_owned() })
+    }
+
+    /// They break a connection of the lesson's people.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn sever(&mut self, whose: &str) -> Result<(), Lost> {
+        self.order(Order::Sever { whose: whose.to_owned() })
     }
 
     /// The operator makes keys in the name of this account, by its id.
@@ -266,23 +195,132 @@ impl<'w> Hands<'w> {
     /// # Errors
     /// [`Lost`] where this is no account's id.
     pub fn double(&mut self, account: &Value) -> Result<Double, Lost> {
-        let account = serde_json::from_value(account.clone());
-        let account = account.map_err(|error| Lost::new("reading an account's id", error))?;
-        Ok(self.world.double(account))
+        let made = self.doors.order(Order::Double { account: read(account)? })?;
+        let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
+        let number = made["double"].as_u64().unwrap_or_default();
+        Ok(Double { number, device: text("device"), identity: text("identity") })
     }
 
-    /// The operator, or somebody on the network, reads what has passed: sender, receiver, frame.
-    #[must_use]
-    pub fn overheard(&self) -> Vec<(String, String, Value)> {
-        let passages = self.world.wire().passages();
-        let read = passages.filter_map(|passage| {
-            let frame = serde_json::from_str(&passage.text).ok()?;
-            Some((passage.from.to_string(), passage.to.to_string(), frame))
-        });
-        read.collect()
+    /// A device list, version 1, which names these devices as they are, and a double's after the first so
+    /// many of them; signed by the double's own identity key.
+    ///
+    /// # Errors
+    /// [`Lost`] where these are no devices.
+    pub fn list(&mut self, double: &Double, others: &[Value], place: usize) -> Result<Value, Lost> {
+        let others = others.iter().map(read).collect::<Result<_, _>>()?;
+        let place = u64::try_from(place).unwrap_or(u64::MAX);
+        self.doors.order(Order::List { double: double.number, others, place })
+    }
+
+    /// A key package of a double.
+    ///
+    /// # Errors
+    /// [`Lost`] where it can't be made.
+    pub fn package(&mut self, double: &Double) -> Result<Value, Lost> {
+        self.doors.order(Order::Package { double: double.number })
+    }
+
+    /// A double joins what a welcome (base64) invites it to.
+    ///
+    /// # Errors
+    /// [`Lost`] where the welcome is not for it.
+    pub fn join(&mut self, double: &Double, welcome: &str) -> Result<(), Lost> {
+        self.order(Order::Join { double: double.number, welcome: welcome.to_owned() })
+    }
+
+    /// The text of a message (base64) of a conversation that a double has joined.
+    ///
+    /// # Errors
+    /// [`Lost`] where it can't be opened, or is no text.
+    pub fn open(
+        &mut self,
+        double: &Double,
+        conversation: &Value,
+        body: &str,
+    ) -> Result<String, Lost> {
+        let (conversation, body) = (read(conversation)?, body.to_owned());
+        let opened = self.doors.order(Order::Open { double: double.number, conversation, body })?;
+        Ok(opened["text"].as_str().unwrap_or_default().to_owned())
+    }
+
+    fn order(&mut self, order: Order) -> Result<(), Lost> {
+        self.doors.order(order).map(drop)
     }
 }
 
-fn lost(tried: &'static str) -> impl Fn(WorldError) -> Lost {
-    move |error| Lost::new(tried, error)
+/// What honest use sees over others' shoulders: to whoever is outside, nothing has happened.
+impl Hands<'_> {
+    fn happened(&mut self) -> &[Happened] {
+        self.doors.world().map_or(&[], |world| World::happened(world))
+    }
+
+    /// What somebody of the lesson has read: sender, place, text.
+    pub fn read_by(&mut self, name: &str) -> Vec<(String, String, String)> {
+        let read = self.happened().iter().filter_map(|happened| match happened {
+            Happened::Read { by, sender, place, text } if by.as_str() == name => {
+                Some((sender.to_string(), place.to_string(), text.clone()))
+            }
+            _ => None,
+        });
+        read.collect()
+    }
+
+    /// What stands in one of the desk's books: row and value.
+    pub fn recorded(&mut self, book: &str) -> Vec<(String, String)> {
+        let rows = self.happened().iter().filter_map(|happened| match happened {
+            Happened::Recorded { record, .. } if record.book == book => {
+                Some((record.row.clone(), record.value.clone()))
+            }
+            _ => None,
+        });
+        rows.collect()
+    }
+
+    /// Where files lie that somebody has received, and what they say.
+    pub fn written(&mut self, name: &str) -> Vec<(PathBuf, Vec<u8>)> {
+        let files = self.happened().iter().filter_map(|happened| match happened {
+            Happened::Wrote { whose, path, content } if whose.as_str() == name => {
+                Some((path.clone(), content.clone()))
+            }
+            _ => None,
+        });
+        files.collect()
+    }
+
+    /// The messages that somebody's client has shown.
+    pub fn messages(&mut self, name: &str) -> Vec<Message> {
+        let shown = self.happened().iter().filter_map(|happened| match happened {
+            Happened::Shown { to, show } if to.as_str() == name => match &**show {
+                Show::Message(message) => Some(message.clone()),
+                _ => None,
+            },
+            _ => None,
+        });
+        shown.collect()
+    }
+
+    /// The texts that somebody's client has shown.
+    pub fn texts(&mut self, name: &str) -> Vec<String> {
+        let messages = self.messages(name);
+        messages.iter().filter_map(|message| message.text().map(str::to_owned)).collect()
+    }
+
+    /// Somebody opens the server's own page; whether it gets its connection.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub fn at_home(&mut self, name: &str) -> Result<bool, Lost> {
+        let opened = self.doors.world().map_or(Ok(false), |world| world.at_home(name));
+        opened.map_err(|error| Lost::new("opening the server's own page", error))
+    }
+}
+
+impl fmt::Debug for Hands<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hands({} requests)", self.next_request)
+    }
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Lost> {
+    serde_json::from_value(value.clone()).map_err(|error| Lost::new("reading what is given", error))
 }

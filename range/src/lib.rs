@@ -8,6 +8,7 @@
 //! Start with [`flaws`]: each file there is one lesson, and its tests are the proof that it works.
 
 pub mod cli;
+pub mod doors;
 pub mod double;
 pub mod flaws;
 pub mod hands;

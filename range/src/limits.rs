@@ -61,6 +61,13 @@ pub const BODY_BYTES: usize = 64 * 1024;
 /// Bytes of a value that is submitted.
 pub const VALUE_BYTES: usize = 4 * 1024;
 
+/// Submissions that a learner has at once for one flaw: more than anybody mistypes.
+pub const SUBMISSIONS: u64 = 10;
+
+/// Milliseconds until one of them is back. The shortest answer is guessed once in 2^20 times, so a day of
+/// guessing, 2,890 of them, finds it once in 362 times; who computes it needs one.
+pub const SUBMISSION_MILLIS: u64 = 30_000;
+
 /// Passages of the wire in one answer.
 pub const PAGE: usize = 200;
 
@@ -72,3 +79,6 @@ pub const FILE_BYTES: usize = 64 * 1024;
 
 /// Files that are ever offered in one world: with [`FILE_BYTES`] 2 MiB, twice where they are received.
 pub const FILES: usize = 32;
+
+/// Doubles of an operator that are kept in one world: a lesson needs one, or one at a time.
+pub const DOUBLES: usize = 16;

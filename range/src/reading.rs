@@ -1,7 +1,8 @@
 //! Reading the wire: a passage taken apart, field by field, with what the server could read of it and what
-//! it could not.
+//! it could not, who is meant by its ids, and when it was. As JSON for programs, and as text for a terminal of
+//! 80 columns without colour.
 
-use crate::world::Passage;
+use crate::world::{Passage, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use portcullis_crypto::hash;
@@ -39,18 +40,22 @@ struct Field {
     sight: Sight,
 }
 
-/// A passage as JSON: one line of an export.
+/// A passage of a world as JSON: one line of an export. Times are milliseconds: `at` by the world's clock, and
+/// `since` from its beginning.
 #[must_use]
-pub fn as_json(passage: &Passage) -> Value {
-    let fields: Vec<Value> = fields(passage)
-        .into_iter()
-        .map(
-            |field| json!({"field": field.path, "value": field.value, "sight": field.sight.word()}),
-        )
-        .collect();
+pub fn as_json(world: &World, passage: &Passage) -> Value {
+    let fields = fields(passage).into_iter().map(|Field { path, value, sight }| {
+        let mut field = json!({"field": path, "value": value, "sight": sight.word()});
+        if let Some(name) = world.name_of(&value) {
+            field["name"] = json!(name);
+        }
+        field
+    });
+    let since = world.wire().began().map(|began| passage.at.0.saturating_sub(began.0));
     json!({
-        "number": passage.number, "at": passage.at, "from": passage.from.to_string(),
-        "to": passage.to.to_string(), "says": says(passage), "fields": fields, "frame": passage.text,
+        "number": passage.number, "at": passage.at, "since": since, "from": passage.from.to_string(),
+        "to": passage.to.to_string(), "says": says(passage), "fields": fields.collect::<Vec<_>>(),
+        "frame": passage.text,
     })
 }
 
@@ -62,18 +67,100 @@ sealed  the server sees its length, and not what it says
 blind   a number that tells the server nothing
 ";
 
-/// A passage as text, from its JSON: a head line, and a line for each field.
+/// A passage as text, from its JSON: a head line, with the seconds since the world's beginning, and a line for
+/// each field, or more where it is long.
 #[must_use]
 pub fn as_text(passage: &Value) -> String {
     let word = |name: &str| passage[name].as_str().unwrap_or_default();
     let number = passage["number"].as_u64().unwrap_or_default();
-    let mut text = format!("{number:>4}  {} -> {}  {}\n", word("from"), word("to"), word("says"));
-    for field in passage["fields"].as_array().into_iter().flatten() {
-        let word = |name: &str| field[name].as_str().unwrap_or_default();
-        let _ =
-            writeln!(text, "      {:<7} {:<26} {}", word("sight"), word("field"), word("value"));
+    let since = passage["since"].as_u64().unwrap_or_default();
+    let mut text = format!(
+        "{number:>4}  {:>4}.{:03} s  {} -> {}  {}\n",
+        since / 1_000,
+        since % 1_000,
+        word("from"),
+        word("to"),
+        word("says")
+    );
+    let fields = passage["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let (shown, folded): (Vec<&Value>, Vec<&Value>) = fields.iter().partition(|field| {
+        place_of(field["field"].as_str().unwrap_or_default()).is_none_or(|place| place < FOLDED)
+    });
+    let lengths = shown.iter().filter_map(|field| Some(field["field"].as_str()?.chars().count()));
+    let width = lengths.filter(|length| *length <= LONGEST_FIELD).max().unwrap_or_default();
+    shown.iter().for_each(|field| put_field(&mut text, field, width));
+    if !folded.is_empty() {
+        let _ = writeln!(
+            text,
+            "      and {} fields more of the same kind, which --json has",
+            folded.len()
+        );
     }
     text
+}
+
+/// Columns of a terminal.
+const COLUMNS: usize = 80;
+/// Columns before a field's name.
+const BEFORE: usize = 14;
+/// Columns of a field's name; values below a longer one begin in the next line.
+const LONGEST_FIELD: usize = 30;
+/// Members of a list that are shown: a device uploads a hundred key packages, and nobody says as much at once.
+const FOLDED: usize = 20;
+
+/// A field's place in the first list that it is in.
+fn place_of(path: &str) -> Option<usize> {
+    let (_, rest) = path.split_once('[')?;
+    rest.split_once(']')?.0.parse().ok()
+}
+
+/// A field's name and value, and what its id is of.
+fn put_field(text: &mut String, field: &Value, width: usize) {
+    let word = |name: &str| field[name].as_str().unwrap_or_default();
+    let _ = write!(text, "      {:<7} {:<width$}", word("sight"), word("field"));
+    let begin = BEFORE + width + 2;
+    if word("field").chars().count() > width {
+        let _ = write!(text, "\n{:1$}", "", begin - 2);
+    }
+    let mut lines = lines_of(word("value"), COLUMNS - begin);
+    if let Some(name) = field["name"].as_str() {
+        match lines.last_mut() {
+            Some(last) if begin + last.chars().count() + 1 + name.chars().count() <= COLUMNS => {
+                last.push(' ');
+                last.push_str(name);
+            }
+            _ => lines.extend(lines_of(name, COLUMNS - begin)),
+        }
+    }
+    let mut lines = lines.iter();
+    let _ = writeln!(text, "  {}", lines.next().map_or("", String::as_str));
+    for line in lines {
+        let _ = writeln!(text, "{:begin$}{line}", "");
+    }
+}
+
+/// A value in lines of so many columns, broken behind spaces where there are some.
+fn lines_of(value: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut width = 0;
+    for word in value.split_inclusive(' ') {
+        let length = word.chars().filter(|letter| !letter.is_control()).count();
+        if width > 0 && width + length > columns {
+            lines.push(String::new());
+            width = 0;
+        }
+        for letter in word.chars().filter(|letter| !letter.is_control()) {
+            if width == columns {
+                lines.push(String::new());
+                width = 0;
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(letter);
+                width += 1;
+            }
+        }
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// What the frame is, in a word: its request, reply, refusal or event.
@@ -150,8 +237,15 @@ fn of_body(path: &str, text: &str, fields: &mut Vec<Field>) {
     match signed {
         Some(content) if content.is_object() => {
             for (name, value) in content.as_object().into_iter().flatten() {
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                fields.push(Field { path: format!("{path}.{name}"), value, sight: Sight::Signed });
+                let path = format!("{path}.{name}");
+                match value.as_str() {
+                    // What somebody says is shown as they say it, whatever it looks like.
+                    Some(text) => {
+                        let value = text.to_owned();
+                        fields.push(Field { path, value, sight: Sight::Signed });
+                    }
+                    None => take_apart_signed(&path, value, fields),
+                }
             }
         }
         _ => {
@@ -168,8 +262,17 @@ fn of_body(path: &str, text: &str, fields: &mut Vec<Field>) {
 /// A device list: JSON in base64, signed.
 fn of_signed(path: &str, text: &str, fields: &mut Vec<Field>) {
     let bytes = STANDARD.decode(text).unwrap_or_default();
-    let value = String::from_utf8(bytes).unwrap_or_else(|bytes| abridged(bytes.as_bytes()));
-    fields.push(Field { path: path.to_owned(), value, sight: Sight::Signed });
+    let Ok(list) = serde_json::from_slice::<Value>(&bytes) else {
+        let (path, value) = (path.to_owned(), abridged(&bytes));
+        return fields.push(Field { path, value, sight: Sight::Signed });
+    };
+    take_apart_signed(path, &list, fields);
+}
+
+fn take_apart_signed(path: &str, value: &Value, fields: &mut Vec<Field>) {
+    let before = fields.len();
+    take_apart(path, value, fields);
+    fields.iter_mut().skip(before).for_each(|field| field.sight = Sight::Signed);
 }
 
 /// Bytes by their length and a short hash, so that the same bytes are seen to be the same.
@@ -181,4 +284,42 @@ fn abridged(bytes: &[u8]) -> String {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     format!("{} bytes, ≡{short}", bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_broken_where_they_can_be() {
+        let check = |value: &str, expected: &[&str]| assert_eq!(lines_of(value, 5), expected);
+        check("", &[""]);
+        check("abc", &["abc"]);
+        check("abcde", &["abcde"]);
+        check("abcdef", &["abcde", "f"]);
+        check("ab cd ef", &["ab", "cd ef"]);
+        check("ab cdefgh", &["ab", "cdefg", "h"]);
+        check("a\nb\u{1b}[31m", &["ab[31", "m"]);
+    }
+
+    #[test]
+    fn names_and_times_stand_beside_what_they_are_of() {
+        let field = |sight: &str, path: &str, value: &str| json!({"sight": sight, "field": path, "value": value});
+        let mut account = field("open", "account", "2a60f104eda6271c0aaebebce617d63a");
+        account["name"] = json!("mira");
+        let mut device =
+            field("signed", "list.list.devices[10].signature", "2fb6bccf5dadebe005190f4238f82d3d");
+        device["name"] = json!("a device of mira");
+        let passage = json!({
+            "number": 145, "since": 12_345, "from": "server", "to": "you", "says": "event envelope",
+            "fields": [account, device, field("open", "packages[20].package", "321 bytes")],
+        });
+        let expected = " 145    12.345 s  server -> you  event envelope
+      open    account  2a60f104eda6271c0aaebebce617d63a mira
+      signed  list.list.devices[10].signature
+                       2fb6bccf5dadebe005190f4238f82d3d a device of mira
+      and 1 fields more of the same kind, which --json has
+";
+        assert_eq!(as_text(&passage), expected);
+    }
 }

@@ -1,13 +1,17 @@
-//! `chat`: the chat's own terminal client, in a world.
+//! `chat`: the chat's own terminal client, in a world; at its end it asks for what was found there.
+//!
+//! Leaves out looking for flags by itself: they come to scripts, which submit them, and not to this client.
 
 use super::Where;
 use super::ask::{Range, learner_folder};
+use super::learner::submit;
 use crate::host::SUBPROTOCOL;
 use portcullis_crypto::{Password, Stretch};
 use portcullis_proto::UserName;
 use portcullis_terminal::chat::{self, Options};
 use portcullis_terminal::device::{FileOptions, device_name};
 use portcullis_terminal::net::{Address, Door, TlsRoots};
+use std::io::{self, BufRead, IsTerminal as _, Write};
 
 pub(super) fn chat(at: &Where, slug: &str) -> Result<(), String> {
     let entrance = Range::new(at)?.get(&format!("/api/flaws/{slug}/entrance"))?;
@@ -34,5 +38,63 @@ pub(super) fn chat(at: &Where, slug: &str) -> Result<(), String> {
     let runtime = runtime.map_err(|error| error.to_string())?;
     let ended = runtime.block_on(chat::run(options));
     runtime.shutdown_background();
-    ended.map_err(|error| error.to_string())
+    ended.map_err(|error| error.to_string())?;
+    if !io::stdin().is_terminal() {
+        return Ok(());
+    }
+    ask(slug, &mut io::stdin().lock(), &mut io::stdout(), |value| submit(at, slug, value))
+}
+
+/// Asks for a flag or a value, and submits it, until it is right or nothing more is typed.
+fn ask(
+    slug: &str,
+    typed: &mut impl BufRead,
+    told: &mut impl Write,
+    submit: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), String> {
+    let broken = |error: io::Error| error.to_string();
+    loop {
+        write!(told, "found it? a flag or value for {slug}, or Enter to leave: ")
+            .map_err(broken)?;
+        told.flush().map_err(broken)?;
+        let mut value = String::new();
+        typed.read_line(&mut value).map_err(broken)?;
+        let value = value.trim();
+        if value.is_empty() {
+            return Ok(());
+        }
+        match submit(value) {
+            Ok(()) => return Ok(()),
+            Err(why) => writeln!(told, "{why}").map_err(broken)?,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[test]
+    fn what_is_typed_is_submitted_until_it_is_right() {
+        let check = |typed: &str, submitted: &[&str], told: &[&str]| {
+            let (seen, mut shown) = (RefCell::new(Vec::new()), Vec::new());
+            let submit = |value: &str| {
+                seen.borrow_mut().push(value.to_owned());
+                if value == "right" { Ok(()) } else { Err("that is not it".to_owned()) }
+            };
+            ask("no-tag", &mut typed.as_bytes(), &mut shown, submit).unwrap();
+            let shown = String::from_utf8(shown).unwrap();
+            assert_eq!(*seen.borrow(), submitted, "{typed:?}");
+            let rows: Vec<&str> =
+                shown.lines().filter_map(|row| row.split_once(": ")).map(|(_, row)| row).collect();
+            assert_eq!(rows, told, "{typed:?}");
+        };
+        check("", &[], &[""]);
+        check("\n", &[], &[""]);
+        check(" right \nmore\n", &["right"], &[""]);
+        check("one\nright\n", &["one", "right"], &["that is not it", ""]);
+        check("one\ntwo\n", &["one", "two"], &["that is not it", "that is not it", ""]);
+    }
 }

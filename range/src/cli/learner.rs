@@ -76,11 +76,14 @@ fn print_hints(hints: &[Value]) {
 pub(super) fn connect(at: &Where, slug: &str) -> Result<(), String> {
     let entrance = Range::new(at)?.get(&format!("/api/flaws/{slug}/entrance"))?;
     println!("You are {}. All doors are WebSockets with the subprotocol", text(&entrance, "role"));
-    println!("{}, whose frames are those of docs/protocol.md.\n", text(&entrance, "subprotocol"));
+    println!("{}, whose frames are those of docs/protocol.md;", text(&entrance, "subprotocol"));
+    println!("what the workshop and the wire take is in range/README.md.\n");
     let doors = [
         ("connect", "before login"),
         ("session", "logged in"),
         ("desk", "the lesson's desk"),
+        ("page", "a page of yours"),
+        ("workshop", "your workshop"),
         ("wire", "a hand on the wire"),
     ];
     for (door, what) in doors {

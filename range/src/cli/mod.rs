@@ -163,9 +163,14 @@ enum Command {
         at: Where,
     },
     /// For the teacher: the class
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Class {
+        /// The same as `roster`
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        folder: Folder,
         #[command(subcommand)]
-        wish: Teaching,
+        wish: Option<Teaching>,
     },
 }
 
@@ -252,7 +257,11 @@ fn run(command: Command) -> Result<(), String> {
         Command::Receipt { at } => learner::receipts(&at),
         Command::Verify { file, key } => learner::verify(&file, key.as_deref()),
         Command::Watch { at } => learner::watch(&at),
-        Command::Class { wish } => teacher::teach(wish),
+        Command::Class { wish: Some(wish), .. } => teacher::teach(wish),
+        Command::Class { file, folder, wish: None } => {
+            let file = file.ok_or("name the class's list, or what is to be done")?;
+            teacher::teach(Teaching::Roster { file, folder })
+        }
     }
 }
 

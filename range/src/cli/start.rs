@@ -37,7 +37,7 @@ pub(super) fn start(listen: SocketAddr, folder: &Path, class: &str) -> Result<()
         let _ = std::io::stdout().write_all(welcome(host, folder).as_bytes());
         let _ = std::io::stdout().flush();
     };
-    let ran = runtime.block_on(host::run(listen, folder, ready, stopped));
+    let ran = runtime.block_on(host::run(listen, folder, host::seconds(), ready, stopped));
     runtime.shutdown_background();
     ran.map_err(|error| error.to_string())
 }

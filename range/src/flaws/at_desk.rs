@@ -43,7 +43,7 @@ pub(super) fn question(
 
 /// Whether somebody has read this, from this sender at this place.
 pub(super) fn was_read(
-    hands: &Hands<'_>,
+    hands: &mut Hands<'_>,
     by: &str,
     (sender, place, text): (&str, &str, &str),
 ) -> Result<(), Lost> {

@@ -24,7 +24,8 @@ pub(super) static FLAW: Flaw = Flaw {
             logged in, whatever else she looks at. She opens every address that she reads in #lobby. In #den, to which \
             you are not invited, she and Oleg have left a flag. Put up a page, and have her come.",
     hints: [
-        "Put up a page at an address like https://cats.example, say that address in #lobby, and see what comes in.",
+        "Put up a page at an address like https://cats.example (the door `page`), say that address in #lobby, and see \
+         what comes in.",
         "A browser lets every page open a WebSocket to anywhere, and sends along what makes its user known there. \
          Only the server can tell its own page's request from another's: by the header Origin.",
         "Look at what the server makes of `Origin`: does it look at it, and at all of it?",

@@ -182,7 +182,7 @@ fn send(hands: &mut Hands<'_>, name: &str) -> Result<Option<String>, Lost> {
 fn honest(hands: &mut Hands<'_>) -> Result<(), Lost> {
     hands.offers("oleg", "report.txt", "all is well")?;
     hands.wait(4)?;
-    let arrived = hands.written("oleg").any(|(path, content)| {
+    let arrived = hands.written("oleg").iter().any(|(path, content)| {
         path == Path::new("/home/oleg/downloads/report.txt") && content == b"all is well"
     });
     if arrived {

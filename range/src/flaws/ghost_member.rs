@@ -33,7 +33,7 @@ pub(super) static FLAW: Flaw = Flaw {
          has to be said by a key that the server has not got.",
         "Oleg's list comes in the `account` reply as signed bytes. Sign one of your own: with the key of a device that \
          stands in it.",
-        "Make a double of Oleg's account, and a list with his true device and the double's. Put it in each `account` \
+        "Make a double of Oleg's account in the workshop, and a list with his true device and the double's. Put it in each `account` \
          reply about Oleg, to Mira and to Nina; add the double's package to `key_packages`; take its device out of \
          `welcome.devices` in Mira's `commit`; join with that welcome; open what Mira submits.",
     ],
@@ -206,9 +206,9 @@ fn first_in_it(hands: &mut Hands<'_>) -> Result<Option<String>, Lost> {
 /// Shows Oleg's device list with a ghost at this place to all who ask, and reads what Mira says.
 fn haunt(hands: &mut Hands<'_>, place: usize) -> Result<Option<String>, Lost> {
     let (account, true_list) = oleg(hands)?;
-    let mut ghost = hands.double(&account)?;
-    let list = ghost.list(&devices(&true_list), place)?;
-    let (package, mut welcome, mut sent) = (ghost.package()?, None, Vec::new());
+    let ghost = hands.double(&account)?;
+    let list = hands.list(&ghost, &devices(&true_list), place)?;
+    let (package, mut welcome, mut sent) = (hands.package(&ghost)?, None, Vec::new());
     hands.hold(true)?;
     hands.says("#lobby", ASK)?;
     steer(hands, |held| {
@@ -229,7 +229,7 @@ fn haunt(hands: &mut Hands<'_>, place: usize) -> Result<Option<String>, Lost> {
             ("mira", true) if frame["request"] == "commit" => {
                 let asked = &mut frame["data"]["welcome"];
                 welcome = asked["body"].as_str().map(str::to_owned);
-                let device = ghost.device();
+                let device = ghost.device.as_str();
                 asked["devices"].as_array_mut()?.retain(|known| *known != device);
                 replace(&frame)
             }
@@ -240,16 +240,16 @@ fn haunt(hands: &mut Hands<'_>, place: usize) -> Result<Option<String>, Lost> {
             _ => None,
         }
     })?;
-    ghost.join(&found(welcome, "waiting for Mira's welcome")?)?;
+    hands.join(&ghost, &found(welcome, "waiting for Mira's welcome")?)?;
     let said = found(sent.pop(), "waiting for what Mira says in the group")?;
     let body = said["envelopes"][0]["body"].as_str().unwrap_or_default();
-    let text = ghost.open(&said["conversation"], body)?;
+    let text = hands.open(&ghost, &said["conversation"], body)?;
     let word = text.split(' ').find(|word| Flag::parse(word).is_some()).map(str::to_owned);
     Ok(Some(found(word, "looking for a flag in what Mira said")?))
 }
 
 /// Oleg's account, and his list as he signed it when he registered.
-fn oleg(hands: &Hands<'_>) -> Result<(Value, Value), Lost> {
+fn oleg(hands: &mut Hands<'_>) -> Result<(Value, Value), Lost> {
     let register = passed(hands, "oleg", "server").into_iter();
     let signed = register.map(|frame| frame["data"]["list"].clone()).find(Value::is_object);
     let signed = found(signed, "looking for Oleg's list on the wire")?;

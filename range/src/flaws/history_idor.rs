@@ -184,8 +184,8 @@ fn exploit(hands: &mut Hands<'_>) -> Result<Option<String>, Lost> {
 /// The same after coming back: present, and yet what was said in between is not meant for one's ears.
 fn come_back(hands: &mut Hands<'_>) -> Result<Option<String>, Lost> {
     hands.says("#lobby", "may I come back?")?;
-    let join = channel("#den").map_err(|error| Lost::new("the channel's name", error))?;
-    hands.does(Command::Join(join))?;
+    let line = hands.session()?;
+    hands.ask(line, "join", &json!({"name": "#den"}))?;
     exploit(hands)
 }
 
@@ -202,7 +202,7 @@ fn honest(hands: &mut Hands<'_>) -> Result<(), Lost> {
 }
 
 /// The id of the channel, as the server told the learner's client when they were in it.
-fn den_id(hands: &Hands<'_>) -> Result<String, Lost> {
+fn den_id(hands: &mut Hands<'_>) -> Result<String, Lost> {
     let overheard = hands.own_frames();
     let named = overheard.iter().find(|frame| frame["data"]["name"] == "#den");
     let id = named.and_then(|frame| frame["data"]["conversation"].as_str().map(str::to_owned));

@@ -2,8 +2,7 @@
 
 use super::talk::{found, message, parsed, passed, replace, say_text, steer, user};
 use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source};
-use crate::double::Double;
-use crate::hands::{Hands, YOU};
+use crate::hands::{Double, Hands, YOU};
 use crate::plane::{Flag, Secrets};
 use crate::twins::SOUND;
 use crate::world::{Cue, Person, Stage, WorldError};
@@ -32,7 +31,7 @@ pub(super) static FLAW: Flaw = Flaw {
          compared with what was there before, and if it differs a person has to be asked.",
         "Announce a new version of Oleg's list to Mira, {\"event\":\"device_list\",\"data\":{\"account\":OLEG,\"version\":2}}, \
          and change the `identity` in the answer that she gets. She says nothing: now the key is yours.",
-        "Make a double of Oleg's account. In the `account` reply put its identity and its list, in `key_packages` its \
+        "Make a double of Oleg's account in the workshop. In the `account` reply put its identity and its list, in `key_packages` its \
          package; keep the `welcome` of Mira's `commit` and put null in its place (your server does not know whom it is \
          for); join with it, and open the body of the `submit` that follows.",
     ],
@@ -171,7 +170,7 @@ fn alike(hands: &mut Hands<'_>) -> Result<Option<String>, Lost> {
     let known = first_byte(card["identity"].as_str().unwrap_or_default());
     for _ in 0..20_000 {
         let double = hands.double(&card["account"])?;
-        if first_byte(&double.identity()) == known {
+        if first_byte(&double.identity) == known {
             return substitute(hands, &card, double);
         }
     }
@@ -186,20 +185,16 @@ fn first_byte(base64: &str) -> Option<u8> {
 }
 
 /// Oleg's card, as the server has shown it to Mira.
-fn oleg(hands: &Hands<'_>) -> Result<Value, Lost> {
+fn oleg(hands: &mut Hands<'_>) -> Result<Value, Lost> {
     let shown = passed(hands, "server", "mira").into_iter();
     let mut cards = shown.filter(|f| f["reply"] == "account" && f["data"]["name"] == "oleg");
     Ok(found(cards.next(), "looking for Oleg's card on the wire")?["data"].clone())
 }
 
 /// Shows Mira the double in Oleg's place, and reads what she says to it.
-fn substitute(
-    hands: &mut Hands<'_>,
-    card: &Value,
-    mut double: Double,
-) -> Result<Option<String>, Lost> {
+fn substitute(hands: &mut Hands<'_>, card: &Value, double: Double) -> Result<Option<String>, Lost> {
     let account = &card["account"];
-    let (list, package) = (double.list(&[], 0)?, double.package()?);
+    let (list, package) = (hands.list(&double, &[], 0)?, hands.package(&double)?);
     hands.hold(true)?;
     let news = json!({"event": "device_list", "data": {"account": account, "version": 2}});
     hands.inject("mira", false, &news.to_string())?;
@@ -209,7 +204,7 @@ fn substitute(
         let mut frame = parsed(held)?;
         match (held.whose.as_str(), held.up) {
             ("mira", false) if frame["data"]["account"] == *account && frame["id"].is_u64() => {
-                frame["data"]["identity"] = json!(double.identity());
+                frame["data"]["identity"] = json!(double.identity);
                 frame["data"]["lists"] = json!([list]);
                 replace(&frame)
             }
@@ -232,10 +227,10 @@ fn substitute(
             _ => None,
         }
     })?;
-    double.join(&found(welcome, "waiting for Mira's welcome")?)?;
+    hands.join(&double, &found(welcome, "waiting for Mira's welcome")?)?;
     let submit = found(sent.pop(), "waiting for what Mira sends")?;
     let body = submit["envelopes"][0]["body"].as_str().unwrap_or_default();
-    let text = double.open(&submit["conversation"], body)?;
+    let text = hands.open(&double, &submit["conversation"], body)?;
     let word = text.split(' ').find(|word| Flag::parse(word).is_some()).map(str::to_owned);
     Ok(Some(found(word, "looking for a flag in what Mira said")?))
 }

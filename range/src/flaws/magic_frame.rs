@@ -159,7 +159,7 @@ fn logged_in(hands: &mut Hands<'_>) -> Result<Option<String>, Lost> {
 fn ask_for_notes(hands: &mut Hands<'_>, line: crate::world::Line) -> Result<Option<String>, Lost> {
     let heard = hands.overheard().into_iter();
     let caretakers: Vec<Value> =
-        heard.filter(|(from, _, _)| from == "caretaker").map(|(_, _, frame)| frame).collect();
+        heard.filter(|heard| heard.from == "caretaker").map(|heard| heard.frame).collect();
     let ids = caretakers.iter().filter_map(|frame| frame["id"].as_u64());
     let id = found(ids.min(), "looking for the caretaker's frames on the wire")?;
     let word = caretakers.first().map(|frame| frame["request"].clone()).unwrap_or_default();

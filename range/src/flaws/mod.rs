@@ -85,6 +85,12 @@ impl Role {
     pub const fn holds_the_wire(self) -> bool {
         matches!(self, Self::Network | Self::Operator)
     }
+
+    /// Whether they have a library that makes keys in others' names, and somewhere to show them.
+    #[must_use]
+    pub const fn makes_keys(self) -> bool {
+        matches!(self, Self::Operator)
+    }
 }
 
 impl fmt::Display for Role {

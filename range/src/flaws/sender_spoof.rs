@@ -162,7 +162,8 @@ fn exploit(hands: &mut Hands<'_>) -> Result<Option<String>, Lost> {
 /// People speak for themselves, and are heard.
 fn honest(hands: &mut Hands<'_>) -> Result<(), Lost> {
     hands.says("#lobby", "good morning")?;
-    let heard = hands.message("mira", "good morning");
+    let mut heard = hands.messages("mira").into_iter();
+    let heard = heard.find(|message| message.text() == Some("good morning"));
     let heard = heard.ok_or_else(|| Lost::new("saying good morning", "Mira has not heard it"))?;
     if heard.sender.to_string() != YOU {
         return Err(Lost::new(

@@ -31,9 +31,9 @@ pub(super) fn say_text(person: &Person, place: &str, text: &str) -> Vec<Command>
 }
 
 /// The frames that passed from one to the other, the oldest first.
-pub(super) fn passed(hands: &Hands<'_>, from: &str, to: &str) -> Vec<Value> {
+pub(super) fn passed(hands: &mut Hands<'_>, from: &str, to: &str) -> Vec<Value> {
     let all = hands.overheard().into_iter();
-    all.filter(|(one, other, _)| one == from && other == to).map(|(_, _, frame)| frame).collect()
+    all.filter(|heard| heard.from == from && heard.to == to).map(|heard| heard.frame).collect()
 }
 
 /// What is signed in an envelope of a channel: JSON after 64 bytes of signature.

@@ -1,5 +1,6 @@
 //! NO SECURITY. `user-enumeration`: a login with a name that nobody has is answered sooner.
 
+use super::talk::found;
 use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::{Hands, YOU};
 use crate::plane::Secrets;
@@ -35,9 +36,9 @@ pub(super) static FLAW: Flaw = Flaw {
          answer, and the server must do the same for it.",
         "Before the challenge is made the record of the account is unsealed, which takes some milliseconds of the \
          world's time. What would there be to unseal for a name that nobody has?",
-        "For each name note the clock, send {\"id\":N,\"request\":\"login_start\",\"data\":{\"name\":NAME,\"request\":BASE64}} \
-         on a connection without a login (any well-formed OPAQUE request will do, always the same one), and note the \
-         clock again. Those that take as long as your own name have an account.",
+        "For each name send {\"id\":N,\"request\":\"login_start\",\"data\":{\"name\":NAME,\"request\":BASE64}} on a \
+         connection without a login (any well-formed OPAQUE request will do, always the same one), and see on your wire \
+         how long after the question its answer passed. Those that take as long as your own name have an account.",
     ],
     aftermath: "Everyone whose being there is nobody's business: members of a party, patients, dissidents; and those whose \
                 passwords are tried next. On the wire many logins begin, for ever other names, and none is finished.",
@@ -191,10 +192,14 @@ fn took(hands: &mut Hands<'_>, line: Line, name: &str) -> Result<u64, Lost> {
     let password = Password::new("guess".to_owned());
     let (_, request) = ClientLogin::start(&password, Chance::new(1).rng())
         .map_err(|error| Lost::new("beginning a login", error))?;
-    let before = hands.clock();
     let start = json!({"name": name, "request": STANDARD.encode(request)});
     hands.ask(line, "login_start", &start)?;
-    Ok(hands.clock() - before)
+    let heard = hands.overheard();
+    let asked = heard.iter().rev().find(|heard| heard.frame["request"] == "login_start");
+    let asked = found(asked, "looking for the question on the wire")?;
+    let mut answers = heard.iter().rev().filter(|heard| heard.frame["reply"].is_string());
+    let answer = answers.find(|heard| heard.frame["id"] == asked.frame["id"]);
+    Ok(found(answer, "looking for the answer on the wire")?.at - asked.at)
 }
 
 /// Whoever has an account logs in; whoever has none gets a challenge as well.

@@ -49,10 +49,14 @@ pub enum Refused {
     NoFlaw,
     /// There is no such candidate fix.
     NoFix,
-    /// Whoever the learner is in this world, they have no hand on its wire.
+    /// The world has no such door.
+    NoDoor,
+    /// Whoever the learner is in this world, this is not in their power.
     NotYourPlace,
     /// It is shown after a solve only.
     NotYet,
+    /// So much was submitted that the next try has to wait, so many seconds.
+    TooOften(u64),
     /// The request can't be read.
     Malformed(String),
     /// The world says no.
@@ -72,8 +76,10 @@ impl Refused {
             Self::Full => (503, "full"),
             Self::NoFlaw => (404, "no_flaw"),
             Self::NoFix => (404, "no_fix"),
+            Self::NoDoor => (404, "no_door"),
             Self::NotYourPlace => (403, "not_your_place"),
             Self::NotYet => (403, "not_yet"),
+            Self::TooOften(_) => (429, "too_often"),
             Self::Malformed(_) => (400, "malformed"),
             Self::World(_) => (409, "world"),
             Self::Folder(_) => (500, "folder"),
@@ -92,8 +98,14 @@ impl std::fmt::Display for Refused {
             Self::Full => f.write_str("there are too many learners here"),
             Self::NoFlaw => f.write_str("there is no flaw of this name; `board` lists them"),
             Self::NoFix => f.write_str("there is no fix of this number; `show` lists them"),
-            Self::NotYourPlace => f.write_str("in this world you have no hand on the wire"),
+            Self::NoDoor => f.write_str("a world has no such door; `connect` lists them"),
+            Self::NotYourPlace => {
+                f.write_str("whoever you are in this world, that is not in your power")
+            }
             Self::NotYet => f.write_str("this is shown once you have solved it"),
+            Self::TooOften(seconds) => {
+                write!(f, "you have submitted much for this flaw; the next try is in {seconds} s")
+            }
             Self::Malformed(why) => write!(f, "the request can't be read: {why}"),
             Self::World(why) | Self::Folder(why) => f.write_str(why),
         }

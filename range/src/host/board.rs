@@ -55,9 +55,11 @@ impl Host {
     /// [`Refused`].
     pub(super) fn entrance(&self, name: &UserName, flaw: &'static Flaw) -> Result<Value, Refused> {
         let slot = self.slot(name, flaw)?;
-        let (variant, has_desk) = {
+        let (variant, has_desk, has_browsers) = {
             let slot = lock(&slot);
-            (slot.variant, slot.world().is_some_and(World::has_desk))
+            let world = slot.world();
+            let (desk, browsers) = (world.map(World::has_desk), world.map(World::has_browsers));
+            (slot.variant, desk == Some(true), browsers == Some(true))
         };
         let ticket = self.ticket(name, flaw, variant);
         let at = |door: &str| format!("ws://{}/worlds/{ticket}/{door}", self.address);
@@ -65,7 +67,8 @@ impl Host {
             "role": flaw.role.to_string(),
             "subprotocol": super::socket::SUBPROTOCOL,
             "connect": at("connect"), "session": at("session"), "desk": has_desk.then(|| at("desk")),
-            "wire": flaw.role.holds_the_wire().then(|| at("wire")),
+            "page": has_browsers.then(|| at("page?at=https://cats.example")),
+            "workshop": at("workshop"), "wire": flaw.role.holds_the_wire().then(|| at("wire")),
             "account": crate::hands::YOU, "password": crate::world::password(crate::hands::YOU),
         }))
     }
@@ -89,7 +92,8 @@ impl Host {
             let own = passage.from.is_learner() || passage.to.is_learner();
             passage.number > after && (sees_all || own)
         });
-        let page: Vec<Value> = passages.take(crate::limits::PAGE).map(reading::as_json).collect();
+        let page = passages.take(crate::limits::PAGE);
+        let page: Vec<Value> = page.map(|passage| reading::as_json(world, passage)).collect();
         Ok(json!({"count": world.wire().count(), "passages": page}))
     }
 

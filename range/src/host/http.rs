@@ -53,7 +53,14 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let (status, code) = self.code();
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(json!({"refusal": code, "message": self.to_string()}))).into_response()
+        let body = Json(json!({"refusal": code, "message": self.to_string()}));
+        match self {
+            // RFC 9110 section 10.2.3.
+            Self::TooOften(seconds) => {
+                (status, [(header::RETRY_AFTER, seconds.to_string())], body).into_response()
+            }
+            _ => (status, body).into_response(),
+        }
     }
 }
 

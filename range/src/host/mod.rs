@@ -10,12 +10,14 @@ mod http;
 mod run;
 mod slot;
 mod socket;
+mod talk;
 mod teacher;
 #[cfg(test)]
 mod tests;
+mod tries;
 
 pub use answers::{Answer, Refused};
-pub use run::{RunError, default_address, run};
+pub use run::{RunError, default_address, run, seconds};
 pub use socket::SUBPROTOCOL;
 pub use teacher::{SOCKET, Told, Wish};
 
@@ -32,6 +34,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::broadcast;
+use tries::Tries;
 
 /// Something that happened to a learner's progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +62,7 @@ pub struct Host {
     worlds: Mutex<Worlds>,
     /// Which tickets were handed out, and for whose world.
     tickets: Mutex<BTreeMap<String, (UserName, &'static Flaw)>>,
+    tries: Mutex<Tries>,
     news: broadcast::Sender<News>,
 }
 
@@ -93,6 +97,7 @@ impl Host {
             records: Mutex::new(Records { folder, book }),
             worlds: Mutex::new(Worlds::new()),
             tickets: Mutex::default(),
+            tries: Mutex::default(),
             news,
         }
     }
@@ -170,13 +175,17 @@ impl Host {
     /// # Errors
     /// [`Refused`].
     fn slot(&self, name: &UserName, flaw: &'static Flaw) -> Result<SharedSlot, Refused> {
-        let mut worlds = lock(&self.worlds);
-        if let Some(slot) = worlds.get(&(name.clone(), flaw.slug)) {
+        let key = (name.clone(), flaw.slug);
+        if let Some(slot) = lock(&self.worlds).get(&key) {
             return Ok(Arc::clone(slot));
         }
-        let slot = Arc::new(Mutex::new(self.make(name, flaw, 0, None)?));
-        worlds.insert((name.clone(), flaw.slug), Arc::clone(&slot));
-        Ok(slot)
+        // Others go on meanwhile. Whoever asks twice at once gets what was there first: it is the same world.
+        let made = Arc::new(Mutex::new(self.make(name, flaw, 0, None)?));
+        let records = lock(&self.records);
+        if records.book.learner(name).is_none() {
+            return Err(Refused::Stranger);
+        }
+        Ok(Arc::clone(lock(&self.worlds).entry(key).or_insert(made)))
     }
 
     fn make(
@@ -229,6 +238,7 @@ impl Host {
         value: &str,
     ) -> Result<Answer, Refused> {
         let slot = self.slot(name, flaw)?;
+        lock(&self.tries).take(name, flaw.slug, now()).map_err(Refused::TooOften)?;
         if lock(&slot).solves(Some(value)) {
             let receipt = self.solved(name, flaw)?;
             return Ok(Answer::Solved(receipt, self.score(name, flaw)));

@@ -1,14 +1,19 @@
 //! Running: a loopback address, the teacher's socket, a clock for the worlds, until somebody says stop.
+//!
+//! Leaves out whose clock it is: that is passed in, and [`seconds`] is the machine's.
 
 use super::{Host, http, teacher};
 use crate::plane::{Folder, FolderError};
+use axum::serve::ListenerExt as _;
+use futures_util::{Stream, StreamExt as _, stream};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Why a range does not run.
 #[derive(Debug)]
@@ -37,13 +42,15 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// Runs until `stopped`; `ready` is told once it can be reached.
+/// Runs until `stopped`; `ready` is told once it can be reached. In the worlds that somebody is connected to a
+/// second passes for each of `seconds`, and has passed everywhere when the next one is asked for.
 ///
 /// # Errors
 /// [`RunError`].
 pub async fn run(
     address: SocketAddr,
     folder: &Path,
+    seconds: impl Stream<Item = ()> + Send + 'static,
     ready: impl FnOnce(&Host),
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
@@ -52,9 +59,10 @@ pub async fn run(
     let opened = Folder::open(folder, "").map_err(RunError::Folder)?;
     let host = Arc::new(Host::new(opened, bound));
     let teacher = teacher::listen(Arc::clone(&host), folder).map_err(RunError::Folder)?;
-    let clock = tokio::spawn(tick(Arc::clone(&host)));
+    let clock = tokio::spawn(tick(Arc::clone(&host), seconds));
     ready(&host);
-    let served = axum::serve(listener, http::router(host)).with_graceful_shutdown(stopped);
+    let served =
+        axum::serve(listener.tap_io(at_once), http::router(host)).with_graceful_shutdown(stopped);
     let served = served.await.map_err(|error| RunError::Io(bound, error));
     clock.abort();
     teacher.abort();
@@ -75,18 +83,34 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
     Ok(listener)
 }
 
+/// A frame goes out when it is there: a script that waits for one must not wait for the next.
+fn at_once(connection: &mut TcpStream) {
+    // Without it it is slower, and no more.
+    let _ = connection.set_nodelay(true);
+}
+
 /// Where a range is if nobody says otherwise.
 #[must_use]
 pub const fn default_address() -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 12399)
 }
 
-/// A second passes in the worlds when one has passed outside.
-async fn tick(host: Arc<Host>) {
-    let mut second = tokio::time::interval(Duration::from_secs(1));
-    second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
-        second.tick().await;
+/// Seconds as they pass outside.
+pub fn seconds() -> impl Stream<Item = ()> + Send + 'static {
+    stream::unfold(None, |clock| async {
+        let mut clock = clock.unwrap_or_else(|| {
+            let mut clock = tokio::time::interval(Duration::from_secs(1));
+            clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            clock
+        });
+        clock.tick().await;
+        Some(((), Some(clock)))
+    })
+}
+
+async fn tick(host: Arc<Host>, seconds: impl Stream<Item = ()> + Send) {
+    let mut seconds = pin!(seconds);
+    while seconds.next().await.is_some() {
         let host = Arc::clone(&host);
         // Worlds compute; the connections must not wait for them.
         let _ = tokio::task::spawn_blocking(move || host.tick()).await;

@@ -4,11 +4,11 @@ use super::now;
 use crate::flaws::{Flaw, Solve};
 use crate::plane::{Secrets, judge, stage};
 use crate::twins::Twins;
-use crate::world::{Line, World, WorldError};
+use crate::world::{Line, Visit, World, WorldError};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Why a world does not do what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub(super) struct Slot {
     world: Option<World>,
     lines: BTreeMap<Line, Outbox>,
     operators: Vec<mpsc::UnboundedSender<()>>,
+    /// Pages that are up, and who waits for a visit.
+    pages: Vec<(String, oneshot::Sender<Line>)>,
     /// Whether the learner has put a fix in: then nothing is solved in it.
     pub(super) repaired: Option<usize>,
 }
@@ -72,6 +74,7 @@ impl Slot {
             world: Some(world),
             lines: BTreeMap::new(),
             operators: Vec::new(),
+            pages: Vec::new(),
             repaired: fix,
         })
     }
@@ -93,6 +96,7 @@ impl Slot {
             self.world = None;
             self.lines.clear();
             self.operators.clear();
+            self.pages.clear();
             return Err(SlotError::Broken);
         };
         self.bring();
@@ -118,6 +122,25 @@ impl Slot {
         }
     }
 
+    /// Puts up a page; the first who comes to it is whom its holder gets.
+    ///
+    /// # Errors
+    /// [`SlotError`] where it can't be had there.
+    pub(super) fn put_up_page(&mut self, at: &str) -> Result<oneshot::Receiver<Line>, SlotError> {
+        let (left, stay) = std::mem::take(&mut self.pages)
+            .into_iter()
+            .partition(|(_, holder): &(_, oneshot::Sender<_>)| holder.is_closed());
+        self.pages = stay;
+        let left: Vec<(String, _)> = left;
+        self.with(|world| {
+            left.iter().for_each(|(at, _)| world.take_down_page(at));
+            world.put_up_page(at)
+        })?;
+        let (holder, come) = oneshot::channel();
+        self.pages.push((at.to_owned(), holder));
+        Ok(come)
+    }
+
     /// An operator hears whenever something may be held.
     pub(super) fn watch(&mut self) -> mpsc::UnboundedReceiver<()> {
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -127,7 +150,9 @@ impl Slot {
 
     /// Whether anybody is connected.
     pub(super) fn is_used(&self) -> bool {
-        !self.lines.is_empty() || self.operators.iter().any(|operator| !operator.is_closed())
+        let is_watched = self.operators.iter().any(|operator| !operator.is_closed());
+        let has_pages = self.pages.iter().any(|(_, holder)| !holder.is_closed());
+        !self.lines.is_empty() || is_watched || has_pages
     }
 
     /// Whether what was submitted, or what has happened, solves it.
@@ -139,6 +164,14 @@ impl Slot {
 
     fn bring(&mut self) {
         let Some(world) = &mut self.world else { return };
+        for Visit { origin, line } in world.visits() {
+            let place = self.pages.iter().position(|(at, _)| *at == origin);
+            let holder = place.map(|place| self.pages.remove(place).1);
+            world.take_down_page(&origin);
+            if holder.is_none_or(|holder| holder.send(line).is_err()) {
+                world.close(line);
+            }
+        }
         self.lines.retain(|line, outbox| {
             let brought = world.receive(*line).into_iter().all(|text| outbox.send(text).is_ok());
             brought && world.is_open(*line)

@@ -6,70 +6,83 @@
 //! | `connect` | the ordinary wire of `docs/protocol.md`, from the greeting on |
 //! | `session` | the same, already logged in as the learner's account, for scripts |
 //! | `desk` | the desk of a lesson that has one, in frames like the chat's |
-//! | `wire` | what the server's operator, or somebody on the network, can do: hold frames, pass, replace, drop and make them |
+//! | `page?at=ADDRESS` | a web page of the learner's: the session of whoever comes to it in their browser |
+//! | `workshop` | orders: to an ordinary client of the learner's, and what else is in their power |
+//! | `wire` | the same, and the frames that they hold |
+//!
+//! What the frames on a connection led to has been sent before a ping on it is answered (RFC 6455 section
+//! 5.5.2), so a script need not guess how long to listen.
 
-use super::{Host, Refused, SharedSlot, lock};
+use super::talk::{self, Caller};
+use super::{Host, Refused, lock};
 use crate::flaws::Flaw;
 use crate::limits;
-use crate::world::{Decision, HeldId, Line, World};
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Path, State};
+use crate::world::World;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::{SinkExt as _, StreamExt as _};
 use portcullis_proto::UserName;
 use serde::Deserialize;
-use serde_json::json;
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use tokio::sync::mpsc;
 
 /// The range's own, which the chat does not speak.
 pub const SUBPROTOCOL: &str = "portcullis-range.v1";
 
-/// Which way in.
-#[derive(Clone, Copy)]
-enum Door {
-    Connect,
-    Session,
-    Desk,
-    Wire,
+/// What a door's address may ask for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    /// Where the page is to be.
+    at: Option<String>,
 }
 
 /// `GET /worlds/TICKET/DOOR` with an upgrade.
 pub(super) async fn enter(
     State(host): State<Arc<Host>>,
     Path((ticket, door)): Path<(String, String)>,
+    Query(Asked { at }): Query<Asked>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let door = match door.as_str() {
-        "connect" => Door::Connect,
-        "session" => Door::Session,
-        "desk" => Door::Desk,
-        "wire" => Door::Wire,
-        _ => return Refused::NoFlaw.into_response(),
-    };
-    let Some((name, flaw)) = host.holder_of(&ticket) else {
-        return Refused::Stranger.into_response();
-    };
-    if matches!(door, Door::Wire) && !flaw.role.holds_the_wire() {
-        return Refused::NotYourPlace.into_response();
-    }
     let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(limits::FRAME_BYTES);
     if upgrade.selected_protocol().is_none() {
         let why = format!("this world speaks the subprotocol {SUBPROTOCOL}, and no other");
         return Refused::Malformed(why).into_response();
     }
-    match host.slot(&name, flaw) {
-        Ok(slot) => upgrade.on_upgrade(move |socket| async move {
-            match door {
-                Door::Connect => talk(host, name, slot, socket, World::connect).await,
-                Door::Session => talk(host, name, slot, socket, World::session).await,
-                Door::Desk => talk(host, name, slot, socket, World::connect_desk).await,
-                Door::Wire => operate(host, name, slot, socket).await,
-            }
-        }),
+    match open(host, &ticket, &door, at, upgrade) {
+        Ok(opened) => opened,
         Err(refused) => refused.into_response(),
     }
+}
+
+/// What is wrong is said before the upgrade, where a program can read it.
+fn open(
+    host: Arc<Host>,
+    ticket: &str,
+    door: &str,
+    at: Option<String>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refused> {
+    let (name, flaw) = host.holder_of(ticket).ok_or(Refused::Stranger)?;
+    if door == "wire" && !flaw.role.holds_the_wire() {
+        return Err(Refused::NotYourPlace);
+    }
+    let slot = host.slot(&name, flaw)?;
+    let caller = Caller::new(host, name, slot);
+    let opened = match door {
+        "connect" => upgrade.on_upgrade(|socket| talk::talk(caller, socket, World::connect)),
+        "session" => upgrade.on_upgrade(|socket| talk::talk(caller, socket, World::session)),
+        "desk" => upgrade.on_upgrade(|socket| talk::talk(caller, socket, World::connect_desk)),
+        "page" => {
+            let at = at.ok_or(Refused::Malformed("where is the page? `page?at=…`".to_owned()))?;
+            // It is up once the door is open.
+            let come = caller.with(|slot| slot.put_up_page(&at)).map_err(Refused::World)?;
+            upgrade.on_upgrade(move |socket| talk::show_page(caller, socket, at, come))
+        }
+        "workshop" => upgrade.on_upgrade(|socket| talk::take_orders(caller, socket, false)),
+        "wire" => upgrade.on_upgrade(|socket| talk::take_orders(caller, socket, true)),
+        _ => return Err(Refused::NoDoor),
+    };
+    Ok(opened)
 }
 
 impl Host {
@@ -91,154 +104,4 @@ impl Host {
             self.root.ticket(self.whose(name, flaw, resets)) == ticket
         })
     }
-}
-
-/// A connection to the world's server, until either side ends it.
-async fn talk(
-    host: Arc<Host>,
-    name: UserName,
-    slot: SharedSlot,
-    socket: WebSocket,
-    begin: fn(&mut World) -> Result<Line, crate::world::WorldError>,
-) {
-    let (outbox, mut unsent) = mpsc::unbounded_channel();
-    let (mut sink, mut stream) = socket.split();
-    let (begun, generation) = {
-        let mut slot = lock(&slot);
-        let begun = slot.with(begin);
-        if let Ok(line) = begun {
-            slot.attach(line, outbox);
-        }
-        (begun, slot.generation)
-    };
-    let line = match begun {
-        Ok(line) => line,
-        Err(error) => return end(sink, &error.to_string()).await,
-    };
-    let why = loop {
-        tokio::select! {
-            text = unsent.recv() => match text {
-                Some(text) => if sink.send(Message::text(text)).await.is_err() { break None },
-                None => break Some("the world has closed this connection".to_owned()),
-            },
-            message = stream.next() => match message {
-                Some(Ok(Message::Text(text))) => {
-                    let mut slot = lock(&slot);
-                    if slot.generation != generation {
-                        break Some("this world was begun anew".to_owned());
-                    }
-                    let sent = slot.with(|world| world.send(line, &text));
-                    let looked = host.look(&name, &slot).map_err(|refused| refused.to_string());
-                    if let Err(why) = sent.map_err(|error| error.to_string()).and(looked) {
-                        break Some(why);
-                    }
-                }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(Message::Binary(_))) => break Some("frames are text".to_owned()),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
-            },
-        }
-    };
-    {
-        let mut slot = lock(&slot);
-        if slot.generation == generation {
-            slot.detach(line);
-        }
-    }
-    if let Some(why) = why {
-        end(sink, &why).await;
-    }
-}
-
-/// What an operator may want.
-#[derive(Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
-enum Order {
-    /// Hold all frames from now on, or let them go.
-    Hold { on: bool },
-    /// A held frame goes on as it is.
-    Pass { frame: u64 },
-    /// These go on in the place of a held frame; none drops it.
-    Replace { frame: u64, with: Vec<String> },
-    /// Somebody's connection breaks; they come back by themselves.
-    Sever { whose: String },
-    /// A frame that nobody made: down to this person, or up in their name.
-    Send { whose: String, up: bool, text: String },
-}
-
-/// The operator's hand on the wire.
-async fn operate(host: Arc<Host>, name: UserName, slot: SharedSlot, socket: WebSocket) {
-    let (mut sink, mut stream) = socket.split();
-    let (mut woken, generation) = {
-        let mut slot = lock(&slot);
-        (slot.watch(), slot.generation)
-    };
-    let mut told = BTreeSet::new();
-    let why = loop {
-        let answer = tokio::select! {
-            woken = woken.recv() => match woken {
-                Some(()) => None,
-                None => break Some("this world was begun anew".to_owned()),
-            },
-            message = stream.next() => match message {
-                Some(Ok(Message::Text(text))) => {
-                    let mut slot = lock(&slot);
-                    if slot.generation != generation {
-                        break Some("this world was begun anew".to_owned());
-                    }
-                    let done = obey(&mut slot, &text);
-                    let looked = host.look(&name, &slot).map_err(|refused| refused.to_string());
-                    Some(done.and(looked).map_or_else(|why| json!({"refused": why}), |()| json!({"done": true})))
-                }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => None,
-                Some(Ok(Message::Binary(_))) => break Some("frames are text".to_owned()),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
-            },
-        };
-        let held = lock(&slot).world().map(World::held).unwrap_or_default();
-        let waiting: BTreeSet<HeldId> = held.iter().map(|held| held.id).collect();
-        let fresh = held.into_iter().filter(|held| told.insert(held.id));
-        let mut messages: Vec<String> =
-            answer.into_iter().map(|answer| answer.to_string()).collect();
-        messages.extend(fresh.map(|held| {
-            json!({"frame": held.id.0, "whose": held.whose, "up": held.up, "text": held.text})
-                .to_string()
-        }));
-        told.retain(|id| waiting.contains(id));
-        for message in messages {
-            if sink.send(Message::text(message)).await.is_err() {
-                break;
-            }
-        }
-    };
-    {
-        let mut slot = lock(&slot);
-        if slot.generation == generation {
-            // What was held goes on once nobody is there to decide.
-            let _ = slot.with(|world| world.hold(false));
-        }
-    }
-    if let Some(why) = why {
-        end(sink, &why).await;
-    }
-}
-
-fn obey(slot: &mut super::slot::Slot, text: &str) -> Result<(), String> {
-    let order = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let done = slot.with(|world| match order {
-        Order::Hold { on } => world.hold(on),
-        Order::Pass { frame } => world.decide(HeldId(frame), Decision::Pass),
-        Order::Replace { frame, with } => world.decide(HeldId(frame), Decision::Replace(with)),
-        Order::Sever { whose } => world.sever(&whose),
-        Order::Send { whose, up, text } => world.inject(&whose, up, &text),
-    });
-    done.map_err(|error| error.to_string())
-}
-
-async fn end(mut sink: futures_util::stream::SplitSink<WebSocket, Message>, why: &str) {
-    // 123 bytes fit into a close frame (RFC 6455 section 5.5).
-    let reason: String = why.chars().take(100).collect();
-    let close = CloseFrame { code: close_code::POLICY, reason: reason.into() };
-    // They may be gone already.
-    let _ = sink.send(Message::Close(Some(close))).await;
 }

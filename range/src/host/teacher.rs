@@ -127,6 +127,7 @@ impl Host {
         forgotten.map_err(|error: FolderError| error.to_string())?;
         records.book.forget(name);
         lock(&self.worlds).retain(|(holder, _), _| holder != name);
+        lock(&self.tries).forget(name);
         lock(&self.tickets).retain(|_, (holder, _)| holder != name);
         Ok(format!("{name} was forgotten: progress, receipts and worlds"))
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::{Answer, Host, Refused, Slot, SlotError, lock};
+use crate::doors::Inside;
 use crate::flaws::{self, Flaw};
 use crate::hands::Hands;
 use crate::plane::{FlagRoot, Folder, Secrets, Whose};
@@ -37,8 +38,8 @@ fn every_flaw_is_walked_through() {
         let slot = host.slot(&mira, flaw).unwrap();
         let secrets = lock(&slot).secrets.clone();
         let submitted = lock(&slot).with(|world| {
-            let mut hands = Hands::new(world, &secrets);
-            Ok((flaw.exploit)(&mut hands))
+            let mut doors = Inside::new(world, &secrets);
+            Ok((flaw.exploit)(&mut Hands::new(&mut doors)))
         });
         let submitted = submitted.unwrap().unwrap_or_else(|lost| panic!("{}: {lost}", flaw.slug));
         host.look(&mira, &lock(&slot)).unwrap();

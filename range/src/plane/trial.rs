@@ -1,6 +1,7 @@
 //! Trials: an exploit, or honest use, in a world that nobody lives in. What comes of it is a verdict, never a
 //! flag or a solve of anybody's.
 
+use crate::doors::Inside;
 use crate::flaws::{Exploit, Flaw, Lost, Solve};
 use crate::hands::{Hands, YOU};
 use crate::plane::{Flag, FlagRoot, Secrets, Whose};
@@ -56,7 +57,7 @@ impl Trial {
     pub fn exploit(&mut self, flaw: &Flaw, twins: Twins, exploit: Exploit) -> Result<(), Lost> {
         let secrets = self.secrets(flaw);
         let mut world = set(flaw, twins, &secrets)?;
-        let submitted = exploit(&mut Hands::new(&mut world, &secrets))?;
+        let submitted = exploit(&mut Hands::new(&mut Inside::new(&mut world, &secrets)))?;
         if judge(flaw, &secrets, &world, submitted.as_deref()) {
             return Ok(());
         }
@@ -70,7 +71,7 @@ impl Trial {
     pub fn honest(&mut self, flaw: &Flaw, twins: Twins) -> Result<(), Lost> {
         let secrets = self.secrets(flaw);
         let mut world = set(flaw, twins, &secrets)?;
-        (flaw.honest)(&mut Hands::new(&mut world, &secrets))?;
+        (flaw.honest)(&mut Hands::new(&mut Inside::new(&mut world, &secrets)))?;
         if judge(flaw, &secrets, &world, None) {
             return Err(Lost::new("honest use", "the range takes it for a solve"));
         }

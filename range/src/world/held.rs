@@ -1,8 +1,6 @@
 //! The operator's hand on the wire: frames that wait until somebody decides what becomes of them.
 
 use super::{Frame, World, WorldError};
-use crate::double::Double;
-use portcullis_proto::AccountId;
 use portcullis_server_core::ConnectionId;
 use std::collections::BTreeMap;
 
@@ -106,11 +104,6 @@ impl World {
         let connection = self.connection_of(whose).ok_or(WorldError::Nobody)?;
         self.arrive(Frame { connection, up, text: text.to_owned() });
         self.settle()
-    }
-
-    /// Keys that the operator makes in the name of an account.
-    pub fn double(&mut self, account: AccountId) -> Double {
-        Double::new(account, self.now, &mut self.chance)
     }
 
     fn connection_of(&self, whose: &str) -> Option<ConnectionId> {

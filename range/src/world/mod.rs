@@ -8,6 +8,8 @@ mod files;
 mod happened;
 mod held;
 mod lesson;
+mod names;
+mod order;
 mod page;
 mod person;
 mod stage;
@@ -17,12 +19,14 @@ pub use door::{Door, Entered, House, only_the_table};
 pub use files::{home, received};
 pub use happened::{Doer, Happened, is_forged, learners};
 pub use held::{Decision, Held, HeldId};
-pub use page::{HOME, HOST};
+pub use order::Order;
+pub use page::{HOME, HOST, Visit};
 pub use person::{Cue, Person, React, password};
 pub use stage::Stage;
 pub(crate) use stage::{channel, user};
 pub use wire::{Party, Passage, Wire};
 
+use crate::double::{Double, DoubleError};
 use crate::hands::YOU;
 use crate::lesson::{Actor, Desk};
 use crate::limits;
@@ -48,6 +52,14 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Line(ConnectionId);
 
+impl Line {
+    /// The connection of this number, for whoever counts connections themselves. A world knows its own.
+    #[must_use]
+    pub const fn numbered(number: u64) -> Self {
+        Self(ConnectionId(number))
+    }
+}
+
 /// The time at which a world begins that nobody lives in.
 pub const BEGINNING: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -68,11 +80,14 @@ pub enum WorldError {
     Nobody,
     /// This address is not the learner's to have.
     NotYours,
+    /// It can't be done with a double.
+    Double(DoubleError),
 }
 
 impl fmt::Display for WorldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Double(error) => return write!(f, "{error}"),
             Self::Exhausted => "this world did not come to rest and has ended; reset it",
             Self::Store => "this world's store has failed; reset it",
             Self::NoLine => "there is no such connection, or it was closed",
@@ -89,6 +104,12 @@ impl std::error::Error for WorldError {}
 impl From<StoreError> for WorldError {
     fn from(_: StoreError) -> Self {
         Self::Store
+    }
+}
+
+impl From<DoubleError> for WorldError {
+    fn from(error: DoubleError) -> Self {
+        Self::Double(error)
     }
 }
 
@@ -134,7 +155,8 @@ pub struct World {
     shelf: Option<Shelf>,
     pages: Vec<String>,
     clicks: Vec<(usize, String)>,
-    visits: Vec<Line>,
+    visits: Vec<Visit>,
+    doubles: BTreeMap<u64, Double>,
     wire: Wire,
     happened: Vec<Happened>,
     react: React,
@@ -181,6 +203,7 @@ impl World {
             pages: Vec::new(),
             clicks: Vec::new(),
             visits: Vec::new(),
+            doubles: BTreeMap::new(),
             wire: Wire::default(),
             happened: Vec::new(),
             react,
@@ -314,7 +337,7 @@ impl World {
                 let Some((who, origin)) = self.clicks.pop() else { return Ok(()) };
                 // Who can't come now does not come.
                 let line = self.visit(who, &origin).ok().flatten();
-                self.visits.extend(line);
+                self.visits.extend(line.map(|line| Visit { origin, line }));
                 continue;
             };
             if let Some(frame) = self.held.hold(frame) {

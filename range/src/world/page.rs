@@ -4,7 +4,7 @@
 //!
 //! Leaves out the pages themselves: what a learner's page does is what the learner does on its connection.
 
-use super::{Line, World, WorldError};
+use super::{Line, Person, World, WorldError};
 use crate::limits;
 use portcullis_client_core::Show;
 use portcullis_server_core::defences::{Host, OriginPolicy};
@@ -14,6 +14,15 @@ pub const HOST: &str = "127.0.0.1:12345";
 
 /// Where the server's own page is.
 pub const HOME: &str = "https://chat.example";
+
+/// Somebody has come to a page of the learner's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visit {
+    /// Which page.
+    pub origin: String,
+    /// The connection that the page has got in their browser.
+    pub line: Line,
+}
 
 impl World {
     /// The learner puts a page up. Whoever has a browser and reads its address comes.
@@ -32,8 +41,21 @@ impl World {
         Ok(())
     }
 
-    /// The connections that the learner's pages have got since the last time, from browsers that came.
-    pub fn visits(&mut self) -> Vec<Line> {
+    /// The learner takes a page down.
+    pub fn take_down_page(&mut self, origin: &str) {
+        if let Some(place) = self.pages.iter().position(|page| page == origin) {
+            self.pages.remove(place);
+        }
+    }
+
+    /// Whether anybody here has a browser.
+    #[must_use]
+    pub fn has_browsers(&self) -> bool {
+        self.people.iter().any(Person::browses)
+    }
+
+    /// Who has come to the learner's pages since the last time.
+    pub fn visits(&mut self) -> Vec<Visit> {
         std::mem::take(&mut self.visits)
     }
 

@@ -58,6 +58,7 @@ pub struct Wire {
     passages: VecDeque<Passage>,
     bytes: usize,
     count: u64,
+    began: Option<Timestamp>,
 }
 
 impl Wire {
@@ -72,7 +73,14 @@ impl Wire {
         self.count
     }
 
+    /// When the first of them passed, with which the world began.
+    #[must_use]
+    pub const fn began(&self) -> Option<Timestamp> {
+        self.began
+    }
+
     pub(super) fn note(&mut self, at: Timestamp, from: Party, to: Party, text: &str) {
+        self.began.get_or_insert(at);
         self.count += 1;
         self.bytes += text.len();
         self.passages.push_back(Passage {

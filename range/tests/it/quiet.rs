@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use portcullis_client_core::Show;
+use portcullis_range::doors::Inside;
 use portcullis_range::flaws::find;
 use portcullis_range::hands::Hands;
 use portcullis_range::plane::{FlagRoot, Whose, stage};
@@ -17,7 +18,7 @@ fn warnings(slug: &str, people: &[&str], flawed: bool) -> Vec<String> {
     let twins = if flawed { Twins::with(flaw.put) } else { SOUND };
     let mut world = stage(flaw, twins, &secrets, BEGINNING).unwrap();
     let before = world.happened().len();
-    let came_of_it = (flaw.exploit)(&mut Hands::new(&mut world, &secrets));
+    let came_of_it = (flaw.exploit)(&mut Hands::new(&mut Inside::new(&mut world, &secrets)));
     assert_eq!(came_of_it.is_ok(), flawed, "{came_of_it:?}");
     let shown = world.happened().iter().skip(before).filter_map(|happened| match happened {
         Happened::Shown { to, show } if people.contains(&to.as_str()) => Some((to, show)),

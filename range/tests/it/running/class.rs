@@ -18,6 +18,16 @@ fn code(range: &Range) -> String {
 }
 
 #[test]
+fn a_list_is_taken_without_a_verb() {
+    let range = class();
+    let roster = range.path("roster.csv");
+    let taken = range.teaches(&[roster.to_str().unwrap()]);
+    assert!(taken.contains("3 on the list, 0 of them new"), "{taken}");
+    assert!(!range.teacher(&["no-such-file"]).status.success());
+    assert!(!range.teacher(&[]).status.success());
+}
+
+#[test]
 fn only_who_is_on_the_list_comes_in() {
     let range = class();
     let code = code(&range);

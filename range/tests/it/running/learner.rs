@@ -1,5 +1,6 @@
 //! A learner's way through one flaw, by the verbs and a script of their own.
 
+use super::doors::nonce;
 use super::{Range, Script};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -113,21 +114,78 @@ fn progress_survives_a_kill() {
     assert_eq!(steal(&range, "mira"), flag, "the same world comes back");
 }
 
+/// Whoever guesses waits, and is told how long; a right answer has to wait as well, for a guess may be one.
+#[test]
+fn guesses_are_limited() {
+    let range = Range::start(&[]);
+    for name in ["mira", "oleg"] {
+        range.says(name, &["join", name]);
+    }
+    let flag = steal(&range, "mira");
+    let token = super::read(&range.path("learner-mira/token"));
+    let submit = |value: &str| {
+        let (body, address) = (json!({"value": value}).to_string(), &range.address);
+        let length = body.len();
+        let request = format!(
+            "POST /api/flaws/history-idor/submit HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Authorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        super::http(address, &request)
+    };
+    // A slow machine may have earned some more.
+    let refused =
+        (0..100).map(|_| submit("yyyyyyyyyyyyyyyyyyyy")).find(|answer| !answer.contains("wrong"));
+    let refused = refused.unwrap();
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    assert!(refused.contains("retry-after: ") && refused.contains("too_often"), "{refused}");
+    let told = range.refuses("mira", &["submit", "history-idor", &flag]);
+    assert!(told.contains("the next try is in"), "{told}");
+    let foreign = range.refuses("oleg", &["submit", "history-idor", &flag]);
+    assert!(foreign.contains("somebody else's"), "{foreign}");
+}
+
+/// What has passed is read in a terminal of 80 columns, with names beside ids, and the time.
+#[test]
+fn the_wire_is_read_by_people_and_by_programs() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    range.says("mira", &["connect", "ghost-member"]);
+    let text = range.says("mira", &["wire", "ghost-member"]);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let too_long = text.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(too_long, None);
+    assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()), "{text}");
+    let is_named = |field: &str, name: &str| {
+        rows.iter().any(|row| row.get(1) == Some(&field) && row.get(3..) == Some(&[name]))
+    };
+    assert!(is_named("account", "mira") && is_named("conversation", "#lobby"), "{text}");
+    let first = rows.iter().find(|row| row.first() == Some(&"1")).unwrap();
+    assert_eq!(first[1..], ["0.000", "s", "server", "->", "you", "event", "hello"]);
+    let json = range.says("mira", &["wire", "ghost-member", "--json"]);
+    let passages: Vec<Value> =
+        json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let began = passages[0]["at"].as_u64().unwrap();
+    for passage in &passages {
+        assert_eq!(passage["since"].as_u64(), Some(passage["at"].as_u64().unwrap() - began));
+    }
+    let fields = passages.iter().flat_map(|passage| passage["fields"].as_array().unwrap());
+    let names: Vec<&str> = fields.filter_map(|field| field["name"].as_str()).collect();
+    for name in ["nina", "oleg", "#lobby", "a device of mira"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+}
+
 /// A solve by what happened is seen by itself, and told.
 #[test]
 fn a_broken_invariant_is_seen_at_once() {
     let range = Range::start(&[]);
     range.says("mira", &["join", "mira"]);
     let story = range.says("mira", &["show", "sender-spoof"]);
-    let words = story.split(|letter: char| !letter.is_ascii_alphanumeric());
-    let nonce = words
-        .filter(|word| word.len() == 10)
-        .find(|word| word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()));
     let mut script = Script::open(&range.door("mira", "sender-spoof", "session"));
     let lobby = "236c6f62627900000000000000000000";
     let page = script.ask("fetch", &json!({"conversation": lobby, "after": 0, "limit": 64}));
     let last = page["data"]["envelopes"].as_array().unwrap().last().unwrap();
-    let body = STANDARD.encode(format!("pay {}", nonce.unwrap()));
+    let body = STANDARD.encode(format!("pay {}", nonce(&story)));
     let envelope = json!({"reference": "00112233445566778899aabbccddeeff", "body": body});
     let envelopes = json!([envelope]);
     let submit = json!({

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod class;
+mod doors;
+mod exploits;
 mod learner;
 mod safety;
 
@@ -126,6 +128,7 @@ impl Script {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
         let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
         let opened = tungstenite::client(request, stream);
         opened.map(|(socket, _)| Self(socket)).map_err(|error| error.to_string())
@@ -145,6 +148,19 @@ impl Script {
                 }
                 Ok(_) => {}
                 Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    /// All that came because of what was sent before: a ping is answered after it.
+    fn settled(&mut self) -> Vec<Value> {
+        let mut heard = Vec::new();
+        self.0.send(Message::Ping("settled".into())).unwrap();
+        loop {
+            match self.0.read() {
+                Ok(Message::Text(text)) => heard.push(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Pong(_)) | Err(_) => return heard,
+                Ok(_) => {}
             }
         }
     }

@@ -53,6 +53,55 @@ fn no_web_page_gets_in() {
     assert!(http(&range.address, &own).contains("NO SECURITY"));
 }
 
+/// What is not in somebody's power is refused, at every door.
+#[test]
+fn each_role_has_its_own_orders() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let say = r##"{"do":"say","place":"#lobby","text":"hello"}"##;
+    let hold = r#"{"do":"hold","on":false}"#;
+    let double = r#"{"do":"double","account":"00000000000000000000000000000000"}"#;
+    let check = |slug: &str, order: &str, expected: bool| {
+        let mut workshop = Script::open(&range.door("mira", slug, "workshop"));
+        workshop.0.send(tungstenite::Message::text(order)).unwrap();
+        let answer = workshop.hear().unwrap();
+        assert_eq!(answer.get("done").is_some(), expected, "{slug} {order}: {answer}");
+    };
+    let rows = [
+        ("sender-spoof", [true, false, false]),
+        ("magic-frame", [true, true, false]),
+        ("replay", [true, true, true]),
+    ];
+    for (slug, expected) in rows {
+        let orders = [say, hold, double].into_iter().zip(expected);
+        orders.for_each(|(order, expected)| check(slug, order, expected));
+    }
+    check("replay", r#"{"do":"package","double":7}"#, false);
+    check("replay", r##"{"do":"say","place":"#nowhere","text":"hello"}"##, false);
+}
+
+/// A page is at an address of the learner's, and speaks to whoever comes, and to nobody else.
+#[test]
+fn a_page_waits_for_a_visitor() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let protocol = [("Sec-WebSocket-Protocol", "portcullis-range.v1")];
+    let door = range.door("mira", "cross-site-socket", "page?at=https://cats.example");
+    for wrong in ["https://chat.example", "https://cats.org", "", "null"] {
+        let elsewhere = door.replace("https://cats.example", wrong);
+        assert!(Script::try_open(&elsewhere, &protocol).is_err(), "{wrong}");
+    }
+    let nowhere = door.replace("?at=https://cats.example", "");
+    assert!(Script::try_open(&nowhere, &protocol).is_err());
+    let mut page = Script::open(&door);
+    assert_eq!(page.settled(), [serde_json::Value::Null; 0]);
+    page.send(&serde_json::json!({"id": 1, "request": "conversations", "data": {"after": null}}));
+    assert_eq!(page.hear().unwrap_err(), "nobody has come to this page yet");
+    let mut page = Script::open(&door);
+    range.says("mira", &["reset", "cross-site-socket"]);
+    assert_eq!(page.hear().unwrap_err(), "this world was begun anew");
+}
+
 /// Users have no hand on the wire; the operator has.
 #[test]
 fn the_wire_is_for_who_stands_there() {
