@@ -9,6 +9,7 @@ mod file_traversal;
 mod ghost_member;
 mod hardcoded_login;
 mod history_idor;
+mod invite_guess;
 mod key_substitution;
 mod length_leak;
 mod log_exfil;
@@ -40,6 +41,7 @@ use std::fmt;
 pub static ALL: &[&Flaw] = &[
     &sender_spoof::FLAW,
     &history_idor::FLAW,
+    &invite_guess::FLAW,
     &no_tag::FLAW,
     &length_leak::FLAW,
     &race_once::FLAW,
