@@ -18,7 +18,8 @@ pub fn range(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let Some(flaw) = input.pick(flaws::ALL) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    if let Ok(runtime) = runtime {
-        runtime.block_on(async { Play::begin(flaw, input).await?.run().await });
-    }
+    let played = runtime.ok().and_then(|runtime| {
+        runtime.block_on(async { Play::begin(flaw, input).await?.run().await })
+    });
+    assert!(played.is_some(), "there is no range to play in");
 }

@@ -47,6 +47,8 @@ impl Drop for Scratch {
 struct Open {
     socket: Socket,
     takes_orders: bool,
+    /// A page is no connection before somebody comes to it.
+    is_line: bool,
 }
 
 pub(super) struct Play<'a> {
@@ -117,9 +119,12 @@ impl<'a> Play<'a> {
                 break;
             }
         }
+        // What the host has closed is gone after that.
         for door in std::mem::take(&mut self.doors) {
             self.settle(door, 0).await;
         }
+        let lines = self.doors.iter().filter(|door| door.is_line).count();
+        assert!(lines <= limits::LINES, "{lines} connections to one world");
         assert!(self.others_pages().await == self.before, "another learner's world has changed");
         Some(())
     }
@@ -276,12 +281,9 @@ impl<'a> Play<'a> {
             self.check_answer("GET", &path, &answered);
             return Some(());
         }
-        let takes_orders = door.starts_with("w");
-        let open = Open { socket: Socket(stream), takes_orders };
+        let (takes_orders, is_line) = (door.starts_with('w'), !door.starts_with(['w', 'p']));
+        let open = Open { socket: Socket(stream), takes_orders, is_line };
         self.settle(open, 0).await;
-        let lines = self.doors.iter().filter(|door| !door.takes_orders).count();
-        // A page is no connection before somebody comes to it.
-        assert!(lines <= 2 * limits::LINES, "{lines} connections");
         Some(())
     }
 
@@ -373,4 +375,36 @@ fn is_plain(name: &str, value: &[u8]) -> bool {
     let known =
         HeaderName::from_bytes(name.as_bytes()).is_ok_and(|name| !frames.contains(&name.as_str()));
     known && HeaderValue::from_bytes(value).is_ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::flaws::find;
+
+    /// Plays steps at a lesson on the wire; how many doors are open then, and how many hints were taken.
+    async fn check(steps: &[u8], doors: usize, hints: usize) {
+        let mut play = Play::begin(find("no-tag").unwrap(), Input::new(steps)).await.unwrap();
+        while play.step().await.is_some() {}
+        let row = play.host.row(&play.you, "no-tag");
+        assert_eq!((play.doors.len(), row.hints), (doors, hints), "{steps:?}");
+    }
+
+    #[tokio::test]
+    async fn what_the_bytes_say_is_done() {
+        check(&[], 0, 0).await;
+        for door in 0..5 {
+            check(&[2, door, 0], 1, 0).await;
+        }
+        // Nobody has a browser here, but a page may be up; with another ticket nothing opens.
+        check(&[2, 5, 0], 1, 0).await;
+        check(&[2, 0, 7, 1, b'x'], 0, 0).await;
+        // A closed door, and one that is hung up.
+        check(&[2, 0, 0, 6, 0, 199, 1, b'x'], 0, 0).await;
+        check(&[2, 0, 0, 5, 0], 0, 0).await;
+        let hint = [0, 1, 1, 1, 1, 0, 0, 0];
+        check(&hint, 0, 1).await;
+        check(&[hint, hint].concat(), 0, 2).await;
+    }
 }
