@@ -11,6 +11,7 @@ pub mod cli;
 pub mod doors;
 pub mod double;
 pub mod flaws;
+pub mod fuzz;
 pub mod hands;
 pub mod host;
 pub mod lesson;

@@ -82,3 +82,7 @@ pub const FILES: usize = 32;
 
 /// Doubles of an operator that are kept in one world: a lesson needs one, or one at a time.
 pub const DOUBLES: usize = 16;
+
+/// Frames that are held in one world; further ones go on as if nobody held them. A lesson holds some tens. Letting
+/// go of all of them is one input, and has to stay below [`STEPS`] with what they lead to.
+pub const HELD: usize = 1_000;

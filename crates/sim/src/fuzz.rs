@@ -14,6 +14,8 @@ mod requests;
 mod stage;
 mod wire;
 
+pub use input::Input;
+
 /// What a target does with the fuzzer's bytes.
 pub type Body = fn(&[u8]);
 

@@ -7,7 +7,7 @@ use crate::limits;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -26,7 +26,7 @@ type Shared = State<Arc<Host>>;
 type Answered = Result<Json<Value>, Refused>;
 
 /// Everything under the range's address.
-pub(super) fn router(host: Arc<Host>) -> Router {
+pub(crate) fn router(host: Arc<Host>) -> Router {
     let address = host.address();
     Router::new()
         .route("/", get(welcome))
@@ -46,7 +46,37 @@ pub(super) fn router(host: Arc<Host>) -> Router {
         .route("/worlds/{ticket}/{door}", get(socket::enter))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn_with_state(address, guard::guard))
+        .layer(middleware::map_response(in_form))
         .with_state(host)
+}
+
+/// Gives errors that are not the range's own, but of what it is built on, the form that all others have.
+async fn in_form(response: Response) -> Response {
+    let status = response.status();
+    let is_json = |value: &HeaderValue| value.as_bytes() == b"application/json";
+    let error = status.is_client_error() || status.is_server_error();
+    if !error || response.headers().get(header::CONTENT_TYPE).is_some_and(is_json) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let said = axum::body::to_bytes(body, limits::BODY_BYTES).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let message = match said.trim() {
+        "" => status.canonical_reason().unwrap_or("it can't be done"),
+        said => said,
+    };
+    let code = match status {
+        StatusCode::FORBIDDEN => "not_from_here",
+        StatusCode::NOT_FOUND => "no_address",
+        StatusCode::METHOD_NOT_ALLOWED => "no_method",
+        StatusCode::PAYLOAD_TOO_LARGE => "too_long",
+        _ => "malformed",
+    };
+    // What else it says, such as which methods there are, stays.
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let body = Json(json!({"refusal": code, "message": message}));
+    (status, parts.headers, body).into_response()
 }
 
 impl IntoResponse for Refused {

@@ -17,6 +17,7 @@ mod tests;
 mod tries;
 
 pub use answers::{Answer, Refused};
+pub(crate) use http::router;
 pub use run::{RunError, default_address, run, seconds};
 pub use socket::SUBPROTOCOL;
 pub use teacher::{SOCKET, Told, Wish};
@@ -328,7 +329,7 @@ impl Host {
     }
 
     /// A second passes in every world that somebody is connected to.
-    fn tick(&self) {
+    pub(crate) fn tick(&self) {
         let worlds: Vec<(UserName, SharedSlot)> = lock(&self.worlds)
             .iter()
             .map(|((name, _), slot)| (name.clone(), Arc::clone(slot)))

@@ -1,6 +1,7 @@
 //! The operator's hand on the wire: frames that wait until somebody decides what becomes of them.
 
 use super::{Frame, World, WorldError};
+use crate::limits;
 use portcullis_server_core::ConnectionId;
 use std::collections::BTreeMap;
 
@@ -41,7 +42,7 @@ pub(super) struct Tap {
 impl Tap {
     /// Gives the frame back if it may go on.
     pub(super) fn hold(&mut self, frame: Frame) -> Option<Frame> {
-        if !self.on {
+        if !self.on || self.frames.len() >= limits::HELD {
             return Some(frame);
         }
         self.next += 1;
@@ -109,5 +110,30 @@ impl World {
     fn connection_of(&self, whose: &str) -> Option<ConnectionId> {
         let mut connections = self.links.keys();
         connections.find(|connection| self.party(**connection).to_string() == whose).copied()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::plane::{FlagRoot, Whose};
+    use crate::twins::SOUND;
+
+    /// Who holds on to more than a world may do at once ends it with letting go, if nothing bounds it.
+    #[test]
+    fn letting_go_of_much_does_not_end_the_world() {
+        let whose = Whose { class: "", learner: "mira", slug: "replay", variant: 0 };
+        let secrets = FlagRoot::from_bytes([7; 32]).secrets(whose);
+        let mut world = World::new(secrets, SOUND, |_, _, _| Vec::new()).unwrap();
+        let line = world.connect().unwrap();
+        world.hold(true).unwrap();
+        let frame = r#"{"id":1,"request":"channels","data":{"after":null}}"#;
+        for _ in 0..=limits::STEPS {
+            world.send(line, frame).unwrap();
+        }
+        assert_eq!(world.held().len(), limits::HELD);
+        assert_eq!(world.hold(false), Ok(()));
+        assert_eq!(world.held(), []);
     }
 }

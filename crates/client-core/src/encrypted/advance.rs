@@ -147,6 +147,7 @@ impl Client {
             return;
         }
         self.add_mark(step, id);
+        self.withhold_addresses(id);
         let Some(conversation) = self.conversations.get(&id) else {
             return;
         };

@@ -1,10 +1,13 @@
 //! What came of the shell's tasks.
 
-use super::{Halted, Part, Stage};
+use super::{Halted, Part, Stage, Transfer};
 use crate::client::{Client, Step};
+use crate::conversation::Outgoing;
+use crate::effect::Key;
 use crate::transfer::{Fault, Moved};
 use portcullis_proto::{
-    AccountId, DeviceId, EndReason, FileStep, QuicWay, TransferId, limits as wire,
+    AccountId, ConversationId, DeviceId, EndReason, FileStep, Kind, QuicWay, TransferId,
+    limits as wire,
 };
 use std::net::SocketAddr;
 
@@ -71,6 +74,35 @@ impl Client {
             self.say_step(step, id, FileStep::Reach { device, tcp, quic });
         } else {
             self.not_reached(id, device);
+        }
+    }
+
+    /// Takes back what says where this device is, if not all who would hear it may know any more: who is there,
+    /// and what is known of them, can change while it waits.
+    pub(crate) fn withhold_addresses(&mut self, id: ConversationId) {
+        let Some(conversation) = self.conversations.get(&id).filter(|it| !it.in_flight) else {
+            return;
+        };
+        let says_where = |outgoing: &Outgoing| {
+            let content = &outgoing.content;
+            let Kind::Step(FileStep::Reach { device, .. }) = content.kind else { return None };
+            Some((content.id, *content.refs.first()?, device))
+        };
+        let waiting: Vec<_> = conversation.outbox.iter().filter_map(says_where).collect();
+        for (reference, offer, device) in waiting {
+            let mut transfers = self.transfers.values();
+            let transfer = transfers.find(|it| it.conversation == id && it.message == offer);
+            if transfer.is_some_and(|it| self.may_go_direct(&self.hearers(it)).is_some()) {
+                continue;
+            }
+            let transfer = transfer.map(Transfer::id);
+            if let Some(conversation) = self.conversations.get_mut(&id) {
+                conversation.outbox.retain(|outgoing| outgoing.content.id != reference);
+            }
+            self.touch(Key::Outbox(id));
+            if let Some(transfer) = transfer {
+                self.not_reached(transfer, device);
+            }
         }
     }
 

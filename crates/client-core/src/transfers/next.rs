@@ -199,7 +199,7 @@ impl Client {
     }
 
     /// Who hears where a sender can be reached: it is said in the conversation.
-    fn hearers(&self, transfer: &Transfer) -> Vec<AccountId> {
+    pub(super) fn hearers(&self, transfer: &Transfer) -> Vec<AccountId> {
         let mut members = self.members_present(transfer.conversation);
         members.retain(|member| *member != transfer.course.sender);
         members

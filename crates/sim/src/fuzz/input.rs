@@ -1,34 +1,37 @@
 //! Reads a fuzzer's bytes as choices, from front to back. An exhausted input ends the run.
 
 /// What is left of the bytes.
-pub(super) struct Input<'a>(&'a [u8]);
+#[derive(Debug)]
+pub struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    /// All of them.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
     /// The next byte.
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    pub fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
     }
 
     /// A number below `bound`.
-    pub(super) fn below(&mut self, bound: usize) -> Option<usize> {
+    pub fn below(&mut self, bound: usize) -> Option<usize> {
         let byte = usize::from(self.byte()?);
         Some(if bound == 0 { 0 } else { byte % bound })
     }
 
     /// One of these.
-    pub(super) fn pick<T: Copy>(&mut self, of: &[T]) -> Option<T> {
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> Option<T> {
         let at = self.below(of.len())?;
         of.get(at).copied()
     }
 
     /// A length in one byte, and so many bytes, or what is left.
-    pub(super) fn chunk(&mut self) -> Option<&'a [u8]> {
+    pub fn chunk(&mut self) -> Option<&'a [u8]> {
         let length = usize::from(self.byte()?).min(self.0.len());
         let (chunk, rest) = self.0.split_at(length);
         self.0 = rest;
@@ -36,12 +39,12 @@ impl<'a> Input<'a> {
     }
 
     /// A chunk as text.
-    pub(super) fn text(&mut self) -> Option<String> {
+    pub fn text(&mut self) -> Option<String> {
         Some(String::from_utf8_lossy(self.chunk()?).into_owned())
     }
 
     /// A number from the places where arithmetic goes wrong, or a small one.
-    pub(super) fn number(&mut self) -> Option<u64> {
+    pub fn number(&mut self) -> Option<u64> {
         const EDGES: [u64; 8] =
             [u64::MAX, u64::MAX - 1, 1 << 63, i64::MAX as u64, 1 << 53, 1 << 32, 1 << 31, 1 << 16];
         let byte = self.byte()?;
@@ -50,7 +53,7 @@ impl<'a> Input<'a> {
     }
 
     /// All that is left.
-    pub(super) fn rest(&mut self) -> &'a [u8] {
+    pub fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
 }

@@ -317,6 +317,30 @@ fn in_a_group_nobody_learns_where_a_sender_is_until_all_may() {
     world.check().unwrap();
 }
 
+/// Between the permission and the saying the sender's shell looks for addresses, and the network may be away.
+#[test]
+fn addresses_that_wait_are_taken_back_where_somebody_may_know_them_no_more() {
+    let (mut world, id) = group();
+    let _twin = Twin::of(&mut world, MALLORY, curious());
+    for (who, whom) in [(ALICE, "bob"), (BOB, "alice"), (ALICE, "mallory")] {
+        does(&mut world, who, Command::AllowDirect(name(whom), true));
+    }
+    let transfer = offers(&mut world, ALICE, id);
+    let place = Some("downloads".to_owned());
+    world.command(BOB, Command::Answer { transfer, place });
+    // Everything is said, and no shell does anything yet.
+    for _ in 0..8 {
+        world.connections().into_iter().for_each(|id| world.deliver(id, usize::MAX, None));
+        world.run_batch(usize::MAX, false);
+    }
+    assert_eq!(recipient(&world, transfer, "bob"), RecipientState::Accepted, "alice knows it");
+    does(&mut world, ALICE, Command::AllowDirect(name("mallory"), false));
+    assert_eq!(READ.take(), []);
+    assert!(has(&world, BOB, transfer));
+    assert!(!went_directly(&world, BOB, transfer));
+    world.check().unwrap();
+}
+
 #[test]
 fn whoever_is_taken_out_is_not_waited_for() {
     let (mut world, id) = group();
