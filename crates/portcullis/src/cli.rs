@@ -65,7 +65,7 @@ pub(crate) enum Command {
         /// From whom; may be repeated [default: everybody]
         #[arg(long, value_name = "USER", value_parser = UserName::parse)]
         from: Vec<UserName>,
-        /// The folder to put them in [default: ~/Downloads, or the working folder]
+        /// The folder to put them in [default: ~/Downloads]
         #[arg(long, value_name = "DIR")]
         into: Option<PathBuf>,
         /// The most bytes to take at once
@@ -278,7 +278,7 @@ pub(crate) struct Identity {
     /// Do not tell others how far you have read
     #[arg(long)]
     pub(crate) no_read_marks: bool,
-    /// The folder for files [default: ~/Downloads, or the working folder]
+    /// The folder for files [default: ~/Downloads]
     #[arg(long, value_name = "DIR")]
     pub(crate) downloads: Option<PathBuf>,
     #[command(flatten)]

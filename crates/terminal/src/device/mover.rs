@@ -36,11 +36,14 @@ impl FileOptions {
     }
 }
 
-/// The user's folder for downloads, if there is one.
+/// The user's folder for downloads, which is made where there is none: never the home itself, nor whatever folder a
+/// program was started in, where a name such as `.profile` is more than a name.
 fn downloads() -> PathBuf {
     let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
-    let folder = home.map(|home| PathBuf::from(home).join("Downloads"));
-    folder.filter(|folder| folder.is_dir()).unwrap_or_else(|| PathBuf::from("."))
+    let folder = home.map(PathBuf::from).unwrap_or_default().join("Downloads");
+    // If it can't be made, whoever receives a file is told.
+    let _ = std::fs::create_dir(&folder);
+    folder
 }
 
 /// Where files come from and go to.
