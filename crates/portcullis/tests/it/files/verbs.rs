@@ -57,6 +57,27 @@ fn files_wait_for_whoever_is_away() {
 }
 
 #[test]
+fn what_is_sent_next_is_told_apart_from_what_was_received_meanwhile() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let into = world.folder("in");
+    // The second takes longer to read than the log, which says that the first was received.
+    for (name, bytes, all) in [("one", 5000, &["one"][..]), ("two", 30_000_000, &["one", "two"])] {
+        let content = noise(bytes, 1);
+        let file = world.file(name, &content);
+        let send = ["send", "--to", "noor", "--file", file.to_str().unwrap()];
+        let sent = world.lines("mira", "mira", &send);
+        assert_eq!((&sent[0]["title"], &sent[0]["state"]), (&name.into(), &"stored".into()));
+        let receive = ["receive", "--into", into.to_str().unwrap(), "--once"];
+        let got = world.lines("noor", "noor", &receive);
+        assert_eq!((got.len(), &got[0]["transfer"]), (1, &sent[0]["transfer"]));
+        assert_eq!(found(&into), all);
+        assert!(fs::read(into.join(name)).unwrap() == content);
+    }
+}
+
+#[test]
 fn a_group_gets_one_upload() {
     let mut world = World::new(&[]);
     let _server = world.serve();
