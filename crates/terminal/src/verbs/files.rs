@@ -206,9 +206,7 @@ impl Receiving<'_> {
                 }
                 session.command(Command::Answer { transfer, place: Some(String::new()) })?;
             }
-            TransferState::Offered => {
-                output::note(&format!("left alone: {title} ({}) of {sender}", size(about.bytes)));
-            }
+            TransferState::Offered => left_alone(about),
             TransferState::Done(paths) if self.under_way.remove(&transfer) => {
                 self.got += 1;
                 output::line(&Got {
@@ -228,7 +226,11 @@ impl Receiving<'_> {
                 output::note(&format!("{title} of {sender}: {reason}"));
             }
             TransferState::Waiting | TransferState::Direct | TransferState::Relayed => {
-                self.under_way.insert(transfer);
+                if self.wants(about) {
+                    self.under_way.insert(transfer);
+                } else if session.device_mut().leave_alone(transfer) {
+                    left_alone(about);
+                }
             }
             _ => {}
         }
@@ -251,4 +253,9 @@ impl Receiving<'_> {
         }
         Ok(())
     }
+}
+
+fn left_alone(about: &TransferView) {
+    let TransferView { title, sender, bytes, .. } = about;
+    output::note(&format!("left alone: {title} ({}) of {sender}", size(*bytes)));
 }
