@@ -140,6 +140,12 @@ impl Device {
         vec![News::Files { words, offered: false }]
     }
 
+    /// Begins to receive nothing more of a transfer for as long as this runs; whatever runs on the home next goes on
+    /// with it. False where that is so already.
+    pub fn leave_alone(&mut self, transfer: TransferId) -> bool {
+        self.mover.leave_alone(transfer)
+    }
+
     /// How far files have come that move.
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {

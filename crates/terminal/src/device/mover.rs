@@ -4,7 +4,7 @@
 use crate::files::{BadSource, Engine, Prepared, Preparing, Progress, Setup, Told};
 use crate::net::{Address, Connector, TlsError, TlsRoots};
 use portcullis_client_core::defences::SOUND;
-use portcullis_client_core::{Assignment, Moved};
+use portcullis_client_core::{Assignment, Moved, Task};
 use portcullis_proto::{ConversationId, DeviceId, FileOffer, TransferId};
 use std::collections::BTreeSet;
 use std::io;
@@ -64,6 +64,8 @@ pub(super) struct Mover {
     engine: Option<(DeviceId, Engine)>,
     preparing: JoinSet<Ready>,
     under_way: Vec<Preparing>,
+    /// Nothing is received of these.
+    left_alone: BTreeSet<TransferId>,
 }
 
 /// Files that were read, or could not be, for an offer in a conversation.
@@ -123,8 +125,17 @@ impl Mover {
         Ok(())
     }
 
+    /// Begins to receive nothing more of a transfer. False where that is so already.
+    pub(super) fn leave_alone(&mut self, transfer: TransferId) -> bool {
+        self.left_alone.insert(transfer)
+    }
+
     /// Does what the core wants done; before there was a session it wants nothing.
     pub(super) fn assign(&mut self, assignment: Assignment) {
+        let receives = matches!(assignment.task, Task::Dial { .. } | Task::Fetch { .. });
+        if receives && self.left_alone.contains(&assignment.offer.transfer) {
+            return;
+        }
         if let Some((_, engine)) = &mut self.engine {
             engine.assign(assignment);
         }

@@ -65,9 +65,11 @@ async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Re
     if let (true, ConversationName::Direct(name)) = (direct, to) {
         session.command(Command::AllowDirect(name.clone(), true))?;
     }
+    // What earlier commands have offered goes on by itself; it is not what this one is about.
+    let all = session.device().client().transfers().into_iter();
+    let earlier: BTreeSet<TransferId> = all.map(|about| about.transfer).collect();
     let news = session.device_mut().offer(id, paths, !direct);
     let mut shows = session.take_in(news)?;
-    let mut offered = None;
     loop {
         // Why the server refuses it says more than that it has ended.
         for show in &shows {
@@ -75,13 +77,11 @@ async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Re
                 return Err(Failure::refused(what, refusal));
             }
         }
-        let own = shows.iter().filter_map(|show| match show {
-            Show::Transfer(about) if about.own && about.conversation == id => Some(about),
+        let offered = shows.iter().filter_map(|show| match show {
+            Show::Transfer(about) if about.own && !earlier.contains(&about.transfer) => Some(about),
             _ => None,
         });
-        // What earlier commands have left goes on by itself; it is not what this one is about.
-        let ours = |about: &&TransferView| *offered.get_or_insert(about.transfer) == about.transfer;
-        if let Some(about) = own.filter(ours).last()
+        if let Some(about) = offered.last()
             && let Some(state) = settled(about, direct)?
         {
             print(to, about, state)?;
@@ -206,9 +206,7 @@ impl Receiving<'_> {
                 }
                 session.command(Command::Answer { transfer, place: Some(String::new()) })?;
             }
-            TransferState::Offered => {
-                output::note(&format!("left alone: {title} ({}) of {sender}", size(about.bytes)));
-            }
+            TransferState::Offered => left_alone(about),
             TransferState::Done(paths) if self.under_way.remove(&transfer) => {
                 self.got += 1;
                 output::line(&Got {
@@ -228,7 +226,11 @@ impl Receiving<'_> {
                 output::note(&format!("{title} of {sender}: {reason}"));
             }
             TransferState::Waiting | TransferState::Direct | TransferState::Relayed => {
-                self.under_way.insert(transfer);
+                if self.wants(about) {
+                    self.under_way.insert(transfer);
+                } else if session.device_mut().leave_alone(transfer) {
+                    left_alone(about);
+                }
             }
             _ => {}
         }
@@ -251,4 +253,9 @@ impl Receiving<'_> {
         }
         Ok(())
     }
+}
+
+fn left_alone(about: &TransferView) {
+    let TransferView { title, sender, bytes, .. } = about;
+    output::note(&format!("left alone: {title} ({}) of {sender}", size(*bytes)));
 }

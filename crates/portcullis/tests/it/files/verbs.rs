@@ -3,8 +3,11 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use super::{found, noise};
-use crate::program::{World, text};
+use super::{bytes_below, found, noise, until};
+use crate::program::{World, json, text};
+
+/// Enough that a kill lands in the middle.
+const LARGE: usize = 100_000_000;
 
 #[test]
 fn files_wait_for_whoever_is_away() {
@@ -57,6 +60,27 @@ fn files_wait_for_whoever_is_away() {
 }
 
 #[test]
+fn what_is_sent_next_is_told_apart_from_what_was_received_meanwhile() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let into = world.folder("in");
+    // The second takes longer to read than the log, which says that the first was received.
+    for (name, bytes, all) in [("one", 5000, &["one"][..]), ("two", 30_000_000, &["one", "two"])] {
+        let content = noise(bytes, 1);
+        let file = world.file(name, &content);
+        let send = ["send", "--to", "noor", "--file", file.to_str().unwrap()];
+        let sent = world.lines("mira", "mira", &send);
+        assert_eq!((&sent[0]["title"], &sent[0]["state"]), (&name.into(), &"stored".into()));
+        let receive = ["receive", "--into", into.to_str().unwrap(), "--once"];
+        let got = world.lines("noor", "noor", &receive);
+        assert_eq!((got.len(), &got[0]["transfer"]), (1, &sent[0]["transfer"]));
+        assert_eq!(found(&into), all);
+        assert!(fs::read(into.join(name)).unwrap() == content);
+    }
+}
+
+#[test]
 fn a_group_gets_one_upload() {
     let mut world = World::new(&[]);
     let _server = world.serve();
@@ -71,7 +95,7 @@ fn a_group_gets_one_upload() {
         assert_eq!(found(&into), ["plan.txt"]);
     }
     // Everybody has it, so the server needs it no more.
-    super::until("the server drops it", || found(&world.path("data").join("blobs")).is_empty());
+    until("the server drops it", || found(&world.path("data").join("blobs")).is_empty());
 }
 
 #[test]
@@ -113,4 +137,38 @@ fn what_is_left_alone() {
     let output = world.run("noor", "noor", &limited);
     assert_eq!(output.status.code(), Some(6));
     assert!(text(&output.stderr).contains("left alone: note (5.0 kB) of mira"));
+}
+
+#[test]
+fn what_was_taken_before_is_left_alone_where_it_is_not_wanted() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor", "otto"]);
+    let content = noise(LARGE, 2);
+    let file = world.file("large.bin", &content);
+    world.lines("mira", "mira", &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
+    let into = world.folder("in");
+    let receive = ["receive", "--into", into.to_str().unwrap(), "--once"];
+    let receiving = world.start("noor", "noor", &receive);
+    until("some of it is here", || bytes_below(&into) > 0);
+    receiving.kill();
+    let here = bytes_below(&into);
+    assert!(found(&into).iter().all(|name| name.starts_with('.')), "killed in the middle: {here}");
+
+    let limits = [("by sender", ["--from", "otto"]), ("by size", ["--most", "5000"])];
+    for (name, limit) in limits {
+        let file = world.file(name, &noise(5000, 3));
+        world.lines("otto", "otto", &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
+        let output = world.run("noor", "noor", &[&receive[..], &limit].concat());
+        let (lines, errors) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!((lines.lines().count(), output.status.code()), (1, Some(0)), "{lines}{errors}");
+        assert_eq!(json(&lines)["title"], name);
+        assert!(errors.contains("left alone: large.bin (100.0 MB) of mira"), "{errors}");
+        fs::remove_file(into.join(name)).unwrap();
+        assert_eq!(bytes_below(&into), here, "no more of the other");
+    }
+
+    assert_eq!(world.lines("noor", "noor", &receive)[0]["sender"], "mira");
+    assert_eq!(found(&into), ["large.bin"]);
+    assert!(fs::read(into.join("large.bin")).unwrap() == content);
 }
