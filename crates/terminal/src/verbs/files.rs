@@ -77,11 +77,11 @@ async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Re
                 return Err(Failure::refused(what, refusal));
             }
         }
-        let offered = shows.iter().filter_map(|show| match show {
+        let offered = shows.iter().rev().find_map(|show| match show {
             Show::Transfer(about) if about.own && !earlier.contains(&about.transfer) => Some(about),
             _ => None,
         });
-        if let Some(about) = offered.last()
+        if let Some(about) = offered
             && let Some(state) = settled(about, direct)?
         {
             print(to, about, state)?;
