@@ -113,6 +113,6 @@ mod tests {
     fn every_flaws_file_has_a_marker() {
         let found = markers(&root().unwrap().join(FLAWS)).unwrap();
         assert!(found.contains(&"portcullis-range/v1/history-idor".to_owned()), "{found:?}");
-        assert_eq!(found.len(), 20, "{found:?}");
+        assert!(found.len() >= 20, "{found:?}");
     }
 }

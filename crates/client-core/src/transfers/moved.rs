@@ -92,7 +92,12 @@ impl Client {
         for (reference, offer, device) in waiting {
             let mut transfers = self.transfers.values();
             let transfer = transfers.find(|it| it.conversation == id && it.message == offer);
-            if transfer.is_some_and(|it| self.may_go_direct(&self.hearers(it)).is_some()) {
+            // Of what somebody else sends it says nothing of this device.
+            let may_go = |it: &Transfer| {
+                !matches!(it.part, Part::Sends(_))
+                    || self.may_go_direct(&self.hearers(it)).is_some()
+            };
+            if transfer.is_some_and(may_go) {
                 continue;
             }
             let transfer = transfer.map(Transfer::id);

@@ -129,11 +129,23 @@ impl Pty {
         self.wait_until(text, |screen| screen.contains(text));
     }
 
+    /// Waits until some cell has a colour: it may be drawn after a text that is waited for.
+    #[track_caller]
+    pub(crate) fn wait_for_colour(&mut self) {
+        let has_colour = |it: &Self| it.colours().iter().any(|colour| *colour != Color::Default);
+        self.wait("a colour", has_colour);
+    }
+
     /// Waits until the screen is as it should be.
     #[track_caller]
     pub(crate) fn wait_until(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
+        self.wait(what, |it| is_there(&it.screen()));
+    }
+
+    #[track_caller]
+    fn wait(&mut self, what: &str, is_there: impl Fn(&Self) -> bool) {
         let until = Instant::now() + DEADLINE;
-        while !is_there(&self.screen()) {
+        while !is_there(self) {
             let left = until.saturating_duration_since(Instant::now());
             let Ok(bytes) = self.bytes.recv_timeout(left) else {
                 panic!("not seen: {what}\n{}", self.screen());
