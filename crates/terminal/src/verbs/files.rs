@@ -7,6 +7,8 @@ use portcullis_client_core::{Command, History, Show, TransferState, TransferView
 use portcullis_proto::{ConversationName, FileName, TransferId, UserName};
 use serde::Serialize;
 
+use crate::device::Core;
+
 use super::{Common, Exit, Failure, Session, output, reach, within};
 
 /// What `send --file` prints once nobody needs this device any more.
@@ -66,8 +68,7 @@ async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Re
         session.command(Command::AllowDirect(name.clone(), true))?;
     }
     // What earlier commands have offered goes on by itself; it is not what this one is about.
-    let all = session.device().client().transfers().into_iter();
-    let earlier: BTreeSet<TransferId> = all.map(|about| about.transfer).collect();
+    let earlier = Core::transfers(session.device().client());
     let news = session.device_mut().offer(id, paths, !direct);
     let mut shows = session.take_in(news)?;
     loop {

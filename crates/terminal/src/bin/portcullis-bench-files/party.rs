@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use portcullis_client_core::defences::SOUND;
@@ -13,7 +13,7 @@ use portcullis_proto::{DeviceId, FileOffer, QuicWay};
 use portcullis_terminal::files::{Engine, Preparing, Setup};
 use portcullis_terminal::net::{Address, Connector, TlsRoots};
 
-use super::process::{peak_memory, processor_time};
+use super::process::{Killed, peak_memory, processor_time};
 use super::{Cost, Result, words};
 
 /// The recipient's device.
@@ -21,7 +21,7 @@ const DEVICE: DeviceId = DeviceId::from_bytes([7; 16]);
 
 /// A running process; killed when dropped.
 pub(crate) struct Party {
-    child: Child,
+    child: Killed,
     lines: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
@@ -36,7 +36,7 @@ impl Party {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let lines = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().ok_or("no output")?);
-        Ok(Self { child, lines, answers })
+        Ok(Self { child: Killed(child), lines, answers })
     }
 
     /// Says a line, and waits for the answer; says what that has cost it.
@@ -63,7 +63,7 @@ impl Party {
         self.lines = None;
         let memory = self.hear()?.parse()?;
         // It may have something to clear up, too.
-        self.child.wait()?;
+        self.child.0.wait()?;
         Ok(memory)
     }
 
@@ -72,14 +72,6 @@ impl Party {
         let mut answer = String::new();
         self.answers.read_line(&mut answer)?;
         Ok(answer.trim_end().to_owned())
-    }
-}
-
-impl Drop for Party {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -1,8 +1,20 @@
-//! What the system says this process has used. Source: proc(5).
+//! Processes that are started, and what the system says this one has used. Source: proc(5).
 
+use std::process::Child;
 use std::time::Duration;
 
 use super::Result;
+
+/// A process that ends when this is dropped.
+pub(crate) struct Killed(pub(crate) Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// Clock ticks a second: the same on every Linux that Rust runs on.
 const TICKS: u64 = 100;

@@ -3,10 +3,10 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use super::process::processor_time;
+use super::process::{Killed, processor_time};
 use super::table::{Cost, Row};
 use super::{Result, floor, program};
 
@@ -41,15 +41,4 @@ pub(crate) fn row(source: &Path, folder: &Path) -> Result<Option<Row>> {
     }
     let row = Row::new("sendme: the whole way, not made durable", Cost { time, processor });
     Ok(received.success().then_some(row))
-}
-
-/// A process that ends when this is dropped.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
