@@ -5,6 +5,7 @@
 //! summary says so. Leaves out fuzzing: ordinary tests replay the corpora.
 
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::run::{ask, run, run_with};
@@ -93,10 +94,13 @@ fn clippy() -> Result<Outcome, String> {
     ))
 }
 
-/// The tests of every crate, with cargo-nextest where it is installed.
+/// The tests of every crate, with cargo-nextest where it is installed. Many wait for sockets and processes more than
+/// they compute: one for each processor left half of them idle for minutes, two leave none.
 fn tests() -> Result<Outcome, String> {
     if ask("cargo", &["nextest", "--version"]).is_some() {
-        return passed(run("cargo", &["nextest", "run", "--workspace"]));
+        let threads = 2 * thread::available_parallelism().map_or(1, usize::from);
+        let threads = format!("--test-threads={threads}");
+        return passed(run("cargo", &["nextest", "run", "--workspace", &threads]));
     }
     println!("cargo-nextest is not installed; cargo test does the same, more slowly");
     passed(run("cargo", &["test", "--workspace", "--lib", "--bins", "--tests"]))

@@ -9,6 +9,7 @@ mod defences;
 mod depends;
 mod headers;
 mod lints;
+mod locks;
 mod scan;
 mod size;
 mod testing;
@@ -49,6 +50,7 @@ const RULES: &[Rule] = &[
     ("files and functions are short", size::too_long),
     ("crates depend on whom they may", depends::forbidden),
     ("nothing that ships names the range", apart::names_range),
+    ("the range is built of the versions that ship", locks::apart),
     ("proof tokens are minted where they are listed", tokens::minted_elsewhere),
     ("nothing that ships names the keys that everybody knows", testing::shipped),
     ("every crate takes the workspace's lints", lints::not_taken),

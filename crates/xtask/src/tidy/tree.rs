@@ -1,13 +1,16 @@
 //! The files that the rules look at, held in memory.
 //!
 //! Read from the working folder rather than from git, so that a new file counts before it is
-//! added. Leaves out build results, fuzzing corpora and everything that is neither Rust nor TOML.
+//! added. Leaves out build results, fuzzing corpora and everything that is neither Rust nor TOML nor a lock.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 use super::scan;
+
+/// Files that are read by themselves; missing ones are passed over.
+const FILES: &[&str] = &["Cargo.toml", "Cargo.lock", "range/Cargo.lock"];
 
 /// The folders that are walked; missing ones are passed over.
 const FOLDERS: &[&str] = &["crates", "range", "fuzz"];
@@ -44,8 +47,10 @@ impl Tree {
     /// Reads the repository whose root is given.
     pub(super) fn read(root: &Path) -> io::Result<Self> {
         let mut tree = Self(BTreeMap::new());
-        if let Ok(text) = std::fs::read_to_string(root.join("Cargo.toml")) {
-            tree.add("Cargo.toml".to_owned(), text);
+        for path in FILES {
+            if let Ok(text) = std::fs::read_to_string(root.join(path)) {
+                tree.add((*path).to_owned(), text);
+            }
         }
         for folder in FOLDERS {
             if root.join(folder).is_dir() {
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn the_working_folder_is_read() {
         let tree = Tree::read(&crate::run::root().unwrap()).unwrap();
-        assert!(tree.file("Cargo.toml").is_some());
+        assert!(FILES.iter().all(|path| tree.file(path).is_some()));
         assert!(tree.file("crates/xtask/src/tidy/tree.rs").is_some());
         assert!(tree.manifests().any(|(folder, _)| folder == "xtask"));
         assert!(tree.rust().all(|file| !file.path.contains("/target/")));
