@@ -38,6 +38,9 @@ pub struct Config {
     pub always_relay: bool,
     /// Whether the server is on this machine, so that others' devices may be there as well.
     pub loopback: bool,
+    /// Single-use key packages that the server is to have for this device, at most [`limits::KEY_PACKAGES`]: as many
+    /// add it while it is away before two are added with the same key.
+    pub stock: usize,
 }
 
 /// How much of a conversation is fetched that this device has seen nothing of yet.

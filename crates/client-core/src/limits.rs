@@ -40,8 +40,11 @@ pub const JITTER_MILLIS: u64 = 250;
 /// … so many times.
 pub const JITTER_DOUBLINGS: u32 = 6;
 
-/// Single-use key packages below which the stock on the server is filled up.
-pub const KEY_PACKAGES_LOW: usize = 16;
+/// Single-use key packages in a device's stock on the server: as many as it takes beside the one of last resort.
+pub const KEY_PACKAGES: usize = portcullis_proto::limits::KEY_PACKAGES - 1;
+
+/// The part of its stock below which a device fills it up: a quarter.
+pub const KEY_PACKAGES_LOW: usize = 4;
 
 /// Single-use key packages whose private parts are kept, the oldest being forgotten: four times the
 /// stock, since the server may hand out, or lose, as many as it likes.

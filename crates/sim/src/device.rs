@@ -51,6 +51,7 @@ impl Device {
             read_marks: true,
             always_relay: false,
             loopback: true,
+            stock: portcullis_client_core::limits::KEY_PACKAGES,
         };
         Some(Self {
             name,

@@ -59,6 +59,7 @@ impl Person {
             read_marks: false,
             always_relay: false,
             loopback: true,
+            stock: crate::limits::STOCK,
         };
         Self {
             name,

@@ -192,6 +192,7 @@ mod tests {
             read_marks: true,
             always_relay: false,
             loopback: false,
+            stock: limits::KEY_PACKAGES,
         };
         let mut client = Client::new(config, defences::SOUND);
         let spki = classic_key(0).unwrap().public().spki().to_vec();

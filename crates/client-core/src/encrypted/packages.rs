@@ -14,9 +14,11 @@ impl Client {
             return;
         }
         self.mls.forget_packages(step.now, limits::KEY_PACKAGES_KEPT);
-        let low = (stock.left as usize) < limits::KEY_PACKAGES_LOW;
-        let missing =
-            if low { wire::KEY_PACKAGES.saturating_sub(1 + stock.left as usize) } else { 0 };
+        // With the one of last resort it is what the server takes.
+        let full = self.config.stock.min(wire::KEY_PACKAGES - 1);
+        let left = stock.left as usize;
+        let low = left < full.div_ceil(limits::KEY_PACKAGES_LOW);
+        let missing = if low { full - left } else { 0 };
         let expires_at = step.now.plus_millis(limits::KEY_PACKAGE_MILLIS);
         let resort = (!stock.last_resort).then_some(true);
         let wanted = resort.into_iter().chain(std::iter::repeat_n(false, missing));

@@ -51,6 +51,7 @@ pub(super) fn client() -> Client {
         read_marks: true,
         always_relay: false,
         loopback: false,
+        stock: crate::limits::KEY_PACKAGES,
     };
     Client::new(config, defences::SOUND)
 }

@@ -78,6 +78,7 @@ pub(super) fn config() -> Option<Config> {
         read_marks: true,
         always_relay: false,
         loopback: true,
+        stock: portcullis_client_core::limits::KEY_PACKAGES,
     })
 }
 

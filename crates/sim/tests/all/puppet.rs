@@ -481,6 +481,7 @@ impl Twin {
             read_marks: true,
             always_relay: false,
             loopback: true,
+            stock: portcullis_client_core::limits::KEY_PACKAGES,
         };
         let written = home.iter().map(|(key, value)| (*key, value.as_slice()));
         let client = Client::restore(config, defences, written).unwrap();

@@ -337,5 +337,6 @@ fn config(options: &Options) -> Config {
         read_marks: options.read_marks,
         always_relay: options.files.always_relay,
         loopback: options.server.is_local(),
+        stock: portcullis_client_core::limits::KEY_PACKAGES,
     }
 }

@@ -57,6 +57,7 @@ impl Session {
             read_marks: false,
             always_relay: common.files.always_relay,
             loopback: common.server.is_local(),
+            stock: portcullis_client_core::limits::KEY_PACKAGES,
         };
         let files = common.files.at(&common.server, &common.tls_roots)?;
         let device = Device::restore(home, link, config, files)?;

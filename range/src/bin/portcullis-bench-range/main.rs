@@ -4,6 +4,9 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
+mod class;
+
+use class::Outcome;
 use portcullis_range::flaws::{ALL, Flaw};
 use portcullis_range::plane::{FlagRoot, Whose, stage};
 use portcullis_range::twins::Twins;
@@ -17,9 +20,9 @@ const WORLDS: usize = 1_000;
 const LEARNERS: usize = 200;
 const REQUESTS: usize = 50;
 
-fn main() -> Result<(), WorldError> {
+fn main() -> Outcome<()> {
     let root = FlagRoot::from_bytes([7; 32]);
-    let (worlds, kib, started) = many(&root)?;
+    let (worlds, kib, started) = many(&root).map_err(|error| format!("a world: {error}"))?;
     println!("| what | figure | aim |\n|---|---|---|");
     println!("| memory for each of {WORLDS} worlds | {kib:.0} KiB | 256 KiB |");
     let (median, slowest) = spread(started);
@@ -32,7 +35,39 @@ fn main() -> Result<(), WorldError> {
     let (median, slowest) = spread(times);
     println!("| {LEARNERS} learners at once, no sockets between | {rate:.0} requests/s | |");
     println!("| an answer | {} median, {} p99 | |", ms(median), ms(slowest));
+    at_sockets()
+}
+
+/// The same number of learners at a range that runs, over HTTP and WebSockets.
+fn at_sockets() -> Outcome<()> {
+    let folder =
+        std::env::temp_dir().join(format!("portcullis-bench-range-{}", std::process::id()));
+    let measured = class::measure(&folder, LEARNERS);
+    std::fs::remove_dir_all(&folder)?;
+    let class::Figures { came, at_once: (times, lasted), paced } = measured?;
+    let (median, slowest) = spread(came);
+    println!(
+        "| {LEARNERS} come in one moment: from a name to a world | {} median, {} p99 | |",
+        ms(median),
+        ms(slowest)
+    );
+    println!(
+        "| {LEARNERS} ask at once, over sockets | {:.0} requests/s | |",
+        rate(times.len(), lasted)
+    );
+    let (median, slowest) = spread(times);
+    println!("| an answer | {} median, {} p99 | |", ms(median), ms(slowest));
+    let (median, slowest) = spread(paced);
+    println!(
+        "| {LEARNERS} ask once a second each: an answer | {} median, {} p99 | |",
+        ms(median),
+        ms(slowest)
+    );
     Ok(())
+}
+
+fn rate(count: usize, lasted: Duration) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / lasted.as_secs_f64()
 }
 
 /// Many worlds of all flaws in turn: what each takes of memory, and how long each took to begin.
@@ -78,17 +113,14 @@ fn active(worlds: Vec<World>) -> (f64, Vec<Duration>) {
     });
     drop(sender);
     let times: Vec<Duration> = receiver.iter().flatten().collect();
-    let count = f64::from(u32::try_from(times.len()).unwrap_or(u32::MAX));
-    (count / start.elapsed().as_secs_f64(), times)
+    (rate(times.len(), start.elapsed()), times)
 }
 
 fn ask(mut sessions: Vec<(World, Line)>) -> Vec<Duration> {
     let mut times = Vec::new();
-    let lobby = "236c6f62627900000000000000000000";
     for number in 0..REQUESTS {
         for (world, line) in &mut sessions {
-            let data = json!({"conversation": lobby, "after": 0, "limit": 64});
-            let frame = json!({"id": number, "request": "fetch", "data": data}).to_string();
+            let frame = fetch(number);
             let start = Instant::now();
             if world.send(*line, &frame).is_ok() && !world.receive(*line).is_empty() {
                 times.push(start.elapsed());
@@ -96,6 +128,12 @@ fn ask(mut sessions: Vec<(World, Line)>) -> Vec<Duration> {
         }
     }
     times
+}
+
+/// A request for a page of the lobby.
+fn fetch(id: usize) -> String {
+    let data = json!({"conversation": "236c6f62627900000000000000000000", "after": 0, "limit": 64});
+    json!({"id": id, "request": "fetch", "data": data}).to_string()
 }
 
 /// The median, and what all but one in a hundred stay under.

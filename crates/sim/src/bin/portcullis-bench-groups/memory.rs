@@ -97,6 +97,7 @@ fn restore(home: &Home, copies: usize, clients: &mut Vec<Client>) -> Result<Vec<
         read_marks: true,
         always_relay: false,
         loopback: true,
+        stock: portcullis_client_core::limits::KEY_PACKAGES,
     };
     let mut taken = Vec::new();
     for _ in 0..copies {
