@@ -300,10 +300,20 @@ impl Server {
         connection: ConnectionId,
         request: Request,
     ) -> Result<Result<Effects, Refusal>, StoreError> {
-        let Some(session) = self.sessions.get_mut(&connection) else {
+        let Some(mut session) = self.sessions.remove(&connection) else {
             return Ok(Err(Refusal::new(Code::NotNow, "this session has ended")));
         };
-        let mut context = Context {
+        let mut context = self.context(store, now);
+        let mistake = "the server made a mistake with this request";
+        let mistaken = || Refusal::new(Code::Unavailable, mistake);
+        let result = in_savepoint(store, mistaken, || handle(&mut context, &mut session, request));
+        self.sessions.insert(connection, session);
+        result
+    }
+
+    /// What a request may see and touch.
+    pub(crate) fn context<'a>(&'a mut self, store: &'a dyn Store, now: Timestamp) -> Context<'a> {
+        Context {
             tx: store,
             now,
             rng: self.rng.as_mut(),
@@ -314,10 +324,7 @@ impl Server {
             disk: self.disk,
             instance: &self.instance,
             defences: &self.defences,
-        };
-        let mistake = "the server made a mistake with this request";
-        let mistaken = || Refusal::new(Code::Unavailable, mistake);
-        in_savepoint(store, mistaken, || handle(&mut context, session, request))
+        }
     }
 
     /// Turns what became of a request into outputs, and follows the effects that end sessions.

@@ -3,7 +3,7 @@
 //! Attack: an account fills the disk, so that nobody's messages can be stored any more, or uses the server
 //! as a store for strangers; or takes an id that another's transfer has.
 //! CWE-770, allocation of resources without limits; CWE-862, missing authorization.
-//! Precedent: CVE-2024-37302 (Synapse: anybody could fill the disk with media).
+//! Precedent: CVE-2024-37302 (Synapse before 1.106: anybody could have it fetch and keep media until its disk was full).
 
 use crate::defences::may_read::not_found;
 use crate::store::{Blob, BlobFile};
