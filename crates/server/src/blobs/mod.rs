@@ -10,6 +10,7 @@
 mod fetch;
 mod folder;
 mod limits;
+mod pace;
 mod places;
 mod range;
 mod receive;

@@ -353,6 +353,19 @@ fn whoever_stalls_is_not_waited_for() {
 }
 
 #[test]
+fn whoever_drips_lets_go_of_its_place() {
+    let mut world = World::with(|settings| settings.pace = (std::time::Duration::ZERO, 10));
+    let (store, fetch) = (world.reserve(BLOB), world.fetch(BLOB));
+    let mut slow = world.begin(&put(&store, 0, BYTES));
+    slow.send(&content()[..9]);
+    assert_eq!(answer(&mut slow).status, 408);
+    // What has come stays, and whoever waits for more of it does not wait for ever.
+    assert_eq!(world.offset(&store), 9);
+    let short = world.get(&fetch, "");
+    assert!(short.body == content()[..9]);
+}
+
+#[test]
 fn nobody_takes_every_place() {
     let mut world = World::with(|settings| {
         settings.uploads_each = 1;
