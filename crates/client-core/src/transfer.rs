@@ -3,7 +3,7 @@
 //!
 //! Leaves out the bytes themselves: reading, sealing, sending and writing them is the shell's part.
 
-use portcullis_crypto::Secret;
+use portcullis_crypto::{AuthPublic, Secret, Signature};
 use portcullis_proto::{
     ConversationId, DeviceId, EndReason, FileName, FileOffer, QuicWay, Reference, TransferId,
     UserName,
@@ -35,6 +35,8 @@ pub enum Task {
     Serve {
         /// The recipient's device.
         device: DeviceId,
+        /// The key by which that device shows that it is the one.
+        auth: AuthPublic,
         /// As whom it is there by QUIC; as anybody, if nothing is said.
         own: Option<QuicEnd>,
     },
@@ -51,6 +53,8 @@ pub enum Task {
         quic: Option<QuicWay>,
         /// As whom it is called by QUIC; as anybody, if nothing is said.
         own: Option<QuicEnd>,
+        /// What shows the sender that this device is the one.
+        pass: Signature,
     },
     /// Fetch it from the server, instead of whatever is being done.
     Fetch {

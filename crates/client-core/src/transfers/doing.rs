@@ -3,10 +3,11 @@
 use super::next::Next;
 use super::{Part, Stage, Transfer};
 use crate::client::{Client, Pending, Step};
+use crate::defences::path_pass;
 use crate::effect::Key;
 use crate::show::Show;
 use crate::transfer::{Fault, Task};
-use portcullis_crypto::{EndpointKey, Secret};
+use portcullis_crypto::{EndpointKey, Secret, Signature};
 use portcullis_proto::{
     Bytes, Code, EndReason, FileStep, Kind, Reference, Refusal, Request, TransferId,
 };
@@ -23,16 +24,19 @@ impl Client {
                 self.ask_for(step, id, Request::ReleaseBlob { blob: id }, Pending::ReleaseBlob(id));
             }
             Next::RegisterKey => self.ask_to_relay(step, id),
-            Next::Serve(device, _) => {
+            Next::Serve(device, auth, _) => {
                 self.change_transfer(id, |transfer| transfer.moving.serving.insert(device));
                 let own = self.transfers.get(&id).and_then(Transfer::own_end);
-                self.tell_shell(step, id, Task::Serve { device, own });
+                self.tell_shell(step, id, Task::Serve { device, auth, own });
             }
             Next::Upload(token) => self.hand_on(step, id, Task::Upload { token }),
             Next::Fetch(token) => self.hand_on(step, id, Task::Fetch { token }),
             Next::Dial(may) => {
                 let own = self.transfers.get(&id).and_then(Transfer::own_end);
-                self.hand_on(step, id, may.into_task(own));
+                match self.pass_for(id) {
+                    Some(pass) => self.hand_on(step, id, may.into_task(own, pass)),
+                    None => self.turn_to_server(step, id),
+                }
             }
             Next::Forget => {
                 if let Some(transfer) = self.transfers.get_mut(&id) {
@@ -49,6 +53,12 @@ impl Client {
                 self.change_transfer(id, |t| t.receiving().map(|it| it.stage = Stage::Asked));
             }
         }
+    }
+
+    /// What shows a transfer's sender that this device is the one that it waits for.
+    fn pass_for(&self, id: TransferId) -> Option<Signature> {
+        let device = self.own.as_ref()?.device.as_ref()?;
+        Some(path_pass(&device.auth, &self.transfers.get(&id)?.offer.key, device.id))
     }
 
     /// A task that takes the place of others, with the token that was for it.

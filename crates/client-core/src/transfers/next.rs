@@ -6,6 +6,7 @@ use crate::conversation::Outgoing;
 use crate::defences::{AutoAccepted, AutoOffer, DirectAsked, MayDial, MayGoDirect};
 use crate::show::IdentityState;
 use crate::transfer::RecipientState;
+use portcullis_crypto::AuthPublic;
 use portcullis_proto::{AccountId, DeviceId, Timestamp, TransferId};
 
 /// The next thing to do for a transfer.
@@ -20,7 +21,7 @@ pub(super) enum Next {
     /// Tell the server that its bytes are needed no more.
     Release,
     /// Have the shell be there for a device.
-    Serve(DeviceId, MayGoDirect),
+    Serve(DeviceId, AuthPublic, MayGoDirect),
     /// Have the shell upload.
     Upload(String),
     /// Have the shell dial.
@@ -108,13 +109,14 @@ impl Client {
         }
         let mut relayed = sending.relay_now;
         let may = self.may_go_direct(&self.hearers(transfer));
-        for (_, recipient, device) in transfer.course.accepted() {
-            match may.filter(|_| recipient.direct) {
+        for (account, recipient, device) in transfer.course.accepted() {
+            let keys = self.keys_of(account, device).filter(|_| recipient.direct);
+            match may.zip(keys) {
                 Some(_) if transfer.moving.serving.contains(&device) => {}
                 Some(_) if transfer.moving.relayed.is_none() => {
                     return self.may_ask(transfer, now).then_some(Next::RegisterKey);
                 }
-                Some(may) => return Some(Next::Serve(device, may)),
+                Some((may, keys)) => return Some(Next::Serve(device, keys.auth, may)),
                 None => relayed = true,
             }
         }
