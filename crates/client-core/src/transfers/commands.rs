@@ -141,7 +141,7 @@ impl Client {
         false
     }
 
-    /// Takes what these people offer without asking, up to so many bytes.
+    /// Takes what these people offer without asking, up to so many bytes a day.
     pub(crate) fn set_auto_accept(
         &mut self,
         step: &mut Step<'_>,
@@ -154,7 +154,7 @@ impl Client {
             match bytes {
                 Some(bytes) => {
                     let size = crate::message::size(bytes);
-                    format!("Files from {name} up to {size} are taken without asking.")
+                    format!("Files from {name} up to {size} a day are taken without asking.")
                 }
                 None => format!("You are asked before files from {name} are taken."),
             }

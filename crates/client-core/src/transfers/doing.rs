@@ -48,7 +48,10 @@ impl Client {
                 self.change_transfer(id, |t| t.receiving().map(|it| it.relayed = true));
                 self.say_step(step, id, FileStep::Relay);
             }
-            Next::Take(_) => self.take_offered(step, id, String::new()),
+            Next::Take(_) => {
+                self.note_taken(step, id);
+                self.take_offered(step, id, String::new());
+            }
             Next::Ask => {
                 self.change_transfer(id, |t| t.receiving().map(|it| it.stage = Stage::Asked));
             }
@@ -199,6 +202,18 @@ impl Client {
         if let Some(transfer) = self.transfers.get_mut(&id) {
             transfer.moving.asked = false;
             transfer.moving.put_off(step.now);
+        }
+    }
+
+    /// Of the sender so much more is taken without asking.
+    fn note_taken(&mut self, step: &Step<'_>, id: TransferId) {
+        let Some(transfer) = self.transfers.get(&id) else {
+            return;
+        };
+        let (sender, bytes) = (transfer.course.sender, transfer.offer.bytes);
+        if let Some(person) = self.people.get_mut(&sender) {
+            person.unasked.add(step.now, bytes);
+            self.touch(Key::Person(sender));
         }
     }
 

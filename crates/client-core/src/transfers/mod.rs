@@ -17,6 +17,7 @@ mod hearing;
 mod moved;
 mod next;
 mod record;
+mod unasked;
 mod view;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub(crate) mod testing;
 
 pub use self::course::{Course, Recipient};
 pub(crate) use self::record::{TransferRecord, read_transfer, transfer_record};
+pub(crate) use self::unasked::Unasked;
 
 use crate::client::{Client, Step};
 use crate::effect::Key;

@@ -140,7 +140,7 @@ impl Client {
     ) -> Option<Next> {
         match receiving.stage {
             Stage::New if self.is_ready(transfer) => {
-                let accepted = self.auto_accepts(transfer);
+                let accepted = self.auto_accepts(transfer, now);
                 return Some(accepted.map_or(Next::Ask, Next::Take));
             }
             // It begins once the log says that this device was the first of its account to answer.
@@ -208,18 +208,16 @@ impl Client {
     }
 
     /// Whether an offer is taken without asking. A program that only sends takes nothing.
-    fn auto_accepts(&self, transfer: &Transfer) -> Option<AutoAccepted> {
+    fn auto_accepts(&self, transfer: &Transfer, now: Timestamp) -> Option<AutoAccepted> {
         let sender = transfer.course.sender;
-        let limit = self.people.get(&sender)?.auto_accept.filter(|_| self.is_reader());
-        let taken = |part: &Part| matches!(part, Part::Receives(r) if r.stage == Stage::Taken);
-        let all = self.transfers.values();
-        let under_way = all.filter(|other| other.course.sender == sender && taken(&other.part));
+        let person = self.people.get(&sender)?;
+        let limit = person.auto_accept.filter(|_| self.is_reader());
         let offer = AutoOffer {
             identity: self.identity_of(sender),
             all_known: self.is_blocked(transfer.conversation).is_none(),
             limit,
             bytes: transfer.offer.bytes,
-            under_way: under_way.map(|other| other.offer.bytes).fold(0, u64::saturating_add),
+            taken: person.unasked.within_a_day(now),
         };
         (self.defences.auto_accept)(&offer).filter(|_| offer.identity != IdentityState::Own)
     }
