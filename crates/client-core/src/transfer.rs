@@ -230,6 +230,8 @@ pub enum RecipientState {
     Accepted,
     /// Doesn't.
     Declined,
+    /// Was not asked: too many of this account's offers wait there.
+    Full,
     /// Has it.
     Received,
     /// Ended it.

@@ -92,7 +92,7 @@ impl Client {
 
     fn decline(&mut self, step: &mut Step<'_>, id: TransferId) {
         self.change_transfer(id, |t| t.receiving().map(|it| it.stage = Stage::Declined));
-        self.say_step(step, id, FileStep::Declined);
+        self.say_step(step, id, FileStep::Declined { full: false });
     }
 
     /// Halts a transfer.

@@ -235,7 +235,8 @@ impl Client {
     pub(crate) fn step_lost(&mut self, message: Reference, kind: &Kind, refs: &[Reference]) {
         let about = match kind {
             Kind::Offer(_) => message,
-            Kind::Step(FileStep::Accepted { .. } | FileStep::Declined) => match refs.first() {
+            Kind::Step(FileStep::Accepted { .. } | FileStep::Declined { .. }) => match refs.first()
+            {
                 Some(offer) => *offer,
                 None => return,
             },

@@ -182,7 +182,8 @@ impl Client {
         }
         let about = content.refs.first().and_then(|offer| self.transfer_of(id, *offer));
         let about = about.map(Transfer::id);
-        if let (FileStep::Accepted { .. } | FileStep::Declined, Some(about)) = (said, about) {
+        if let (FileStep::Accepted { .. } | FileStep::Declined { .. }, Some(about)) = (said, about)
+        {
             self.change_transfer(about, |t| t.receiving().map(|it| it.answered_at = Some(seq)));
         }
     }
@@ -240,7 +241,7 @@ impl Client {
             return;
         };
         match said {
-            FileStep::Accepted { .. } | FileStep::Declined if me && Some(device) != this => {
+            FileStep::Accepted { .. } | FileStep::Declined { .. } if me && Some(device) != this => {
                 let before = std::mem::replace(&mut receiving.stage, Stage::Elsewhere);
                 if before == Stage::Taken {
                     self.tell_shell(step, id, Task::Forget);
@@ -278,6 +279,6 @@ impl RecipientState {
     /// Whether nothing follows any more for this recipient.
     #[must_use]
     pub const fn is_settled(self) -> bool {
-        matches!(self, Self::Declined | Self::Received | Self::Ended(_))
+        matches!(self, Self::Declined | Self::Full | Self::Received | Self::Ended(_))
     }
 }

@@ -79,6 +79,7 @@ twin!(RecipientStateRecord, RecipientState {
     Asked,
     Accepted,
     Declined,
+    Full,
     Received,
     Ended(reason: EndReason),
 });

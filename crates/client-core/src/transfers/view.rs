@@ -88,7 +88,7 @@ impl Transfer {
         if states().any(|state| state == RecipientState::Received) {
             return TransferState::Done(Vec::new());
         }
-        if states().all(|state| state == RecipientState::Declined) {
+        if states().all(|it| matches!(it, RecipientState::Declined | RecipientState::Full)) {
             return TransferState::Declined;
         }
         let reason = states().find_map(|state| match state {
