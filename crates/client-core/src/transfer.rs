@@ -45,6 +45,8 @@ pub enum Task {
         /// The server's permission.
         token: String,
     },
+    /// Stop putting it on the server; what is there may stay.
+    StopUpload,
     /// Fetch it from the sender directly, instead of whatever is being done.
     Dial {
         /// Where the sender listens on TCP.

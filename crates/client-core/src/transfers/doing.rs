@@ -30,6 +30,10 @@ impl Client {
                 self.tell_shell(step, id, Task::Serve { device, auth, own });
             }
             Next::Upload(token) => self.hand_on(step, id, Task::Upload { token }),
+            Next::StopUpload => {
+                self.change_transfer(id, |transfer| transfer.moving.busy = false);
+                self.tell_shell(step, id, Task::StopUpload);
+            }
             Next::Fetch(token) => self.hand_on(step, id, Task::Fetch { token }),
             Next::Dial(may) => {
                 let own = self.transfers.get(&id).and_then(Transfer::own_end);

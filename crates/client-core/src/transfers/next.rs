@@ -24,6 +24,8 @@ pub(super) enum Next {
     Serve(DeviceId, AuthPublic, MayGoDirect),
     /// Have the shell upload.
     Upload(String),
+    /// Have the shell stop that.
+    StopUpload,
     /// Have the shell dial.
     Dial(MayDial),
     /// Have the shell fetch.
@@ -107,7 +109,7 @@ impl Client {
         if !sending.offered {
             return may_ask.then_some(Next::Reserve);
         }
-        let mut relayed = sending.relay_now;
+        let mut relayed = false;
         let may = self.may_go_direct(&self.hearers(transfer));
         for (account, recipient, device) in transfer.course.accepted() {
             let keys = self.keys_of(account, device).filter(|_| recipient.direct);
@@ -122,8 +124,11 @@ impl Client {
         }
         let mut recipients = transfer.course.recipients.values();
         let silent = recipients.any(|recipient| recipient.state == RecipientState::Asked);
-        relayed |= silent && now >= transfer.moving.deadline;
-        if !relayed || sending.stored || transfer.moving.busy {
+        relayed |= silent && (sending.relay_now || now >= transfer.moving.deadline);
+        if !relayed {
+            return transfer.moving.busy.then_some(Next::StopUpload);
+        }
+        if sending.stored || transfer.moving.busy {
             return None;
         }
         match &transfer.moving.token {

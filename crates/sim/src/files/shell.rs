@@ -97,6 +97,12 @@ impl Shell {
         }
         let task = match assignment.task {
             Told::Rest => return,
+            Told::StopUpload => {
+                if let Some(job) = self.jobs.get_mut(&id) {
+                    job.task = None;
+                }
+                return;
+            }
             Told::Forget => {
                 disk.parts.remove(&id);
                 disk.hashes.remove(&id);

@@ -64,14 +64,14 @@ pub(crate) fn refusals(world: &World, who: DeviceIndex) -> Vec<String> {
         .collect()
 }
 
-fn verified(world: &mut World) {
+pub(crate) fn verified(world: &mut World) {
     for (who, whom) in [(ALICE, "bob"), (BOB, "alice")] {
         does(world, who, Command::ShowSafetyNumber(name(whom)));
         does(world, who, Command::MarkVerified(name(whom)));
     }
 }
 
-fn words(world: &World, who: DeviceIndex, id: ConversationId) -> Vec<String> {
+pub(crate) fn words(world: &World, who: DeviceIndex, id: ConversationId) -> Vec<String> {
     use portcullis_client_core::Body;
     let here = world.devices[who.0].messages().into_iter().filter(|m| m.conversation == id);
     here.filter_map(|message| match message.body {
@@ -115,6 +115,30 @@ fn between_people_who_have_verified_each_other_it_goes_directly() {
     assert!(has(&world, BOB, transfer));
     assert!(went_directly(&world, BOB, transfer));
     assert_eq!(world.stored_bytes(), 0, "the server has seen nothing of it");
+    world.check().unwrap();
+}
+
+/// Bob has not answered, and it is being put on the server; then he takes it directly.
+#[test]
+fn what_goes_directly_is_not_put_on_the_server_any_more() {
+    let (mut world, id) = direct();
+    verified(&mut world);
+    let offered = world.offer(ALICE, id, content(1), true).unwrap();
+    while world.stored_bytes() == 0 {
+        world.deliver_all();
+        world.move_files(ALICE, false);
+    }
+    let before = world.stored_bytes();
+    world.command(BOB, Command::Answer { transfer: offered, place: Some(String::new()) });
+    world.deliver_all();
+    for _ in 0..9 {
+        world.move_files(ALICE, false);
+        world.deliver_all();
+    }
+    assert_eq!(world.stored_bytes(), before, "it is not needed there");
+    assert_eq!(state(&world, ALICE, offered), Some(TransferState::Direct));
+    world.settle().unwrap();
+    assert!(has(&world, BOB, offered) && went_directly(&world, BOB, offered));
     world.check().unwrap();
 }
 

@@ -148,6 +148,7 @@ impl Engine {
                 jobs.serve(&self.shared, (offer, place), own, (device, auth));
             }
             Task::Upload { token } => jobs.upload(&self.shared, offer, place, token),
+            Task::StopUpload => jobs.ending.extend(jobs.uploading.take().map(Job::stopped)),
             task @ (Task::Dial { .. } | Task::Fetch { .. }) => {
                 jobs.receive(&self.shared, offer, &place, task);
             }

@@ -142,7 +142,7 @@ async fn received(
         Task::Fetch { token } => {
             relay::fetch(part, &relaying(shared, &offer, token, metered.meter(), stop)).await?
         }
-        Task::Serve { .. } | Task::Upload { .. } | Task::Rest | Task::Forget => {
+        Task::Serve { .. } | Task::Upload { .. } | Task::StopUpload | Task::Rest | Task::Forget => {
             return Err(Halt::Stopped);
         }
     };
