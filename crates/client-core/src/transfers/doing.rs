@@ -119,22 +119,39 @@ impl Client {
 
     /// There is room for a transfer's bytes: it is offered, if it was not before.
     pub(crate) fn blob_reserved(&mut self, step: &mut Step<'_>, id: TransferId, token: &Bytes) {
+        if let Some(transfer) = self.transfers.get_mut(&id) {
+            transfer.moving.asked = false;
+            transfer.moving.token = Some(token.to_base64());
+        }
+        self.put_offer(step, id, false);
+    }
+
+    /// Offers a transfer, if it was not before.
+    fn put_offer(&mut self, step: &mut Step<'_>, id: TransferId, roomless: bool) {
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
-        transfer.moving.asked = false;
-        transfer.moving.token = Some(token.to_base64());
         let over = transfer.is_over();
         let (conversation, message) = (transfer.conversation, transfer.message);
         let offer = Box::new(transfer.offer.clone());
-        let new = transfer.sending().is_some_and(|it| !std::mem::replace(&mut it.offered, true));
-        if new && !over {
+        let Some(sending) = transfer.sending() else {
+            return;
+        };
+        let new = !std::mem::replace(&mut sending.offered, true);
+        let changed = std::mem::replace(&mut sending.roomless, roomless) != roomless;
+        if over {
+            return;
+        }
+        if new || changed {
             self.touch(Key::Transfer(id));
+        }
+        if new {
             self.put_unchecked(step, conversation, (message, Kind::Offer(offer), Vec::new()));
         }
     }
 
-    /// There is no room for it. What was not offered never will be.
+    /// There is no room for it. What was not offered never will be, unless it can do without; what was offered ends
+    /// once it can't.
     pub(crate) fn reserve_refused(
         &mut self,
         step: &mut Step<'_>,
@@ -145,9 +162,22 @@ impl Client {
             return;
         };
         transfer.moving.asked = false;
-        transfer.moving.put_off(step.now);
         let offered = transfer.sending().is_some_and(|sending| sending.offered);
-        if offered || refusal.code.passes() || transfer.is_over() {
+        let over = transfer.is_over();
+        let roomless = refusal.code == Code::NoRoom && !over;
+        if roomless && !offered && self.may_do_without_server(id) {
+            let reason = &refusal.message;
+            step.show(Show::Done(format!("The files go directly, or not at all: {reason}.")));
+            return self.put_offer(step, id, true);
+        }
+        if roomless && offered {
+            return self.is_roomless(step, id);
+        }
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        transfer.moving.put_off(step.now);
+        if offered || refusal.code.passes() || over {
             return;
         }
         transfer.course.ended = Some(EndReason::Failed);
@@ -156,6 +186,25 @@ impl Client {
         self.transfers.remove(&id);
         self.touch(Key::Transfer(id));
         step.show(Show::Refused { what: "offer these files", refusal });
+    }
+
+    /// Whether everybody whom a transfer is for may be reached directly.
+    fn may_do_without_server(&self, id: TransferId) -> bool {
+        let transfer = self.transfers.get(&id);
+        transfer.is_some_and(|it| self.may_go_direct(&self.hearers(it)).is_some())
+    }
+
+    /// The server has no room for what was offered. That ends it where somebody waits for that, and nobody else is
+    /// served meanwhile.
+    fn is_roomless(&mut self, step: &mut Step<'_>, id: TransferId) {
+        let ways = self.transfers.get(&id).map(|transfer| self.ways_of(transfer));
+        self.change_transfer(id, |transfer| {
+            transfer.moving.put_off(step.now);
+            transfer.sending().map(|sending| sending.roomless = true)
+        });
+        if ways == Some((false, true)) {
+            self.end_transfer(step, id, EndReason::NoRoom);
+        }
     }
 
     /// A transfer's bytes may be fetched.
@@ -179,9 +228,16 @@ impl Client {
             return;
         };
         transfer.moving.asked = false;
+        let first = transfer.moving.tries == 0;
         transfer.moving.put_off(step.now);
-        if refusal.code == Code::NotFound && ready && !transfer.is_over() {
+        if refusal.code != Code::NotFound || !ready || transfer.is_over() {
+            return;
+        }
+        if transfer.is_old(step.now) {
             self.fails(step, id, Fault::Expired);
+        } else if first {
+            // Its sender puts it there once it hears of it.
+            self.say_step(step, id, FileStep::Relay);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::show::FileWarning;
 use crate::transfer::{RecipientState, Task};
 use portcullis_proto::{
     AccountId, Content, ConversationId, DeviceId, EndReason, Envelope, FileOffer, FileStep, Kind,
-    TransferId,
+    Reference, TransferId,
 };
 
 impl Client {
@@ -95,11 +95,11 @@ impl Client {
         (place, relay_now): (String, bool),
         (account, device): (AccountId, DeviceId),
     ) {
-        let part = Part::Sends(Sending { offered: false, relay_now, stored: false });
+        let part = Part::Sends(Sending { relay_now, ..Sending::default() });
         let transfer = Transfer {
             offer,
             conversation,
-            message: portcullis_proto::Reference::fresh(step.now, step.rng),
+            message: Reference::fresh(step.now, step.rng),
             at: step.now,
             place,
             // To whom it is offered is known when it is encrypted for them.
@@ -237,6 +237,10 @@ impl Client {
         let over = transfer.is_over();
         let of_sender = account == transfer.course.sender;
         transfer.moving.serving.retain(|served| transfer.course.is_accepted_by(*served));
+        if let (FileStep::Relay, Part::Sends(sending)) = (said, &mut transfer.part) {
+            // The server may have it no more.
+            sending.stored = false;
+        }
         let Part::Receives(receiving) = &mut transfer.part else {
             return;
         };

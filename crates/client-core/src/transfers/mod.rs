@@ -8,7 +8,8 @@
 //!
 //! The sender reserves room on the server, then offers; it serves whoever accepts and may be reached directly, and
 //! puts the files on the server for everyone else, and for those who have not answered for a while. A recipient
-//! waits a moment for the sender's addresses, and turns to the server where that leads nowhere.
+//! waits a moment for the sender's addresses, and turns to the server where that leads nowhere. Where the server has
+//! no room, only those are offered anything who may be reached directly, and it is asked again once they can't be.
 
 mod commands;
 mod course;
@@ -76,7 +77,7 @@ pub(crate) enum Part {
 }
 
 /// The part of the device that offers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Sending {
     /// The offer is in the outbox, or further.
     pub(crate) offered: bool,
@@ -84,6 +85,8 @@ pub(crate) struct Sending {
     pub(crate) relay_now: bool,
     /// All of it is on the server.
     pub(crate) stored: bool,
+    /// The server has no room for it: it is not asked again until somebody can't do without.
+    pub(crate) roomless: bool,
 }
 
 /// The part of a device of a recipient.
@@ -176,6 +179,11 @@ impl Transfer {
                 !matches!(receiving.stage, Stage::New | Stage::Asked | Stage::Taken)
             }
         }
+    }
+
+    /// Whether an offer as old as this one serves no more.
+    fn is_old(&self, now: Timestamp) -> bool {
+        now >= self.at.plus_millis(limits::OFFER_MILLIS)
     }
 
     /// Whether it may give way to others: nothing was done for it here.

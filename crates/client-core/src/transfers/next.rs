@@ -1,6 +1,6 @@
 //! What a transfer lacks now. Decides, and does nothing.
 
-use super::{Part, Receiving, Sending, Stage, Transfer};
+use super::{Part, Receiving, Recipient, Sending, Stage, Transfer};
 use crate::client::Client;
 use crate::conversation::Outgoing;
 use crate::defences::{AutoAccepted, AutoOffer, DirectAsked, MayDial, MayGoDirect};
@@ -124,7 +124,8 @@ impl Client {
         }
         let mut recipients = transfer.course.recipients.values();
         let silent = recipients.any(|recipient| recipient.state == RecipientState::Asked);
-        relayed |= silent && (sending.relay_now || now >= transfer.moving.deadline);
+        let waited = sending.relay_now || now >= transfer.moving.deadline;
+        relayed |= silent && waited && !sending.roomless;
         if !relayed {
             return transfer.moving.busy.then_some(Next::StopUpload);
         }
@@ -174,6 +175,16 @@ impl Client {
             }
             may_dial => Some(may_dial.map_or(Next::Relay, Next::Dial)),
         }
+    }
+
+    /// Whether recipients wait for it who can be reached directly, and whether some can't.
+    pub(super) fn ways_of(&self, transfer: &Transfer) -> (bool, bool) {
+        let may = self.may_go_direct(&self.hearers(transfer)).is_some();
+        let serves = |(account, recipient, device): (AccountId, &Recipient, DeviceId)| {
+            may && recipient.direct && self.keys_of(account, device).is_some()
+        };
+        let direct: Vec<bool> = transfer.course.accepted().map(serves).collect();
+        (direct.contains(&true), direct.contains(&false))
     }
 
     /// Whether this device has accepted, and nobody of its account before it.

@@ -483,7 +483,7 @@ fn an_account_stores_within_its_share() {
         let request = Request::ReserveBlob { blob: OTHER, conversation: GROUP, bytes };
         world.mira.ask(request).map(|_| ()).map_err(|refusal| (refusal.code, refusal.message))
     };
-    let message = "your files may take 9 bytes more on this server".to_owned();
+    let message = "your files may take 9 bytes more on this server, and these take 10".to_owned();
     assert_eq!(more(10), Err((Code::NoRoom, message)));
     assert_eq!(more(9), Ok(()));
 }

@@ -118,30 +118,6 @@ fn between_people_who_have_verified_each_other_it_goes_directly() {
     world.check().unwrap();
 }
 
-/// Bob has not answered, and it is being put on the server; then he takes it directly.
-#[test]
-fn what_goes_directly_is_not_put_on_the_server_any_more() {
-    let (mut world, id) = direct();
-    verified(&mut world);
-    let offered = world.offer(ALICE, id, content(1), true).unwrap();
-    while world.stored_bytes() == 0 {
-        world.deliver_all();
-        world.move_files(ALICE, false);
-    }
-    let before = world.stored_bytes();
-    world.command(BOB, Command::Answer { transfer: offered, place: Some(String::new()) });
-    world.deliver_all();
-    for _ in 0..9 {
-        world.move_files(ALICE, false);
-        world.deliver_all();
-    }
-    assert_eq!(world.stored_bytes(), before, "it is not needed there");
-    assert_eq!(state(&world, ALICE, offered), Some(TransferState::Direct));
-    world.settle().unwrap();
-    assert!(has(&world, BOB, offered) && went_directly(&world, BOB, offered));
-    world.check().unwrap();
-}
-
 /// Whether a device has shown that a transfer moves between the devices themselves.
 pub(crate) fn went_directly(world: &World, who: DeviceIndex, id: TransferId) -> bool {
     let moved = |show: &Show| matches!(show, Show::Transfer(view) if view.transfer == id && view.state == TransferState::Direct);
