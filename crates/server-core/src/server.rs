@@ -14,7 +14,7 @@ use crate::{
 use portcullis_crypto::Randomness;
 use portcullis_proto::{
     Access, AccountId, ChannelName, Code, ConversationId, DeviceId, Event, Refusal, Reply, Request,
-    Timestamp,
+    Timestamp, TransferId,
 };
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -229,7 +229,7 @@ impl Server {
         self.disk = disk;
     }
 
-    /// Drops blobs that have expired.
+    /// Drops blobs that have expired, and of these, of which no byte has come, those that were reserved too long ago.
     ///
     /// # Errors
     /// What the store says; nothing was dropped then.
@@ -237,8 +237,15 @@ impl Server {
         &mut self,
         store: &dyn Store,
         now: Timestamp,
+        empty: &[TransferId],
     ) -> Result<Vec<Output>, StoreError> {
-        let expired = store.expired_blobs(now, limits::BLOBS_SWEPT)?;
+        let mut expired = store.expired_blobs(now, limits::BLOBS_SWEPT)?;
+        for id in empty.iter().take(limits::BLOBS_SWEPT as usize) {
+            let lapsed = store.blob(*id)?.is_some_and(|blob| blob.lapses_at() <= now);
+            expired.extend(lapsed.then_some(*id));
+        }
+        expired.sort_unstable();
+        expired.dedup();
         if expired.is_empty() {
             return Ok(Vec::new());
         }
