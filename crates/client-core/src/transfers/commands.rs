@@ -51,7 +51,7 @@ impl Client {
         if offer.blob_bytes().is_none() {
             return Err("they are too large".to_owned());
         }
-        if !self.make_room_for_transfer() {
+        if !self.make_room_for_transfer(None) {
             return Err("too many transfers are under way".to_owned());
         }
         Ok(by)

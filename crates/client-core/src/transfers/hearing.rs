@@ -35,7 +35,7 @@ impl Client {
             Ok(accepted) => accepted,
             Err(refused) => return self.refuse_offer(step, envelope, refused),
         };
-        if !self.make_room_for_transfer() {
+        if !self.make_room_for_transfer(Some(by)) {
             return self.refuse_offer(step, envelope, OfferRefused::TooMany);
         }
         self.begin_transfer(step, envelope, &accepted, members);

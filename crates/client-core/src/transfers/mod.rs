@@ -37,7 +37,7 @@ use portcullis_proto::{
     AccountId, ConversationId, DeviceId, EndReason, FileOffer, FileStep, Kind, QuicWay, Reference,
     Timestamp, TransferId,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// A transfer, as this device knows it.
@@ -288,22 +288,35 @@ impl Client {
         changed
     }
 
-    /// Makes room for another transfer: what is over goes first, then what nobody has answered. False if all of
-    /// them are under way.
-    fn make_room_for_transfer(&mut self) -> bool {
+    /// Makes room for another transfer: what is over goes first, then what nobody has answered, of whoever has most
+    /// of that. False if all of them are under way, or if somebody else would have less room than this one has then:
+    /// many new names push nobody out.
+    fn make_room_for_transfer(&mut self, of: Option<AccountId>) -> bool {
         if self.transfers.len() < limits::TRANSFERS {
             return true;
         }
         let over = self.transfers.values().filter(|transfer| transfer.is_over());
         let oldest = over.min_by_key(|transfer| (!transfer.released, transfer.at));
-        let idle = self.transfers.values().filter(|transfer| transfer.is_idle());
-        let oldest = oldest.or_else(|| idle.min_by_key(|transfer| transfer.at));
-        let Some(id) = oldest.map(Transfer::id) else {
+        let Some(id) = oldest.map(Transfer::id).or_else(|| self.gives_way_to(of)) else {
             return false;
         };
         self.transfers.remove(&id);
         self.touch(Key::Transfer(id));
         true
+    }
+
+    /// The oldest unanswered transfer of the one who has most of them, if that one has more than the newcomer will.
+    fn gives_way_to(&self, newcomer: Option<AccountId>) -> Option<TransferId> {
+        let mut waiting: BTreeMap<AccountId, (usize, (Timestamp, TransferId))> = BTreeMap::new();
+        for transfer in self.transfers.values().filter(|transfer| transfer.is_idle()) {
+            let this = (transfer.at, transfer.id());
+            let (count, oldest) = waiting.entry(transfer.course.sender).or_insert((0, this));
+            (*count, *oldest) = (*count + 1, this.min(*oldest));
+        }
+        let has = |of: AccountId| waiting.get(&of).map_or(0, |(count, _)| *count);
+        let will_have = newcomer.map_or(0, |of| has(of) + 1);
+        let (count, (_, oldest)) = *waiting.values().max()?;
+        (count > will_have).then_some(oldest)
     }
 
     /// Says something of a transfer to the others.
@@ -360,13 +373,21 @@ mod tests {
 
     /// A full table: the transfers with these numbers are otherwise, and one of these gives way, if any.
     fn check(change: impl Fn(u64, &mut Transfer), expected: Option<u64>) {
+        check_for(None, change, expected);
+    }
+
+    fn check_for(
+        newcomer: Option<AccountId>,
+        change: impl Fn(u64, &mut Transfer),
+        expected: Option<u64>,
+    ) {
         let mut client = client();
         for number in 0..limits::TRANSFERS as u64 {
             let mut transfer = received(number, Stage::Taken);
             change(number, &mut transfer);
             client.transfers.insert(transfer.id(), transfer);
         }
-        assert_eq!(client.make_room_for_transfer(), expected.is_some());
+        assert_eq!(client.make_room_for_transfer(newcomer), expected.is_some());
         let gone =
             |number: &u64| !client.transfers.contains_key(&received(*number, Stage::New).id());
         assert_eq!((0..limits::TRANSFERS as u64).find(gone), expected);
@@ -398,6 +419,32 @@ mod tests {
         check(released, Some(30));
     }
 
+    /// The numbers of unanswered offers; the first of them are of one person, and each other of another.
+    #[test]
+    fn nobody_is_pushed_out_by_many_others() {
+        const FIRST: AccountId = AccountId::from_bytes([1; 16]);
+        const NEW: AccountId = AccountId::from_bytes([9; 16]);
+        let check = |newcomer: AccountId, of_first: u64, others: u64, expected: Option<u64>| {
+            let change = |number: u64, transfer: &mut Transfer| {
+                if number < of_first + others {
+                    set(transfer, Stage::Asked);
+                }
+                if number >= of_first {
+                    let one = (1_000 + u128::from(number)).to_be_bytes();
+                    transfer.course.sender = AccountId::from_bytes(one);
+                }
+            };
+            check_for(Some(newcomer), change, expected);
+        };
+        // An honest person's one offer among those of 200 others: nothing gives way to one more.
+        check(NEW, 1, 200, None);
+        check(NEW, 2, 200, Some(0));
+        check(NEW, 5, 0, Some(0));
+        // Nobody pushes out their own, either.
+        check(FIRST, 5, 200, None);
+        check(FIRST, 1, 0, None);
+    }
+
     #[test]
     fn a_full_table_takes_one_more() {
         let mut client = client();
@@ -405,7 +452,7 @@ mod tests {
             let transfer = received(number, Stage::Taken);
             client.transfers.insert(transfer.id(), transfer);
         }
-        assert!(client.make_room_for_transfer());
+        assert!(client.make_room_for_transfer(None));
         assert_eq!(client.transfers.len(), limits::TRANSFERS - 1);
     }
 
