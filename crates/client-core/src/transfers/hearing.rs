@@ -1,6 +1,6 @@
 //! Offers and steps that stand in the log: others' when they are read, own ones when they are acknowledged.
 
-use super::{Course, Moving, Part, Receiving, Sending, Stage, Transfer, Ways};
+use super::{Course, Moving, Part, Receiving, Recipient, Sending, Stage, Transfer, Ways};
 use crate::client::{Client, Step};
 use crate::defences::{OfferAccepted, OfferMade, OfferRefused, StepRefused};
 use crate::effect::Key;
@@ -236,6 +236,12 @@ impl Client {
         };
         let over = transfer.is_over();
         let of_sender = account == transfer.course.sender;
+        let own = self.own.as_ref().and_then(|own| transfer.course.recipients.get(&own.account));
+        let took_it = |own: &Recipient| {
+            own.state == RecipientState::Accepted
+                || matches!(own.state, RecipientState::Ended(_)) && me
+        };
+        let took_it = own.is_some_and(took_it);
         transfer.moving.serving.retain(|served| transfer.course.is_accepted_by(*served));
         if let (FileStep::Relay, Part::Sends(sending)) = (said, &mut transfer.part) {
             // The server may have it no more.
@@ -265,6 +271,10 @@ impl Client {
             FileStep::Ended { reason }
                 if of_sender && (!over || matches!(receiving.stage, Stage::Failed(_))) =>
             {
+                receiving.stage = Stage::Ended(*reason);
+            }
+            // What another device of this account had taken is over for this one too.
+            FileStep::Ended { reason } if receiving.stage == Stage::Elsewhere && took_it => {
                 receiving.stage = Stage::Ended(*reason);
             }
             _ => {}
