@@ -5,8 +5,8 @@
 
 use portcullis_crypto::{AuthPublic, Secret, Signature};
 use portcullis_proto::{
-    ConversationId, DeviceId, EndReason, FileName, FileOffer, QuicWay, Reference, TransferId,
-    UserName,
+    ConversationId, DeviceId, EndReason, FileName, FileOffer, QuicWay, Reference, Timestamp,
+    TransferId, UserName,
 };
 use std::fmt;
 use std::net::SocketAddr;
@@ -177,6 +177,8 @@ pub struct TransferView {
     pub place: String,
     /// How far it has come here.
     pub state: TransferState,
+    /// Until when it waits for an answer, if it does.
+    pub expires: Option<Timestamp>,
     /// How far it has come for each recipient, where this device offers it.
     pub recipients: Vec<(UserName, RecipientState)>,
 }

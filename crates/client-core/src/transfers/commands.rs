@@ -58,7 +58,7 @@ impl Client {
     }
 
     /// Whether something can be said in a conversation now, or why not.
-    fn may_speak(&self, id: ConversationId) -> Result<(), String> {
+    pub(super) fn may_speak(&self, id: ConversationId) -> Result<(), String> {
         let there = self.conversations.get(&id).is_some_and(|c| c.is_member());
         if !there {
             return Err("you are not in this conversation".to_owned());

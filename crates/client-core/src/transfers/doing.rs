@@ -48,10 +48,8 @@ impl Client {
                 }
                 self.tell_shell(step, id, Task::Forget);
             }
-            Next::Relay => {
-                self.change_transfer(id, |t| t.receiving().map(|it| it.relayed = true));
-                self.say_step(step, id, FileStep::Relay);
-            }
+            Next::Relay => self.turn_to_server(step, id),
+            Next::Expire => self.expire(step, id),
             Next::Take(_) => {
                 self.note_taken(step, id);
                 self.take_offered(step, id, String::new());
@@ -262,6 +260,17 @@ impl Client {
         if let Some(transfer) = self.transfers.get_mut(&id) {
             transfer.moving.asked = false;
             transfer.moving.put_off(step.now);
+        }
+    }
+
+    /// Too old an offer serves no more; its sender says so.
+    fn expire(&mut self, step: &mut Step<'_>, id: TransferId) {
+        let of_other = self.change_transfer(id, |transfer| {
+            let stage = Stage::Ended(EndReason::Expired);
+            transfer.receiving().map(|receiving| receiving.stage = stage).is_some()
+        });
+        if of_other == Some(false) {
+            self.end_transfer(step, id, EndReason::Expired);
         }
     }
 

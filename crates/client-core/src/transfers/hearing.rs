@@ -48,10 +48,35 @@ impl Client {
         envelope: &Envelope,
         refused: OfferRefused,
     ) -> bool {
+        if refused == OfferRefused::TooMany {
+            self.decline_unasked(envelope);
+        }
         let author = self.author(envelope);
         let warning = FileWarning::RefusedOffer { author, refused };
         self.warn_once(step, envelope.conversation, warning.into());
         false
+    }
+
+    /// The sender is told that nobody is asked, as often as anybody can need to hear it.
+    fn decline_unasked(&mut self, envelope: &Envelope) {
+        let (id, by) = (envelope.conversation, envelope.account);
+        if self.own_account() == Some(by) || self.may_speak(id).is_err() {
+            return;
+        }
+        let said = self.declined_unasked.entry(by).or_default();
+        *said += 1;
+        if *said <= limits::OFFERS_WAITING {
+            self.declines.push((id, envelope.reference));
+        }
+    }
+
+    /// Says what is to be said so, once all that came has been read.
+    pub(super) fn say_declines(&mut self, step: &mut Step<'_>) {
+        for (id, offer) in std::mem::take(&mut self.declines) {
+            let reference = Reference::fresh(step.now, step.rng);
+            let kind = Kind::Step(FileStep::Declined { full: true });
+            self.put_unchecked(step, id, (reference, kind, vec![offer]));
+        }
     }
 
     fn begin_transfer(
@@ -284,7 +309,7 @@ impl Client {
 
 impl Transfer {
     /// Whether it waits for an answer of this account.
-    fn is_waiting(&self) -> bool {
+    pub(super) fn is_waiting(&self) -> bool {
         matches!(&self.part, Part::Receives(r) if matches!(r.stage, Stage::New | Stage::Asked))
     }
 }

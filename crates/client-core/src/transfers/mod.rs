@@ -250,6 +250,7 @@ impl Moving {
 impl Client {
     /// Asks every transfer what it lacks, and does that.
     pub(crate) fn go_on_with_transfers(&mut self, step: &mut Step<'_>) {
+        self.say_declines(step);
         let ids: Vec<TransferId> = self.transfers.keys().copied().collect();
         for id in ids {
             while let Some(next) = self.next(id, step.now) {
@@ -261,6 +262,7 @@ impl Client {
 
     /// A session is open: the shell is told anew what there is to do.
     pub(crate) fn resume_transfers(&mut self, now: Timestamp) {
+        self.declined_unasked.clear();
         for transfer in self.transfers.values_mut() {
             transfer.moving = Moving::begin(now, &transfer.part);
         }

@@ -34,6 +34,8 @@ pub(super) enum Next {
     Forget,
     /// Turn to the server, and say so.
     Relay,
+    /// Nobody has answered in time.
+    Expire,
     /// Take what was offered without asking.
     Take(AutoAccepted),
     /// Ask the person.
@@ -41,6 +43,15 @@ pub(super) enum Next {
 }
 
 impl Transfer {
+    /// Whether nobody has taken it, or who has is done with it, and others have said nothing.
+    fn is_unanswered(&self) -> bool {
+        match &self.part {
+            Part::Sends(sending) => sending.offered && self.course.accepted().next().is_none(),
+            Part::Receives(receiving) => matches!(receiving.stage, Stage::New | Stage::Asked),
+            Part::Watches => false,
+        }
+    }
+
     /// Whether it is over here, but the shell or the server does not know yet.
     fn lingers(&self) -> bool {
         let concerned = match &self.part {
@@ -65,6 +76,9 @@ impl Client {
         let transfer = self.transfers.get(&id)?;
         if transfer.is_over() {
             return self.next_after_end(transfer, now);
+        }
+        if transfer.is_old(now) && transfer.is_unanswered() {
+            return Some(Next::Expire);
         }
         if transfer.halted.is_some() || !self.is_open() {
             return None;

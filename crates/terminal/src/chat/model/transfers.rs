@@ -283,6 +283,7 @@ mod tests {
             bytes: 1_200_000,
             place: String::new(),
             state,
+            expires: None,
             recipients: if own { recipients } else { Vec::new() },
         }
     }
