@@ -241,7 +241,14 @@ impl Client {
         let course = transfer.map(|transfer| &transfer.course);
         let accepted = (self.defences.accept_step)(course, by, said)?;
         let id = transfer.map(Transfer::id).ok_or(StepRefused::Unknown)?;
-        self.change_transfer(id, |transfer| transfer.course.take(accepted));
+        self.change_transfer(id, |transfer| {
+            let relayed = transfer.course.recipients.get(&by.0).is_some_and(|it| !it.direct);
+            transfer.course.take(accepted);
+            if *said == FileStep::Relay && relayed {
+                // Said once more: the server has it no more.
+                transfer.sending().into_iter().for_each(|sending| sending.stored = false);
+            }
+        });
         self.follow(step, id, by, said);
         Ok(())
     }
@@ -268,10 +275,6 @@ impl Client {
         };
         let took_it = own.is_some_and(took_it);
         transfer.moving.serving.retain(|served| transfer.course.is_accepted_by(*served));
-        if let (FileStep::Relay, Part::Sends(sending)) = (said, &mut transfer.part) {
-            // The server may have it no more.
-            sending.stored = false;
-        }
         let Part::Receives(receiving) = &mut transfer.part else {
             return;
         };

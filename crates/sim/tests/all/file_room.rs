@@ -7,6 +7,7 @@ use crate::files::{
 use crate::puppet::*;
 use portcullis_client_core::{Command, RecipientState, Show, TransferState, limits};
 use portcullis_proto::{Code, EndReason, Refusal, Reply, ServerFrame};
+use portcullis_server_core::store::Store as _;
 use portcullis_sim::World;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -249,6 +250,22 @@ fn room_that_has_lapsed_is_reserved_again() {
     assert_eq!(world.reserved(), 0);
     assert_eq!(state(&world, BOB, offered), Some(TransferState::Waiting));
     world.settle().unwrap();
+    assert!(has(&world, BOB, offered));
+    world.check().unwrap();
+}
+
+/// Its sender believes that it is there.
+#[test]
+fn what_the_server_has_lost_is_put_there_again() {
+    let (mut world, id) = direct();
+    let offered = offers(&mut world, ALICE, id);
+    does(&mut world, BOB, Command::Pause(offered));
+    accepts(&mut world, BOB, offered);
+    assert_eq!(state(&world, ALICE, offered), Some(TransferState::Stored));
+    world.store.begin().unwrap();
+    world.store.drop_blob(offered).unwrap();
+    world.store.commit().unwrap();
+    does(&mut world, BOB, Command::Resume(offered));
     assert!(has(&world, BOB, offered));
     world.check().unwrap();
 }
