@@ -70,6 +70,10 @@ pub struct Client {
     pub(crate) classic: Classic,
     /// Transfers of files.
     pub(crate) transfers: BTreeMap<TransferId, Transfer>,
+    /// How many offers of whom were declined in this session without asking anybody.
+    pub(crate) declined_unasked: BTreeMap<AccountId, usize>,
+    /// Those of which that is still to be said.
+    pub(crate) declines: Vec<(ConversationId, Reference)>,
     /// The keys of encrypted conversations.
     pub(crate) mls: Mls,
     /// The device whose keys they are.
@@ -192,6 +196,8 @@ impl Client {
             conversations: BTreeMap::new(),
             classic: Classic::default(),
             transfers: BTreeMap::new(),
+            declined_unasked: BTreeMap::new(),
+            declines: Vec::new(),
             mls: no_keys(),
             keys_of: None,
             inbox: Inbox::default(),

@@ -99,6 +99,10 @@ pub const TRANSFERS: usize = 256;
 /// Offers of one person that wait for an answer: more than anybody looks through.
 pub const OFFERS_WAITING: usize = 32;
 
+/// Milliseconds for which an offer waits for an answer, and an accepted one for its bytes: as long as a server keeps
+/// those, unless its operator says otherwise.
+pub const OFFER_MILLIS: u64 = 7 * 24 * 3600 * 1000;
+
 /// Milliseconds for which a recipient waits for the sender's addresses before it turns to the server.
 pub const REACH_MILLIS: u64 = 10_000;
 

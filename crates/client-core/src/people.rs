@@ -5,6 +5,7 @@ use crate::client::{Client, Pending, Step};
 use crate::defences::{Contact, Lists, Pinned};
 use crate::effect::Key;
 use crate::show::{IdentityState, PersonView, Show, Warning};
+use crate::transfers::Unasked;
 use portcullis_crypto::{IdentityPublic, SafetyNumber};
 use portcullis_proto::{
     AccountCard, AccountId, BadList, Code, DeviceId, DeviceKeys, DeviceList, ListRecord, Refusal,
@@ -26,8 +27,10 @@ pub(crate) struct Person {
     pub(crate) devices: Option<ListRecord>,
     /// A request for its lists is under way.
     pub(crate) asked: bool,
-    /// Up to how many bytes files of theirs are taken without asking.
+    /// Up to how many bytes of files of theirs are taken without asking in a day.
     pub(crate) auto_accept: Option<u64>,
+    /// How much was, of late.
+    pub(crate) unasked: Unasked,
     /// They may be reached directly without being verified.
     pub(crate) direct: bool,
 }
@@ -215,6 +218,7 @@ impl Client {
                         devices: None,
                         asked: false,
                         auto_accept: None,
+                        unasked: Unasked::default(),
                         direct: false,
                     },
                 );
@@ -377,6 +381,7 @@ impl Client {
                 devices: None,
                 asked: false,
                 auto_accept: None,
+                unasked: Unasked::default(),
                 direct: false,
             },
         );

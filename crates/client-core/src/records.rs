@@ -14,7 +14,7 @@ use crate::effect::Key;
 use crate::encrypted::EncryptedRecord;
 use crate::people::Person;
 use crate::promised::Promise;
-use crate::transfers::{TransferRecord, read_transfer, transfer_record};
+use crate::transfers::{TransferRecord, Unasked, read_transfer, transfer_record};
 use portcullis_crypto::{AuthKey, IdentityPublic, LeafKey, Secret};
 use portcullis_proto::{
     AccountId, Bytes, Content, ConversationSummary, DeviceId, ListRecord, Seen, SignedList,
@@ -123,6 +123,8 @@ struct PersonRecord {
     list: Option<SignedList>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     auto_accept: Option<u64>,
+    #[serde(default, skip_serializing_if = "Unasked::is_empty")]
+    unasked: Unasked,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     direct: bool,
 }
@@ -311,6 +313,7 @@ fn person_record(person: &Person) -> PersonRecord {
         changed: person.changed.as_ref().map(|(id, key)| (*id, bytes(key))),
         list: person.list.clone(),
         auto_accept: person.auto_accept,
+        unasked: person.unasked.clone(),
         direct: person.direct,
     }
 }
@@ -334,6 +337,7 @@ fn person(id: AccountId, record: PersonRecord) -> Option<Person> {
         devices,
         asked: false,
         auto_accept: record.auto_accept,
+        unasked: record.unasked,
         direct: record.direct,
     })
 }

@@ -3,10 +3,10 @@
 //!
 //! Leaves out the bytes themselves: reading, sealing, sending and writing them is the shell's part.
 
-use portcullis_crypto::Secret;
+use portcullis_crypto::{AuthPublic, Secret, Signature};
 use portcullis_proto::{
-    ConversationId, DeviceId, EndReason, FileName, FileOffer, QuicWay, Reference, TransferId,
-    UserName,
+    ConversationId, DeviceId, EndReason, FileName, FileOffer, QuicWay, Reference, Timestamp,
+    TransferId, UserName,
 };
 use std::fmt;
 use std::net::SocketAddr;
@@ -35,6 +35,8 @@ pub enum Task {
     Serve {
         /// The recipient's device.
         device: DeviceId,
+        /// The key by which that device shows that it is the one.
+        auth: AuthPublic,
         /// As whom it is there by QUIC; as anybody, if nothing is said.
         own: Option<QuicEnd>,
     },
@@ -43,6 +45,8 @@ pub enum Task {
         /// The server's permission.
         token: String,
     },
+    /// Stop putting it on the server; what is there may stay.
+    StopUpload,
     /// Fetch it from the sender directly, instead of whatever is being done.
     Dial {
         /// Where the sender listens on TCP.
@@ -51,6 +55,8 @@ pub enum Task {
         quic: Option<QuicWay>,
         /// As whom it is called by QUIC; as anybody, if nothing is said.
         own: Option<QuicEnd>,
+        /// What shows the sender that this device is the one.
+        pass: Signature,
     },
     /// Fetch it from the server, instead of whatever is being done.
     Fetch {
@@ -171,6 +177,8 @@ pub struct TransferView {
     pub place: String,
     /// How far it has come here.
     pub state: TransferState,
+    /// Until when it waits for an answer, if it does.
+    pub expires: Option<Timestamp>,
     /// How far it has come for each recipient, where this device offers it.
     pub recipients: Vec<(UserName, RecipientState)>,
 }
@@ -226,6 +234,8 @@ pub enum RecipientState {
     Accepted,
     /// Doesn't.
     Declined,
+    /// Was not asked: too many of this account's offers wait there.
+    Full,
     /// Has it.
     Received,
     /// Ended it.

@@ -22,6 +22,8 @@ pub enum Purpose {
     ChannelMessage,
     /// A device's key for classroom guests (its SPKI), signed by the device's auth key.
     ClassicKey,
+    /// Which device calls a transfer's sender directly, signed by that device's auth key.
+    DirectPath,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
             Self::SessionProof => b"portcullis session proof v1\0",
             Self::ChannelMessage => b"portcullis channel message v1\0",
             Self::ClassicKey => b"portcullis classic key v1\0",
+            Self::DirectPath => b"portcullis direct path v1\0",
         }
     }
 

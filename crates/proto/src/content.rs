@@ -325,7 +325,7 @@ pub(crate) mod tests {
         check(mark, 0, r#"{"kind": "mark", "delivered": 18446744073709551615, "read": 0}"#);
         let offer = Kind::Offer(Box::new(crate::files::tests::offer()));
         check(offer, 0, r#"{"kind": "file_offer"}"#);
-        check(Kind::Step(FileStep::Declined), 1, r#"{"kind": "file_step"}"#);
+        check(Kind::Step(FileStep::Declined { full: false }), 1, r#"{"kind": "file_step"}"#);
         let poll = || Kind::Unknown("poll".into());
         check(poll(), 0, r#"{"kind": "poll"}"#);
         check(poll(), limits::CONTENT_REFERENCES, r#"{"kind": "poll"}"#);
@@ -372,8 +372,8 @@ pub(crate) mod tests {
         check(reaction("👍"), 2);
         check(Kind::Mark { delivered: 1, read: 1 }, 1);
         check(Kind::Offer(Box::new(crate::files::tests::offer())), 1);
-        check(Kind::Step(FileStep::Declined), 0);
-        check(Kind::Step(FileStep::Declined), 2);
+        check(Kind::Step(FileStep::Declined { full: false }), 0);
+        check(Kind::Step(FileStep::Declined { full: false }), 2);
         check(Kind::Unknown("poll".into()), limits::CONTENT_REFERENCES + 1);
     }
 

@@ -98,6 +98,10 @@ pub const BLOB_SPARE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Milliseconds for which a blob is kept: whoever is away for longer is offered it again.
 pub const BLOB_MILLIS: u64 = 7 * 24 * 3600 * 1000;
 
+/// Milliseconds after which room is no longer kept for a blob of which no byte has come: its sender asks again when it
+/// is needed.
+pub const BLOB_EMPTY_MILLIS: u64 = 3600 * 1000;
+
 /// Blobs of one account, since small ones cost a row and a file too.
 pub const BLOBS_EACH: u64 = 256;
 

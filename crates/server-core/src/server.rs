@@ -14,7 +14,7 @@ use crate::{
 use portcullis_crypto::Randomness;
 use portcullis_proto::{
     Access, AccountId, ChannelName, Code, ConversationId, DeviceId, Event, Refusal, Reply, Request,
-    Timestamp,
+    Timestamp, TransferId,
 };
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -229,7 +229,7 @@ impl Server {
         self.disk = disk;
     }
 
-    /// Drops blobs that have expired.
+    /// Drops blobs that have expired, and of these, of which no byte has come, those that were reserved too long ago.
     ///
     /// # Errors
     /// What the store says; nothing was dropped then.
@@ -237,8 +237,15 @@ impl Server {
         &mut self,
         store: &dyn Store,
         now: Timestamp,
+        empty: &[TransferId],
     ) -> Result<Vec<Output>, StoreError> {
-        let expired = store.expired_blobs(now, limits::BLOBS_SWEPT)?;
+        let mut expired = store.expired_blobs(now, limits::BLOBS_SWEPT)?;
+        for id in empty.iter().take(limits::BLOBS_SWEPT as usize) {
+            let lapsed = store.blob(*id)?.is_some_and(|blob| blob.lapses_at() <= now);
+            expired.extend(lapsed.then_some(*id));
+        }
+        expired.sort_unstable();
+        expired.dedup();
         if expired.is_empty() {
             return Ok(Vec::new());
         }
@@ -300,10 +307,20 @@ impl Server {
         connection: ConnectionId,
         request: Request,
     ) -> Result<Result<Effects, Refusal>, StoreError> {
-        let Some(session) = self.sessions.get_mut(&connection) else {
+        let Some(mut session) = self.sessions.remove(&connection) else {
             return Ok(Err(Refusal::new(Code::NotNow, "this session has ended")));
         };
-        let mut context = Context {
+        let mut context = self.context(store, now);
+        let mistake = "the server made a mistake with this request";
+        let mistaken = || Refusal::new(Code::Unavailable, mistake);
+        let result = in_savepoint(store, mistaken, || handle(&mut context, &mut session, request));
+        self.sessions.insert(connection, session);
+        result
+    }
+
+    /// What a request may see and touch.
+    pub(crate) fn context<'a>(&'a mut self, store: &'a dyn Store, now: Timestamp) -> Context<'a> {
+        Context {
             tx: store,
             now,
             rng: self.rng.as_mut(),
@@ -314,10 +331,7 @@ impl Server {
             disk: self.disk,
             instance: &self.instance,
             defences: &self.defences,
-        };
-        let mistake = "the server made a mistake with this request";
-        let mistaken = || Refusal::new(Code::Unavailable, mistake);
-        in_savepoint(store, mistaken, || handle(&mut context, session, request))
+        }
     }
 
     /// Turns what became of a request into outputs, and follows the effects that end sessions.

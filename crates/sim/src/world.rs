@@ -13,7 +13,7 @@ use portcullis_proto::{
     Timestamp, TransferId, UserName, encode_event, encode_refusal, encode_reply,
 };
 use portcullis_server_core::defences::{CapabilityKey, SOUND};
-use portcullis_server_core::store::{MemoryStore, Store, StoreError};
+use portcullis_server_core::store::{BlobFile, MemoryStore, Store, StoreError};
 use portcullis_server_core::{
     BlobPolicy, ConnectionId, GuestAsk, GuestPolicy, Incoming, Instance, Output, Peer,
     Registration, Server, decode,
@@ -349,7 +349,12 @@ impl World {
 
     /// The bytes of blobs without a row are removed.
     fn sweep_blobs(&mut self) {
-        let swept = self.server.as_mut().map(|server| server.sweep_blobs(&self.store, self.now));
+        let is_empty = |id: &&TransferId| {
+            self.blob_file(**id).is_some_and(|file| self.blobs.len(BlobFile(file)) == 0)
+        };
+        let empty: Vec<TransferId> = self.offers.keys().filter(is_empty).copied().collect();
+        let server = self.server.as_mut();
+        let swept = server.map(|server| server.sweep_blobs(&self.store, self.now, &empty));
         self.release(swept.and_then(Result::ok).unwrap_or_default());
         let rows: Vec<[u8; 16]> = self.offers.keys().filter_map(|id| self.blob_file(*id)).collect();
         self.blobs.sweep(|file| rows.contains(file));
@@ -357,6 +362,12 @@ impl World {
 
     fn blob_file(&self, id: TransferId) -> Option<[u8; 16]> {
         Some(self.store.blob(id).ok()??.file.0)
+    }
+
+    /// For how many blobs the server keeps room.
+    #[must_use]
+    pub fn reserved(&self) -> usize {
+        self.blob_files().0
     }
 
     /// How many blobs have a row, and how many a file.

@@ -72,7 +72,7 @@ impl World {
             }
             Task::Upload { .. } => Moved::Uploaded,
             Task::Dial { .. } | Task::Fetch { .. } => self.collect(index, id, &assignment.offer),
-            Task::Rest | Task::Forget => return,
+            Task::StopUpload | Task::Rest | Task::Forget => return,
         };
         self.event(index, Event::Moved(id, moved));
     }

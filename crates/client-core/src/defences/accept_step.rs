@@ -79,7 +79,7 @@ pub fn accept_step<'a>(
         _ => {
             let recipient = course.recipients.get(&by.0).ok_or(StepRefused::NotTheirs)?;
             match step {
-                FileStep::Accepted { .. } | FileStep::Declined => {
+                FileStep::Accepted { .. } | FileStep::Declined { .. } => {
                     recipient.state == RecipientState::Asked
                 }
                 _ => course.is_accepted_by(by.1) && recipient.device == Some(by.1),
@@ -111,6 +111,7 @@ mod tests {
     const MALLORY: Who = who(3, 5);
     const CAROL: Who = who(4, 6);
 
+    const DECLINED: FileStep = FileStep::Declined { full: false };
     const ACCEPTED: FileStep = FileStep::Accepted { direct: true };
     const ENDED: FileStep = FileStep::Ended { reason: EndReason::Cancelled };
 
@@ -142,16 +143,16 @@ mod tests {
         let answered = [(BOB, ACCEPTED)];
         for by in [BOB, BOB_S_OTHER, MALLORY] {
             check(&[], by, ACCEPTED, Ok(()));
-            check(&[], by, FileStep::Declined, Ok(()));
+            check(&[], by, DECLINED, Ok(()));
         }
         for by in [ALICE, ALICE_S_OTHER, CAROL] {
             check(&[], by, ACCEPTED, NOT_THEIRS);
-            check(&[], by, FileStep::Declined, NOT_THEIRS);
+            check(&[], by, DECLINED, NOT_THEIRS);
             check(&answered, by, FileStep::Received, NOT_THEIRS);
             check(&answered, by, FileStep::Relay, NOT_THEIRS);
         }
         check(&answered, BOB_S_OTHER, ACCEPTED, LATE);
-        check(&answered, BOB, FileStep::Declined, LATE);
+        check(&answered, BOB, DECLINED, LATE);
         check(&answered, MALLORY, ACCEPTED, Ok(()));
     }
 
@@ -183,7 +184,7 @@ mod tests {
     #[test]
     fn nothing_counts_after_the_end() {
         let ended = [(BOB, ACCEPTED), (ALICE, ENDED)];
-        let done = [(BOB, ACCEPTED), (BOB, FileStep::Received), (MALLORY, FileStep::Declined)];
+        let done = [(BOB, ACCEPTED), (BOB, FileStep::Received), (MALLORY, DECLINED)];
         for said in [&ended[..], &done[..]] {
             check(said, ALICE, ENDED, LATE);
             check(said, ALICE, reach(BOB), LATE);

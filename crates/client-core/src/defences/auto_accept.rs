@@ -1,7 +1,7 @@
-//! Files are taken without asking only from whom the person has named, only up to the size that they have named,
-//! and only where nobody's identity is in doubt.
+//! Files are taken without asking only from whom the person has named, only up to the size that they have named for
+//! all of a day, and only where nobody's identity is in doubt.
 //!
-//! Attack: somebody fills a disk, or puts files where a person finds them among their own, without anybody having
+//! Attack: somebody fills a disk, with one file or with one after the other, or puts files where a person finds them among their own, without anybody having
 //! said yes; the server puts itself in the place of the one whose files are taken.
 //! CWE-434, unrestricted upload of file with dangerous type; CWE-400.
 //! Precedent: CVE-2019-11932 (a picture that WhatsApp had taken by itself ran code); AirDrop, open to everyone
@@ -16,12 +16,12 @@ pub struct AutoOffer {
     pub identity: IdentityState,
     /// Whether no member of the conversation has another identity than before.
     pub all_known: bool,
-    /// Up to how many bytes the person takes of its author, if any.
+    /// Up to how many bytes the person takes of its author in a day, if any.
     pub limit: Option<u64>,
     /// Bytes that are offered.
     pub bytes: u64,
-    /// Bytes of the same author that are on their way already.
-    pub under_way: u64,
+    /// Bytes of the same author that were taken so within a day.
+    pub taken: u64,
 }
 
 /// Proof that an offer may be taken without asking.
@@ -42,7 +42,7 @@ impl AutoAccepted {
 #[must_use]
 pub fn auto_accept(offer: &AutoOffer) -> Option<AutoAccepted> {
     let known = matches!(offer.identity, IdentityState::Verified | IdentityState::NotVerified);
-    let fits = offer.limit.is_some_and(|most| offer.bytes.saturating_add(offer.under_way) <= most);
+    let fits = offer.limit.is_some_and(|most| offer.bytes.saturating_add(offer.taken) <= most);
     (known && offer.all_known && fits).then_some(AutoAccepted { _private: () })
 }
 
@@ -56,7 +56,7 @@ mod tests {
         all_known: true,
         limit: Some(100),
         bytes: 60,
-        under_way: 40,
+        taken: 40,
     };
 
     fn check(offer: AutoOffer, expected: bool) {
@@ -70,7 +70,7 @@ mod tests {
         check(AutoOffer { identity: Verified, ..OFFER }, true);
         check(AutoOffer { limit: None, ..OFFER }, false);
         check(AutoOffer { bytes: 61, ..OFFER }, false);
-        check(AutoOffer { under_way: 41, ..OFFER }, false);
+        check(AutoOffer { taken: 41, ..OFFER }, false);
         check(AutoOffer { bytes: u64::MAX, limit: Some(u64::MAX - 1), ..OFFER }, false);
         check(AutoOffer { all_known: false, ..OFFER }, false);
         for identity in [Changed, Guest, Own] {

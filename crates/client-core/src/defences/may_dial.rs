@@ -11,6 +11,7 @@
 
 use super::MayGoDirect;
 use crate::transfer::{QuicEnd, Task};
+use portcullis_crypto::Signature;
 use portcullis_proto::{QuicWay, limits as wire};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -23,8 +24,8 @@ pub struct MayDial {
 
 impl MayDial {
     /// The task that connects to them.
-    pub(crate) fn into_task(self, own: Option<QuicEnd>) -> Task {
-        Task::Dial { tcp: self.tcp, quic: self.quic, own }
+    pub(crate) fn into_task(self, own: Option<QuicEnd>, pass: Signature) -> Task {
+        Task::Dial { tcp: self.tcp, quic: self.quic, own, pass }
     }
 
     /// Whether the sender can be called through the server.

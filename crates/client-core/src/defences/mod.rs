@@ -55,7 +55,9 @@ pub use may_go_direct::{DirectAsked, MayGoDirect, may_go_direct};
 pub use open_channel::{ContentOpened, OpenError, open_channel};
 pub use open_guest_chat::{ChatOpened, ChatRefused, open_guest_chat};
 pub use place_entry::{EntryPlaced, PlaceRefused, part_name, place_entry};
-pub use prove_path::{HELLO, PathProven, PathRefused, path_hello, path_name, prove_path};
+pub use prove_path::{
+    HELLO, PathProven, PathRefused, path_hello, path_name, path_pass, prove_path,
+};
 pub use release_chunk::{ChunkReleased, FileChanged, release_chunk};
 pub use same_log::same_log;
 
@@ -74,6 +76,7 @@ use portcullis_proto::{
     DeviceId, Envelope, Fetched, FileOffer, FilePath, FileStep, Kind, ListRecord, QuicWay, Seen,
     SignedList, Stretching, Timestamp,
 };
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// Every security decision the client makes, each replaceable, all sound in production.
@@ -108,7 +111,7 @@ pub struct Defences {
     pub open_channel: fn(&Envelope, Option<&AuthPublic>) -> Result<ContentOpened, OpenError>,
     pub open_guest_chat: fn(&GuestAccepted, &ClassicKey, &GuestKey) -> Result<ChatOpened, ChatRefused>,
     pub place_entry: fn(&FilePath) -> Result<EntryPlaced, PlaceRefused>,
-    pub prove_path: fn(&FileKey, &[u8; HELLO]) -> Result<PathProven, PathRefused>,
+    pub prove_path: fn(&FileKey, &BTreeMap<DeviceId, AuthPublic>, &[u8; HELLO]) -> Result<PathProven, PathRefused>,
     pub release_chunk: fn(Shape, u64, ChunkHash, Vec<u8>) -> Result<ChunkReleased, FileChanged>,
     pub same_log: fn(Option<Hash>, Seen, u64) -> bool,
 }

@@ -34,6 +34,8 @@ pub enum FilesTold {
     Accepted,
     /// A recipient doesn't.
     Declined,
+    /// Nobody was asked where too many of the sender's offers wait.
+    Full,
     /// A recipient has all of it.
     Received,
     /// It has ended before its time: for all by the sender, for itself by a recipient.
@@ -45,7 +47,8 @@ impl FilesTold {
     pub(crate) const fn of(step: &FileStep) -> Option<Self> {
         match step {
             FileStep::Accepted { .. } => Some(Self::Accepted),
-            FileStep::Declined => Some(Self::Declined),
+            FileStep::Declined { full: true } => Some(Self::Full),
+            FileStep::Declined { full: false } => Some(Self::Declined),
             FileStep::Received => Some(Self::Received),
             FileStep::Ended { reason } => Some(Self::Ended(*reason)),
             FileStep::Reach { .. } | FileStep::Relay => None,
@@ -83,12 +86,21 @@ impl fmt::Display for FilesStep {
         match self.told {
             FilesTold::Accepted => write!(f, "accepted {title}"),
             FilesTold::Declined => write!(f, "declined {title}"),
+            FilesTold::Full => {
+                write!(f, "was not asked for {title}: too many of these offers wait for an answer")
+            }
             FilesTold::Received => write!(f, "has received {title}"),
             FilesTold::Ended(EndReason::Cancelled) => write!(f, "cancelled {title}"),
             FilesTold::Ended(EndReason::Changed) => {
                 write!(f, "can't send {title}: the files have changed since they were offered")
             }
             FilesTold::Ended(EndReason::Failed) => write!(f, "could not get {title}"),
+            FilesTold::Ended(reason @ EndReason::NoRoom) => {
+                write!(f, "can't send {title}: {reason}")
+            }
+            FilesTold::Ended(reason @ EndReason::Expired) => {
+                write!(f, "takes {title} back: {reason}")
+            }
         }
     }
 }
@@ -151,6 +163,12 @@ mod tests {
         check(FilesTold::Received, "has received report.pdf");
         check(FilesTold::Ended(EndReason::Cancelled), "cancelled report.pdf");
         check(FilesTold::Ended(EndReason::Failed), "could not get report.pdf");
+        let full = "was not asked for report.pdf: too many of these offers wait for an answer";
+        check(FilesTold::Full, full);
+        let no_room = "can't send report.pdf: there is no room for it on the server";
+        check(FilesTold::Ended(EndReason::NoRoom), no_room);
+        let expired = "takes report.pdf back: it was not answered in time";
+        check(FilesTold::Ended(EndReason::Expired), expired);
         let changed = "can't send report.pdf: the files have changed since they were offered";
         check(FilesTold::Ended(EndReason::Changed), changed);
     }

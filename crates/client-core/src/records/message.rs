@@ -35,7 +35,7 @@ twin!(BodyRecord, Body {
     Unknown(name: String),
 });
 
-twin!(ToldRecord, FilesTold { Accepted, Declined, Received, Ended(reason: EndReason) });
+twin!(ToldRecord, FilesTold { Accepted, Declined, Full, Received, Ended(reason: EndReason) });
 
 /// Without the key: who looks at old messages can do without it.
 #[derive(Serialize, Deserialize)]

@@ -51,14 +51,14 @@ impl Client {
         if offer.blob_bytes().is_none() {
             return Err("they are too large".to_owned());
         }
-        if !self.make_room_for_transfer() {
+        if !self.make_room_for_transfer(None) {
             return Err("too many transfers are under way".to_owned());
         }
         Ok(by)
     }
 
     /// Whether something can be said in a conversation now, or why not.
-    fn may_speak(&self, id: ConversationId) -> Result<(), String> {
+    pub(super) fn may_speak(&self, id: ConversationId) -> Result<(), String> {
         let there = self.conversations.get(&id).is_some_and(|c| c.is_member());
         if !there {
             return Err("you are not in this conversation".to_owned());
@@ -92,7 +92,7 @@ impl Client {
 
     fn decline(&mut self, step: &mut Step<'_>, id: TransferId) {
         self.change_transfer(id, |t| t.receiving().map(|it| it.stage = Stage::Declined));
-        self.say_step(step, id, FileStep::Declined);
+        self.say_step(step, id, FileStep::Declined { full: false });
     }
 
     /// Halts a transfer.
@@ -141,7 +141,7 @@ impl Client {
         false
     }
 
-    /// Takes what these people offer without asking, up to so many bytes.
+    /// Takes what these people offer without asking, up to so many bytes a day.
     pub(crate) fn set_auto_accept(
         &mut self,
         step: &mut Step<'_>,
@@ -154,7 +154,7 @@ impl Client {
             match bytes {
                 Some(bytes) => {
                     let size = crate::message::size(bytes);
-                    format!("Files from {name} up to {size} are taken without asking.")
+                    format!("Files from {name} up to {size} a day are taken without asking.")
                 }
                 None => format!("You are asked before files from {name} are taken."),
             }

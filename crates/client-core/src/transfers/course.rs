@@ -59,7 +59,8 @@ impl Course {
                 recipient.direct = *direct;
                 RecipientState::Accepted
             }
-            FileStep::Declined => RecipientState::Declined,
+            FileStep::Declined { full: true } => RecipientState::Full,
+            FileStep::Declined { full: false } => RecipientState::Declined,
             FileStep::Received => RecipientState::Received,
             FileStep::Ended { reason } => RecipientState::Ended(*reason),
             FileStep::Relay => {

@@ -3,10 +3,11 @@
 use super::next::Next;
 use super::{Part, Stage, Transfer};
 use crate::client::{Client, Pending, Step};
+use crate::defences::path_pass;
 use crate::effect::Key;
 use crate::show::Show;
 use crate::transfer::{Fault, Task};
-use portcullis_crypto::{EndpointKey, Secret};
+use portcullis_crypto::{EndpointKey, Secret, Signature};
 use portcullis_proto::{
     Bytes, Code, EndReason, FileStep, Kind, Reference, Refusal, Request, TransferId,
 };
@@ -23,16 +24,23 @@ impl Client {
                 self.ask_for(step, id, Request::ReleaseBlob { blob: id }, Pending::ReleaseBlob(id));
             }
             Next::RegisterKey => self.ask_to_relay(step, id),
-            Next::Serve(device, _) => {
+            Next::Serve(device, auth, _) => {
                 self.change_transfer(id, |transfer| transfer.moving.serving.insert(device));
                 let own = self.transfers.get(&id).and_then(Transfer::own_end);
-                self.tell_shell(step, id, Task::Serve { device, own });
+                self.tell_shell(step, id, Task::Serve { device, auth, own });
             }
             Next::Upload(token) => self.hand_on(step, id, Task::Upload { token }),
+            Next::StopUpload => {
+                self.change_transfer(id, |transfer| transfer.moving.busy = false);
+                self.tell_shell(step, id, Task::StopUpload);
+            }
             Next::Fetch(token) => self.hand_on(step, id, Task::Fetch { token }),
             Next::Dial(may) => {
                 let own = self.transfers.get(&id).and_then(Transfer::own_end);
-                self.hand_on(step, id, may.into_task(own));
+                match self.pass_for(id) {
+                    Some(pass) => self.hand_on(step, id, may.into_task(own, pass)),
+                    None => self.turn_to_server(step, id),
+                }
             }
             Next::Forget => {
                 if let Some(transfer) = self.transfers.get_mut(&id) {
@@ -40,15 +48,22 @@ impl Client {
                 }
                 self.tell_shell(step, id, Task::Forget);
             }
-            Next::Relay => {
-                self.change_transfer(id, |t| t.receiving().map(|it| it.relayed = true));
-                self.say_step(step, id, FileStep::Relay);
+            Next::Relay => self.turn_to_server(step, id),
+            Next::Expire => self.expire(step, id),
+            Next::Take(_) => {
+                self.note_taken(step, id);
+                self.take_offered(step, id, String::new());
             }
-            Next::Take(_) => self.take_offered(step, id, String::new()),
             Next::Ask => {
                 self.change_transfer(id, |t| t.receiving().map(|it| it.stage = Stage::Asked));
             }
         }
+    }
+
+    /// What shows a transfer's sender that this device is the one that it waits for.
+    fn pass_for(&self, id: TransferId) -> Option<Signature> {
+        let device = self.own.as_ref()?.device.as_ref()?;
+        Some(path_pass(&device.auth, &self.transfers.get(&id)?.offer.key, device.id))
     }
 
     /// A task that takes the place of others, with the token that was for it.
@@ -102,22 +117,39 @@ impl Client {
 
     /// There is room for a transfer's bytes: it is offered, if it was not before.
     pub(crate) fn blob_reserved(&mut self, step: &mut Step<'_>, id: TransferId, token: &Bytes) {
+        if let Some(transfer) = self.transfers.get_mut(&id) {
+            transfer.moving.asked = false;
+            transfer.moving.token = Some(token.to_base64());
+        }
+        self.put_offer(step, id, false);
+    }
+
+    /// Offers a transfer, if it was not before.
+    fn put_offer(&mut self, step: &mut Step<'_>, id: TransferId, roomless: bool) {
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
-        transfer.moving.asked = false;
-        transfer.moving.token = Some(token.to_base64());
         let over = transfer.is_over();
         let (conversation, message) = (transfer.conversation, transfer.message);
         let offer = Box::new(transfer.offer.clone());
-        let new = transfer.sending().is_some_and(|it| !std::mem::replace(&mut it.offered, true));
-        if new && !over {
+        let Some(sending) = transfer.sending() else {
+            return;
+        };
+        let new = !std::mem::replace(&mut sending.offered, true);
+        let changed = std::mem::replace(&mut sending.roomless, roomless) != roomless;
+        if over {
+            return;
+        }
+        if new || changed {
             self.touch(Key::Transfer(id));
+        }
+        if new {
             self.put_unchecked(step, conversation, (message, Kind::Offer(offer), Vec::new()));
         }
     }
 
-    /// There is no room for it. What was not offered never will be.
+    /// There is no room for it. What was not offered never will be, unless it can do without; what was offered ends
+    /// once it can't.
     pub(crate) fn reserve_refused(
         &mut self,
         step: &mut Step<'_>,
@@ -128,9 +160,22 @@ impl Client {
             return;
         };
         transfer.moving.asked = false;
-        transfer.moving.put_off(step.now);
         let offered = transfer.sending().is_some_and(|sending| sending.offered);
-        if offered || refusal.code.passes() || transfer.is_over() {
+        let over = transfer.is_over();
+        let roomless = refusal.code == Code::NoRoom && !over;
+        if roomless && !offered && self.may_do_without_server(id) {
+            let reason = &refusal.message;
+            step.show(Show::Done(format!("The files go directly, or not at all: {reason}.")));
+            return self.put_offer(step, id, true);
+        }
+        if roomless && offered {
+            return self.is_roomless(step, id);
+        }
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        transfer.moving.put_off(step.now);
+        if offered || refusal.code.passes() || over {
             return;
         }
         transfer.course.ended = Some(EndReason::Failed);
@@ -139,6 +184,25 @@ impl Client {
         self.transfers.remove(&id);
         self.touch(Key::Transfer(id));
         step.show(Show::Refused { what: "offer these files", refusal });
+    }
+
+    /// Whether everybody whom a transfer is for may be reached directly.
+    fn may_do_without_server(&self, id: TransferId) -> bool {
+        let transfer = self.transfers.get(&id);
+        transfer.is_some_and(|it| self.may_go_direct(&self.hearers(it)).is_some())
+    }
+
+    /// The server has no room for what was offered. That ends it where somebody waits for that, and nobody else is
+    /// served meanwhile.
+    fn is_roomless(&mut self, step: &mut Step<'_>, id: TransferId) {
+        let ways = self.transfers.get(&id).map(|transfer| self.ways_of(transfer));
+        self.change_transfer(id, |transfer| {
+            transfer.moving.put_off(step.now);
+            transfer.sending().map(|sending| sending.roomless = true)
+        });
+        if ways == Some((false, true)) {
+            self.end_transfer(step, id, EndReason::NoRoom);
+        }
     }
 
     /// A transfer's bytes may be fetched.
@@ -162,9 +226,16 @@ impl Client {
             return;
         };
         transfer.moving.asked = false;
+        let first = transfer.moving.tries == 0;
         transfer.moving.put_off(step.now);
-        if refusal.code == Code::NotFound && ready && !transfer.is_over() {
+        if refusal.code != Code::NotFound || !ready || transfer.is_over() {
+            return;
+        }
+        if transfer.is_old(step.now) {
             self.fails(step, id, Fault::Expired);
+        } else if first {
+            // Its sender puts it there once it hears of it.
+            self.say_step(step, id, FileStep::Relay);
         }
     }
 
@@ -192,6 +263,29 @@ impl Client {
         }
     }
 
+    /// Too old an offer serves no more; its sender says so.
+    fn expire(&mut self, step: &mut Step<'_>, id: TransferId) {
+        let of_other = self.change_transfer(id, |transfer| {
+            let stage = Stage::Ended(EndReason::Expired);
+            transfer.receiving().map(|receiving| receiving.stage = stage).is_some()
+        });
+        if of_other == Some(false) {
+            self.end_transfer(step, id, EndReason::Expired);
+        }
+    }
+
+    /// Of the sender so much more is taken without asking.
+    fn note_taken(&mut self, step: &Step<'_>, id: TransferId) {
+        let Some(transfer) = self.transfers.get(&id) else {
+            return;
+        };
+        let (sender, bytes) = (transfer.course.sender, transfer.offer.bytes);
+        if let Some(person) = self.people.get_mut(&sender) {
+            person.unasked.add(step.now, bytes);
+            self.touch(Key::Person(sender));
+        }
+    }
+
     /// A recipient's device takes what was offered, if nobody of its account was faster.
     pub(super) fn take_offered(&mut self, step: &mut Step<'_>, id: TransferId, place: String) {
         let sender = self.transfers.get(&id).map(|transfer| transfer.course.sender);
@@ -210,7 +304,8 @@ impl Client {
     pub(crate) fn step_lost(&mut self, message: Reference, kind: &Kind, refs: &[Reference]) {
         let about = match kind {
             Kind::Offer(_) => message,
-            Kind::Step(FileStep::Accepted { .. } | FileStep::Declined) => match refs.first() {
+            Kind::Step(FileStep::Accepted { .. } | FileStep::Declined { .. }) => match refs.first()
+            {
                 Some(offer) => *offer,
                 None => return,
             },

@@ -1,6 +1,6 @@
 //! Offers and steps that stand in the log: others' when they are read, own ones when they are acknowledged.
 
-use super::{Course, Moving, Part, Receiving, Sending, Stage, Transfer, Ways};
+use super::{Course, Moving, Part, Receiving, Recipient, Sending, Stage, Transfer, Ways};
 use crate::client::{Client, Step};
 use crate::defences::{OfferAccepted, OfferMade, OfferRefused, StepRefused};
 use crate::effect::Key;
@@ -9,7 +9,7 @@ use crate::show::FileWarning;
 use crate::transfer::{RecipientState, Task};
 use portcullis_proto::{
     AccountId, Content, ConversationId, DeviceId, EndReason, Envelope, FileOffer, FileStep, Kind,
-    TransferId,
+    Reference, TransferId,
 };
 
 impl Client {
@@ -35,7 +35,7 @@ impl Client {
             Ok(accepted) => accepted,
             Err(refused) => return self.refuse_offer(step, envelope, refused),
         };
-        if !self.make_room_for_transfer() {
+        if !self.make_room_for_transfer(Some(by)) {
             return self.refuse_offer(step, envelope, OfferRefused::TooMany);
         }
         self.begin_transfer(step, envelope, &accepted, members);
@@ -48,10 +48,35 @@ impl Client {
         envelope: &Envelope,
         refused: OfferRefused,
     ) -> bool {
+        if refused == OfferRefused::TooMany {
+            self.decline_unasked(envelope);
+        }
         let author = self.author(envelope);
         let warning = FileWarning::RefusedOffer { author, refused };
         self.warn_once(step, envelope.conversation, warning.into());
         false
+    }
+
+    /// The sender is told that nobody is asked, as often as anybody can need to hear it.
+    fn decline_unasked(&mut self, envelope: &Envelope) {
+        let (id, by) = (envelope.conversation, envelope.account);
+        if self.own_account() == Some(by) || self.may_speak(id).is_err() {
+            return;
+        }
+        let said = self.declined_unasked.entry(by).or_default();
+        *said += 1;
+        if *said <= limits::OFFERS_WAITING {
+            self.declines.push((id, envelope.reference));
+        }
+    }
+
+    /// Says what is to be said so, once all that came has been read.
+    pub(super) fn say_declines(&mut self, step: &mut Step<'_>) {
+        for (id, offer) in std::mem::take(&mut self.declines) {
+            let reference = Reference::fresh(step.now, step.rng);
+            let kind = Kind::Step(FileStep::Declined { full: true });
+            self.put_unchecked(step, id, (reference, kind, vec![offer]));
+        }
     }
 
     fn begin_transfer(
@@ -95,11 +120,11 @@ impl Client {
         (place, relay_now): (String, bool),
         (account, device): (AccountId, DeviceId),
     ) {
-        let part = Part::Sends(Sending { offered: false, relay_now, stored: false });
+        let part = Part::Sends(Sending { relay_now, ..Sending::default() });
         let transfer = Transfer {
             offer,
             conversation,
-            message: portcullis_proto::Reference::fresh(step.now, step.rng),
+            message: Reference::fresh(step.now, step.rng),
             at: step.now,
             place,
             // To whom it is offered is known when it is encrypted for them.
@@ -182,7 +207,8 @@ impl Client {
         }
         let about = content.refs.first().and_then(|offer| self.transfer_of(id, *offer));
         let about = about.map(Transfer::id);
-        if let (FileStep::Accepted { .. } | FileStep::Declined, Some(about)) = (said, about) {
+        if let (FileStep::Accepted { .. } | FileStep::Declined { .. }, Some(about)) = (said, about)
+        {
             self.change_transfer(about, |t| t.receiving().map(|it| it.answered_at = Some(seq)));
         }
     }
@@ -215,7 +241,14 @@ impl Client {
         let course = transfer.map(|transfer| &transfer.course);
         let accepted = (self.defences.accept_step)(course, by, said)?;
         let id = transfer.map(Transfer::id).ok_or(StepRefused::Unknown)?;
-        self.change_transfer(id, |transfer| transfer.course.take(accepted));
+        self.change_transfer(id, |transfer| {
+            let relayed = transfer.course.recipients.get(&by.0).is_some_and(|it| !it.direct);
+            transfer.course.take(accepted);
+            if *said == FileStep::Relay && relayed {
+                // Said once more: the server has it no more.
+                transfer.sending().into_iter().for_each(|sending| sending.stored = false);
+            }
+        });
         self.follow(step, id, by, said);
         Ok(())
     }
@@ -235,12 +268,18 @@ impl Client {
         };
         let over = transfer.is_over();
         let of_sender = account == transfer.course.sender;
+        let own = self.own.as_ref().and_then(|own| transfer.course.recipients.get(&own.account));
+        let took_it = |own: &Recipient| {
+            own.state == RecipientState::Accepted
+                || matches!(own.state, RecipientState::Ended(_)) && me
+        };
+        let took_it = own.is_some_and(took_it);
         transfer.moving.serving.retain(|served| transfer.course.is_accepted_by(*served));
         let Part::Receives(receiving) = &mut transfer.part else {
             return;
         };
         match said {
-            FileStep::Accepted { .. } | FileStep::Declined if me && Some(device) != this => {
+            FileStep::Accepted { .. } | FileStep::Declined { .. } if me && Some(device) != this => {
                 let before = std::mem::replace(&mut receiving.stage, Stage::Elsewhere);
                 if before == Stage::Taken {
                     self.tell_shell(step, id, Task::Forget);
@@ -262,6 +301,10 @@ impl Client {
             {
                 receiving.stage = Stage::Ended(*reason);
             }
+            // What another device of this account had taken is over for this one too.
+            FileStep::Ended { reason } if receiving.stage == Stage::Elsewhere && took_it => {
+                receiving.stage = Stage::Ended(*reason);
+            }
             _ => {}
         }
     }
@@ -269,7 +312,7 @@ impl Client {
 
 impl Transfer {
     /// Whether it waits for an answer of this account.
-    fn is_waiting(&self) -> bool {
+    pub(super) fn is_waiting(&self) -> bool {
         matches!(&self.part, Part::Receives(r) if matches!(r.stage, Stage::New | Stage::Asked))
     }
 }
@@ -278,6 +321,6 @@ impl RecipientState {
     /// Whether nothing follows any more for this recipient.
     #[must_use]
     pub const fn is_settled(self) -> bool {
-        matches!(self, Self::Declined | Self::Received | Self::Ended(_))
+        matches!(self, Self::Declined | Self::Full | Self::Received | Self::Ended(_))
     }
 }

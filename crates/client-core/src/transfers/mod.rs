@@ -8,7 +8,8 @@
 //!
 //! The sender reserves room on the server, then offers; it serves whoever accepts and may be reached directly, and
 //! puts the files on the server for everyone else, and for those who have not answered for a while. A recipient
-//! waits a moment for the sender's addresses, and turns to the server where that leads nowhere.
+//! waits a moment for the sender's addresses, and turns to the server where that leads nowhere. Where the server has
+//! no room, only those are offered anything who may be reached directly, and it is asked again once they can't be.
 
 mod commands;
 mod course;
@@ -17,6 +18,7 @@ mod hearing;
 mod moved;
 mod next;
 mod record;
+mod unasked;
 mod view;
 
 #[cfg(test)]
@@ -24,6 +26,7 @@ pub(crate) mod testing;
 
 pub use self::course::{Course, Recipient};
 pub(crate) use self::record::{TransferRecord, read_transfer, transfer_record};
+pub(crate) use self::unasked::Unasked;
 
 use crate::client::{Client, Step};
 use crate::effect::Key;
@@ -34,7 +37,7 @@ use portcullis_proto::{
     AccountId, ConversationId, DeviceId, EndReason, FileOffer, FileStep, Kind, QuicWay, Reference,
     Timestamp, TransferId,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 /// A transfer, as this device knows it.
@@ -74,7 +77,7 @@ pub(crate) enum Part {
 }
 
 /// The part of the device that offers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Sending {
     /// The offer is in the outbox, or further.
     pub(crate) offered: bool,
@@ -82,6 +85,8 @@ pub(crate) struct Sending {
     pub(crate) relay_now: bool,
     /// All of it is on the server.
     pub(crate) stored: bool,
+    /// The server has no room for it: it is not asked again until somebody can't do without.
+    pub(crate) roomless: bool,
 }
 
 /// The part of a device of a recipient.
@@ -176,6 +181,11 @@ impl Transfer {
         }
     }
 
+    /// Whether an offer as old as this one serves no more.
+    fn is_old(&self, now: Timestamp) -> bool {
+        now >= self.at.plus_millis(limits::OFFER_MILLIS)
+    }
+
     /// Whether it may give way to others: nothing was done for it here.
     fn is_idle(&self) -> bool {
         match &self.part {
@@ -240,6 +250,7 @@ impl Moving {
 impl Client {
     /// Asks every transfer what it lacks, and does that.
     pub(crate) fn go_on_with_transfers(&mut self, step: &mut Step<'_>) {
+        self.say_declines(step);
         let ids: Vec<TransferId> = self.transfers.keys().copied().collect();
         for id in ids {
             while let Some(next) = self.next(id, step.now) {
@@ -251,6 +262,7 @@ impl Client {
 
     /// A session is open: the shell is told anew what there is to do.
     pub(crate) fn resume_transfers(&mut self, now: Timestamp) {
+        self.declined_unasked.clear();
         for transfer in self.transfers.values_mut() {
             transfer.moving = Moving::begin(now, &transfer.part);
         }
@@ -278,22 +290,35 @@ impl Client {
         changed
     }
 
-    /// Makes room for another transfer: what is over goes first, then what nobody has answered. False if all of
-    /// them are under way.
-    fn make_room_for_transfer(&mut self) -> bool {
+    /// Makes room for another transfer: what is over goes first, then what nobody has answered, of whoever has most
+    /// of that. False if all of them are under way, or if somebody else would have less room than this one has then:
+    /// many new names push nobody out.
+    fn make_room_for_transfer(&mut self, of: Option<AccountId>) -> bool {
         if self.transfers.len() < limits::TRANSFERS {
             return true;
         }
         let over = self.transfers.values().filter(|transfer| transfer.is_over());
         let oldest = over.min_by_key(|transfer| (!transfer.released, transfer.at));
-        let idle = self.transfers.values().filter(|transfer| transfer.is_idle());
-        let oldest = oldest.or_else(|| idle.min_by_key(|transfer| transfer.at));
-        let Some(id) = oldest.map(Transfer::id) else {
+        let Some(id) = oldest.map(Transfer::id).or_else(|| self.gives_way_to(of)) else {
             return false;
         };
         self.transfers.remove(&id);
         self.touch(Key::Transfer(id));
         true
+    }
+
+    /// The oldest unanswered transfer of the one who has most of them, if that one has more than the newcomer will.
+    fn gives_way_to(&self, newcomer: Option<AccountId>) -> Option<TransferId> {
+        let mut waiting: BTreeMap<AccountId, (usize, (Timestamp, TransferId))> = BTreeMap::new();
+        for transfer in self.transfers.values().filter(|transfer| transfer.is_idle()) {
+            let this = (transfer.at, transfer.id());
+            let (count, oldest) = waiting.entry(transfer.course.sender).or_insert((0, this));
+            (*count, *oldest) = (*count + 1, this.min(*oldest));
+        }
+        let has = |of: AccountId| waiting.get(&of).map_or(0, |(count, _)| *count);
+        let will_have = newcomer.map_or(0, |of| has(of) + 1);
+        let (count, (_, oldest)) = *waiting.values().max()?;
+        (count > will_have).then_some(oldest)
     }
 
     /// Says something of a transfer to the others.
@@ -350,13 +375,21 @@ mod tests {
 
     /// A full table: the transfers with these numbers are otherwise, and one of these gives way, if any.
     fn check(change: impl Fn(u64, &mut Transfer), expected: Option<u64>) {
+        check_for(None, change, expected);
+    }
+
+    fn check_for(
+        newcomer: Option<AccountId>,
+        change: impl Fn(u64, &mut Transfer),
+        expected: Option<u64>,
+    ) {
         let mut client = client();
         for number in 0..limits::TRANSFERS as u64 {
             let mut transfer = received(number, Stage::Taken);
             change(number, &mut transfer);
             client.transfers.insert(transfer.id(), transfer);
         }
-        assert_eq!(client.make_room_for_transfer(), expected.is_some());
+        assert_eq!(client.make_room_for_transfer(newcomer), expected.is_some());
         let gone =
             |number: &u64| !client.transfers.contains_key(&received(*number, Stage::New).id());
         assert_eq!((0..limits::TRANSFERS as u64).find(gone), expected);
@@ -388,6 +421,32 @@ mod tests {
         check(released, Some(30));
     }
 
+    /// The numbers of unanswered offers; the first of them are of one person, and each other of another.
+    #[test]
+    fn nobody_is_pushed_out_by_many_others() {
+        const FIRST: AccountId = AccountId::from_bytes([1; 16]);
+        const NEW: AccountId = AccountId::from_bytes([9; 16]);
+        let check = |newcomer: AccountId, of_first: u64, others: u64, expected: Option<u64>| {
+            let change = |number: u64, transfer: &mut Transfer| {
+                if number < of_first + others {
+                    set(transfer, Stage::Asked);
+                }
+                if number >= of_first {
+                    let one = (1_000 + u128::from(number)).to_be_bytes();
+                    transfer.course.sender = AccountId::from_bytes(one);
+                }
+            };
+            check_for(Some(newcomer), change, expected);
+        };
+        // An honest person's one offer among those of 200 others: nothing gives way to one more.
+        check(NEW, 1, 200, None);
+        check(NEW, 2, 200, Some(0));
+        check(NEW, 5, 0, Some(0));
+        // Nobody pushes out their own, either.
+        check(FIRST, 5, 200, None);
+        check(FIRST, 1, 0, None);
+    }
+
     #[test]
     fn a_full_table_takes_one_more() {
         let mut client = client();
@@ -395,7 +454,7 @@ mod tests {
             let transfer = received(number, Stage::Taken);
             client.transfers.insert(transfer.id(), transfer);
         }
-        assert!(client.make_room_for_transfer());
+        assert!(client.make_room_for_transfer(None));
         assert_eq!(client.transfers.len(), limits::TRANSFERS - 1);
     }
 

@@ -129,7 +129,7 @@ impl Client {
     }
 
     /// The sender can't be reached: the server has it, or will.
-    fn turn_to_server(&mut self, step: &mut Step<'_>, id: TransferId) {
+    pub(super) fn turn_to_server(&mut self, step: &mut Step<'_>, id: TransferId) {
         self.change_transfer(id, |transfer| {
             transfer.moving.busy = false;
             transfer.receiving().map(|receiving| receiving.relayed = true)

@@ -1,11 +1,12 @@
 //! What a transfer lacks now. Decides, and does nothing.
 
-use super::{Part, Receiving, Sending, Stage, Transfer};
+use super::{Part, Receiving, Recipient, Sending, Stage, Transfer};
 use crate::client::Client;
 use crate::conversation::Outgoing;
 use crate::defences::{AutoAccepted, AutoOffer, DirectAsked, MayDial, MayGoDirect};
 use crate::show::IdentityState;
 use crate::transfer::RecipientState;
+use portcullis_crypto::AuthPublic;
 use portcullis_proto::{AccountId, DeviceId, Timestamp, TransferId};
 
 /// The next thing to do for a transfer.
@@ -20,9 +21,11 @@ pub(super) enum Next {
     /// Tell the server that its bytes are needed no more.
     Release,
     /// Have the shell be there for a device.
-    Serve(DeviceId, MayGoDirect),
+    Serve(DeviceId, AuthPublic, MayGoDirect),
     /// Have the shell upload.
     Upload(String),
+    /// Have the shell stop that.
+    StopUpload,
     /// Have the shell dial.
     Dial(MayDial),
     /// Have the shell fetch.
@@ -31,6 +34,8 @@ pub(super) enum Next {
     Forget,
     /// Turn to the server, and say so.
     Relay,
+    /// Nobody has answered in time.
+    Expire,
     /// Take what was offered without asking.
     Take(AutoAccepted),
     /// Ask the person.
@@ -38,6 +43,15 @@ pub(super) enum Next {
 }
 
 impl Transfer {
+    /// Whether nobody has taken it, or who has is done with it, and others have said nothing.
+    fn is_unanswered(&self) -> bool {
+        match &self.part {
+            Part::Sends(sending) => sending.offered && self.course.accepted().next().is_none(),
+            Part::Receives(receiving) => matches!(receiving.stage, Stage::New | Stage::Asked),
+            Part::Watches => false,
+        }
+    }
+
     /// Whether it is over here, but the shell or the server does not know yet.
     fn lingers(&self) -> bool {
         let concerned = match &self.part {
@@ -62,6 +76,9 @@ impl Client {
         let transfer = self.transfers.get(&id)?;
         if transfer.is_over() {
             return self.next_after_end(transfer, now);
+        }
+        if transfer.is_old(now) && transfer.is_unanswered() {
+            return Some(Next::Expire);
         }
         if transfer.halted.is_some() || !self.is_open() {
             return None;
@@ -106,22 +123,27 @@ impl Client {
         if !sending.offered {
             return may_ask.then_some(Next::Reserve);
         }
-        let mut relayed = sending.relay_now;
+        let mut relayed = false;
         let may = self.may_go_direct(&self.hearers(transfer));
-        for (_, recipient, device) in transfer.course.accepted() {
-            match may.filter(|_| recipient.direct) {
+        for (account, recipient, device) in transfer.course.accepted() {
+            let keys = self.keys_of(account, device).filter(|_| recipient.direct);
+            match may.zip(keys) {
                 Some(_) if transfer.moving.serving.contains(&device) => {}
                 Some(_) if transfer.moving.relayed.is_none() => {
                     return self.may_ask(transfer, now).then_some(Next::RegisterKey);
                 }
-                Some(may) => return Some(Next::Serve(device, may)),
+                Some((may, keys)) => return Some(Next::Serve(device, keys.auth, may)),
                 None => relayed = true,
             }
         }
         let mut recipients = transfer.course.recipients.values();
         let silent = recipients.any(|recipient| recipient.state == RecipientState::Asked);
-        relayed |= silent && now >= transfer.moving.deadline;
-        if !relayed || sending.stored || transfer.moving.busy {
+        let waited = sending.relay_now || now >= transfer.moving.deadline;
+        relayed |= silent && waited && !sending.roomless;
+        if !relayed {
+            return transfer.moving.busy.then_some(Next::StopUpload);
+        }
+        if sending.stored || transfer.moving.busy {
             return None;
         }
         match &transfer.moving.token {
@@ -138,7 +160,7 @@ impl Client {
     ) -> Option<Next> {
         match receiving.stage {
             Stage::New if self.is_ready(transfer) => {
-                let accepted = self.auto_accepts(transfer);
+                let accepted = self.auto_accepts(transfer, now);
                 return Some(accepted.map_or(Next::Ask, Next::Take));
             }
             // It begins once the log says that this device was the first of its account to answer.
@@ -167,6 +189,16 @@ impl Client {
             }
             may_dial => Some(may_dial.map_or(Next::Relay, Next::Dial)),
         }
+    }
+
+    /// Whether recipients wait for it who can be reached directly, and whether some can't.
+    pub(super) fn ways_of(&self, transfer: &Transfer) -> (bool, bool) {
+        let may = self.may_go_direct(&self.hearers(transfer)).is_some();
+        let serves = |(account, recipient, device): (AccountId, &Recipient, DeviceId)| {
+            may && recipient.direct && self.keys_of(account, device).is_some()
+        };
+        let direct: Vec<bool> = transfer.course.accepted().map(serves).collect();
+        (direct.contains(&true), direct.contains(&false))
     }
 
     /// Whether this device has accepted, and nobody of its account before it.
@@ -206,18 +238,16 @@ impl Client {
     }
 
     /// Whether an offer is taken without asking. A program that only sends takes nothing.
-    fn auto_accepts(&self, transfer: &Transfer) -> Option<AutoAccepted> {
+    fn auto_accepts(&self, transfer: &Transfer, now: Timestamp) -> Option<AutoAccepted> {
         let sender = transfer.course.sender;
-        let limit = self.people.get(&sender)?.auto_accept.filter(|_| self.is_reader());
-        let taken = |part: &Part| matches!(part, Part::Receives(r) if r.stage == Stage::Taken);
-        let all = self.transfers.values();
-        let under_way = all.filter(|other| other.course.sender == sender && taken(&other.part));
+        let person = self.people.get(&sender)?;
+        let limit = person.auto_accept.filter(|_| self.is_reader());
         let offer = AutoOffer {
             identity: self.identity_of(sender),
             all_known: self.is_blocked(transfer.conversation).is_none(),
             limit,
             bytes: transfer.offer.bytes,
-            under_way: under_way.map(|other| other.offer.bytes).fold(0, u64::saturating_add),
+            taken: person.unasked.within_a_day(now),
         };
         (self.defences.auto_accept)(&offer).filter(|_| offer.identity != IdentityState::Own)
     }

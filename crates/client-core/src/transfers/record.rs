@@ -46,6 +46,8 @@ enum PartRecord {
         offered: bool,
         relay_now: bool,
         stored: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        roomless: bool,
     },
     Receives {
         stage: StageRecord,
@@ -79,6 +81,7 @@ twin!(RecipientStateRecord, RecipientState {
     Asked,
     Accepted,
     Declined,
+    Full,
     Received,
     Ended(reason: EndReason),
 });
@@ -125,8 +128,9 @@ pub(crate) fn transfer_record(transfer: &Transfer) -> TransferRecord {
 
 fn part_record(part: &Part) -> PartRecord {
     match part {
-        Part::Sends(Sending { offered, relay_now, stored }) => {
-            PartRecord::Sends { offered: *offered, relay_now: *relay_now, stored: *stored }
+        Part::Sends(Sending { offered, relay_now, stored, roomless }) => {
+            let (offered, relay_now) = (*offered, *relay_now);
+            PartRecord::Sends { offered, relay_now, stored: *stored, roomless: *roomless }
         }
         Part::Receives(Receiving { stage, ways, relayed, answered_at }) => {
             let ways = ways.clone();
@@ -177,8 +181,8 @@ pub(crate) fn read_transfer(id: TransferId, record: TransferRecord) -> Option<Tr
 
 fn read_part(record: PartRecord) -> Part {
     match record {
-        PartRecord::Sends { offered, relay_now, stored } => {
-            Part::Sends(Sending { offered, relay_now, stored })
+        PartRecord::Sends { offered, relay_now, stored, roomless } => {
+            Part::Sends(Sending { offered, relay_now, stored, roomless })
         }
         PartRecord::Receives { stage, tcp, quic, relayed, answered_at } => {
             let some = !tcp.is_empty() || quic.is_some();

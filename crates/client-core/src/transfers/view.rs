@@ -1,11 +1,12 @@
 //! Transfers as they are shown.
 
-use super::{Halted, Part, Receiving, Stage, Transfer};
+use super::{Halted, Part, Receiving, Recipient, Stage, Transfer};
 use crate::client::{Client, Step};
 use crate::effect::Key;
+use crate::limits;
 use crate::show::Show;
 use crate::transfer::{RecipientState, TransferState, TransferView};
-use portcullis_proto::{EndReason, TransferId, UserName};
+use portcullis_proto::{EndReason, Timestamp, TransferId, UserName};
 
 impl Client {
     /// Shows all transfers, the newest last.
@@ -57,18 +58,30 @@ impl Client {
             bytes: transfer.offer.content_bytes(),
             place: transfer.place.clone(),
             state,
+            expires: transfer.expires(),
             recipients: if own { recipients } else { Vec::new() },
         })
     }
 }
 
 impl Transfer {
+    /// Until when it waits for an answer, if it does.
+    fn expires(&self) -> Option<Timestamp> {
+        let asked = |recipient: &Recipient| recipient.state == RecipientState::Asked;
+        let waits = match &self.part {
+            Part::Sends(_) => !self.is_over() && self.course.recipients.values().any(asked),
+            _ => self.is_waiting(),
+        };
+        waits.then(|| self.at.plus_millis(limits::OFFER_MILLIS))
+    }
+
     fn state_of_sender(&self) -> TransferState {
-        if let Some(reason) = self.course.ended {
-            return TransferState::Ended(reason);
-        }
-        if self.course.is_settled() {
-            return self.outcome();
+        match self.course.ended {
+            // Those who have answered have it, or have not.
+            Some(EndReason::Expired) => return self.outcome(),
+            Some(reason) => return TransferState::Ended(reason),
+            None if self.course.is_settled() => return self.outcome(),
+            None => {}
         }
         match self.halted {
             Some(Halted::Paused) => TransferState::Paused,
@@ -88,14 +101,14 @@ impl Transfer {
         if states().any(|state| state == RecipientState::Received) {
             return TransferState::Done(Vec::new());
         }
-        if states().all(|state| state == RecipientState::Declined) {
+        if states().all(|it| matches!(it, RecipientState::Declined | RecipientState::Full)) {
             return TransferState::Declined;
         }
         let reason = states().find_map(|state| match state {
             RecipientState::Ended(reason) => Some(reason),
             _ => None,
         });
-        TransferState::Ended(reason.unwrap_or(EndReason::Failed))
+        TransferState::Ended(self.course.ended.or(reason).unwrap_or(EndReason::Failed))
     }
 
     fn state_of_recipient(&self, receiving: &Receiving) -> TransferState {

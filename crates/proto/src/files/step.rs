@@ -16,7 +16,11 @@ pub enum FileStep {
         direct: bool,
     },
     /// A recipient doesn't want it.
-    Declined,
+    Declined {
+        /// Nobody was asked: too many offers of the sender's wait for an answer there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        full: bool,
+    },
     /// The sender can be reached directly, by one device of a recipient.
     Reach {
         /// Which device.
@@ -35,6 +39,7 @@ pub enum FileStep {
     /// The sender, or a recipient for itself, ends it.
     Ended {
         /// Why.
+        #[serde(flatten, with = "ended")]
         reason: EndReason,
     },
 }
@@ -62,6 +67,10 @@ pub enum EndReason {
     Changed,
     /// What came can't be what was offered, or can't be kept.
     Failed,
+    /// It has to go through the server, which has no room for it.
+    NoRoom,
+    /// It was not answered in time.
+    Expired,
 }
 
 impl fmt::Display for EndReason {
@@ -70,6 +79,48 @@ impl fmt::Display for EndReason {
             Self::Cancelled => "cancelled",
             Self::Changed => "the files have changed since they were offered",
             Self::Failed => "it could not be kept",
+            Self::NoRoom => "there is no room for it on the server",
+            Self::Expired => "it was not answered in time",
+        })
+    }
+}
+
+/// How an end travels: with a reason that every version knows, and a detail beside it that not all of them do.
+mod ended {
+    use super::EndReason;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Wire {
+        reason: EndReason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<Detail>,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Detail {
+        NoRoom,
+        Expired,
+        #[serde(other)]
+        Unknown,
+    }
+
+    pub(super) fn serialize<S: Serializer>(end: &EndReason, to: S) -> Result<S::Ok, S::Error> {
+        let (reason, detail) = match end {
+            EndReason::NoRoom => (EndReason::Failed, Some(Detail::NoRoom)),
+            EndReason::Expired => (EndReason::Cancelled, Some(Detail::Expired)),
+            reason => (*reason, None),
+        };
+        Wire { reason, detail }.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<EndReason, D::Error> {
+        let Wire { reason, detail } = Wire::deserialize(from)?;
+        Ok(match detail {
+            Some(Detail::NoRoom) => EndReason::NoRoom,
+            Some(Detail::Expired) => EndReason::Expired,
+            Some(Detail::Unknown) | None => reason,
         })
     }
 }
@@ -103,18 +154,34 @@ mod tests {
             assert_eq!(&serde_json::from_str::<FileStep>(expected).unwrap(), step);
         };
         check(&FileStep::Accepted { direct: true }, r#"{"step":"accepted","direct":true}"#);
-        check(&FileStep::Declined, r#"{"step":"declined"}"#);
+        check(&FileStep::Declined { full: false }, r#"{"step":"declined"}"#);
+        check(&FileStep::Declined { full: true }, r#"{"step":"declined","full":true}"#);
         check(&FileStep::Relay, r#"{"step":"relay"}"#);
         check(&FileStep::Received, r#"{"step":"received"}"#);
-        check(
-            &FileStep::Ended { reason: EndReason::Changed },
-            r#"{"step":"ended","reason":"changed"}"#,
-        );
         let tcp = vec!["127.0.0.1:5".parse().unwrap(), "[::1]:6".parse().unwrap()];
         check(
             &FileStep::Reach { device: DeviceId::from_bytes([1; 16]), tcp, quic: None },
             r#"{"step":"reach","device":"01010101010101010101010101010101","tcp":["127.0.0.1:5","[::1]:6"],"quic":null}"#,
         );
+    }
+
+    /// Whoever knows no detail understands the reason.
+    #[test]
+    fn ends_as_they_travel() {
+        let check = |reason, expected: &str| {
+            let step = FileStep::Ended { reason };
+            assert_eq!(serde_json::to_string(&step).unwrap(), expected);
+            assert_eq!(serde_json::from_str::<FileStep>(expected).unwrap(), step);
+        };
+        check(EndReason::Cancelled, r#"{"step":"ended","reason":"cancelled"}"#);
+        check(EndReason::Changed, r#"{"step":"ended","reason":"changed"}"#);
+        check(EndReason::Failed, r#"{"step":"ended","reason":"failed"}"#);
+        check(EndReason::NoRoom, r#"{"step":"ended","reason":"failed","detail":"no_room"}"#);
+        check(EndReason::Expired, r#"{"step":"ended","reason":"cancelled","detail":"expired"}"#);
+        let newer = r#"{"step":"ended","reason":"cancelled","detail":"bored"}"#;
+        let reason = EndReason::Cancelled;
+        assert_eq!(serde_json::from_str::<FileStep>(newer).unwrap(), FileStep::Ended { reason });
+        assert!(serde_json::from_str::<FileStep>(r#"{"step":"ended"}"#).is_err());
     }
 
     #[test]

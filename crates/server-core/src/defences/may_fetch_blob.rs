@@ -3,7 +3,8 @@
 //! Attack: somebody who has heard of a transfer's id, or was taken out of its conversation, collects the
 //! sealed bytes, to open them should a key ever leak, or says that they were collected, so that they go.
 //! CWE-639, authorization bypass through a user-controlled key.
-//! Precedent: Matrix until its version 1.11 (MSC3916): media was handed to whoever had heard of its address.
+//! Precedent: Matrix until its version 1.11, of 2024 (MSC3916): media was handed to whoever had heard of its address,
+//! with an account or without.
 //!
 //! When a member joined does not count: the server does not know which message offers the blob, and what
 //! opens it stands in that message, which a later member can't read either.

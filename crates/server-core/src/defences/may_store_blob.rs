@@ -3,7 +3,7 @@
 //! Attack: an account fills the disk, so that nobody's messages can be stored any more, or uses the server
 //! as a store for strangers; or takes an id that another's transfer has.
 //! CWE-770, allocation of resources without limits; CWE-862, missing authorization.
-//! Precedent: CVE-2024-37302 (Synapse: anybody could fill the disk with media).
+//! Precedent: CVE-2024-37302 (Synapse before 1.106: anybody could have it fetch and keep media until its disk was full).
 
 use crate::defences::may_read::not_found;
 use crate::store::{Blob, BlobFile};
@@ -107,14 +107,18 @@ fn find_room(context: &Context<'_>, account: AccountId, bytes: u64) -> Result<()
     }
     let room = policy.account_bytes.saturating_sub(own.bytes);
     if bytes > room {
-        let message = format!("your files may take {} bytes more on this server", grouped(room));
+        let (room, bytes) = (grouped(room), grouped(bytes));
+        let message =
+            format!("your files may take {room} bytes more on this server, and these take {bytes}");
         return Err(Refusal::new(Code::NoRoom, message));
     }
     let all = context.tx.blob_usage(None)?;
     let room = policy.all_bytes.saturating_sub(all.bytes).min(context.disk.room(all.bytes));
     let room = if all.blobs < policy.blobs { room } else { 0 };
     if bytes > room {
-        let message = format!("this server has room for {} bytes more", grouped(room));
+        let (room, bytes) = (grouped(room), grouped(bytes));
+        let message =
+            format!("this server has room for {room} bytes more, and these files take {bytes}");
         return Err(Refusal::new(Code::NoRoom, message));
     }
     Ok(())
@@ -252,19 +256,23 @@ mod tests {
 
     #[test]
     fn nobody_stores_more_than_there_is_room_for() {
-        let own = |room: &str| format!("your files may take {room} bytes more on this server");
-        let all = |room: &str| format!("this server has room for {room} bytes more");
+        let own = |room: &str, asked: &str| {
+            format!("your files may take {room} bytes more on this server, and these take {asked}")
+        };
+        let all = |room: &str, asked: &str| {
+            format!("this server has room for {room} bytes more, and these files take {asked}")
+        };
         check_room(&[], 0, Err("a blob has at least one byte"));
         check_room(&[], 1, Ok(()));
         check_room(&[], 10_000, Ok(()));
-        check_room(&[], 10_001, Err(&own("10,000")));
-        check_room(&[], u64::MAX, Err(&own("10,000")));
-        check_room(&[(MIRA, 9_001)], 1_000, Err(&own("999")));
-        check_room(&[(OLEG, 9_001)], 6_000, Err(&all("5,999")));
+        check_room(&[], 10_001, Err(&own("10,000", "10,001")));
+        check_room(&[], u64::MAX, Err(&own("10,000", "18,446,744,073,709,551,615")));
+        check_room(&[(MIRA, 9_001)], 1_000, Err(&own("999", "1,000")));
+        check_room(&[(OLEG, 9_001)], 6_000, Err(&all("5,999", "6,000")));
         check_room(&[(OLEG, 9_001)], 5_999, Ok(()));
         let waiting = "3 of your transfers wait on this server already";
         check_room(&[(MIRA, 1), (MIRA, 1), (MIRA, 1)], 1, Err(waiting));
-        check_room(&[(MIRA, 1), (OLEG, 1), (OLEG, 1), (OLEG, 1)], 1, Err(&all("0")));
+        check_room(&[(MIRA, 1), (OLEG, 1), (OLEG, 1), (OLEG, 1)], 1, Err(&all("0", "1")));
     }
 
     #[test]

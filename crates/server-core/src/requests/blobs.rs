@@ -188,22 +188,45 @@ mod tests {
         assert_eq!(room.reserve(100), Err(Code::ReferenceReused));
     }
 
+    /// Room that nobody uses is not kept: a few accounts could have all of it.
+    #[test]
+    fn of_what_no_byte_has_come_the_room_is_kept_for_an_hour() {
+        let mut room = room();
+        let mut sweep = |millis: u64, empty: &[TransferId], expected: &[Output]| {
+            room.world.wait(millis);
+            let world = &mut room.world;
+            let swept = world.server.sweep_blobs(&world.store, world.now, empty);
+            assert_eq!(swept.unwrap(), expected);
+        };
+        let other = TransferId::from_bytes([4; 16]);
+        sweep(limits::BLOB_EMPTY_MILLIS - 1, &[BLOB, other], &[]);
+        // A byte has come.
+        sweep(1, &[other], &[]);
+        sweep(0, &[BLOB, other, BLOB], &[Output::Effect(Effect::DropBlob(BLOB))]);
+        sweep(0, &[BLOB], &[]);
+        // It is reserved again when it is needed, for as long.
+        assert!(room.reserve(100).is_ok());
+        let world = &mut room.world;
+        let swept = world.server.sweep_blobs(&world.store, world.now, &[BLOB]);
+        assert_eq!(swept.unwrap(), []);
+    }
+
     #[test]
     fn what_has_expired_is_swept() {
         let mut room = room();
         let mut sweep = |millis: u64, expected: &[Output]| {
             room.world.wait(millis);
-            let swept = room.world.server.sweep_blobs(&room.world.store, room.world.now);
+            let swept = room.world.server.sweep_blobs(&room.world.store, room.world.now, &[]);
             assert_eq!(swept.unwrap(), expected);
         };
         sweep(limits::BLOB_MILLIS - 1, &[]);
         room.world.store.fail("commit", StoreError::Full);
         room.world.wait(1);
-        let failed = room.world.server.sweep_blobs(&room.world.store, room.world.now);
+        let failed = room.world.server.sweep_blobs(&room.world.store, room.world.now, &[]);
         assert_eq!(failed, Err(StoreError::Full));
         assert!(room.world.store.inner.blob(BLOB).unwrap().is_some());
         let mut sweep = |expected: &[Output]| {
-            let swept = room.world.server.sweep_blobs(&room.world.store, room.world.now);
+            let swept = room.world.server.sweep_blobs(&room.world.store, room.world.now, &[]);
             assert_eq!(swept.unwrap(), expected);
         };
         sweep(&[Output::Effect(Effect::DropBlob(BLOB))]);

@@ -3,7 +3,7 @@
 use super::{Server, in_savepoint};
 use crate::guests::ask;
 use crate::store::{Account, Conversation, Device, InsertError, Login, Store, StoreError};
-use crate::{ConnectionId, Context, GuestAsk, GuestOutput, GuestRefused, Output, Peer};
+use crate::{ConnectionId, GuestAsk, GuestOutput, GuestRefused, Output, Peer};
 use portcullis_crypto::{AuthKey, IdentityKey, Secret, Stretch};
 use portcullis_proto::{AccountId, ConversationId, DeviceId, Timestamp, UserName};
 
@@ -55,22 +55,6 @@ impl Server {
             }
             Err(why) => vec![refused(connection, why)],
         })
-    }
-
-    /// What a guest's request may see and touch.
-    pub(crate) fn context<'a>(&'a mut self, store: &'a dyn Store, now: Timestamp) -> Context<'a> {
-        Context {
-            tx: store,
-            now,
-            rng: self.rng.as_mut(),
-            limits: &mut self.limits,
-            presence: &mut self.presence,
-            guests: &mut self.guests,
-            capabilities: &self.capabilities,
-            disk: self.disk,
-            instance: &self.instance,
-            defences: &self.defences,
-        }
     }
 }
 

@@ -332,6 +332,14 @@ pub struct Blob {
     pub expires_at: Timestamp,
 }
 
+impl Blob {
+    /// When room is kept for it no longer, unless a byte has come.
+    #[must_use]
+    pub const fn lapses_at(&self) -> Timestamp {
+        self.created_at.plus_millis(crate::limits::BLOB_EMPTY_MILLIS)
+    }
+}
+
 /// What blobs take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BlobUsage {

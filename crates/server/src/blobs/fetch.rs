@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -15,6 +16,7 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::task::spawn_blocking;
 
 use super::limits::{PIECE_BYTES, PIECES_AHEAD};
+use super::pace::Pace;
 use super::places::Place;
 use super::range::{BadRange, Stretch, fetched};
 use super::refused::Refused;
@@ -98,6 +100,7 @@ async fn read(
     _place: Place,
 ) {
     let (stall, mut at, mut reading) = (blobs.settings.stall, stretch.start, None);
+    let mut pace = Pace::begin(blobs.settings.pace, Instant::now());
     while at < stretch.end {
         let stored = tokio::select! {
             stored = slot.more_than(at, stall) => stored,
@@ -117,9 +120,11 @@ async fn read(
                 return;
             }
         };
-        at += bytes.len() as u64;
-        blobs.counters.bytes_fetched.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        if sender.send_timeout(Ok(bytes), stall).await.is_err() {
+        let count = bytes.len();
+        at += count as u64;
+        blobs.counters.bytes_fetched.fetch_add(count as u64, Ordering::Relaxed);
+        let sent = sender.send_timeout(Ok(bytes), stall).await.is_ok();
+        if !sent || !pace.keeps_up(count, Instant::now()) {
             return;
         }
     }

@@ -20,6 +20,9 @@ pub struct Settings {
     /// How long a peer may be silent in the middle of a blob, and how long whoever fetches waits for bytes
     /// that are still to come.
     pub stall: Duration,
+    /// Bytes that move at least within such a time, for an upload and for a fetch: a few kilobytes a second. Who is
+    /// slower lets go of its place.
+    pub pace: (Duration, u64),
     /// How long bytes are gathered before they are written, and handed on, though they are few.
     pub gather: Duration,
     /// How often what has expired is looked for.
@@ -37,6 +40,7 @@ impl Settings {
             fetches: 256,
             fetches_each: 8,
             stall: Duration::from_secs(30),
+            pace: (Duration::from_secs(60), 60 * 4 * 1024),
             gather: Duration::from_secs(1),
             sweep_every: Duration::from_secs(60),
         }
@@ -79,6 +83,8 @@ mod tests {
         at_once("uploads", settings.uploads_each, settings.uploads);
         at_once("fetches", settings.fetches_each, settings.fetches);
         check(format!("none came for {} seconds", settings.stall.as_secs()));
+        let (each, least) = settings.pace;
+        check(format!("{} KiB within {} seconds", least / 1024, each.as_secs()));
         check(format!("nothing came for {} seconds", settings.stall.as_secs()));
     }
 }

@@ -10,6 +10,7 @@
 mod fetch;
 mod folder;
 mod limits;
+mod pace;
 mod places;
 mod range;
 mod receive;
@@ -26,7 +27,7 @@ use axum::Router;
 use axum::routing::get;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
-use portcullis_proto::{Bytes, TransferId};
+use portcullis_proto::{Bytes, Timestamp, TransferId};
 use portcullis_server_core::Disk;
 use portcullis_server_core::defences::{
     BlobUse, CapabilityAccepted, CapabilityAsked, CapabilityKey, SOUND,
@@ -54,12 +55,20 @@ const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 pub struct Blobs {
     settings: Settings,
     key: CapabilityKey,
-    slots: Mutex<HashMap<TransferId, (BlobFile, Arc<Slot>)>>,
+    slots: Mutex<HashMap<TransferId, Kept>>,
     disk: Mutex<Disk>,
     uploads: Arc<Places>,
     fetches: Arc<Places>,
     counters: Counters,
     runtime: Handle,
+}
+
+/// A blob that there is room for.
+struct Kept {
+    file: BlobFile,
+    slot: Arc<Slot>,
+    /// When there is no room for it any more, unless a byte has come.
+    lapses_at: Timestamp,
 }
 
 impl Blobs {
@@ -76,9 +85,9 @@ impl Blobs {
         for blob in blobs {
             let path = settings.folder.join(blob.file.to_string());
             let stored = folder::length(&path)?.min(blob.bytes);
-            slots.insert(blob.id, (blob.file, Arc::new(Slot::new(path, blob.bytes, stored))));
+            slots.insert(blob.id, Kept::new(blob, Slot::new(path, blob.bytes, stored)));
         }
-        let stored = slots.values().map(|(_, slot)| slot.stored()).sum();
+        let stored = slots.values().map(|kept| kept.slot.stored()).sum();
         let blobs = Arc::new(Self {
             disk: Mutex::new(folder::disk(&settings.folder, stored)?),
             uploads: Places::new(settings.uploads, settings.uploads_each),
@@ -96,13 +105,19 @@ impl Blobs {
     /// There is room for a blob from now on.
     pub(crate) fn keep(&self, blob: &Blob) {
         let path = self.settings.folder.join(blob.file.to_string());
-        let slot = Arc::new(Slot::new(path, blob.bytes, 0));
-        self.lock().insert(blob.id, (blob.file, slot));
+        self.lock().insert(blob.id, Kept::new(blob, Slot::new(path, blob.bytes, 0)));
+    }
+
+    /// Blobs of which no byte has come for so long that no room is kept for them.
+    pub(crate) fn lapsed(&self) -> Vec<TransferId> {
+        let (slots, now) = (self.lock(), now());
+        let lapsed = slots.iter().filter(|(_, it)| it.lapses_at <= now && it.slot.stored() == 0);
+        lapsed.map(|(id, _)| *id).collect()
     }
 
     /// A blob is gone: whoever stores or fetches it ends, and its bytes are removed.
     pub(crate) fn remove(&self, blob: TransferId) {
-        let Some((_, slot)) = self.lock().remove(&blob) else { return };
+        let Some(Kept { slot, .. }) = self.lock().remove(&blob) else { return };
         slot.end();
         self.runtime.spawn_blocking(move || folder::remove(&slot.path));
     }
@@ -133,7 +148,7 @@ impl Blobs {
     /// How many blobs there are, and how many bytes of them.
     fn count(&self) -> (usize, u64) {
         let slots = self.lock();
-        (slots.len(), slots.values().map(|(_, slot)| slot.stored()).sum())
+        (slots.len(), slots.values().map(|kept| kept.slot.stored()).sum())
     }
 
     /// The blob that a request is about, if its token serves for that.
@@ -149,14 +164,20 @@ impl Blobs {
         let accepted = (SOUND.accept_capability)(&self.key, &asked, &token);
         let accepted = accepted.map_err(|_| Refused::Token)?;
         let slots = self.lock();
-        let found = slots.get(&accepted.blob()).filter(|(file, _)| *file == accepted.file());
-        let (_, slot) = found.ok_or(Refused::Missing)?;
-        Ok((accepted, Arc::clone(slot)))
+        let found = slots.get(&accepted.blob()).filter(|kept| kept.file == accepted.file());
+        let slot = Arc::clone(&found.ok_or(Refused::Missing)?.slot);
+        Ok((accepted, slot))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TransferId, (BlobFile, Arc<Slot>)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TransferId, Kept>> {
         // A row is added or taken out in one step.
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn new(blob: &Blob, slot: Slot) -> Self {
+        Self { file: blob.file, slot: Arc::new(slot), lapses_at: blob.lapses_at() }
     }
 }
 
@@ -195,8 +216,7 @@ impl Blobs {
         // The names first: a file that is made meanwhile belongs to a blob that is known by then.
         match folder::names(&self.settings.folder) {
             Ok(names) => {
-                let known: HashSet<BlobFile> =
-                    self.lock().values().map(|(file, _)| *file).collect();
+                let known: HashSet<BlobFile> = self.lock().values().map(|kept| kept.file).collect();
                 folder::remove_strays(&self.settings.folder, names, &known);
             }
             Err(error) => tracing::warn!(%error, "can't look for what no blob has"),

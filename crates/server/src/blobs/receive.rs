@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 use super::limits::{PIECE_BYTES, PIECE_PACKETS};
+use super::pace::Pace;
 use super::range::{Stretch, stored};
 use super::refused::Refused;
 use super::slot::{Slot, Turn};
@@ -102,6 +103,7 @@ async fn receive(
     writing: &mut Writing,
 ) -> Result<(), Refused> {
     let mut left = stretch.len();
+    let mut pace = Pace::begin(blobs.settings.pace, Instant::now());
     loop {
         let next = tokio::select! {
             next = timeout(blobs.settings.stall, packet(body)) => next,
@@ -111,8 +113,12 @@ async fn receive(
         let Some(bytes) = packet.transpose().map_err(|_| Refused::Cut)? else {
             return if left == 0 { Ok(()) } else { Err(Refused::Malformed) };
         };
-        left = left.checked_sub(bytes.len() as u64).ok_or(Refused::Malformed)?;
+        let count = bytes.len();
+        left = left.checked_sub(count as u64).ok_or(Refused::Malformed)?;
         writing.add(bytes).await?;
+        if !pace.keeps_up(count, Instant::now()) {
+            return Err(Refused::TooSlow);
+        }
     }
 }
 

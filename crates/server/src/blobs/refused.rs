@@ -61,7 +61,7 @@ impl Refused {
             Self::TakenOver => (5, ("taken_over", S::CONFLICT, "another upload goes on with it")),
             Self::Beyond(_) => (6, ("beyond", S::RANGE_NOT_SATISFIABLE, "the blob ends before")),
             Self::Busy => (7, ("busy", S::TOO_MANY_REQUESTS, "too many at once; try again")),
-            Self::TooSlow => (8, ("too_slow", S::REQUEST_TIMEOUT, "nothing came for a while")),
+            Self::TooSlow => (8, ("too_slow", S::REQUEST_TIMEOUT, "too little came for a while")),
             Self::Cut => (9, ("cut", S::BAD_REQUEST, "the body did not come to its end")),
             Self::Full => (10, ("full", S::INSUFFICIENT_STORAGE, "the disk is full")),
             Self::Failed => {

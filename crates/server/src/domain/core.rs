@@ -240,7 +240,7 @@ impl CoreDomain {
         self.server.note_disk(blobs.disk());
         if self.swept.elapsed() >= blobs.sweep_every() {
             self.swept = Instant::now();
-            for output in self.server.sweep_blobs(self.store.as_ref(), now())? {
+            for output in self.server.sweep_blobs(self.store.as_ref(), now(), &blobs.lapsed())? {
                 self.follow(output, batch);
             }
         }

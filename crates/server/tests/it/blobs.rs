@@ -1,7 +1,7 @@
 //! Blobs over real sockets and real files: stored in pieces, cut off, gone on with, fetched while they come,
 //! refused; over a restart, over TLS, and beside people who talk.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
 
 use portcullis_proto::{
@@ -353,6 +353,20 @@ fn whoever_stalls_is_not_waited_for() {
 }
 
 #[test]
+fn whoever_drips_lets_go_of_its_place() {
+    let mut world = World::with(|settings| settings.pace = (std::time::Duration::ZERO, 10));
+    let (store, fetch) = (world.reserve(BLOB), world.fetch(BLOB));
+    let mut slow = world.begin(&put(&store, 0, BYTES));
+    slow.send(&content()[..9]);
+    assert_eq!(answer(&mut slow).status, 408);
+    // What has come stays, and whoever waits for more of it is let go as well, long before nothing comes.
+    assert_eq!(world.offset(&store), 9);
+    let mut waits = world.begin(&request("GET", &fetch, ""));
+    let ended = waits.socket.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+    assert!(!matches!(ended, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut)));
+}
+
+#[test]
 fn nobody_takes_every_place() {
     let mut world = World::with(|settings| {
         settings.uploads_each = 1;
@@ -470,7 +484,7 @@ fn an_account_stores_within_its_share() {
         let request = Request::ReserveBlob { blob: OTHER, conversation: GROUP, bytes };
         world.mira.ask(request).map(|_| ()).map_err(|refusal| (refusal.code, refusal.message))
     };
-    let message = "your files may take 9 bytes more on this server".to_owned();
+    let message = "your files may take 9 bytes more on this server, and these take 10".to_owned();
     assert_eq!(more(10), Err((Code::NoRoom, message)));
     assert_eq!(more(9), Ok(()));
 }

@@ -15,7 +15,9 @@ pub use self::source::{piece, prepare};
 
 use self::shell::{Job, Task};
 use crate::{DeviceIndex, World};
+use portcullis_client_core::defences::{SOUND, path_hello};
 use portcullis_client_core::{Command, Event, Fault, Moved};
+use portcullis_crypto::Signature;
 use portcullis_proto::{AccountId, ConversationId, FileName, TransferId};
 use portcullis_server_core::defences::BlobUse;
 
@@ -77,7 +79,7 @@ impl World {
         let came_of_it = match &job.task {
             Some(Task::Upload(token)) => self.upload(index, id, &job, token),
             Some(Task::Fetch(token)) => self.fetch(index, id, &job, token),
-            Some(Task::Dial(port)) => self.dial(index, id, &job, *port, faults),
+            Some(Task::Dial(port, pass)) => self.dial((index, id), &job, (*port, pass), faults),
             None => None,
         };
         if let (Some(moved), Some(device)) = (came_of_it, self.devices.get_mut(index.0)) {
@@ -153,10 +155,9 @@ impl World {
     /// The next piece comes from the sender's device itself.
     fn dial(
         &mut self,
-        index: DeviceIndex,
-        id: TransferId,
+        (index, id): (DeviceIndex, TransferId),
         job: &Job,
-        port: u16,
+        (port, pass): (u16, &Signature),
         faults: bool,
     ) -> Option<Moved> {
         let unreached = Some(Moved::Unreached { device: None });
@@ -168,8 +169,9 @@ impl World {
         };
         let served = self.devices.get(sender)?.shell.job(id)?;
         let place = served.place.clone();
-        let knows = served.offer.key.path_secret() == job.offer.key.path_secret();
-        if breaks || !knows {
+        let hello = path_hello(&job.offer.key, (me, pass), 0, [0; 16]);
+        let proven = (SOUND.prove_path)(&served.offer.key, &served.keys, &hello);
+        if breaks || proven.is_err() {
             return unreached;
         }
         let at = self.devices.get_mut(index.0)?.disk.part(id).next_piece();

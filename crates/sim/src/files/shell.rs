@@ -3,7 +3,7 @@
 use super::part::Part;
 use crate::{Chance, Device};
 use portcullis_client_core::{Assignment, Moved, QuicEnd, Show, Task as Told};
-use portcullis_crypto::{ChunkHash, EndpointKey};
+use portcullis_crypto::{AuthPublic, ChunkHash, EndpointKey, Signature};
 use portcullis_proto::{Bytes, DeviceId, FileOffer, QuicWay, TransferId};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -63,6 +63,8 @@ pub(super) struct Job {
     pub(super) task: Option<Task>,
     /// For whom it listens, and for how long nobody came.
     serving: BTreeMap<DeviceId, usize>,
+    /// By what those show that they are.
+    pub(super) keys: BTreeMap<DeviceId, AuthPublic>,
     waited: usize,
 }
 
@@ -71,7 +73,7 @@ pub(super) struct Job {
 pub(super) enum Task {
     Upload(String),
     Fetch(String),
-    Dial(u16),
+    Dial(u16, Signature),
 }
 
 /// How it would be reached by QUIC, of which nothing more is simulated.
@@ -95,22 +97,31 @@ impl Shell {
         }
         let task = match assignment.task {
             Told::Rest => return,
+            Told::StopUpload => {
+                if let Some(job) = self.jobs.get_mut(&id) {
+                    job.task = None;
+                }
+                return;
+            }
             Told::Forget => {
                 disk.parts.remove(&id);
                 disk.hashes.remove(&id);
                 return;
             }
-            Told::Serve { device, own } => {
+            Told::Serve { device, auth, own } => {
                 let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
                 let (tcp, quic) = (vec![address], own.map(|own| way(&own)));
                 self.reports.push_back((id, Moved::Listening { device, tcp, quic }));
                 let job = self.begin(id, assignment.offer, assignment.place);
+                job.keys.insert(device, auth);
                 job.serving.insert(device, 0);
                 return;
             }
             Told::Upload { token } => Task::Upload(token),
             Told::Fetch { token } => Task::Fetch(token),
-            Told::Dial { tcp, .. } => Task::Dial(tcp.first().map_or(0, SocketAddr::port)),
+            Told::Dial { tcp, pass, .. } => {
+                Task::Dial(tcp.first().map_or(0, SocketAddr::port), pass)
+            }
         };
         if !assignment.own && disk.part(id).finished {
             return self.reports.push_back((id, received(id)));
@@ -126,6 +137,7 @@ impl Shell {
             place,
             task: None,
             serving: BTreeMap::new(),
+            keys: BTreeMap::new(),
             waited: 0,
         })
     }

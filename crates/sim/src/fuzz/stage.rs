@@ -396,7 +396,8 @@ impl Stage {
     /// Time passes for everyone.
     pub(super) fn tick(&mut self, millis: u64) {
         self.now = self.now.plus_millis(millis);
-        let swept = self.server.sweep_blobs(&self.store, self.now).unwrap_or_default();
+        // Of each of them some bytes have come.
+        let swept = self.server.sweep_blobs(&self.store, self.now, &[]).unwrap_or_default();
         for output in self.server.tick().into_iter().chain(swept) {
             if let Output::Effect(effect) = output {
                 self.follow(effect);

@@ -64,14 +64,14 @@ pub(crate) fn refusals(world: &World, who: DeviceIndex) -> Vec<String> {
         .collect()
 }
 
-fn verified(world: &mut World) {
+pub(crate) fn verified(world: &mut World) {
     for (who, whom) in [(ALICE, "bob"), (BOB, "alice")] {
         does(world, who, Command::ShowSafetyNumber(name(whom)));
         does(world, who, Command::MarkVerified(name(whom)));
     }
 }
 
-fn words(world: &World, who: DeviceIndex, id: ConversationId) -> Vec<String> {
+pub(crate) fn words(world: &World, who: DeviceIndex, id: ConversationId) -> Vec<String> {
     use portcullis_client_core::Body;
     let here = world.devices[who.0].messages().into_iter().filter(|m| m.conversation == id);
     here.filter_map(|message| match message.body {

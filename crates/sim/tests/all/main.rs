@@ -4,6 +4,7 @@
 mod accounts;
 mod corpus;
 mod file_lies;
+mod file_room;
 mod files;
 mod group_attacks;
 mod group_continuity;

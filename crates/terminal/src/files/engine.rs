@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime};
 
 use portcullis_client_core::defences::Defences;
 use portcullis_client_core::{Assignment, Moved, QuicEnd, Task};
+use portcullis_crypto::AuthPublic;
 use portcullis_proto::{DeviceId, FileOffer, TransferId};
 use rand_core::OsRng;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -67,7 +68,7 @@ pub struct Engine {
 /// What goes on for a transfer.
 #[derive(Default)]
 struct Jobs {
-    serving: Option<(Job, UnboundedSender<DeviceId>)>,
+    serving: Option<(Job, UnboundedSender<(DeviceId, AuthPublic)>)>,
     uploading: Option<Job>,
     receiving: Option<(Job, Task)>,
     /// What was stopped, and may not have ended yet.
@@ -143,10 +144,11 @@ impl Engine {
         let Assignment { offer, own, place, task } = assignment;
         let jobs = self.jobs.entry(offer.transfer).or_default();
         match task {
-            Task::Serve { device, own } => {
-                jobs.serve(&self.shared, (offer, place), own, device);
+            Task::Serve { device, auth, own } => {
+                jobs.serve(&self.shared, (offer, place), own, (device, auth));
             }
             Task::Upload { token } => jobs.upload(&self.shared, offer, place, token),
+            Task::StopUpload => jobs.ending.extend(jobs.uploading.take().map(Job::stopped)),
             task @ (Task::Dial { .. } | Task::Fetch { .. }) => {
                 jobs.receive(&self.shared, offer, &place, task);
             }
@@ -174,7 +176,7 @@ impl Jobs {
         shared: &Arc<Shared>,
         source: (FileOffer, String),
         own: Option<QuicEnd>,
-        device: DeviceId,
+        device: (DeviceId, AuthPublic),
     ) {
         if let Some((job, devices)) = &self.serving
             && job.goes_on()

@@ -13,9 +13,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use portcullis_client_core::Fault;
-use portcullis_client_core::defences::SOUND;
-use portcullis_crypto::{ChunkHash, FileCipher, FileKey, FileRoot, Hash};
-use portcullis_proto::{FileName, FileOffer, TransferId};
+use portcullis_client_core::defences::{self, HELLO, SOUND};
+use portcullis_crypto::{
+    AuthKey, ChunkHash, FileCipher, FileKey, FileRoot, Hash, Secret, Signature,
+};
+use portcullis_proto::{DeviceId, FileName, FileOffer, TransferId};
 use rand_core::OsRng;
 use tempfile::TempDir;
 
@@ -24,6 +26,7 @@ use super::part::Part;
 use super::prepare::{Preparing, prepare};
 use super::sealed::{Sealed, place_of};
 use super::stop::Stop;
+use engine::DEVICE;
 
 /// Folders for a sender and a recipient.
 struct World {
@@ -81,6 +84,22 @@ impl World {
     fn shown(&self) -> Vec<String> {
         self.names().into_iter().filter(|name| !name.ends_with(".part")).collect()
     }
+}
+
+/// The key of the one device that is waited for.
+fn auth() -> AuthKey {
+    AuthKey::from_secret(&Secret::from_bytes([5; 32]))
+}
+
+/// What that device shows to the sender of an offer.
+fn pass(offer: &FileOffer) -> Signature {
+    defences::path_pass(&auth(), &offer.key, DEVICE)
+}
+
+/// What a device says first whose key that is.
+fn path_hello(key: &FileKey, device: DeviceId, offset: u64, random: [u8; 16]) -> [u8; HELLO] {
+    let pass = defences::path_pass(&auth(), key, device);
+    defences::path_hello(key, (device, &pass), offset, random)
 }
 
 /// An own offer.

@@ -334,7 +334,7 @@ pub static COMMANDS: &[Entry] = &[
         name: "autoaccept",
         alias: "",
         usage: "/autoaccept USER SIZE|off",
-        help: "take their files unasked, up to 50M each, say",
+        help: "take their files unasked, up to 50M a day, say",
         arguments: &[Argument::User, Argument::Word(&["off"])],
         parse: |words| Ok(Command::AutoAccept(words.user()?, size_or_off(words)?)),
     },

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use portcullis_client_core::defences::SOUND;
+use portcullis_client_core::defences::{SOUND, path_pass};
 use portcullis_client_core::{Assignment, Moved, Task};
+use portcullis_crypto::{AuthKey, Secret};
 use portcullis_proto::{DeviceId, FileOffer, QuicWay};
 use portcullis_terminal::files::{Engine, Preparing, Setup};
 use portcullis_terminal::net::{Address, Connector, TlsRoots};
@@ -18,6 +19,11 @@ use super::{Cost, Result, words};
 
 /// The recipient's device.
 const DEVICE: DeviceId = DeviceId::from_bytes([7; 16]);
+
+/// And its key.
+fn auth() -> AuthKey {
+    AuthKey::from_secret(&Secret::from_bytes([7; 32]))
+}
 
 /// A running process; killed when dropped.
 pub(crate) struct Party {
@@ -109,7 +115,7 @@ async fn answer_all(server: &str, home: &Path, sources: &[PathBuf]) -> Result<()
             }
             ["serve"] => {
                 let (offer, place) = own.clone().ok_or("nothing is prepared")?;
-                let task = Task::Serve { device: DEVICE, own: None };
+                let task = Task::Serve { device: DEVICE, auth: auth().public(), own: None };
                 engine.assign(Assignment { offer, own: true, place, task });
                 match engine.next().await {
                     Some((_, Moved::Listening { tcp, quic, .. })) => {
@@ -131,8 +137,10 @@ async fn answer_all(server: &str, home: &Path, sources: &[PathBuf]) -> Result<()
             ["dial", offer, by, ways] => {
                 let (tcp, quic): (Vec<SocketAddr>, Option<QuicWay>) = serde_json::from_str(ways)?;
                 let (tcp, quic) = if *by == "quic" { (Vec::new(), quic) } else { (tcp, None) };
-                let task = Task::Dial { tcp, quic, own: None };
-                receive(&mut engine, words::read(offer)?, task).await?
+                let offer = words::read(offer)?;
+                let pass = path_pass(&auth(), &offer.key, DEVICE);
+                let task = Task::Dial { tcp, quic, own: None, pass };
+                receive(&mut engine, offer, task).await?
             }
             other => return Err(format!("{other:?}").into()),
         };

@@ -229,6 +229,7 @@ fn recipients(about: &TransferView) -> String {
         RecipientState::Asked => "asked".to_owned(),
         RecipientState::Accepted => "accepted".to_owned(),
         RecipientState::Declined => "declined".to_owned(),
+        RecipientState::Full => "has too many of your offers waiting".to_owned(),
         RecipientState::Received => "has it".to_owned(),
         RecipientState::Ended(reason) => reason.to_string(),
     };
@@ -282,6 +283,7 @@ mod tests {
             bytes: 1_200_000,
             place: String::new(),
             state,
+            expires: None,
             recipients: if own { recipients } else { Vec::new() },
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use portcullis_client_core::QuicEnd;
 use portcullis_client_core::defences::{HELLO, path_hello};
-use portcullis_crypto::FileKey;
+use portcullis_crypto::{FileKey, Signature};
 use portcullis_proto::{DeviceId, QuicWay};
 use rand_core::{OsRng, RngCore as _};
 use tokio::net::TcpStream;
@@ -27,8 +27,9 @@ use crate::net::Connector;
 #[derive(Clone)]
 pub(in super::super) struct Dialling {
     pub(in super::super) key: FileKey,
-    /// This device.
+    /// This device, and what shows the sender that it is.
     pub(in super::super) device: DeviceId,
+    pub(in super::super) pass: Signature,
     /// Where the sender says that it is, as far as the core lets this device connect there (`may_dial`).
     pub(in super::super) tcp: Vec<SocketAddr>,
     pub(in super::super) quic: Option<QuicWay>,
@@ -136,5 +137,5 @@ fn calls(dialling: &Dialling, quic: Option<&Arc<Quic>>) -> JoinSet<Option<Wire>>
 fn hello(dialling: &Dialling, offset: u64) -> [u8; HELLO] {
     let mut random = [0; 16];
     OsRng.fill_bytes(&mut random);
-    path_hello(&dialling.key, dialling.device, offset, random)
+    path_hello(&dialling.key, (dialling.device, &dialling.pass), offset, random)
 }

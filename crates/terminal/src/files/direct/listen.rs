@@ -1,5 +1,5 @@
 //! The sender's end of direct paths: it listens for as long as the transfer goes on, is silent to everybody who
-//! doesn't prove that they have its key, and serves each device that it waits for.
+//! doesn't prove that they have its key and are one of the devices that it waits for, and serves those.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use iroh::endpoint::Incoming;
 use portcullis_client_core::defences::{Defences, PathProven};
 use portcullis_client_core::{Moved, QuicEnd};
+use portcullis_crypto::AuthPublic;
 use portcullis_proto::{DeviceId, FileOffer, QuicWay, TransferId};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -48,7 +49,7 @@ pub(in super::super) struct Listening {
 /// [`Halt`].
 pub(in super::super) async fn listen(
     listening: Listening,
-    devices: UnboundedReceiver<DeviceId>,
+    devices: UnboundedReceiver<(DeviceId, AuthPublic)>,
 ) -> Result<(), Halt> {
     let bound = bind(listening.at).await;
     let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
@@ -69,6 +70,7 @@ pub(in super::super) async fn listen(
         listening,
         ways: (tcp, way),
         waits: BTreeMap::new(),
+        keys: BTreeMap::new(),
         served: 0,
         unproven: Arc::new(Semaphore::new(UNPROVEN)),
         greeted: JoinSet::new(),
@@ -111,6 +113,8 @@ struct Port {
     listening: Listening,
     ways: (Vec<SocketAddr>, Option<QuicWay>),
     waits: BTreeMap<DeviceId, Wait>,
+    /// By what those show that they are.
+    keys: BTreeMap<DeviceId, AuthPublic>,
     /// How many connections were served so far.
     served: u64,
     unproven: Arc<Semaphore>,
@@ -123,7 +127,7 @@ impl Port {
     async fn serve(
         mut self,
         (tcp, quic): (&TcpListener, Option<&Quic>),
-        mut devices: UnboundedReceiver<DeviceId>,
+        mut devices: UnboundedReceiver<(DeviceId, AuthPublic)>,
         mut proven: UnboundedReceiver<(Wire, PathProven)>,
         mut ended: UnboundedReceiver<Ended>,
     ) -> Result<(), Halt> {
@@ -151,7 +155,8 @@ impl Port {
         }
     }
 
-    fn wait_for(&mut self, device: DeviceId) {
+    fn wait_for(&mut self, (device, auth): (DeviceId, AuthPublic)) {
+        self.keys.insert(device, auth);
         // Told again while it is at it, it goes on.
         if let Entry::Vacant(place) = self.waits.entry(device) {
             place.insert(Wait::Until(Instant::now() + UNREACHED));
@@ -173,14 +178,14 @@ impl Port {
     fn greet(&mut self, opening: impl Future<Output = Option<Wire>> + Send + 'static) {
         let Ok(permit) = Arc::clone(&self.unproven).try_acquire_owned() else { return };
         let (key, prove) = (self.listening.offer.key.clone(), self.listening.defences.prove_path);
-        let proven = self.proven.clone();
+        let (keys, proven) = (self.keys.clone(), self.proven.clone());
         self.greeted.spawn(async move {
             let heard = timeout(PROOF, async {
                 let mut wire = opening.await?;
                 Some((wire.hear().await?, wire))
             });
             if let Ok(Some((hello, wire))) = heard.await
-                && let Ok(who) = prove(&key, &hello)
+                && let Ok(who) = prove(&key, &keys, &hello)
             {
                 // The listener may be gone.
                 let _ = proven.send((wire, who));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portcullis_client_core::{Fault, Moved, QuicEnd, Task};
+use portcullis_crypto::AuthPublic;
 use portcullis_proto::{DeviceId, FileOffer};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -23,7 +24,7 @@ pub(super) async fn serve(
     shared: Arc<Shared>,
     (offer, place): (FileOffer, String),
     own: Option<QuicEnd>,
-    devices: UnboundedReceiver<DeviceId>,
+    devices: UnboundedReceiver<(DeviceId, AuthPublic)>,
     stop: Stop,
 ) {
     let transfer = offer.transfer;
@@ -124,10 +125,11 @@ async fn received(
     metered.meter().set(part.offset());
     let (part, moved) = match task {
         _ if part.is_whole() => (part, Ok(())),
-        Task::Dial { tcp, quic, own } => {
+        Task::Dial { tcp, quic, own, pass } => {
             let dialling = Dialling {
                 key: offer.key.clone(),
                 device: shared.setup.device,
+                pass,
                 tcp,
                 quic,
                 own,
@@ -140,7 +142,7 @@ async fn received(
         Task::Fetch { token } => {
             relay::fetch(part, &relaying(shared, &offer, token, metered.meter(), stop)).await?
         }
-        Task::Serve { .. } | Task::Upload { .. } | Task::Rest | Task::Forget => {
+        Task::Serve { .. } | Task::Upload { .. } | Task::StopUpload | Task::Rest | Task::Forget => {
             return Err(Halt::Stopped);
         }
     };

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use portcullis_client_core::defences::path_hello;
+use portcullis_client_core::defences::{self, HELLO, path_pass};
 use portcullis_client_core::{Fault, Moved, Task};
-use portcullis_crypto::FileKey;
+use portcullis_crypto::{AuthKey, FileKey};
 use portcullis_proto::DeviceId;
 use rand_core::OsRng;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::super::limits::{PIECE, UNPROVEN};
 use super::engine::{DEVICE, Person};
-use super::{World, bytes, forged, read};
+use super::{World, bytes, forged, pass, path_hello, read};
 
 const LARGE: usize = 9 * PIECE + 1000;
 
@@ -24,7 +24,12 @@ async fn a_folder_goes_from_one_to_the_other() {
     let (mut alice, mut bob) = (Person::new(), Person::new());
     let (offer, place) = alice.offer(&world, "folder").await;
     let tcp = alice.serve(&offer, &place).await;
-    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None, own: None });
+    bob.assign(
+        &offer,
+        false,
+        &world,
+        Task::Dial { tcp, quic: None, own: None, pass: pass(&offer) },
+    );
     let paths = vec![world.chosen().join("folder").to_str().unwrap().to_owned()];
     assert_eq!(bob.next().await, Moved::Received { paths });
     assert!(read(&world.chosen().join("folder/a")) == bytes(LARGE));
@@ -57,7 +62,12 @@ async fn a_path_that_breaks_again_and_again_gets_there() {
     let (offer, place) = alice.offer(&world, "a").await;
     let tcp = alice.serve(&offer, &place).await;
     let tcp = vec![breaking(tcp[0], 4 * PIECE as u64 + 5).await];
-    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None, own: None });
+    bob.assign(
+        &offer,
+        false,
+        &world,
+        Task::Dial { tcp, quic: None, own: None, pass: pass(&offer) },
+    );
     assert!(matches!(bob.next().await, Moved::Received { .. }));
     assert!(read(&world.chosen().join("a")) == bytes(LARGE));
 }
@@ -72,7 +82,12 @@ async fn nobody_there() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let nowhere = "0.0.0.0:1".parse().unwrap();
     for tcp in [vec![gone], vec![nowhere], Vec::new()] {
-        bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None, own: None });
+        bob.assign(
+            &offer,
+            false,
+            &world,
+            Task::Dial { tcp, quic: None, own: None, pass: pass(&offer) },
+        );
         assert_eq!(bob.next().await, Moved::Unreached { device: None });
     }
     assert_eq!(world.shown(), Vec::<String>::new());
@@ -111,12 +126,17 @@ async fn strangers_hear_nothing() {
     let hello = |key: &FileKey, device| path_hello(key, device, 0, [1; 16]);
     let browser = "GET / HTTP/1.1\r\nHost: here\r\n".to_owned() + &"Accept: all\r\n".repeat(9);
     assert_eq!(answer(to, browser.as_bytes()).await, b"");
-    assert_eq!(answer(to, &[0; 72]).await, b"");
+    assert_eq!(answer(to, &[0; HELLO]).await, b"");
     let other = FileKey::generate(&mut OsRng);
     assert_eq!(answer(to, &hello(&other, DEVICE)).await, b"");
     // It has the key, and is nobody who was told where to come.
     let stranger = DeviceId::from_bytes([9; 16]);
     assert_eq!(answer(to, &hello(&offer.key, stranger)).await, b"");
+    // It has the key, and comes in the name of the one who was.
+    let member = AuthKey::generate(&mut OsRng);
+    let pass = path_pass(&member, &offer.key, DEVICE);
+    let in_its_name = defences::path_hello(&offer.key, (DEVICE, &pass), 0, [1; 16]);
+    assert_eq!(answer(to, &in_its_name).await, b"");
     // Who is waited for gets all.
     let blob = offer.blob_bytes().unwrap();
     assert_eq!(answer(to, &hello(&offer.key, DEVICE)).await.len() as u64, blob);
@@ -136,7 +156,7 @@ async fn who_says_nothing_hears_nothing_either() {
     let to = alice.serve(&offer, &place).await[0];
     let hello = path_hello(&offer.key, DEVICE, 0, [1; 16]);
     assert_eq!(answer(to, &[]).await, b"");
-    assert_eq!(answer(to, &hello[..71]).await, b"");
+    assert_eq!(answer(to, &hello[..HELLO - 1]).await, b"");
 }
 
 #[tokio::test]
@@ -184,14 +204,14 @@ async fn check_sender(offer: &portcullis_proto::FileOffer, sent: Vec<u8>, expect
     let tcp = vec![listener.local_addr().unwrap()];
     let sending = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut hello = [0; 72];
+            let mut hello = [0; HELLO];
             stream.read_exact(&mut hello).await.unwrap();
             // The other side may have heard enough.
             let _ = stream.write_all(&sent).await;
         }
     });
     let mut bob = Person::new();
-    bob.assign(offer, false, &world, Task::Dial { tcp, quic: None, own: None });
+    bob.assign(offer, false, &world, Task::Dial { tcp, quic: None, own: None, pass: pass(offer) });
     assert_eq!(bob.next().await, expected);
     assert_eq!(world.shown(), Vec::<String>::new());
     sending.abort();

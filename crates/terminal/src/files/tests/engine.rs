@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use portcullis_client_core::defences::{SOUND, part_name, path_hello};
+use portcullis_client_core::defences::{SOUND, part_name};
 use portcullis_client_core::{Assignment, Moved, Task};
 use portcullis_proto::{DeviceId, FileOffer, QuicWay, TransferId};
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use super::super::limits::PIECE;
 use super::super::{BadSource, Engine, Preparing, Setup, Way, records};
-use super::{World, bytes, read};
+use super::{World, auth, bytes, pass, path_hello, read};
 use crate::net::{Address, Connector, TlsRoots};
 
 const LARGE: usize = 9 * PIECE + 1000;
@@ -62,7 +62,7 @@ impl Person {
         offer: &FileOffer,
         place: &str,
     ) -> (Vec<SocketAddr>, Option<QuicWay>) {
-        let task = Task::Serve { device: DEVICE, own: None };
+        let task = Task::Serve { device: DEVICE, auth: auth().public(), own: None };
         let (offer, place) = (offer.clone(), place.to_owned());
         self.engine.assign(Assignment { offer, own: true, place, task });
         match self.next().await {
@@ -133,7 +133,7 @@ async fn stopped_and_begun_again_it_goes_on() {
     // What a sender says who falls silent after three chunks.
     let said = alice_blob(&tcp, &offer).await;
     let (silent, mut called) = silent_after(said[..320 + 3 * PIECE].to_vec()).await;
-    let at_silent = Task::Dial { tcp: vec![silent], quic: None, own: None };
+    let at_silent = Task::Dial { tcp: vec![silent], quic: None, own: None, pass: pass(&offer) };
     bob.assign(&offer, false, &world, at_silent.clone());
     assert_eq!(called.recv().await, Some(0));
     until(&bob, 320 + 3 * PIECE as u64).await;
@@ -145,9 +145,19 @@ async fn stopped_and_begun_again_it_goes_on() {
     bob.restart();
     assert_eq!(world.shown(), Vec::<String>::new());
     // Another way takes the place of the one before.
-    bob.assign(&offer, false, &world, Task::Dial { tcp: vec![silent], quic: None, own: None });
+    bob.assign(
+        &offer,
+        false,
+        &world,
+        Task::Dial { tcp: vec![silent], quic: None, own: None, pass: pass(&offer) },
+    );
     assert_eq!(called.recv().await, Some(320 + 3 * PIECE as u64));
-    bob.assign(&offer, false, &world, Task::Dial { tcp, quic: None, own: None });
+    bob.assign(
+        &offer,
+        false,
+        &world,
+        Task::Dial { tcp, quic: None, own: None, pass: pass(&offer) },
+    );
     assert!(matches!(bob.next().await, Moved::Received { .. }));
     assert!(called.try_recv().is_err());
     assert!(read(&world.chosen().join("a")) == bytes(LARGE));
@@ -170,7 +180,7 @@ async fn what_is_forgotten_leaves_nothing_but_the_files() {
     let (offer, place) = alice.offer(&world, "a").await;
     let tcp = alice.serve(&offer, &place).await;
     let at = tcp[0];
-    let dial = Task::Dial { tcp, quic: None, own: None };
+    let dial = Task::Dial { tcp, quic: None, own: None, pass: pass(&offer) };
     bob.assign(&offer, false, &world, dial.clone());
     let received = bob.next().await;
     // Nobody has heard of it before the program ends: it is said again, and not received again.
@@ -199,7 +209,12 @@ async fn progress_is_told_for_each_way() {
     let said = alice_blob(&tcp, &offer).await;
     let (silent, mut called) = silent_after(said[..320 + 2 * PIECE].to_vec()).await;
     assert_eq!(bob.engine.progress(), []);
-    bob.assign(&offer, false, &world, Task::Dial { tcp: vec![silent], quic: None, own: None });
+    bob.assign(
+        &offer,
+        false,
+        &world,
+        Task::Dial { tcp: vec![silent], quic: None, own: None, pass: pass(&offer) },
+    );
     called.recv().await.unwrap();
     until(&bob, 320 + 2 * PIECE as u64).await;
     let progress = bob.engine.progress()[0];

@@ -2,7 +2,7 @@
 
 use iroh::endpoint::{Connection, VarInt, presets};
 use iroh::{Endpoint, EndpointAddr, PublicKey, TransportAddr};
-use portcullis_client_core::defences::{path_hello, path_name};
+use portcullis_client_core::defences::{HELLO, path_name};
 use portcullis_client_core::{Moved, Task};
 use portcullis_crypto::FileKey;
 use portcullis_proto::{Bytes, DeviceId, FileOffer, QuicWay};
@@ -12,12 +12,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::super::limits::PIECE;
 use super::engine::{DEVICE, Person};
-use super::{World, bytes, forged, read};
+use super::{World, bytes, forged, pass, path_hello, read};
 
 const LARGE: usize = 9 * PIECE + 1000;
 
-fn by_quic(way: &QuicWay) -> Task {
-    Task::Dial { tcp: Vec::new(), quic: Some(way.clone()), own: None }
+fn by_quic(offer: &FileOffer, way: &QuicWay) -> Task {
+    Task::Dial { tcp: Vec::new(), quic: Some(way.clone()), own: None, pass: pass(offer) }
 }
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn a_file_goes_by_quic_alone() {
     let (offer, place) = alice.offer(&world, "a").await;
     let way = alice.serve_ways(&offer, &place).await.1.unwrap();
     assert!(!way.relayed);
-    bob.assign(&offer, false, &world, by_quic(&way));
+    bob.assign(&offer, false, &world, by_quic(&offer, &way));
     assert!(matches!(bob.next().await, Moved::Received { .. }));
     assert!(read(&world.chosen().join("a")) == bytes(LARGE));
 }
@@ -41,7 +41,12 @@ async fn where_tcp_does_not_answer_quic_does() {
     let (offer, place) = alice.offer(&world, "a").await;
     let quic = alice.serve_ways(&offer, &place).await.1;
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    bob.assign(&offer, false, &world, Task::Dial { tcp: vec![closed], quic, own: None });
+    bob.assign(
+        &offer,
+        false,
+        &world,
+        Task::Dial { tcp: vec![closed], quic, own: None, pass: pass(&offer) },
+    );
     assert!(matches!(bob.next().await, Moved::Received { .. }));
     assert!(read(&world.chosen().join("a")) == bytes(LARGE));
 }
@@ -88,14 +93,14 @@ async fn strangers_hear_nothing() {
     tokio::select! {
         answered = &mut unanswered => panic!("{answered:?}"),
         // It waits for its hello to be answered, and has long been heard.
-        heard = answer(&way, &name, &[0; 72]) => assert_eq!(heard, b""),
+        heard = answer(&way, &name, &[0; HELLO]) => assert_eq!(heard, b""),
     }
     // Who has seen the name on its way, or is nobody who was told where to come.
     let hello = |key: &FileKey, device| path_hello(key, device, 0, [1; 16]);
     assert_eq!(answer(&way, &name, &hello(&other, DEVICE)).await, b"");
     let device = DeviceId::from_bytes([9; 16]);
     assert_eq!(answer(&way, &name, &hello(&offer.key, device)).await, b"");
-    bob.assign(&offer, false, &world, by_quic(&way));
+    bob.assign(&offer, false, &world, by_quic(&offer, &way));
     tokio::select! {
         answered = &mut unanswered => panic!("{answered:?}"),
         moved = bob.next() => assert!(matches!(moved, Moved::Received { .. })),
@@ -115,7 +120,7 @@ async fn breaking(offer: &FileOffer, blob: Vec<u8>) -> (QuicWay, UnboundedReceiv
         while let Some(incoming) = sender.accept().await {
             let connection = incoming.await.unwrap();
             let (mut send, mut receive) = connection.accept_bi().await.unwrap();
-            let mut hello = [0; 72];
+            let mut hello = [0; HELLO];
             receive.read_exact(&mut hello).await.unwrap();
             let offset = u64::from_be_bytes(hello[16..24].try_into().unwrap());
             calls.send(offset).unwrap();
@@ -137,7 +142,7 @@ async fn a_path_that_breaks_again_and_again_gets_there() {
     let (offer, pieces) = forged(&manifest, &bytes(LARGE), |_| ());
     let (way, mut called) = breaking(&offer, pieces.concat()).await;
     let mut bob = Person::new();
-    bob.assign(&offer, false, &world, by_quic(&way));
+    bob.assign(&offer, false, &world, by_quic(&offer, &way));
     assert!(matches!(bob.next().await, Moved::Received { .. }));
     assert!(read(&world.chosen().join("a")) == bytes(LARGE));
     let mut from = Vec::new();
@@ -155,7 +160,7 @@ async fn the_sender_learns_that_all_has_arrived() {
     let (mut alice, mut bob) = (Person::new(), Person::new());
     let (offer, place) = alice.offer(&world, "a").await;
     let way = alice.serve_ways(&offer, &place).await.1.unwrap();
-    bob.assign(&offer, false, &world, by_quic(&way));
+    bob.assign(&offer, false, &world, by_quic(&offer, &way));
     assert!(matches!(bob.next().await, Moved::Received { .. }));
     alice.until_idle().await;
     // It may come again.
