@@ -65,7 +65,7 @@ pub(crate) enum Command {
         /// From whom; may be repeated [default: everybody]
         #[arg(long, value_name = "USER", value_parser = UserName::parse)]
         from: Vec<UserName>,
-        /// The folder to put them in [default: ~/Downloads]
+        /// The folder to put them in; what has begun to arrive goes on where it is [default: ~/Downloads]
         #[arg(long, value_name = "DIR")]
         into: Option<PathBuf>,
         /// The most bytes to take at once

@@ -214,13 +214,10 @@ impl Jobs {
         self.ending.extend(self.receiving.take().map(|(job, _)| job.stopped()));
         // Two must not write to one part.
         let before = std::mem::take(&mut self.ending);
-        let into = match place {
-            "" => shared.setup.downloads.clone(),
-            place => PathBuf::from(place),
-        };
+        let named = (!place.is_empty()).then(|| PathBuf::from(place));
         let stop = Stop::default();
         let receiving =
-            job::receive(Arc::clone(shared), offer, into, task.clone(), stop.clone(), before);
+            job::receive(Arc::clone(shared), offer, named, task.clone(), stop.clone(), before);
         self.receiving = Some((Job { stop, running: tokio::spawn(receiving) }, task));
     }
 

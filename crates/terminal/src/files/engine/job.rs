@@ -1,10 +1,11 @@
 //! The jobs: each does one task from beginning to end, and says what came of it.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis_client_core::{Fault, Moved, QuicEnd, Task};
-use portcullis_proto::{DeviceId, FileOffer};
+use portcullis_proto::{DeviceId, FileOffer, TransferId};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -77,18 +78,19 @@ pub(super) async fn upload(
     shared.tell(transfer, moved);
 }
 
-/// Receives a transfer, after what went on before has ended.
+/// Receives a transfer, after what went on before has ended. Where no folder was named for it, it goes where it has
+/// begun to go, or where everything does.
 pub(super) async fn receive(
     shared: Arc<Shared>,
     offer: FileOffer,
-    into: PathBuf,
+    named: Option<PathBuf>,
     task: Task,
     stop: Stop,
     before: Vec<JoinHandle<()>>,
 ) {
     ended(before).await;
     let transfer = offer.transfer;
-    let moved = match received(&shared, offer, into, task, &stop).await {
+    let moved = match received(&shared, offer, named, task, &stop).await {
         Ok(paths) => {
             let paths = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
             Moved::Received { paths }
@@ -113,12 +115,12 @@ pub(super) async fn ended(jobs: Vec<JoinHandle<()>>) {
 async fn received(
     shared: &Shared,
     offer: FileOffer,
-    into: PathBuf,
+    named: Option<PathBuf>,
     task: Task,
     stop: &Stop,
 ) -> Result<Vec<PathBuf>, Halt> {
     stop.check()?;
-    let part = begin(shared, &offer, into, stop).await?;
+    let part = begin(shared, &offer, named, stop).await?;
     let way = if matches!(task, Task::Dial { .. }) { Way::Dial } else { Way::Fetch };
     let metered = shared.gauges.open(offer.transfer, way, part.blob().bytes());
     metered.meter().set(part.offset());
@@ -156,16 +158,30 @@ async fn received(
 async fn begin(
     shared: &Shared,
     offer: &FileOffer,
-    into: PathBuf,
+    named: Option<PathBuf>,
     stop: &Stop,
 ) -> Result<Part, Halt> {
     let (transfers, defences) = (shared.transfers.clone(), shared.setup.defences);
-    let (offer, stop) = (offer.clone(), stop.clone());
+    let (offer, stop, downloads) = (offer.clone(), stop.clone(), shared.setup.downloads.clone());
     blocking(move || {
+        let begun = records::folder(&transfers, offer.transfer);
+        let into = named.or_else(|| begun.clone()).unwrap_or(downloads);
+        if begun.is_some_and(|begun| begun != into) {
+            leave(&transfers, offer.transfer, &into)?;
+        }
         records::add(&transfers, offer.transfer, &into).map_err(|error| Halt::disk(&error))?;
         Part::open(offer, &into, defences, &stop)
     })
     .await
+}
+
+/// Removes a part from where it is no longer wanted; not before there is a folder where it is.
+fn leave(transfers: &Path, transfer: TransferId, into: &Path) -> Result<(), Halt> {
+    let there = fs::metadata(into).map_err(|error| Halt::disk(&error))?;
+    if !there.is_dir() {
+        return Err(Halt::Fault(Fault::NotFound));
+    }
+    records::remove(transfers, transfer).map_err(|error| Halt::disk(&error))
 }
 
 async fn open(shared: &Shared, offer: &FileOffer, place: String) -> Result<Arc<Sealed>, Halt> {
