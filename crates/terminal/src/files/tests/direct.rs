@@ -79,6 +79,29 @@ async fn nobody_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_on_this_machine_is_called_for_somebody_elsewhere() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let alice = Person::new();
+    let (offer, _) = alice.offer(&world, "a").await;
+    let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let dial = Task::Dial { tcp: vec![service.local_addr().unwrap()], quic: None, own: None };
+    // With a server on this machine, others are there too.
+    for (server, expected) in [("ws://192.0.2.1:1", false), ("ws://127.0.0.1:1", true)] {
+        let mut bob = Person::at(server);
+        bob.assign(&offer, false, &world, dial.clone());
+        let called = tokio::select! {
+            _ = service.accept() => true,
+            moved = bob.next() => {
+                assert_eq!(moved, Moved::Unreached { device: None });
+                false
+            }
+        };
+        assert_eq!(called, expected, "{server}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_comes() {
     let world = World::new();
     world.file("a", &bytes(LARGE));

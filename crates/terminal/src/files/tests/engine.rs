@@ -26,14 +26,20 @@ pub(super) const DEVICE: DeviceId = DeviceId::from_bytes([7; 16]);
 pub(super) struct Person {
     home: TempDir,
     engine: Engine,
+    server: &'static str,
 }
 
 impl Person {
     pub(super) fn new() -> Self {
+        Self::at("ws://127.0.0.1:1")
+    }
+
+    /// Somebody of this server.
+    pub(super) fn at(server: &'static str) -> Self {
         let home = tempfile::tempdir().unwrap();
         let downloads = home.path().join("nowhere");
-        let engine = engine(home.path().to_owned(), downloads);
-        Self { home, engine }
+        let engine = engine(home.path().to_owned(), downloads, server);
+        Self { home, engine, server }
     }
 
     /// The program ends and begins again.
@@ -43,7 +49,7 @@ impl Person {
 
     /// It begins with another folder for what has none.
     fn restart_into(&mut self, downloads: PathBuf) {
-        self.engine = engine(self.home.path().to_owned(), downloads);
+        self.engine = engine(self.home.path().to_owned(), downloads, self.server);
     }
 
     pub(super) async fn next(&mut self) -> Moved {
@@ -101,8 +107,8 @@ impl Person {
     }
 }
 
-fn engine(home: PathBuf, downloads: PathBuf) -> Engine {
-    let address = Address::parse("ws://127.0.0.1:1").unwrap();
+fn engine(home: PathBuf, downloads: PathBuf, server: &str) -> Engine {
+    let address = Address::parse(server).unwrap();
     let server = Connector::new(address, &TlsRoots::System).unwrap();
     let setup = Setup { home, downloads, server, device: DEVICE, listen: None, defences: SOUND };
     Engine::new(setup).unwrap()
