@@ -45,7 +45,7 @@ pub(super) async fn serve(
     };
     // Who could not be reached was told for each device.
     let moved = match served.await {
-        Ok(()) | Err(Halt::Stopped | Halt::Broken | Halt::TokenRefused) => return,
+        Ok(()) | Err(Halt::Stopped | Halt::Broken | Halt::Slow | Halt::TokenRefused) => return,
         Err(Halt::Changed) => Moved::Changed,
         Err(Halt::Fault(fault)) => Moved::Failed(fault),
     };
@@ -70,7 +70,7 @@ pub(super) async fn upload(
     let moved = match uploaded.await {
         Ok(()) => Moved::Uploaded,
         // It is tried again until it is stopped.
-        Err(Halt::Stopped | Halt::Broken) => return,
+        Err(Halt::Stopped | Halt::Broken | Halt::Slow) => return,
         Err(Halt::TokenRefused) => Moved::TokenRefused,
         Err(Halt::Changed) => Moved::Changed,
         Err(Halt::Fault(fault)) => Moved::Failed(fault),
@@ -96,7 +96,7 @@ pub(super) async fn receive(
             Moved::Received { paths }
         }
         Err(Halt::Stopped) => return,
-        Err(Halt::Broken) => Moved::Unreached { device: None },
+        Err(Halt::Broken | Halt::Slow) => Moved::Unreached { device: None },
         Err(Halt::TokenRefused) => Moved::TokenRefused,
         // Nobody here has it to change.
         Err(Halt::Changed) => Moved::Failed(Fault::Corrupt),
