@@ -52,9 +52,20 @@ pub enum News {
     Files {
         /// In words.
         words: String,
-        /// Whether they are offered all the same.
-        offered: bool,
+        /// What that means for the offer.
+        offering: Offering,
     },
+}
+
+/// What becomes of files that somebody wants to offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offering {
+    /// They are offered.
+    Goes,
+    /// They are not, for they can't be offered as they are.
+    Wrong,
+    /// They are not, for this device can't do it now.
+    Failed,
 }
 
 /// A core that a device runs.
@@ -137,7 +148,7 @@ impl Device {
             Ok(false) => "there is no connection yet".to_owned(),
             Err(error) => error.to_string(),
         };
-        vec![News::Files { words, offered: false }]
+        vec![News::Files { words, offering: Offering::Failed }]
     }
 
     /// Begins to receive nothing more of a transfer for as long as this runs; whatever runs on the home next goes on
@@ -264,9 +275,13 @@ impl<C: Core> Device<C> {
         let (conversation, relay_now) = (ready.conversation, ready.relay_now);
         let (offer, place, told) = match ready.into_offer() {
             Ok(ready) => ready,
-            Err(why) => return Ok(vec![News::Files { words: why.to_string(), offered: false }]),
+            Err(why) => {
+                let offering = if why.is_here() { Offering::Failed } else { Offering::Wrong };
+                return Ok(vec![News::Files { words: why.to_string(), offering }]);
+            }
         };
-        let told = told.iter().map(|told| News::Files { words: told.to_string(), offered: true });
+        let offering = Offering::Goes;
+        let told = told.iter().map(|told| News::Files { words: told.to_string(), offering });
         let mut news: Vec<News> = told.collect();
         let offer = Command::Offer { conversation, offer: Box::new(offer), place, relay_now };
         news.extend(self.handle([Event::Command(offer)])?);

@@ -78,6 +78,11 @@ impl fmt::Display for BadSource {
 impl std::error::Error for BadSource {}
 
 impl BadSource {
+    /// Whether this device is at fault, and not what was to be offered.
+    pub(crate) const fn is_here(&self) -> bool {
+        matches!(self, Self::Home(_))
+    }
+
     fn io(path: &Path, error: &io::Error) -> Self {
         let path = path.to_owned();
         match error.kind() {

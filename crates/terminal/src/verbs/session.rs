@@ -9,7 +9,7 @@ use portcullis_crypto::{Password, Stretch};
 use portcullis_proto::{Code, ConversationId, ConversationKind, ConversationName, Role, UserName};
 
 use super::{Common, Exit, Failure, output};
-use crate::device::{Device, News, device_name};
+use crate::device::{Device, News, Offering, device_name};
 use crate::home::Home;
 use crate::net::{Door, Link};
 
@@ -248,10 +248,11 @@ impl Session {
                         }
                     });
                 }
-                News::Files { words, offered: true } => output::note(&words),
-                News::Files { words, offered: false } => {
-                    return Err(Failure::new(Exit::Usage, words));
-                }
+                News::Files { words, offering } => match offering {
+                    Offering::Goes => output::note(&words),
+                    Offering::Wrong => return Err(Failure::new(Exit::Usage, words)),
+                    Offering::Failed => return Err(Failure::new(Exit::Failed, words)),
+                },
                 News::Unreachable(error) => {
                     let message = format!("{}: {error}", self.server);
                     return Err(Failure::new(Exit::Unreachable, message));
