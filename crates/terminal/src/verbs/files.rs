@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use portcullis_client_core::{Command, History, Show, TransferState, TransferView, size};
-use portcullis_proto::{ConversationName, FileName, TransferId, UserName};
+use portcullis_proto::{ConversationName, FileName, Refusal, TransferId, UserName};
 use serde::Serialize;
 
 use crate::device::Core;
 
 use super::{Common, Exit, Failure, Session, output, reach, within};
+
+/// What the core calls that which it may refuse of an offer.
+const OFFER: &str = "offer these files";
 
 /// What `send --file` prints once nobody needs this device any more.
 #[derive(Serialize)]
@@ -73,10 +76,8 @@ async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Re
     let mut shows = session.take_in(news)?;
     loop {
         // Why the server refuses it says more than that it has ended.
-        for show in &shows {
-            if let Show::Refused { what, refusal } = show {
-                return Err(Failure::refused(what, refusal));
-            }
+        if let Some(refusal) = own_refusal(&shows, &earlier) {
+            return Err(Failure::refused(OFFER, refusal));
         }
         let offered = shows.iter().rev().find_map(|show| match show {
             Show::Transfer(about) if about.own && !earlier.contains(&about.transfer) => Some(about),
@@ -90,6 +91,22 @@ async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Re
         }
         shows = session.next().await?;
     }
+}
+
+/// Why nothing was offered. What is refused to earlier commands, or is about something else, is not this one's.
+fn own_refusal<'a>(shows: &'a [Show], earlier: &BTreeSet<TransferId>) -> Option<&'a Refusal> {
+    let ends = |show: &Show| match show {
+        Show::Transfer(about) if earlier.contains(&about.transfer) => {
+            matches!(about.state, TransferState::Ended(_))
+        }
+        _ => false,
+    };
+    // The core shows what has ended, and then why.
+    let before = std::iter::once(None).chain(shows.iter().map(Some));
+    before.zip(shows).find_map(|(before, show)| match show {
+        Show::Refused { what: OFFER, refusal } if !before.is_some_and(ends) => Some(refusal),
+        _ => None,
+    })
 }
 
 /// What has become of an own transfer, once this device is no longer needed.
@@ -259,4 +276,51 @@ impl Receiving<'_> {
 fn left_alone(about: &TransferView) {
     let TransferView { title, sender, bytes, .. } = about;
     output::note(&format!("left alone: {title} ({}) of {sender}", size(*bytes)));
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use portcullis_proto::{Code, ConversationId, EndReason, Reference};
+
+    const EARLIER: TransferId = TransferId::from_bytes([1; 16]);
+    const OWN: TransferId = TransferId::from_bytes([2; 16]);
+
+    fn show(transfer: TransferId, state: TransferState) -> Show {
+        Show::Transfer(TransferView {
+            transfer,
+            conversation: ConversationId::LOBBY,
+            message: Reference::from_bytes([1; 16]),
+            sender: UserName::parse("mira").unwrap(),
+            own: true,
+            title: FileName::parse("a").unwrap(),
+            files: 1,
+            bytes: 1,
+            place: String::new(),
+            state,
+            recipients: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn refusals_that_are_this_command_s() {
+        let refused = |what| Show::Refused { what, refusal: Refusal::new(Code::NoRoom, "full") };
+        let ended = |transfer| show(transfer, TransferState::Ended(EndReason::Failed));
+        let check = |shows: &[Show], expected: bool| {
+            let found = own_refusal(shows, &[EARLIER].into());
+            assert_eq!(found.is_some(), expected, "{shows:?}");
+        };
+        check(&[], false);
+        check(&[ended(OWN)], false);
+        check(&[refused(OFFER)], true);
+        check(&[ended(OWN), refused(OFFER)], true);
+        check(&[ended(EARLIER), refused(OFFER)], false);
+        check(&[ended(EARLIER), refused(OFFER), ended(OWN), refused(OFFER)], true);
+        check(&[show(EARLIER, TransferState::Stored), refused(OFFER)], true);
+        check(
+            &[refused("list the guests"), refused("publish this device's key for guests")],
+            false,
+        );
+    }
 }
