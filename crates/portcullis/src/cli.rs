@@ -224,7 +224,8 @@ pub(crate) struct Common {
     /// Trust the certificates in this PEM file, and no others
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_root: Option<PathBuf>,
-    /// Give up after so many seconds [default: 60; none for `tail` and `send -`]
+    /// Give up after so many seconds; where files move, after so many in which nothing does [default: 60; none for
+    /// `tail`, `send -`, `send --direct` and `receive`]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: Option<u64>,
 }

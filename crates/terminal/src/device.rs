@@ -57,6 +57,17 @@ pub enum News {
     },
 }
 
+/// How far everything has come that has to do with files; while something moves, it differs from before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Bytes that are there on all paths.
+    pub bytes: u64,
+    /// Bytes that were read to be offered.
+    pub read: u64,
+    /// Bytes that were there before a break, and verified.
+    pub checked: u64,
+}
+
 /// What becomes of files that somebody wants to offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offering {
@@ -161,6 +172,14 @@ impl Device {
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
         self.mover.progress()
+    }
+
+    /// How far everything has come, to tell whether something moves.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        let bytes = self.progress().iter().map(|progress| progress.bytes).sum();
+        let (read, _) = self.reading().unwrap_or_default();
+        Activity { bytes, read, checked: self.mover.checked() }
     }
 
     /// Bytes that were read of what is to be offered, and how many there are; none where nothing is read.

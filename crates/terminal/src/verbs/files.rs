@@ -1,15 +1,18 @@
 //! `send --file` and `receive`: files without a screen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use portcullis_client_core::{Command, History, Show, TransferState, TransferView, size};
+use portcullis_client_core::{Command, Fault, History, Show, TransferState, TransferView, size};
 use portcullis_proto::{ConversationName, FileName, Refusal, TransferId, UserName};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::device::Core;
 
-use super::{Common, Exit, Failure, Session, output, reach, within};
+use super::{
+    AGAIN, AGAIN_DOUBLINGS, Common, Exit, Failure, Session, TIMEOUT, WAITED, output, reach,
+};
 
 /// What the core calls that which it may refuse of an offer.
 const OFFER: &str = "offer these files";
@@ -46,7 +49,14 @@ pub async fn send_files(
     to: &ConversationName,
     what: SendFiles,
 ) -> Result<(), Failure> {
-    within(common.timeout, run_send(common, to, what)).await
+    if matches!(to, ConversationName::Channel(_) | ConversationName::Classic(_)) {
+        let why = "files go to a user or a +group, whom nobody else can overhear";
+        return Err(Failure::new(Exit::Usage, why));
+    }
+    let mut session = Session::begin(common, History::None).await?;
+    // Recipients of what goes directly may be away for days.
+    session.be_patient(common.timeout.or((!what.direct).then_some(TIMEOUT)));
+    run_send(session, to, what).await
 }
 
 /// What `send --file` sends.
@@ -58,12 +68,11 @@ pub struct SendFiles {
     pub direct: bool,
 }
 
-async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Result<(), Failure> {
-    if matches!(to, ConversationName::Channel(_) | ConversationName::Classic(_)) {
-        let why = "files go to a user or a +group, whom nobody else can overhear";
-        return Err(Failure::new(Exit::Usage, why));
-    }
-    let mut session = Session::begin(common, History::None).await?;
+async fn run_send(
+    mut session: Session,
+    to: &ConversationName,
+    what: SendFiles,
+) -> Result<(), Failure> {
     session.log_in().await?;
     let id = reach(&mut session, to).await?;
     let SendFiles { paths, direct } = what;
@@ -152,12 +161,9 @@ pub struct Receive {
 /// # Errors
 /// [`Failure`]; what was under way goes on with the next `receive` of this home.
 pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
-    within(common.timeout, run_receive(common, what)).await
-}
-
-async fn run_receive(common: &Common, what: &Receive) -> Result<(), Failure> {
     let mut session = Session::begin(common, History::All).await?;
-    let mut receiving = Receiving { what, under_way: BTreeSet::new(), got: 0, halted: false };
+    session.be_patient(common.timeout);
+    let mut receiving = Receiving::new(what);
     receiving.go_on(&mut session)?;
     let mut shows = session.command(Command::ListTransfers)?;
     loop {
@@ -176,7 +182,11 @@ async fn run_receive(common: &Common, what: &Receive) -> Result<(), Failure> {
             tidy_up(&mut session).await?;
             return receiving.outcome();
         }
+        receiving.tell_wait(&session);
         shows = session.next().await?;
+        if receiving.again.is_some_and(|again| again <= Instant::now()) {
+            shows.extend(receiving.go_on(&mut session)?);
+        }
     }
 }
 
@@ -190,15 +200,27 @@ async fn tidy_up(session: &mut Session) -> Result<(), Failure> {
 
 struct Receiving<'a> {
     what: &'a Receive,
-    under_way: BTreeSet<TransferId>,
+    /// What is received, in words.
+    under_way: BTreeMap<TransferId, String>,
     got: u64,
     /// Something can't go on until somebody has removed what is in its way.
     halted: bool,
+    /// When that is tried again, and how often it was in vain.
+    again: Option<Instant>,
+    vain: u32,
+    /// It was told what is waited for.
+    told: bool,
 }
 
-impl Receiving<'_> {
-    /// Tries again what something was in the way of: whoever begins this command may have removed it.
-    fn go_on(&self, session: &mut Session) -> Result<(), Failure> {
+impl<'a> Receiving<'a> {
+    const fn new(what: &'a Receive) -> Self {
+        let under_way = BTreeMap::new();
+        Self { what, under_way, got: 0, halted: false, again: None, vain: 0, told: false }
+    }
+
+    /// Tries again what something was in the way of: somebody may have removed it.
+    fn go_on(&mut self, session: &mut Session) -> Result<Vec<Show>, Failure> {
+        self.again = None;
         let halted = |about: &TransferView| match about.state {
             TransferState::Failed(fault) => !about.own && !fault.is_final(),
             _ => false,
@@ -206,8 +228,38 @@ impl Receiving<'_> {
         let all = session.device().client().transfers().into_iter();
         let again = all.filter(|about| halted(about) && self.wants(about));
         let again: Vec<Command> = again.map(|about| Command::Resume(about.transfer)).collect();
-        session.commands(again)?;
-        Ok(())
+        session.commands(again)
+    }
+
+    /// Says what is waited for, once that takes a while.
+    fn tell_wait(&mut self, session: &Session) {
+        if session.quiet_for() < WAITED || !session.is_listed() {
+            self.told = false;
+        } else if !std::mem::replace(&mut self.told, true) {
+            for what in self.under_way.values() {
+                output::note(&format!("waiting for {what}"));
+            }
+            if self.what.once && self.under_way.is_empty() {
+                output::note("waiting for somebody to offer files");
+            }
+        }
+    }
+
+    fn begins(&mut self, about: &TransferView) {
+        let TransferView { title, sender, bytes, .. } = about;
+        let what = format!("{sender} to send {title} ({})", size(*bytes));
+        self.under_way.insert(about.transfer, what);
+    }
+
+    /// Something is in the way. Who waits for one file ends; else it is tried again, after pauses that grow.
+    fn fails(&mut self, about: &TransferView, fault: Fault) {
+        let was = self.under_way.remove(&about.transfer).is_some();
+        self.halted |= was && !fault.is_final();
+        if was && !fault.is_final() && !self.what.once {
+            self.again = Some(Instant::now() + AGAIN * 2_u32.pow(self.vain));
+            self.vain = (self.vain + 1).min(AGAIN_DOUBLINGS);
+        }
+        output::note(&format!("{} of {}: {fault}", about.title, about.sender));
     }
 
     fn look_at(&mut self, session: &mut Session, about: &TransferView) -> Result<(), Failure> {
@@ -218,15 +270,15 @@ impl Receiving<'_> {
         match &about.state {
             TransferState::Offered if self.wants(about) => {
                 output::note(&format!("{sender} offers {title} ({})", size(about.bytes)));
-                self.under_way.insert(transfer);
+                self.begins(about);
                 if self.what.direct {
                     session.command(Command::AllowDirect(sender.clone(), true))?;
                 }
                 session.command(Command::Answer { transfer, place: Some(String::new()) })?;
             }
             TransferState::Offered => left_alone(about),
-            TransferState::Done(paths) if self.under_way.remove(&transfer) => {
-                self.got += 1;
+            TransferState::Done(paths) if self.under_way.remove(&transfer).is_some() => {
+                (self.got, self.vain) = (self.got + 1, 0);
                 output::line(&Got {
                     sender,
                     transfer,
@@ -236,16 +288,13 @@ impl Receiving<'_> {
                     paths,
                 })?;
             }
-            TransferState::Failed(fault) => {
-                self.halted |= self.under_way.remove(&transfer) && !fault.is_final();
-                output::note(&format!("{title} of {sender}: {fault}"));
-            }
-            TransferState::Ended(reason) if self.under_way.remove(&transfer) => {
+            TransferState::Failed(fault) => self.fails(about, *fault),
+            TransferState::Ended(reason) if self.under_way.remove(&transfer).is_some() => {
                 output::note(&format!("{title} of {sender}: {reason}"));
             }
             TransferState::Waiting | TransferState::Direct | TransferState::Relayed => {
                 if self.wants(about) {
-                    self.under_way.insert(transfer);
+                    self.begins(about);
                 } else if session.device_mut().leave_alone(transfer) {
                     left_alone(about);
                 }

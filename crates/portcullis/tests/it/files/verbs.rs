@@ -140,6 +140,46 @@ fn what_is_left_alone() {
 }
 
 #[test]
+fn what_could_not_be_kept_is_tried_again() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let file = world.file("note", &noise(5000, 1));
+    world.lines("mira", "mira", &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
+    let into = world.path("later");
+    let receiving = world.start("noor", "noor", &["receive", "--into", into.to_str().unwrap()]);
+    // It has been tried by the time that this is there.
+    until("it is taken", || !found(&world.path("noor").join("transfers")).is_empty());
+    fs::create_dir(&into).unwrap();
+    assert_eq!(receiving.json()["title"], "note");
+    until("nothing else is left", || found(&into) == ["note"]);
+}
+
+#[test]
+fn whoever_waits_for_a_file_is_told_for_which() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let file = world.file("large.bin", &noise(LARGE, 4));
+    let into = world.folder("in");
+    let blobs = world.path("data").join("blobs");
+    let receive = ["receive", "--into", into.to_str().unwrap(), "--once", "--timeout", "12"];
+    let check = |says: &str| {
+        let (code, errors) = world.start("noor", "noor", &receive).ending();
+        assert_eq!(code, Some(6), "{errors}");
+        assert!(errors.contains(says), "{errors}");
+        assert!(errors.contains("nothing has moved for 12 s"), "{errors}");
+    };
+    check("waiting for somebody to offer files");
+    let send = ["send", "--to", "noor", "--file", file.to_str().unwrap()];
+    let sending = world.start("mira", "mira", &send);
+    until("some of it is on the server", || bytes_below(&blobs) > 1_000_000);
+    sending.kill();
+    assert!(bytes_below(&blobs) < LARGE as u64, "it was killed in the middle");
+    check("waiting for mira to send large.bin (100.0 MB)");
+}
+
+#[test]
 fn what_was_taken_before_is_left_alone_where_it_is_not_wanted() {
     let mut world = World::new(&[]);
     let _server = world.serve();

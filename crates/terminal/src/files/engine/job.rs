@@ -163,6 +163,7 @@ async fn begin(
 ) -> Result<Part, Halt> {
     let (transfers, defences) = (shared.transfers.clone(), shared.setup.defences);
     let (offer, stop, downloads) = (offer.clone(), stop.clone(), shared.setup.downloads.clone());
+    let checked = Arc::clone(&shared.checked);
     blocking(move || {
         let begun = records::folder(&transfers, offer.transfer);
         let into = named.or_else(|| begun.clone()).unwrap_or(downloads);
@@ -170,7 +171,7 @@ async fn begin(
             leave(&transfers, offer.transfer, &into)?;
         }
         records::add(&transfers, offer.transfer, &into).map_err(|error| Halt::disk(&error))?;
-        Part::open(offer, &into, defences, &stop)
+        Part::open(offer, &into, defences, &stop, &checked)
     })
     .await
 }
