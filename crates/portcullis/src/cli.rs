@@ -10,7 +10,7 @@ use portcullis_proto::{BadName, ChannelName, ConversationName, GroupName, UserNa
 use portcullis_server::gateway::PublicUrl;
 use portcullis_terminal::device::FileOptions;
 use portcullis_terminal::net::Address;
-use portcullis_terminal::verbs::Exit;
+use portcullis_terminal::verbs::{Exit, Which};
 
 /// Where `up` keeps a server's data: beside the person who has typed it.
 const LOCAL_DATA: &str = "portcullis-data";
@@ -79,6 +79,14 @@ pub(crate) enum Command {
         direct: bool,
         #[command(flatten)]
         paths: Paths,
+    },
+    /// Print the files that come and go as JSON lines, numbered, the newest last; or end one before its time
+    Transfers {
+        #[command(flatten)]
+        common: Common,
+        /// End this one: its number in the list, or its id
+        #[arg(long, value_name = "N|ID", value_parser = Which::parse)]
+        cancel: Option<Which>,
     },
     /// Print what was said as JSON lines, and go on as more is said
     Tail {
@@ -537,6 +545,9 @@ mod tests {
         check(&format!("portcullis guests {common} perhaps"), false);
         check(&format!("portcullis send {common} --to #lobby"), false);
         check(&format!("portcullis tail {common} --in #lobby --from 3 --count 2"), true);
+        check(&format!("portcullis transfers {common}"), true);
+        check(&format!("portcullis transfers {common} --cancel 2"), true);
+        check(&format!("portcullis transfers {common} --cancel all"), false);
         check(&format!("portcullis users {common} --server http://a"), false);
         check(&format!("portcullis users {common} --server wss://a --tls-root r"), true);
         check(&format!("portcullis users {common} --timeout 0"), false);

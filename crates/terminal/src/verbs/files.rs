@@ -191,7 +191,7 @@ pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
 }
 
 /// Says what is left to be said, and lets go of what is needed no more, here and on the server.
-async fn tidy_up(session: &mut Session) -> Result<(), Failure> {
+pub(super) async fn tidy_up(session: &mut Session) -> Result<(), Failure> {
     while session.has_unsent() || session.device().client().has_lingering_transfers() {
         session.next().await?;
     }

@@ -15,6 +15,7 @@ mod register;
 mod send;
 mod session;
 mod tail;
+mod transfers;
 mod users;
 
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub use register::register;
 use send::reach;
 pub use send::{Source, send};
 pub use tail::{Tail, tail};
+pub use transfers::{Which, transfers};
 pub use users::users;
 
 use session::Session;

@@ -99,6 +99,43 @@ fn a_group_gets_one_upload() {
 }
 
 #[test]
+fn what_comes_and_goes_is_listed_and_may_be_ended() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let blobs = world.path("data").join("blobs");
+    for (name, bytes) in [("one", 5000), ("two", 7000)] {
+        let file = world.file(name, &noise(bytes, 1));
+        world.lines("mira", "mira", &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
+    }
+    let all = world.lines("mira", "mira", &["transfers"]);
+    let check = |number: usize, title: &str| {
+        let one = &all[number - 1];
+        let seen = (&one["number"], &one["title"], &one["state"]);
+        assert_eq!(seen, (&number.into(), &title.into(), &"stored".into()));
+    };
+    check(1, "one");
+    check(2, "two");
+    assert_eq!((&all[1]["bytes"], &all[1]["own"]), (&7000.into(), &true.into()));
+    assert_eq!(all[0]["recipients"][0]["state"], "asked");
+
+    let ended = world.lines("mira", "mira", &["transfers", "--cancel", "1"]);
+    assert_eq!((&ended[0]["title"], &ended[0]["state"]), (&"one".into(), &"ended".into()));
+    until("the server drops it", || found(&blobs).len() == 1);
+    let second = all[1]["transfer"].as_str().unwrap();
+    let ended = world.lines("mira", "mira", &["transfers", "--cancel", second]);
+    assert_eq!((&ended[0]["title"], &ended[0]["reason"]), (&"two".into(), &"cancelled".into()));
+    until("the server drops it", || found(&blobs).is_empty());
+    let check = |which: &str, code: i32, says: &str| {
+        let output = world.run("mira", "mira", &["transfers", "--cancel", which]);
+        assert_eq!(output.status.code(), Some(code), "{which}");
+        assert!(text(&output.stderr).contains(says), "{which}: {}", text(&output.stderr));
+    };
+    check("9", 2, "there is no such transfer");
+    check(second, 5, "it is over");
+}
+
+#[test]
 fn what_can_not_be_sent() {
     let mut world = World::new(&["--blob-quota", "1000000"]);
     let _server = world.serve();
