@@ -39,8 +39,8 @@ fn a_file_is_offered_and_taken() {
     mira.keys("/decline\r");
     noor.wait_for("declined note.txt");
     noor.keys("/transfers\r");
-    noor.wait_for("1 my report.pdf from mira");
-    noor.wait_for("2 note.txt to mira");
+    noor.wait_for("– my report.pdf from mira");
+    noor.wait_for("– note.txt to mira");
 }
 
 #[test]

@@ -1,5 +1,4 @@
-//! Files that come and go: numbered in the order in which they were first shown, so that a person can say
-//! which is meant.
+//! Files that come and go, those that go on by a number, so that a person can say which is meant.
 
 use super::Model;
 use crate::files::Progress;
@@ -7,7 +6,10 @@ use crate::ui::view::{Level, Transfer};
 use portcullis_client_core::{RecipientState, TransferState, TransferView, size};
 use portcullis_proto::{ConversationId, ConversationName, UserName};
 
-/// All transfers that were shown.
+/// Transfers that are over and still listed: enough to look up where something is.
+const OVER: usize = 5;
+
+/// All transfers that were shown, the newest last. Those that are over have no number, and the older of them leave.
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Transfers {
     all: Vec<Entry>,
@@ -18,6 +20,8 @@ pub(in crate::chat) struct Transfers {
 #[derive(Debug)]
 struct Entry {
     about: TransferView,
+    /// The least that no other had, as long as it is not over.
+    number: usize,
     progress: Option<Progress>,
 }
 
@@ -76,15 +80,37 @@ impl Model {
 impl Transfers {
     /// A transfer is there, or has changed. What a person has to know of it, if anything.
     pub(super) fn take(&mut self, about: TransferView) -> Option<(String, Level)> {
-        let at = self.all.iter().position(|entry| entry.about.transfer == about.transfer);
-        let Some(entry) = at.and_then(|at| self.all.get_mut(at)) else {
-            self.all.push(Entry { about, progress: None });
+        let known = self.all.iter_mut().find(|entry| entry.about.transfer == about.transfer);
+        let Some(entry) = known else {
+            self.add(about);
             return None;
         };
         let is_new = entry.about.state != about.state;
         entry.about = about;
-        let number = at.unwrap_or_default() + 1;
-        is_new.then(|| news(&entry.about, number)).flatten()
+        let news = is_new.then(|| news(&entry.about, entry.number)).flatten();
+        self.drop_old();
+        news
+    }
+
+    fn add(&mut self, about: TransferView) {
+        let taken = |number: &usize| self.open().any(|entry| entry.number == *number);
+        let number = (1..).find(|number| !taken(number)).unwrap_or_default();
+        self.all.push(Entry { about, number, progress: None });
+        self.drop_old();
+    }
+
+    /// Lets the oldest go of those that are over.
+    fn drop_old(&mut self) {
+        let mut over = self.all.len() - self.open().count();
+        self.all.retain(|entry| {
+            let stays = !entry.about.state.is_over() || over <= OVER;
+            over -= usize::from(!stays);
+            stays
+        });
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Entry> {
+        self.all.iter().filter(|entry| !entry.about.state.is_over())
     }
 
     /// Bytes have moved, or were read. True if that shows.
@@ -104,43 +130,62 @@ impl Transfers {
         number: Option<usize>,
         fits: fn(&TransferView) -> bool,
     ) -> Option<&TransferView> {
-        let mut all = self.all.iter().enumerate().rev().map(|(at, entry)| (at + 1, &entry.about));
-        let meant = |(at, about): &(usize, &TransferView)| {
-            number.is_none_or(|number| number == *at) && fits(about)
-        };
-        all.find(meant).map(|(_, about)| about)
+        self.fitting(number, fits).last()
+    }
+
+    /// The transfer of this number, or the only one that fits; else how many do.
+    pub(in crate::chat) fn only(
+        &self,
+        number: Option<usize>,
+        fits: fn(&TransferView) -> bool,
+    ) -> Result<&TransferView, usize> {
+        let mut all = self.fitting(number, fits);
+        match (all.next(), all.count()) {
+            (Some(only), 0) => Ok(only),
+            (first, more) => Err(usize::from(first.is_some()) + more),
+        }
+    }
+
+    fn fitting(
+        &self,
+        number: Option<usize>,
+        fits: fn(&TransferView) -> bool,
+    ) -> impl Iterator<Item = &TransferView> {
+        let meant = move |entry: &&Entry| number.is_none_or(|number| number == entry.number);
+        self.open().filter(meant).map(|entry| &entry.about).filter(move |about| fits(about))
     }
 
     /// What is not over: offers first, then what moves, then what waits.
     pub(super) fn rows(&self) -> Vec<Transfer> {
-        let mut open: Vec<(usize, &Entry)> =
-            self.all.iter().enumerate().filter(|(_, entry)| !entry.about.state.is_over()).collect();
-        open.sort_by_key(|(at, entry)| (rank(&entry.about.state), *at));
+        let mut open: Vec<&Entry> = self.open().collect();
+        // Those that are alike stay in order.
+        open.sort_by_key(|entry| rank(&entry.about.state));
         let reading = self.reading.map(|(read, of)| Transfer {
             what: format!("reading {} to offer them", size(of)),
             state: String::new(),
             percent: percent(read, of),
         });
-        let open = open.into_iter().map(|(at, entry)| entry.row(at + 1));
+        let open = open.into_iter().map(Entry::row);
         reading.into_iter().chain(open).collect()
     }
 
     /// All of them, for `/transfers`.
     pub(super) fn words(&self) -> String {
-        let row = |(at, entry): (usize, &Entry)| {
-            let Transfer { what, state, percent } = entry.row(at + 1);
+        let row = |entry: &Entry| {
+            let Transfer { what, state, percent } = entry.row();
             let percent = percent.map(|percent| format!(" · {percent} %")).unwrap_or_default();
             let recipients = recipients(&entry.about);
-            format!(
-                "  {} {what} · {}{percent} · {state}{recipients}",
-                at + 1,
-                size(entry.about.bytes)
-            )
+            let size = size(entry.about.bytes);
+            let number = match entry.about.state.is_over() {
+                true => "–".to_owned(),
+                false => entry.number.to_string(),
+            };
+            format!("  {number} {what} · {size}{percent} · {state}{recipients}")
         };
         match self.all.as_slice() {
             [] => "No files come or go; /file USER PATH offers some.".to_owned(),
             some => {
-                let rows: Vec<String> = some.iter().enumerate().map(row).collect();
+                let rows: Vec<String> = some.iter().map(row).collect();
                 format!("Transfers:\n{}", rows.join("\n"))
             }
         }
@@ -148,8 +193,8 @@ impl Transfers {
 }
 
 impl Entry {
-    fn row(&self, number: usize) -> Transfer {
-        let about = &self.about;
+    fn row(&self) -> Transfer {
+        let (about, number) = (&self.about, self.number);
         let (title, sender) = (&about.title, &about.sender);
         let files = match about.files {
             1 => String::new(),
@@ -292,7 +337,7 @@ mod tests {
         transfers.take(about(1, own, state.clone()));
         let rows = transfers.rows();
         assert_eq!(rows.is_empty(), state.is_over());
-        let row = transfers.all.first().unwrap().row(1);
+        let row = transfers.all.first().unwrap().row();
         assert_eq!((row.what.as_str(), row.state.as_str()), (what, words));
     }
 
@@ -363,6 +408,49 @@ mod tests {
         check(Some(1), Some(1));
         check(Some(3), None);
         check(Some(9), None);
+    }
+
+    #[test]
+    fn without_a_number_the_only_one_that_fits_is_meant() {
+        let mut transfers = Transfers::default();
+        for (number, state) in
+            [(1, TransferState::Paused), (2, TransferState::Relayed), (3, TransferState::Direct)]
+        {
+            transfers.take(about(number, false, state));
+        }
+        let check = |number: Option<usize>, fits, expected: Result<u8, usize>| {
+            let only = transfers.only(number, fits).map(|about| about.transfer);
+            assert_eq!(only, expected.map(|number| TransferId::from_bytes([number; 16])));
+        };
+        check(None, |about| about.state == TransferState::Paused, Ok(1));
+        check(None, |about| about.state != TransferState::Paused, Err(2));
+        check(None, |about| about.state == TransferState::Stored, Err(0));
+        check(Some(2), |_| true, Ok(2));
+        check(Some(2), |about| about.state == TransferState::Paused, Err(0));
+    }
+
+    #[test]
+    fn numbers_stay_small() {
+        let mut transfers = Transfers::default();
+        let numbers = |transfers: &Transfers| -> Vec<usize> {
+            transfers.open().map(|entry| entry.number).collect()
+        };
+        for number in 1..=3 {
+            transfers.take(about(number, false, TransferState::Waiting));
+        }
+        assert_eq!(numbers(&transfers), [1, 2, 3]);
+        transfers.take(about(2, false, TransferState::Declined));
+        assert_eq!(numbers(&transfers), [1, 3]);
+        transfers.take(about(4, false, TransferState::Waiting));
+        assert_eq!(numbers(&transfers), [1, 3, 2]);
+        // What is over is not meant by a number, and is listed for a while.
+        let listed = |transfers: &Transfers| transfers.words().lines().count() - 1;
+        assert_eq!(listed(&transfers), 4);
+        assert!(transfers.words().contains("  – report.pdf from alice · 1.2 MB · declined"));
+        for number in 10..30 {
+            transfers.take(about(number, false, TransferState::Declined));
+        }
+        assert_eq!((numbers(&transfers).len(), listed(&transfers)), (3, 3 + OVER));
     }
 
     #[test]
