@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use portcullis_client_core::{Command, Fault, History, Show, TransferState, TransferView, size};
+use portcullis_client_core::{
+    Command, Fault, History, Show, TransferState, TransferView, quoted, size,
+};
 use portcullis_proto::{ConversationName, FileName, Refusal, TransferId, UserName};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -120,7 +122,7 @@ fn own_refusal<'a>(shows: &'a [Show], earlier: &BTreeSet<TransferId>) -> Option<
 
 /// What has become of an own transfer, once this device is no longer needed.
 fn settled(about: &TransferView, direct: bool) -> Result<Option<&'static str>, Failure> {
-    let title = &about.title;
+    let title = quoted(&about.title);
     let failed = |why: String| Err(Failure::new(Exit::Refused, format!("{title}: {why}")));
     match &about.state {
         TransferState::Stored if !direct => Ok(Some("stored")),
@@ -247,7 +249,7 @@ impl<'a> Receiving<'a> {
 
     fn begins(&mut self, about: &TransferView) {
         let TransferView { title, sender, bytes, .. } = about;
-        let what = format!("{sender} to send {title} ({})", size(*bytes));
+        let what = format!("{sender} to send {} ({})", quoted(title), size(*bytes));
         self.under_way.insert(about.transfer, what);
     }
 
@@ -259,7 +261,7 @@ impl<'a> Receiving<'a> {
             self.again = Some(Instant::now() + AGAIN * 2_u32.pow(self.vain));
             self.vain = (self.vain + 1).min(AGAIN_DOUBLINGS);
         }
-        output::note(&format!("{} of {}: {fault}", about.title, about.sender));
+        output::note(&format!("{} of {}: {fault}", quoted(&about.title), about.sender));
     }
 
     fn look_at(&mut self, session: &mut Session, about: &TransferView) -> Result<(), Failure> {
@@ -269,7 +271,7 @@ impl<'a> Receiving<'a> {
         }
         match &about.state {
             TransferState::Offered if self.wants(about) => {
-                output::note(&format!("{sender} offers {title} ({})", size(about.bytes)));
+                output::note(&format!("{sender} offers {} ({})", quoted(title), size(about.bytes)));
                 self.begins(about);
                 if self.what.direct {
                     session.command(Command::AllowDirect(sender.clone(), true))?;
@@ -290,7 +292,7 @@ impl<'a> Receiving<'a> {
             }
             TransferState::Failed(fault) => self.fails(about, *fault),
             TransferState::Ended(reason) if self.under_way.remove(&transfer).is_some() => {
-                output::note(&format!("{title} of {sender}: {reason}"));
+                output::note(&format!("{} of {sender}: {reason}", quoted(title)));
             }
             TransferState::Waiting | TransferState::Direct | TransferState::Relayed => {
                 if self.wants(about) {
@@ -324,7 +326,7 @@ impl<'a> Receiving<'a> {
 
 fn left_alone(about: &TransferView) {
     let TransferView { title, sender, bytes, .. } = about;
-    output::note(&format!("left alone: {title} ({}) of {sender}", size(*bytes)));
+    output::note(&format!("left alone: {} ({}) of {sender}", quoted(title), size(*bytes)));
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::Model;
 use crate::files::Progress;
 use crate::ui::view::{Level, Transfer};
-use portcullis_client_core::{RecipientState, TransferState, TransferView, size};
+use portcullis_client_core::{RecipientState, TransferState, TransferView, quoted, size};
 use portcullis_proto::{ConversationId, ConversationName, UserName};
 
 /// Transfers that are over and still listed: enough to look up where something is.
@@ -195,7 +195,7 @@ impl Transfers {
 impl Entry {
     fn row(&self) -> Transfer {
         let (about, number) = (&self.about, self.number);
-        let (title, sender) = (&about.title, &about.sender);
+        let (title, sender) = (quoted(&about.title), &about.sender);
         let files = match about.files {
             1 => String::new(),
             files => format!(", {files} files"),
@@ -286,7 +286,7 @@ fn recipients(about: &TransferView) -> String {
 
 /// What has become of a transfer, where the conversation itself doesn't tell.
 fn news(about: &TransferView, number: usize) -> Option<(String, Level)> {
-    let title = &about.title;
+    let title = quoted(&about.title);
     match &about.state {
         TransferState::Done(paths) if !about.own => {
             Some((format!("{title} is there: {}", paths.join(", ")), Level::Info))
