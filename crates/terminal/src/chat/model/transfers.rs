@@ -2,7 +2,7 @@
 
 use super::Model;
 use crate::files::Progress;
-use crate::ui::view::{Level, Transfer};
+use crate::ui::view::{Level, Transfer, Trust};
 use portcullis_client_core::{RecipientState, TransferState, TransferView, quoted, size};
 use portcullis_proto::{ConversationId, ConversationName, UserName};
 
@@ -22,6 +22,8 @@ struct Entry {
     about: TransferView,
     /// The least that no other had, as long as it is not over.
     number: usize,
+    /// It has gone directly, or was to: it is known how.
+    was_direct: bool,
     progress: Option<Progress>,
 }
 
@@ -49,7 +51,21 @@ impl Model {
     /// All transfers, in words.
     pub(super) fn list_transfers(&mut self, all: Vec<TransferView>) {
         all.into_iter().for_each(|about| self.transfer(about));
-        self.say(self.transfers.words(), Level::Info);
+        self.say(self.transfers.words(|about| self.keeps_from_direct(about)), Level::Info);
+    }
+
+    /// Who is here, and would get it directly, or give it, if they were verified.
+    pub(super) fn keeps_from_direct<'a>(&self, about: &'a TransferView) -> Option<&'a UserName> {
+        let waits = |state: &RecipientState| {
+            matches!(state, RecipientState::Asked | RecipientState::Accepted)
+        };
+        let recipients = about.recipients.iter().filter(|(_, state)| waits(state));
+        let sender = (!about.own).then_some(&about.sender);
+        let others: Vec<&UserName> = recipients.map(|(name, _)| name).chain(sender).collect();
+        let are_here = others.iter().all(|name| self.people.is_online(name));
+        let is_new =
+            |name: &&UserName| self.people.trust(name.as_str()) == Some(Trust::NotVerified);
+        others.into_iter().find(is_new).filter(|_| are_here)
     }
 
     /// How far everything has come that moves, and what is read to be offered.
@@ -86,6 +102,7 @@ impl Transfers {
             return None;
         };
         let is_new = entry.about.state != about.state;
+        entry.was_direct |= about.state == TransferState::Direct;
         entry.about = about;
         let news = is_new.then(|| news(&entry.about, entry.number)).flatten();
         self.drop_old();
@@ -95,7 +112,8 @@ impl Transfers {
     fn add(&mut self, about: TransferView) {
         let taken = |number: &usize| self.open().any(|entry| entry.number == *number);
         let number = (1..).find(|number| !taken(number)).unwrap_or_default();
-        self.all.push(Entry { about, number, progress: None });
+        let was_direct = about.state == TransferState::Direct;
+        self.all.push(Entry { about, number, was_direct, progress: None });
         self.drop_old();
     }
 
@@ -156,7 +174,10 @@ impl Transfers {
     }
 
     /// What is not over: offers first, then what moves, then what waits.
-    pub(super) fn rows(&self) -> Vec<Transfer> {
+    pub(super) fn rows<'a>(
+        &'a self,
+        keeps_from_direct: impl Fn(&'a TransferView) -> Option<&'a UserName>,
+    ) -> Vec<Transfer> {
         let mut open: Vec<&Entry> = self.open().collect();
         // Those that are alike stay in order.
         open.sort_by_key(|entry| rank(&entry.about.state));
@@ -165,13 +186,22 @@ impl Transfers {
             state: String::new(),
             percent: percent(read, of),
         });
-        let open = open.into_iter().map(Entry::row);
+        let open = open.into_iter().map(|entry| {
+            let mut row = entry.row();
+            if entry.is_relayed_for(&keeps_from_direct).is_some() {
+                row.state.push_str(", by the server: not verified");
+            }
+            row
+        });
         reading.into_iter().chain(open).collect()
     }
 
     /// All of them, for `/transfers`.
-    pub(super) fn words(&self) -> String {
-        let row = |entry: &Entry| {
+    pub(super) fn words<'a>(
+        &'a self,
+        keeps_from_direct: impl Fn(&'a TransferView) -> Option<&'a UserName>,
+    ) -> String {
+        let row = |entry: &'a Entry| {
             let Transfer { what, state, percent } = entry.row();
             let percent = percent.map(|percent| format!(" · {percent} %")).unwrap_or_default();
             let recipients = recipients(&entry.about);
@@ -180,7 +210,11 @@ impl Transfers {
                 true => "–".to_owned(),
                 false => entry.number.to_string(),
             };
-            format!("  {number} {what} · {size}{percent} · {state}{recipients}")
+            let why = entry.is_relayed_for(&keeps_from_direct).map_or_else(String::new, |name| {
+                let way = format!("/verify {name}, or /direct {name} on for both of you");
+                format!(" · by the server, since {name} is not verified: {way}")
+            });
+            format!("  {number} {what} · {size}{percent} · {state}{why}{recipients}")
         };
         match self.all.as_slice() {
             [] => "No files come or go; /file USER PATH offers some.".to_owned(),
@@ -212,6 +246,15 @@ impl Entry {
         };
         let percent = self.progress.and_then(|progress| percent(progress.bytes, progress.of));
         Transfer { what, state, percent }
+    }
+
+    /// Who has to be verified for it to go directly, where it goes by the server for no other reason.
+    fn is_relayed_for<'a>(
+        &'a self,
+        keeps_from_direct: impl Fn(&'a TransferView) -> Option<&'a UserName>,
+    ) -> Option<&'a UserName> {
+        let relayed = self.about.state == TransferState::Relayed && !self.was_direct;
+        relayed.then(|| keeps_from_direct(&self.about)).flatten()
     }
 
     fn state(&self, state: &TransferState, number: usize) -> String {
@@ -335,7 +378,7 @@ mod tests {
         let mut transfers = Transfers::default();
         transfers.take(about(1, own, TransferState::Waiting));
         transfers.take(about(1, own, state.clone()));
-        let rows = transfers.rows();
+        let rows = transfers.rows(|_| None);
         assert_eq!(rows.is_empty(), state.is_over());
         let row = transfers.all.first().unwrap().row();
         assert_eq!((row.what.as_str(), row.state.as_str()), (what, words));
@@ -384,11 +427,30 @@ mod tests {
         let transfer = TransferId::from_bytes([1; 16]);
         let progress = Progress { transfer, way: Way::Fetch, bytes: 42, of: 100, rate: 2 };
         assert!(transfers.moved(&[progress], Some((1, 4))));
-        let rows = transfers.rows();
+        let rows = transfers.rows(|_| None);
         let shown: Vec<_> = rows.iter().map(|row| (row.state.as_str(), row.percent)).collect();
         assert_eq!(shown, [("", Some(25)), ("2 bytes/s, 0:29 left", Some(42))]);
         assert!(transfers.moved(&[], None), "what was read is gone");
         assert!(!transfers.moved(&[], None));
+    }
+
+    #[test]
+    fn a_person_hears_why_it_goes_by_the_server() {
+        let check = |states: &[TransferState], expected: bool| {
+            let mut transfers = Transfers::default();
+            states.iter().for_each(|state| drop(transfers.take(about(1, false, state.clone()))));
+            let rows = transfers.rows(|about| Some(&about.sender));
+            let row = rows.first().unwrap().state.ends_with(", by the server: not verified");
+            let words = transfers.words(|about| Some(&about.sender));
+            let hint = "by the server, since alice is not verified: /verify alice, or /direct alice on for both of you";
+            assert_eq!((row, words.contains(hint)), (expected, expected), "{states:?}");
+        };
+        check(&[TransferState::Relayed], true);
+        check(&[TransferState::Waiting, TransferState::Relayed], true);
+        check(&[TransferState::Waiting], false);
+        check(&[TransferState::Direct], false);
+        // That way has led nowhere.
+        check(&[TransferState::Direct, TransferState::Relayed], false);
     }
 
     #[test]
@@ -444,9 +506,11 @@ mod tests {
         transfers.take(about(4, false, TransferState::Waiting));
         assert_eq!(numbers(&transfers), [1, 3, 2]);
         // What is over is not meant by a number, and is listed for a while.
-        let listed = |transfers: &Transfers| transfers.words().lines().count() - 1;
+        let listed = |transfers: &Transfers| transfers.words(|_| None).lines().count() - 1;
         assert_eq!(listed(&transfers), 4);
-        assert!(transfers.words().contains("  – report.pdf from alice · 1.2 MB · declined"));
+        assert!(
+            transfers.words(|_| None).contains("  – report.pdf from alice · 1.2 MB · declined")
+        );
         for number in 10..30 {
             transfers.take(about(number, false, TransferState::Declined));
         }
