@@ -230,19 +230,19 @@ impl Entry {
     fn row(&self) -> Transfer {
         let (about, number) = (&self.about, self.number);
         let (title, sender) = (quoted(&about.title), &about.sender);
-        let files = match about.files {
-            1 => String::new(),
-            files => format!(", {files} files"),
+        let (files, all) = match about.files {
+            0 | 1 => (String::new(), String::new()),
+            files => (format!("{files} files, "), format!(" ({files} files)")),
         };
         let (what, state) = match &about.state {
             TransferState::Offered => (
-                format!("{sender} offers {title} ({}{files})", size(about.bytes)),
+                format!("{sender} offers {title} ({files}{})", size(about.bytes)),
                 format!("/get {number} or /decline {number}"),
             ),
             state if about.own => {
-                (format!("{title} to {}", names(about)), self.state(state, number))
+                (format!("{title}{all} to {}", names(about)), self.state(state, number))
             }
-            state => (format!("{title} from {sender}"), self.state(state, number)),
+            state => (format!("{title}{all} from {sender}"), self.state(state, number)),
         };
         let percent = self.progress.and_then(|progress| percent(progress.bytes, progress.of));
         Transfer { what, state, percent }
@@ -418,6 +418,18 @@ mod tests {
         );
         check(true, TransferState::Done(vec![]), to, "done");
         check(false, TransferState::Ended(EndReason::Cancelled), from, "cancelled");
+    }
+
+    #[test]
+    fn several_files_are_counted() {
+        let check = |own: bool, state: TransferState, expected: &str| {
+            let mut transfers = Transfers::default();
+            transfers.take(TransferView { files: 3, ..about(1, own, state) });
+            assert_eq!(transfers.all.first().unwrap().row().what, expected);
+        };
+        check(false, TransferState::Offered, "alice offers report.pdf (3 files, 1.2 MB)");
+        check(false, TransferState::Waiting, "report.pdf (3 files) from alice");
+        check(true, TransferState::Waiting, "report.pdf (3 files) to bob and 1 more");
     }
 
     #[test]
