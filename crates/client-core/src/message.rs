@@ -3,7 +3,7 @@
 
 mod files;
 
-pub use self::files::{FilesOffered, FilesStep, FilesTold, size};
+pub use self::files::{FilesOffered, FilesStep, FilesTold, quoted, size};
 
 use crate::show::IdentityState;
 use portcullis_proto::{

@@ -10,7 +10,7 @@ use portcullis_proto::{BadName, ChannelName, ConversationName, GroupName, UserNa
 use portcullis_server::gateway::PublicUrl;
 use portcullis_terminal::device::FileOptions;
 use portcullis_terminal::net::Address;
-use portcullis_terminal::verbs::Exit;
+use portcullis_terminal::verbs::{Exit, Which};
 
 /// Where `up` keeps a server's data: beside the person who has typed it.
 const LOCAL_DATA: &str = "portcullis-data";
@@ -65,7 +65,7 @@ pub(crate) enum Command {
         /// From whom; may be repeated [default: everybody]
         #[arg(long, value_name = "USER", value_parser = UserName::parse)]
         from: Vec<UserName>,
-        /// The folder to put them in [default: ~/Downloads]
+        /// The folder to put them in; what has begun to arrive goes on where it is [default: ~/Downloads]
         #[arg(long, value_name = "DIR")]
         into: Option<PathBuf>,
         /// The most bytes to take at once
@@ -79,6 +79,14 @@ pub(crate) enum Command {
         direct: bool,
         #[command(flatten)]
         paths: Paths,
+    },
+    /// Print the files that come and go as JSON lines, numbered, the newest last; or end one before its time
+    Transfers {
+        #[command(flatten)]
+        common: Common,
+        /// End this one: its number in the list, or its id
+        #[arg(long, value_name = "N|ID", value_parser = Which::parse)]
+        cancel: Option<Which>,
     },
     /// Print what was said as JSON lines, and go on as more is said
     Tail {
@@ -224,7 +232,8 @@ pub(crate) struct Common {
     /// Trust the certificates in this PEM file, and no others
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_root: Option<PathBuf>,
-    /// Give up after so many seconds [default: 60; none for `tail` and `send -`]
+    /// Give up after so many seconds; where files move, after so many in which nothing does [default: 60; none for
+    /// `tail`, `send -`, `send --direct` and `receive`]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) timeout: Option<u64>,
 }
@@ -536,6 +545,9 @@ mod tests {
         check(&format!("portcullis guests {common} perhaps"), false);
         check(&format!("portcullis send {common} --to #lobby"), false);
         check(&format!("portcullis tail {common} --in #lobby --from 3 --count 2"), true);
+        check(&format!("portcullis transfers {common}"), true);
+        check(&format!("portcullis transfers {common} --cancel 2"), true);
+        check(&format!("portcullis transfers {common} --cancel all"), false);
         check(&format!("portcullis users {common} --server http://a"), false);
         check(&format!("portcullis users {common} --server wss://a --tls-root r"), true);
         check(&format!("portcullis users {common} --timeout 0"), false);

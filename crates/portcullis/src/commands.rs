@@ -49,6 +49,7 @@ async fn verb(command: Command) -> Result<(), Failure> {
         Command::Tail { common, within, from, count } => {
             verbs::tail(&shared(common), &Tail { within, from, count }).await
         }
+        Command::Transfers { common, cancel } => verbs::transfers(&shared(common), cancel).await,
         Command::Users { common } => verbs::users(&shared(common)).await,
         Command::Guests { common, allow } => {
             let allow = allow.map(|allow| allow == cli::Switch::On);

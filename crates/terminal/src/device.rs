@@ -52,9 +52,31 @@ pub enum News {
     Files {
         /// In words.
         words: String,
-        /// Whether they are offered all the same.
-        offered: bool,
+        /// What that means for the offer.
+        offering: Offering,
     },
+}
+
+/// How far everything has come that has to do with files; while something moves, it differs from before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Bytes that are there on all paths.
+    pub bytes: u64,
+    /// Bytes that were read to be offered.
+    pub read: u64,
+    /// Bytes that were there before a break, and verified.
+    pub checked: u64,
+}
+
+/// What becomes of files that somebody wants to offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offering {
+    /// They are offered.
+    Goes,
+    /// They are not, for they can't be offered as they are.
+    Wrong,
+    /// They are not, for this device can't do it now.
+    Failed,
 }
 
 /// A core that a device runs.
@@ -137,7 +159,7 @@ impl Device {
             Ok(false) => "there is no connection yet".to_owned(),
             Err(error) => error.to_string(),
         };
-        vec![News::Files { words, offered: false }]
+        vec![News::Files { words, offering: Offering::Failed }]
     }
 
     /// Begins to receive nothing more of a transfer for as long as this runs; whatever runs on the home next goes on
@@ -150,6 +172,14 @@ impl Device {
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
         self.mover.progress()
+    }
+
+    /// How far everything has come, to tell whether something moves.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        let bytes = self.progress().iter().map(|progress| progress.bytes).sum();
+        let (read, _) = self.reading().unwrap_or_default();
+        Activity { bytes, read, checked: self.mover.checked() }
     }
 
     /// Bytes that were read of what is to be offered, and how many there are; none where nothing is read.
@@ -264,9 +294,13 @@ impl<C: Core> Device<C> {
         let (conversation, relay_now) = (ready.conversation, ready.relay_now);
         let (offer, place, told) = match ready.into_offer() {
             Ok(ready) => ready,
-            Err(why) => return Ok(vec![News::Files { words: why.to_string(), offered: false }]),
+            Err(why) => {
+                let offering = if why.is_here() { Offering::Failed } else { Offering::Wrong };
+                return Ok(vec![News::Files { words: why.to_string(), offering }]);
+            }
         };
-        let told = told.iter().map(|told| News::Files { words: told.to_string(), offered: true });
+        let offering = Offering::Goes;
+        let told = told.iter().map(|told| News::Files { words: told.to_string(), offering });
         let mut news: Vec<News> = told.collect();
         let offer = Command::Offer { conversation, offer: Box::new(offer), place, relay_now };
         news.extend(self.handle([Event::Command(offer)])?);

@@ -29,6 +29,7 @@ mod place_entry;
 mod prove_path;
 mod release_chunk;
 mod same_log;
+mod unhide_name;
 
 pub use accept_change::{ChangeAccepted, ChangeRefused, Target, accept_change};
 pub use accept_chunk::{ChunkAccepted, ChunkRefused, accept_chunk};
@@ -60,6 +61,7 @@ pub use prove_path::{
 };
 pub use release_chunk::{ChunkReleased, FileChanged, release_chunk};
 pub use same_log::same_log;
+pub use unhide_name::{NameShown, unhide_name};
 
 pub use crate::encrypted::{
     CommitRefused, Committed, EntryRefused, Joining, Lists, Offered, PackageRefused,
@@ -73,8 +75,8 @@ use portcullis_crypto::{
 use portcullis_proto::classroom::{GuestKey, SignedFrame};
 use portcullis_proto::{
     AccountCard, AccountId, BadList, ConversationId, ConversationKind, ConversationSummary,
-    DeviceId, Envelope, Fetched, FileOffer, FilePath, FileStep, Kind, ListRecord, QuicWay, Seen,
-    SignedList, Stretching, Timestamp,
+    DeviceId, Envelope, Fetched, FileName, FileOffer, FilePath, FileStep, Kind, ListRecord,
+    QuicWay, Seen, SignedList, Stretching, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -114,6 +116,7 @@ pub struct Defences {
     pub prove_path: fn(&FileKey, &BTreeMap<DeviceId, AuthPublic>, &[u8; HELLO]) -> Result<PathProven, PathRefused>,
     pub release_chunk: fn(Shape, u64, ChunkHash, Vec<u8>) -> Result<ChunkReleased, FileChanged>,
     pub same_log: fn(Option<Hash>, Seen, u64) -> bool,
+    pub unhide_name: fn(&FileName) -> NameShown,
 }
 
 /// The sound ones: the only value that the shipped client is built from.
@@ -147,4 +150,5 @@ pub const SOUND: Defences = Defences {
     prove_path,
     release_chunk,
     same_log,
+    unhide_name,
 };

@@ -71,7 +71,7 @@ impl From<&FileOffer> for FilesOffered {
 impl fmt::Display for FilesOffered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { title, files, bytes, .. } = self;
-        let size = size(*bytes);
+        let (title, size) = (quoted(title), size(*bytes));
         match files {
             0 | 1 => write!(f, "offers {title} ({size})"),
             files => write!(f, "offers {title} ({files} files, {size})"),
@@ -82,7 +82,7 @@ impl fmt::Display for FilesOffered {
 /// The words that follow the sender's name.
 impl fmt::Display for FilesStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let title = &self.title;
+        let title = quoted(&self.title);
         match self.told {
             FilesTold::Accepted => write!(f, "accepted {title}"),
             FilesTold::Declined => write!(f, "declined {title}"),
@@ -103,6 +103,15 @@ impl fmt::Display for FilesStep {
             }
         }
     }
+}
+
+/// A file's name among other words: in quotation marks, which no name has, unless it is plainly one word. So a name is
+/// not taken for what the program says.
+#[must_use]
+pub fn quoted(name: &FileName) -> String {
+    let name = name.as_str();
+    let is_plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    if name.chars().all(is_plain) { name.to_owned() } else { format!("\"{name}\"") }
 }
 
 /// A size as people read it, in steps of a thousand.
@@ -142,6 +151,19 @@ mod tests {
         check(999_999, "1.0 MB");
         check(1 << 40, "1.1 TB");
         check(u64::MAX, "18.4 EB");
+    }
+
+    #[test]
+    fn names_among_words() {
+        let check = |name: &str, expected: &str| {
+            assert_eq!(quoted(&FileName::parse(name).unwrap()), expected);
+        };
+        check("report-2.final_1.pdf", "report-2.final_1.pdf");
+        check("Übersicht", "Übersicht");
+        check("my report.pdf", "\"my report.pdf\"");
+        check("a (1.2 MB), verified", "\"a (1.2 MB), verified\"");
+        check("a·b", "\"a·b\"");
+        check("it's", "\"it's\"");
     }
 
     #[test]

@@ -152,18 +152,48 @@ impl Shell {
         }
     }
 
-    /// Halts a transfer, goes on with it, or ends it.
-    fn change_transfer(&mut self, verb: TransferVerb, number: usize) -> Result<(), ChatError> {
-        let open = |about: &TransferView| !about.state.is_over();
-        let Some(about) = self.model.transfers().pick(Some(number), open) else {
-            self.nothing_comes("there is no such transfer, or it is over: /transfers shows all");
-            return Ok(());
+    /// Halts a transfer, goes on with it, or ends it; without a number, the only one that this can be done with.
+    fn change_transfer(
+        &mut self,
+        verb: TransferVerb,
+        number: Option<usize>,
+    ) -> Result<(), ChatError> {
+        let fits = match (verb, number) {
+            // One that is named is the person's to judge.
+            (_, Some(_)) | (TransferVerb::Cancel, None) => is_open,
+            (TransferVerb::Pause, None) => can_pause,
+            (TransferVerb::Resume, None) => can_resume,
         };
-        let transfer = about.transfer;
+        let transfer = match self.model.transfers().only(number, fits) {
+            Ok(about) => about.transfer,
+            Err(0) => {
+                let why = "there is no such transfer, or it is over: /transfers shows all";
+                self.nothing_comes(why);
+                return Ok(());
+            }
+            Err(count) => {
+                let why = format!("which of the {count}? /transfers shows their numbers");
+                self.nothing_comes(why);
+                return Ok(());
+            }
+        };
         self.command(match verb {
             TransferVerb::Pause => Command::Pause(transfer),
             TransferVerb::Resume => Command::Resume(transfer),
             TransferVerb::Cancel => Command::Cancel(transfer),
         })
     }
+}
+
+const fn is_open(about: &TransferView) -> bool {
+    !about.state.is_over()
+}
+
+const fn can_pause(about: &TransferView) -> bool {
+    let is_halted = can_resume(about) || matches!(about.state, TransferState::Offered);
+    is_open(about) && !is_halted
+}
+
+const fn can_resume(about: &TransferView) -> bool {
+    is_open(about) && matches!(about.state, TransferState::Paused | TransferState::Failed(_))
 }

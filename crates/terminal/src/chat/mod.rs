@@ -21,7 +21,7 @@ mod signals;
 
 pub use error::ChatError;
 
-use crate::device::{Device, FileOptions, News};
+use crate::device::{Device, FileOptions, News, Offering};
 use crate::home::{Home, HomeError};
 use crate::net::{Address, Door, TlsRoots};
 use crate::ui::view::Level;
@@ -223,8 +223,9 @@ impl Shell {
             match news {
                 News::Waiting { delay, reason } => self.waits(delay, reason),
                 News::Unreachable(reason) => self.is_unreachable(&reason),
-                News::Files { words, offered } => {
-                    let level = if offered { Level::Info } else { Level::Warning };
+                News::Files { words, offering } => {
+                    let goes = offering == Offering::Goes;
+                    let level = if goes { Level::Info } else { Level::Warning };
                     self.model.say(words, level);
                 }
                 News::Show(show) => {

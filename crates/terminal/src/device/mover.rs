@@ -178,6 +178,11 @@ impl Mover {
         self.engine.as_ref().map(|(_, engine)| engine.progress()).unwrap_or_default()
     }
 
+    /// Bytes that were there before a break, and verified.
+    pub(super) fn checked(&self) -> u64 {
+        self.engine.as_ref().map(|(_, engine)| engine.checked()).unwrap_or_default()
+    }
+
     /// Bytes that were read of what is to be offered, and how many there are; none where nothing is read.
     pub(super) fn reading(&self) -> Option<(u64, u64)> {
         let all = self.under_way.iter().map(Preparing::progress);

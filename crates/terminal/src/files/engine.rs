@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::limits::{HASHES_AGE, PART_AGE};
-use super::meter::{Gauges, Progress};
+use super::meter::{Gauges, Meter, Progress};
 use super::prepare::{Preparing, hashes_path, prepare};
 use super::sealed::place_of;
 use super::source::{BadSource, Told};
@@ -48,6 +48,8 @@ struct Shared {
     setup: Setup,
     transfers: PathBuf,
     gauges: Gauges,
+    /// Bytes of parts that were verified after a break.
+    checked: Arc<Meter>,
     events: UnboundedSender<(TransferId, Moved)>,
 }
 
@@ -103,7 +105,8 @@ impl Engine {
         let (events, receiver) = unbounded_channel();
         let sweeping = transfers.clone();
         spawn_blocking(move || records::sweep(&sweeping, SystemTime::now(), PART_AGE, HASHES_AGE));
-        let shared = Shared { setup, transfers, gauges: Gauges::default(), events };
+        let (gauges, checked) = (Gauges::default(), Arc::default());
+        let shared = Shared { setup, transfers, gauges, checked, events };
         Ok(Self { shared: Arc::new(shared), jobs: BTreeMap::new(), events: receiver })
     }
 
@@ -126,6 +129,12 @@ impl Engine {
     #[must_use]
     pub fn progress(&self) -> Vec<Progress> {
         self.shared.gauges.read(Instant::now())
+    }
+
+    /// Bytes of parts that were there before a break, and were verified since this engine began.
+    #[must_use]
+    pub fn checked(&self) -> u64 {
+        self.shared.checked.get()
     }
 
     /// Reads, seals and hashes what is to be offered; gives the offer, the place to tell the core, and what the
@@ -216,13 +225,10 @@ impl Jobs {
         self.ending.extend(self.receiving.take().map(|(job, _)| job.stopped()));
         // Two must not write to one part.
         let before = std::mem::take(&mut self.ending);
-        let into = match place {
-            "" => shared.setup.downloads.clone(),
-            place => PathBuf::from(place),
-        };
+        let named = (!place.is_empty()).then(|| PathBuf::from(place));
         let stop = Stop::default();
         let receiving =
-            job::receive(Arc::clone(shared), offer, into, task.clone(), stop.clone(), before);
+            job::receive(Arc::clone(shared), offer, named, task.clone(), stop.clone(), before);
         self.receiving = Some((Job { stop, running: tokio::spawn(receiving) }, task));
     }
 

@@ -24,8 +24,11 @@ pub const PREPARING_THREADS: usize = 4;
 /// Chunks that such a thread takes at a time: 4 MiB, so that the disk reads in order.
 pub const PREPARING_CHUNKS: u64 = 16;
 
-/// Connections that may be about to prove that they are who is waited for; more are closed at once.
-pub const UNPROVEN: usize = 16;
+/// Connections that may be about to prove that they are who is waited for; for one more, the oldest is closed.
+pub const UNPROVEN: usize = 32;
+
+/// Those of them from one address: a recipient calls all addresses of a sender at once, and a family has one.
+pub const UNPROVEN_EACH: usize = 8;
 
 /// How long each of them may take for it.
 pub const PROOF: Duration = Duration::from_secs(5);
@@ -63,6 +66,13 @@ pub const QUIC_LAST: Duration = Duration::from_secs(120);
 
 /// Silence after which a path is broken, and another is taken.
 pub const STALLED: Duration = Duration::from_secs(15);
+
+/// Bytes that have to move over a direct path in a [`SLOWEST_WINDOW`]: 17 kB/s. Who is slower loses nothing by way of
+/// the server.
+pub const SLOWEST: u64 = 1024 * 1024;
+
+/// How long is looked before a path counts as too slow: a disk may have to wake up meanwhile.
+pub const SLOWEST_WINDOW: Duration = Duration::from_secs(60);
 
 /// Silence after which a fetch from the server is begun anew: the server itself waits for 30 seconds for a sender.
 pub const STALLED_RELAY: Duration = Duration::from_secs(45);

@@ -24,6 +24,7 @@ pub(super) use judge::Judge;
 use super::blob::{Blob, What};
 use super::disk;
 use super::halt::Halt;
+use super::meter::Meter;
 use super::stop::Stop;
 
 const HASHES: &str = "hashes";
@@ -62,12 +63,13 @@ enum State {
 }
 
 impl Part {
-    /// Opens what there is of a transfer in a folder, or begins; verifies what is there.
+    /// Opens what there is of a transfer in a folder, or begins; verifies what is there, and counts that.
     pub(super) fn open(
         offer: FileOffer,
         into: &Path,
         defences: Defences,
         stop: &Stop,
+        checked: &Meter,
     ) -> Result<Self, Halt> {
         let blob = Blob::of(&offer).ok_or(Halt::Fault(Fault::Manifest))?;
         let folder = into.join(part_name(offer.transfer));
@@ -76,7 +78,7 @@ impl Part {
         let (into, state) = (into.to_owned(), State::Manifest(Vec::new()));
         let kept = Kept { offer, into, folder, defences, blob, offset: 0, state };
         let mut part = Self { judge, kept };
-        part.go_on(stop)?;
+        part.go_on(stop, checked)?;
         Ok(part)
     }
 
@@ -120,7 +122,7 @@ impl Part {
     }
 
     /// Finds out how much of what lies there holds.
-    fn go_on(&mut self, stop: &Stop) -> Result<(), Halt> {
+    fn go_on(&mut self, stop: &Stop, checked: &Meter) -> Result<(), Halt> {
         let Self { judge, kept } = self;
         let encoded = fs::read(kept.folder.join(MANIFEST)).ok();
         let manifest = encoded.as_ref().and_then(|bytes| read_manifest(bytes, &kept.offer).ok());
@@ -137,7 +139,7 @@ impl Part {
         kept.offset = kept.blob.hashes();
         if let (Some(manifest), Some(encoded)) = (manifest, encoded) {
             let mut files = kept.files(manifest, encoded)?;
-            let whole = judge.whole_chunks(&mut files, stop)?;
+            let whole = judge.whole_chunks(&mut files, stop, checked)?;
             // Otherwise not even the manifest holds.
             if whole >= u64::from(kept.offer.manifest).div_ceil(CHUNK as u64) {
                 kept.offset = kept.blob.chunk_start(whole).min(kept.blob.bytes());

@@ -17,6 +17,12 @@ fn path(transfers: &Path, transfer: TransferId) -> PathBuf {
     transfers.join(format!("{transfer}.part"))
 }
 
+/// The folder in which a transfer has its part; none where there is no part.
+pub(super) fn folder(transfers: &Path, transfer: TransferId) -> Option<PathBuf> {
+    let into = PathBuf::from(fs::read_to_string(path(transfers, transfer)).ok()?);
+    fs::symlink_metadata(into.join(part_name(transfer))).is_ok_and(|it| it.is_dir()).then_some(into)
+}
+
 /// Writes down that a transfer has a part in this folder.
 pub(super) fn add(transfers: &Path, transfer: TransferId, into: &Path) -> io::Result<()> {
     let into = into.to_str().ok_or(io::ErrorKind::InvalidInput)?;

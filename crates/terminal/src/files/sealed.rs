@@ -143,6 +143,7 @@ fn halt(error: &BadSource) -> Halt {
         BadSource::Forbidden(_) => Halt::Fault(Fault::Forbidden),
         BadSource::Io(..) | BadSource::Home(_) => Halt::Fault(Fault::Disk),
         BadSource::Stopped => Halt::Stopped,
+        BadSource::Several(all) => all.first().map_or(Halt::Changed, halt),
         BadSource::Special(_)
         | BadSource::Deep(_)
         | BadSource::Changed(_)

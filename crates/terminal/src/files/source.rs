@@ -54,6 +54,8 @@ pub enum BadSource {
     Home(io::ErrorKind),
     /// Together they can't be offered.
     Manifest(BadManifest),
+    /// Of several that were named each has something.
+    Several(Vec<BadSource>),
     /// The person did not want to wait.
     Stopped,
 }
@@ -70,6 +72,10 @@ impl fmt::Display for BadSource {
             Self::Io(path, kind) => write!(f, "{}: {kind}", path.display()),
             Self::Home(kind) => write!(f, "what belongs to the offer can't be kept: {kind}"),
             Self::Manifest(error) => error.fmt(f),
+            Self::Several(all) => {
+                let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+                f.write_str(&all.join("; "))
+            }
             Self::Stopped => f.write_str("stopped"),
         }
     }
@@ -78,6 +84,11 @@ impl fmt::Display for BadSource {
 impl std::error::Error for BadSource {}
 
 impl BadSource {
+    /// Whether this device is at fault, and not what was to be offered.
+    pub(crate) const fn is_here(&self) -> bool {
+        matches!(self, Self::Home(_))
+    }
+
     fn io(path: &Path, error: &io::Error) -> Self {
         let path = path.to_owned();
         match error.kind() {
@@ -105,11 +116,23 @@ impl Source {
     /// Looks at what lies under these paths. Reads no file.
     ///
     /// # Errors
-    /// [`BadSource`], which names the file.
+    /// [`BadSource`], which names the file; of the paths it tells all that can't be offered.
     pub(super) fn gather(paths: &[PathBuf]) -> Result<(Self, Vec<Told>), BadSource> {
-        let mut walk = Walk::default();
+        let (mut walk, mut bad) = (Walk::default(), Vec::new());
         for path in paths {
-            walk.named(path)?;
+            match walk.named(path) {
+                // All of them together are too much, however many more there are.
+                Err(error @ BadSource::Manifest(_)) => return Err(error),
+                named => bad.extend(named.err()),
+            }
+        }
+        match bad.pop() {
+            Some(last) if bad.is_empty() => return Err(last),
+            Some(last) => {
+                bad.push(last);
+                return Err(BadSource::Several(bad));
+            }
+            None => {}
         }
         let Walk { entries, paths, written, told, .. } = walk;
         let manifest = Manifest::new(entries).map_err(BadSource::Manifest)?;

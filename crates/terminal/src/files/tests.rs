@@ -22,6 +22,7 @@ use rand_core::OsRng;
 use tempfile::TempDir;
 
 use super::halt::Halt;
+use super::meter::Meter;
 use super::part::Part;
 use super::prepare::{Preparing, prepare};
 use super::sealed::{Sealed, place_of};
@@ -69,7 +70,7 @@ impl World {
     }
 
     fn part(&self, offer: &FileOffer) -> Result<Part, Halt> {
-        Part::open(offer.clone(), &self.chosen(), SOUND, &Stop::default())
+        Part::open(offer.clone(), &self.chosen(), SOUND, &Stop::default(), &Meter::default())
     }
 
     /// The names in the recipient's folder, in order.

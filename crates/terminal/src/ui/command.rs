@@ -55,8 +55,8 @@ pub enum Command {
     Get(Option<usize>, Option<String>),
     /// Don't take it.
     Decline(Option<usize>),
-    /// Show the transfers, or do something with the one of this number.
-    Transfers(Option<(TransferVerb, usize)>),
+    /// Show the transfers, or do something with the one of this number, or with the only one that it can be done with.
+    Transfers(Option<(TransferVerb, Option<usize>)>),
     /// Take what somebody offers without being asked, up to so many bytes; none asks always.
     AutoAccept(UserName, Option<u64>),
     /// Whether somebody may see this device's address, for direct transfers.
@@ -325,7 +325,7 @@ pub static COMMANDS: &[Entry] = &[
     Entry {
         name: "transfers",
         alias: "",
-        usage: "/transfers [pause|resume|cancel N]",
+        usage: "/transfers [pause|resume|cancel [N]]",
         help: "files that come and go; halt one, or end it",
         arguments: &[Argument::Word(&["pause", "resume", "cancel"])],
         parse: transfers,
@@ -470,8 +470,7 @@ fn transfers(words: &mut Words<'_>) -> Result<Command, Problem> {
         Some("cancel") => TransferVerb::Cancel,
         Some(other) => return Err(Problem::Word(other.to_owned())),
     };
-    let number = words.number()?.ok_or(Problem::Needs("a transfer's number"))?;
-    Ok(Command::Transfers(Some((verb, number))))
+    Ok(Command::Transfers(Some((verb, words.number()?))))
 }
 
 /// A size as people write it: `800k`, `50M`, `2G`, in powers of a thousand.

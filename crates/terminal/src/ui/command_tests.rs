@@ -69,6 +69,20 @@ fn what_is_understood() {
         ("/guests", Command::Guests(None)),
         ("/guests on", Command::Guests(Some(true))),
         ("/guests off", Command::Guests(Some(false))),
+        ("/devices", Command::Devices),
+        ("/devices revoke old laptop", Command::Revoke(DeviceName::parse("old laptop").unwrap())),
+        ("/password", Command::Password),
+        ("/leave", Command::Leave),
+        ("/help", Command::Help),
+        ("/q", Command::Quit),
+    ] {
+        assert_eq!(parse(line), Ok(expected), "{line}");
+    }
+}
+
+#[test]
+fn what_is_understood_about_files() {
+    for (line, expected) in [
         ("/file a.pdf", Command::File(vec!["a.pdf".into()])),
         (
             "/file bob 'my report.pdf' \"a b\" c\\ d",
@@ -80,18 +94,13 @@ fn what_is_understood() {
         ("/get 'a b'", Command::Get(None, Some("a b".into()))),
         ("/decline", Command::Decline(None)),
         ("/transfers", Command::Transfers(None)),
-        ("/transfers pause 3", Command::Transfers(Some((TransferVerb::Pause, 3)))),
+        ("/transfers pause 3", Command::Transfers(Some((TransferVerb::Pause, Some(3))))),
+        ("/transfers cancel", Command::Transfers(Some((TransferVerb::Cancel, None)))),
         ("/autoaccept bob 50M", Command::AutoAccept(user("bob"), Some(50_000_000))),
         ("/autoaccept bob 7kb", Command::AutoAccept(user("bob"), Some(7_000))),
         ("/autoaccept bob 9", Command::AutoAccept(user("bob"), Some(9))),
         ("/autoaccept bob off", Command::AutoAccept(user("bob"), None)),
         ("/direct bob on", Command::Direct(user("bob"), true)),
-        ("/devices", Command::Devices),
-        ("/devices revoke old laptop", Command::Revoke(DeviceName::parse("old laptop").unwrap())),
-        ("/password", Command::Password),
-        ("/leave", Command::Leave),
-        ("/help", Command::Help),
-        ("/q", Command::Quit),
     ] {
         assert_eq!(parse(line), Ok(expected), "{line}");
     }

@@ -132,7 +132,7 @@ mod tests {
             ("/direct bob", "/direct needs on or off: /direct USER on|off"),
             (
                 "/transfers stop 1",
-                "/transfers does not know \"stop\": /transfers [pause|resume|cancel N]",
+                "/transfers does not know \"stop\": /transfers [pause|resume|cancel [N]]",
             ),
             ("/guests maybe", "/guests does not know \"maybe\": /guests [on|off]"),
             ("/devices revoke", "/devices needs a device's name: /devices [revoke NAME]"),

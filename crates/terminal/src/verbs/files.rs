@@ -1,15 +1,23 @@
 //! `send --file` and `receive`: files without a screen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use portcullis_client_core::{Command, History, Show, TransferState, TransferView, size};
-use portcullis_proto::{ConversationName, FileName, TransferId, UserName};
+use portcullis_client_core::{
+    Command, Fault, History, Show, TransferState, TransferView, quoted, size,
+};
+use portcullis_proto::{ConversationName, FileName, Refusal, TransferId, UserName};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::device::Core;
 
-use super::{Common, Exit, Failure, Session, output, reach, within};
+use super::{
+    AGAIN, AGAIN_DOUBLINGS, Common, Exit, Failure, Session, TIMEOUT, WAITED, output, reach,
+};
+
+/// What the core calls that which it may refuse of an offer.
+const OFFER: &str = "offer these files";
 
 /// What `send --file` prints once nobody needs this device any more.
 #[derive(Serialize)]
@@ -43,7 +51,14 @@ pub async fn send_files(
     to: &ConversationName,
     what: SendFiles,
 ) -> Result<(), Failure> {
-    within(common.timeout, run_send(common, to, what)).await
+    if matches!(to, ConversationName::Channel(_) | ConversationName::Classic(_)) {
+        let why = "files go to a user or a +group, whom nobody else can overhear";
+        return Err(Failure::new(Exit::Usage, why));
+    }
+    let mut session = Session::begin(common, History::None).await?;
+    // Recipients of what goes directly may be away for days.
+    session.be_patient(common.timeout.or((!what.direct).then_some(TIMEOUT)));
+    run_send(session, to, what).await
 }
 
 /// What `send --file` sends.
@@ -55,12 +70,11 @@ pub struct SendFiles {
     pub direct: bool,
 }
 
-async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Result<(), Failure> {
-    if matches!(to, ConversationName::Channel(_) | ConversationName::Classic(_)) {
-        let why = "files go to a user or a +group, whom nobody else can overhear";
-        return Err(Failure::new(Exit::Usage, why));
-    }
-    let mut session = Session::begin(common, History::None).await?;
+async fn run_send(
+    mut session: Session,
+    to: &ConversationName,
+    what: SendFiles,
+) -> Result<(), Failure> {
     session.log_in().await?;
     let id = reach(&mut session, to).await?;
     let SendFiles { paths, direct } = what;
@@ -73,10 +87,8 @@ async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Re
     let mut shows = session.take_in(news)?;
     loop {
         // Why the server refuses it says more than that it has ended.
-        for show in &shows {
-            if let Show::Refused { what, refusal } = show {
-                return Err(Failure::refused(what, refusal));
-            }
+        if let Some(refusal) = own_refusal(&shows, &earlier) {
+            return Err(Failure::refused(OFFER, refusal));
         }
         let offered = shows.iter().rev().find_map(|show| match show {
             Show::Transfer(about) if about.own && !earlier.contains(&about.transfer) => Some(about),
@@ -92,9 +104,25 @@ async fn run_send(common: &Common, to: &ConversationName, what: SendFiles) -> Re
     }
 }
 
+/// Why nothing was offered. What is refused to earlier commands, or is about something else, is not this one's.
+fn own_refusal<'a>(shows: &'a [Show], earlier: &BTreeSet<TransferId>) -> Option<&'a Refusal> {
+    let ends = |show: &Show| match show {
+        Show::Transfer(about) if earlier.contains(&about.transfer) => {
+            matches!(about.state, TransferState::Ended(_))
+        }
+        _ => false,
+    };
+    // The core shows what has ended, and then why.
+    let before = std::iter::once(None).chain(shows.iter().map(Some));
+    before.zip(shows).find_map(|(before, show)| match show {
+        Show::Refused { what: OFFER, refusal } if !before.is_some_and(ends) => Some(refusal),
+        _ => None,
+    })
+}
+
 /// What has become of an own transfer, once this device is no longer needed.
 fn settled(about: &TransferView, direct: bool) -> Result<Option<&'static str>, Failure> {
-    let title = &about.title;
+    let title = quoted(&about.title);
     let failed = |why: String| Err(Failure::new(Exit::Refused, format!("{title}: {why}")));
     match &about.state {
         TransferState::Stored if !direct => Ok(Some("stored")),
@@ -135,12 +163,9 @@ pub struct Receive {
 /// # Errors
 /// [`Failure`]; what was under way goes on with the next `receive` of this home.
 pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
-    within(common.timeout, run_receive(common, what)).await
-}
-
-async fn run_receive(common: &Common, what: &Receive) -> Result<(), Failure> {
     let mut session = Session::begin(common, History::All).await?;
-    let mut receiving = Receiving { what, under_way: BTreeSet::new(), got: 0, halted: false };
+    session.be_patient(common.timeout);
+    let mut receiving = Receiving::new(what);
     receiving.go_on(&mut session)?;
     let mut shows = session.command(Command::ListTransfers)?;
     loop {
@@ -159,12 +184,16 @@ async fn run_receive(common: &Common, what: &Receive) -> Result<(), Failure> {
             tidy_up(&mut session).await?;
             return receiving.outcome();
         }
+        receiving.tell_wait(&session);
         shows = session.next().await?;
+        if receiving.again.is_some_and(|again| again <= Instant::now()) {
+            shows.extend(receiving.go_on(&mut session)?);
+        }
     }
 }
 
 /// Says what is left to be said, and lets go of what is needed no more, here and on the server.
-async fn tidy_up(session: &mut Session) -> Result<(), Failure> {
+pub(super) async fn tidy_up(session: &mut Session) -> Result<(), Failure> {
     while session.has_unsent() || session.device().client().has_lingering_transfers() {
         session.next().await?;
     }
@@ -173,15 +202,27 @@ async fn tidy_up(session: &mut Session) -> Result<(), Failure> {
 
 struct Receiving<'a> {
     what: &'a Receive,
-    under_way: BTreeSet<TransferId>,
+    /// What is received, in words.
+    under_way: BTreeMap<TransferId, String>,
     got: u64,
     /// Something can't go on until somebody has removed what is in its way.
     halted: bool,
+    /// When that is tried again, and how often it was in vain.
+    again: Option<Instant>,
+    vain: u32,
+    /// It was told what is waited for.
+    told: bool,
 }
 
-impl Receiving<'_> {
-    /// Tries again what something was in the way of: whoever begins this command may have removed it.
-    fn go_on(&self, session: &mut Session) -> Result<(), Failure> {
+impl<'a> Receiving<'a> {
+    const fn new(what: &'a Receive) -> Self {
+        let under_way = BTreeMap::new();
+        Self { what, under_way, got: 0, halted: false, again: None, vain: 0, told: false }
+    }
+
+    /// Tries again what something was in the way of: somebody may have removed it.
+    fn go_on(&mut self, session: &mut Session) -> Result<Vec<Show>, Failure> {
+        self.again = None;
         let halted = |about: &TransferView| match about.state {
             TransferState::Failed(fault) => !about.own && !fault.is_final(),
             _ => false,
@@ -189,8 +230,38 @@ impl Receiving<'_> {
         let all = session.device().client().transfers().into_iter();
         let again = all.filter(|about| halted(about) && self.wants(about));
         let again: Vec<Command> = again.map(|about| Command::Resume(about.transfer)).collect();
-        session.commands(again)?;
-        Ok(())
+        session.commands(again)
+    }
+
+    /// Says what is waited for, once that takes a while.
+    fn tell_wait(&mut self, session: &Session) {
+        if session.quiet_for() < WAITED || !session.is_listed() {
+            self.told = false;
+        } else if !std::mem::replace(&mut self.told, true) {
+            for what in self.under_way.values() {
+                output::note(&format!("waiting for {what}"));
+            }
+            if self.what.once && self.under_way.is_empty() {
+                output::note("waiting for somebody to offer files");
+            }
+        }
+    }
+
+    fn begins(&mut self, about: &TransferView) {
+        let TransferView { title, sender, bytes, .. } = about;
+        let what = format!("{sender} to send {} ({})", quoted(title), size(*bytes));
+        self.under_way.insert(about.transfer, what);
+    }
+
+    /// Something is in the way. Who waits for one file ends; else it is tried again, after pauses that grow.
+    fn fails(&mut self, about: &TransferView, fault: Fault) {
+        let was = self.under_way.remove(&about.transfer).is_some();
+        self.halted |= was && !fault.is_final();
+        if was && !fault.is_final() && !self.what.once {
+            self.again = Some(Instant::now() + AGAIN * 2_u32.pow(self.vain));
+            self.vain = (self.vain + 1).min(AGAIN_DOUBLINGS);
+        }
+        output::note(&format!("{} of {}: {fault}", quoted(&about.title), about.sender));
     }
 
     fn look_at(&mut self, session: &mut Session, about: &TransferView) -> Result<(), Failure> {
@@ -200,16 +271,16 @@ impl Receiving<'_> {
         }
         match &about.state {
             TransferState::Offered if self.wants(about) => {
-                output::note(&format!("{sender} offers {title} ({})", size(about.bytes)));
-                self.under_way.insert(transfer);
+                output::note(&format!("{sender} offers {} ({})", quoted(title), size(about.bytes)));
+                self.begins(about);
                 if self.what.direct {
                     session.command(Command::AllowDirect(sender.clone(), true))?;
                 }
                 session.command(Command::Answer { transfer, place: Some(String::new()) })?;
             }
             TransferState::Offered => left_alone(about),
-            TransferState::Done(paths) if self.under_way.remove(&transfer) => {
-                self.got += 1;
+            TransferState::Done(paths) if self.under_way.remove(&transfer).is_some() => {
+                (self.got, self.vain) = (self.got + 1, 0);
                 output::line(&Got {
                     sender,
                     transfer,
@@ -219,16 +290,13 @@ impl Receiving<'_> {
                     paths,
                 })?;
             }
-            TransferState::Failed(fault) => {
-                self.halted |= self.under_way.remove(&transfer) && !fault.is_final();
-                output::note(&format!("{title} of {sender}: {fault}"));
-            }
-            TransferState::Ended(reason) if self.under_way.remove(&transfer) => {
-                output::note(&format!("{title} of {sender}: {reason}"));
+            TransferState::Failed(fault) => self.fails(about, *fault),
+            TransferState::Ended(reason) if self.under_way.remove(&transfer).is_some() => {
+                output::note(&format!("{} of {sender}: {reason}", quoted(title)));
             }
             TransferState::Waiting | TransferState::Direct | TransferState::Relayed => {
                 if self.wants(about) {
-                    self.under_way.insert(transfer);
+                    self.begins(about);
                 } else if session.device_mut().leave_alone(transfer) {
                     left_alone(about);
                 }
@@ -258,5 +326,53 @@ impl Receiving<'_> {
 
 fn left_alone(about: &TransferView) {
     let TransferView { title, sender, bytes, .. } = about;
-    output::note(&format!("left alone: {title} ({}) of {sender}", size(*bytes)));
+    output::note(&format!("left alone: {} ({}) of {sender}", quoted(title), size(*bytes)));
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use portcullis_proto::{Code, ConversationId, EndReason, Reference};
+
+    const EARLIER: TransferId = TransferId::from_bytes([1; 16]);
+    const OWN: TransferId = TransferId::from_bytes([2; 16]);
+
+    fn show(transfer: TransferId, state: TransferState) -> Show {
+        Show::Transfer(TransferView {
+            transfer,
+            conversation: ConversationId::LOBBY,
+            message: Reference::from_bytes([1; 16]),
+            sender: UserName::parse("mira").unwrap(),
+            own: true,
+            title: FileName::parse("a").unwrap(),
+            files: 1,
+            bytes: 1,
+            place: String::new(),
+            state,
+            recipients: Vec::new(),
+            expires: None,
+        })
+    }
+
+    #[test]
+    fn refusals_that_are_this_command_s() {
+        let refused = |what| Show::Refused { what, refusal: Refusal::new(Code::NoRoom, "full") };
+        let ended = |transfer| show(transfer, TransferState::Ended(EndReason::Failed));
+        let check = |shows: &[Show], expected: bool| {
+            let found = own_refusal(shows, &[EARLIER].into());
+            assert_eq!(found.is_some(), expected, "{shows:?}");
+        };
+        check(&[], false);
+        check(&[ended(OWN)], false);
+        check(&[refused(OFFER)], true);
+        check(&[ended(OWN), refused(OFFER)], true);
+        check(&[ended(EARLIER), refused(OFFER)], false);
+        check(&[ended(EARLIER), refused(OFFER), ended(OWN), refused(OFFER)], true);
+        check(&[show(EARLIER, TransferState::Stored), refused(OFFER)], true);
+        check(
+            &[refused("list the guests"), refused("publish this device's key for guests")],
+            false,
+        );
+    }
 }

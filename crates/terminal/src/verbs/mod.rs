@@ -10,10 +10,12 @@ mod group;
 mod guests;
 mod options;
 mod output;
+mod quiet;
 mod register;
 mod send;
 mod session;
 mod tail;
+mod transfers;
 mod users;
 
 use std::time::Duration;
@@ -29,12 +31,22 @@ pub use register::register;
 use send::reach;
 pub use send::{Source, send};
 pub use tail::{Tail, tail};
+pub use transfers::{Which, transfers};
 pub use users::users;
 
 use session::Session;
 
 /// How long a verb may take that ends by itself.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long nothing may move before whoever waits for a file is told for which.
+const WAITED: Duration = Duration::from_secs(10);
+
+/// How long is waited before a file that can't be kept is tried again: somebody may have made room. Doubled each time …
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// … so many times, to a minute.
+const AGAIN_DOUBLINGS: u32 = 6;
 
 /// How long is waited at most, after all is done, for what lets classroom guests find the device: a key takes a second on a
 /// slow machine.

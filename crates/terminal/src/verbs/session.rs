@@ -1,6 +1,7 @@
 //! What verbs have in common: a home, a login, and the words for what happens on the way.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use portcullis_client_core::{
     Command, Config, ConversationView, History, IdentityState, Show, Warning,
@@ -8,8 +9,9 @@ use portcullis_client_core::{
 use portcullis_crypto::{Password, Stretch};
 use portcullis_proto::{Code, ConversationId, ConversationKind, ConversationName, Role, UserName};
 
+use super::quiet::Quiet;
 use super::{Common, Exit, Failure, output};
-use crate::device::{Device, News, device_name};
+use crate::device::{Device, News, Offering, device_name};
 use crate::home::Home;
 use crate::net::{Door, Link};
 
@@ -25,6 +27,8 @@ pub(super) struct Session {
     listed: bool,
     /// What was caught up since then.
     caught_up: BTreeSet<ConversationId>,
+    /// Whether anything moves.
+    quiet: Quiet,
 }
 
 impl Session {
@@ -71,6 +75,7 @@ impl Session {
             server: common.server.to_string(),
             listed: false,
             caught_up: BTreeSet::new(),
+            quiet: Quiet::default(),
         };
         let known = session.device.client().name().is_some();
         session.command(first(known, password))?;
@@ -131,7 +136,20 @@ impl Session {
     /// Waits for what happens next. Nothing is lost if this is dropped.
     pub(super) async fn next(&mut self) -> Result<Vec<Show>, Failure> {
         let news = self.device.next().await?;
-        self.take_in(news)
+        let shows = self.take_in(news)?;
+        // The device is told each second that time has passed.
+        self.quiet.look(&self.device, &shows)?;
+        Ok(shows)
+    }
+
+    /// Gives up once nothing has moved for so long.
+    pub(super) const fn be_patient(&mut self, limit: Option<Duration>) {
+        self.quiet.limit = limit;
+    }
+
+    /// How long nothing has moved.
+    pub(super) fn quiet_for(&self) -> Duration {
+        self.quiet.since.elapsed()
     }
 
     /// Goes on until a conversation is read to its end.
@@ -249,10 +267,11 @@ impl Session {
                         }
                     });
                 }
-                News::Files { words, offered: true } => output::note(&words),
-                News::Files { words, offered: false } => {
-                    return Err(Failure::new(Exit::Usage, words));
-                }
+                News::Files { words, offering } => match offering {
+                    Offering::Goes => output::note(&words),
+                    Offering::Wrong => return Err(Failure::new(Exit::Usage, words)),
+                    Offering::Failed => return Err(Failure::new(Exit::Failed, words)),
+                },
                 News::Unreachable(error) => {
                     let message = format!("{}: {error}", self.server);
                     return Err(Failure::new(Exit::Unreachable, message));

@@ -39,6 +39,7 @@ const PROOF_TOKENS: &[(&str, &str)] = &[
     ("ChunkAccepted", "crates/client-core/src/defences/accept_chunk.rs"),
     ("ChunkReleased", "crates/client-core/src/defences/release_chunk.rs"),
     ("EntryPlaced", "crates/client-core/src/defences/place_entry.rs"),
+    ("NameShown", "crates/client-core/src/defences/unhide_name.rs"),
     ("PathProven", "crates/client-core/src/defences/prove_path.rs"),
     ("MayCommit", "crates/client-core/src/defences/may_commit.rs"),
     ("MayClaim", "crates/server-core/src/defences/may_claim.rs"),

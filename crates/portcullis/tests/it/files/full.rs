@@ -166,7 +166,7 @@ fn what_can_not_be_prepared_for_want_of_room_is_not_offered() {
         errors.contains("what belongs to the offer can't be kept: no storage space"),
         "{errors}"
     );
-    assert_eq!(code, Some(2));
+    assert_eq!(code, Some(1));
     assert_eq!(found(&disk.seen()), [FILLER]);
     let say = world.command("mira", "mira", &["send", "--to", "noor", "later, my disk is full"]);
     assert_eq!(disk.run(&say).0, Some(0));

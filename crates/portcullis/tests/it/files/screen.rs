@@ -19,17 +19,17 @@ fn a_file_is_offered_and_taken() {
     mira.keys("/file noor /nowhere\r");
     mira.wait_for("/nowhere: it is not there");
     mira.keys(&format!("/file noor '{}'\r", report.display()));
-    mira.wait_for("offers my report.pdf (3.0 MB)");
-    noor.wait_for("mira offers my report.pdf (3.0 MB)");
+    mira.wait_for("offers \"my report.pdf\" (3.0 MB)");
+    noor.wait_for("mira offers \"my report.pdf\" (3.0 MB)");
     noor.wait_for("/get 1 or /decline 1");
     noor.keys("/get 1 taken/here\r");
     noor.wait_for("the folder or a file in it is not there");
     fs::create_dir_all(folder.join("taken/here")).unwrap();
     noor.keys("/transfers resume 1\r");
-    noor.wait_for("my report.pdf is there:");
+    noor.wait_for("\"my report.pdf\" is there:");
     assert!(fs::read(folder.join("taken/here/my report.pdf")).unwrap() == content);
     mira.keys("/msg noor\r");
-    mira.wait_for("has received my report.pdf");
+    mira.wait_for("has received \"my report.pdf\"");
 
     // The other way round, declined.
     let note = world.file("note.txt", b"for you");
@@ -39,8 +39,8 @@ fn a_file_is_offered_and_taken() {
     mira.keys("/decline\r");
     noor.wait_for("declined note.txt");
     noor.keys("/transfers\r");
-    noor.wait_for("1 my report.pdf from mira");
-    noor.wait_for("2 note.txt to mira");
+    noor.wait_for("– \"my report.pdf\" from mira");
+    noor.wait_for("– note.txt to mira");
 }
 
 #[test]

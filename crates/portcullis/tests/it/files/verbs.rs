@@ -99,6 +99,43 @@ fn a_group_gets_one_upload() {
 }
 
 #[test]
+fn what_comes_and_goes_is_listed_and_may_be_ended() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let blobs = world.path("data").join("blobs");
+    for (name, bytes) in [("one", 5000), ("two", 7000)] {
+        let file = world.file(name, &noise(bytes, 1));
+        world.lines("mira", "mira", &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
+    }
+    let all = world.lines("mira", "mira", &["transfers"]);
+    let check = |number: usize, title: &str| {
+        let one = &all[number - 1];
+        let seen = (&one["number"], &one["title"], &one["state"]);
+        assert_eq!(seen, (&number.into(), &title.into(), &"stored".into()));
+    };
+    check(1, "one");
+    check(2, "two");
+    assert_eq!((&all[1]["bytes"], &all[1]["own"]), (&7000.into(), &true.into()));
+    assert_eq!(all[0]["recipients"][0]["state"], "asked");
+
+    let ended = world.lines("mira", "mira", &["transfers", "--cancel", "1"]);
+    assert_eq!((&ended[0]["title"], &ended[0]["state"]), (&"one".into(), &"ended".into()));
+    until("the server drops it", || found(&blobs).len() == 1);
+    let second = all[1]["transfer"].as_str().unwrap();
+    let ended = world.lines("mira", "mira", &["transfers", "--cancel", second]);
+    assert_eq!((&ended[0]["title"], &ended[0]["reason"]), (&"two".into(), &"cancelled".into()));
+    until("the server drops it", || found(&blobs).is_empty());
+    let check = |which: &str, code: i32, says: &str| {
+        let output = world.run("mira", "mira", &["transfers", "--cancel", which]);
+        assert_eq!(output.status.code(), Some(code), "{which}");
+        assert!(text(&output.stderr).contains(says), "{which}: {}", text(&output.stderr));
+    };
+    check("9", 2, "there is no such transfer");
+    check(second, 5, "it is over");
+}
+
+#[test]
 fn what_can_not_be_sent() {
     let mut world = World::new(&["--blob-quota", "1000000"]);
     let _server = world.serve();
@@ -137,6 +174,46 @@ fn what_is_left_alone() {
     let output = world.run("noor", "noor", &limited);
     assert_eq!(output.status.code(), Some(6));
     assert!(text(&output.stderr).contains("left alone: note (5.0 kB) of mira"));
+}
+
+#[test]
+fn what_could_not_be_kept_is_tried_again() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let file = world.file("note", &noise(5000, 1));
+    world.lines("mira", "mira", &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
+    let into = world.path("later");
+    let receiving = world.start("noor", "noor", &["receive", "--into", into.to_str().unwrap()]);
+    // It has been tried by the time that this is there.
+    until("it is taken", || !found(&world.path("noor").join("transfers")).is_empty());
+    fs::create_dir(&into).unwrap();
+    assert_eq!(receiving.json()["title"], "note");
+    until("nothing else is left", || found(&into) == ["note"]);
+}
+
+#[test]
+fn whoever_waits_for_a_file_is_told_for_which() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let file = world.file("large.bin", &noise(LARGE, 4));
+    let into = world.folder("in");
+    let blobs = world.path("data").join("blobs");
+    let receive = ["receive", "--into", into.to_str().unwrap(), "--once", "--timeout", "12"];
+    let check = |says: &str| {
+        let (code, errors) = world.start("noor", "noor", &receive).ending();
+        assert_eq!(code, Some(6), "{errors}");
+        assert!(errors.contains(says), "{errors}");
+        assert!(errors.contains("nothing has moved for 12 s"), "{errors}");
+    };
+    check("waiting for somebody to offer files");
+    let send = ["send", "--to", "noor", "--file", file.to_str().unwrap()];
+    let sending = world.start("mira", "mira", &send);
+    until("some of it is on the server", || bytes_below(&blobs) > 1_000_000);
+    sending.kill();
+    assert!(bytes_below(&blobs) < LARGE as u64, "it was killed in the middle");
+    check("waiting for mira to send large.bin (100.0 MB)");
 }
 
 #[test]

@@ -550,7 +550,7 @@ impl Model {
         let trust = |name: &str| self.people.trust(name);
         self.view.lines = room.map(|room| room.lines(trust)).unwrap_or_default();
         self.view.has_older = room.is_some_and(|room| room.has_older);
-        self.view.transfers = self.transfers.rows();
+        self.view.transfers = self.transfers.rows(|about| self.keeps_from_direct(about));
         self.view.alarm = alarm(&self.changed);
     }
 }

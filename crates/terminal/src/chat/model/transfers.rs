@@ -1,13 +1,15 @@
-//! Files that come and go: numbered in the order in which they were first shown, so that a person can say
-//! which is meant.
+//! Files that come and go, those that go on by a number, so that a person can say which is meant.
 
 use super::Model;
 use crate::files::Progress;
-use crate::ui::view::{Level, Transfer};
-use portcullis_client_core::{RecipientState, TransferState, TransferView, size};
+use crate::ui::view::{Level, Transfer, Trust};
+use portcullis_client_core::{RecipientState, TransferState, TransferView, quoted, size};
 use portcullis_proto::{ConversationId, ConversationName, UserName};
 
-/// All transfers that were shown.
+/// Transfers that are over and still listed: enough to look up where something is.
+const OVER: usize = 5;
+
+/// All transfers that were shown, the newest last. Those that are over have no number, and the older of them leave.
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Transfers {
     all: Vec<Entry>,
@@ -18,6 +20,10 @@ pub(in crate::chat) struct Transfers {
 #[derive(Debug)]
 struct Entry {
     about: TransferView,
+    /// The least that no other had, as long as it is not over.
+    number: usize,
+    /// It has gone directly, or was to: it is known how.
+    was_direct: bool,
     progress: Option<Progress>,
 }
 
@@ -45,7 +51,21 @@ impl Model {
     /// All transfers, in words.
     pub(super) fn list_transfers(&mut self, all: Vec<TransferView>) {
         all.into_iter().for_each(|about| self.transfer(about));
-        self.say(self.transfers.words(), Level::Info);
+        self.say(self.transfers.words(|about| self.keeps_from_direct(about)), Level::Info);
+    }
+
+    /// Who is here, and would get it directly, or give it, if they were verified.
+    pub(super) fn keeps_from_direct<'a>(&self, about: &'a TransferView) -> Option<&'a UserName> {
+        let waits = |state: &RecipientState| {
+            matches!(state, RecipientState::Asked | RecipientState::Accepted)
+        };
+        let recipients = about.recipients.iter().filter(|(_, state)| waits(state));
+        let sender = (!about.own).then_some(&about.sender);
+        let others: Vec<&UserName> = recipients.map(|(name, _)| name).chain(sender).collect();
+        let are_here = others.iter().all(|name| self.people.is_online(name));
+        let is_new =
+            |name: &&UserName| self.people.trust(name.as_str()) == Some(Trust::NotVerified);
+        others.into_iter().find(is_new).filter(|_| are_here)
     }
 
     /// How far everything has come that moves, and what is read to be offered.
@@ -76,15 +96,39 @@ impl Model {
 impl Transfers {
     /// A transfer is there, or has changed. What a person has to know of it, if anything.
     pub(super) fn take(&mut self, about: TransferView) -> Option<(String, Level)> {
-        let at = self.all.iter().position(|entry| entry.about.transfer == about.transfer);
-        let Some(entry) = at.and_then(|at| self.all.get_mut(at)) else {
-            self.all.push(Entry { about, progress: None });
+        let known = self.all.iter_mut().find(|entry| entry.about.transfer == about.transfer);
+        let Some(entry) = known else {
+            self.add(about);
             return None;
         };
         let is_new = entry.about.state != about.state;
+        entry.was_direct |= about.state == TransferState::Direct;
         entry.about = about;
-        let number = at.unwrap_or_default() + 1;
-        is_new.then(|| news(&entry.about, number)).flatten()
+        let news = is_new.then(|| news(&entry.about, entry.number)).flatten();
+        self.drop_old();
+        news
+    }
+
+    fn add(&mut self, about: TransferView) {
+        let taken = |number: &usize| self.open().any(|entry| entry.number == *number);
+        let number = (1..).find(|number| !taken(number)).unwrap_or_default();
+        let was_direct = about.state == TransferState::Direct;
+        self.all.push(Entry { about, number, was_direct, progress: None });
+        self.drop_old();
+    }
+
+    /// Lets the oldest go of those that are over.
+    fn drop_old(&mut self) {
+        let mut over = self.all.len() - self.open().count();
+        self.all.retain(|entry| {
+            let stays = !entry.about.state.is_over() || over <= OVER;
+            over -= usize::from(!stays);
+            stays
+        });
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Entry> {
+        self.all.iter().filter(|entry| !entry.about.state.is_over())
     }
 
     /// Bytes have moved, or were read. True if that shows.
@@ -104,43 +148,78 @@ impl Transfers {
         number: Option<usize>,
         fits: fn(&TransferView) -> bool,
     ) -> Option<&TransferView> {
-        let mut all = self.all.iter().enumerate().rev().map(|(at, entry)| (at + 1, &entry.about));
-        let meant = |(at, about): &(usize, &TransferView)| {
-            number.is_none_or(|number| number == *at) && fits(about)
-        };
-        all.find(meant).map(|(_, about)| about)
+        self.fitting(number, fits).last()
+    }
+
+    /// The transfer of this number, or the only one that fits; else how many do.
+    pub(in crate::chat) fn only(
+        &self,
+        number: Option<usize>,
+        fits: fn(&TransferView) -> bool,
+    ) -> Result<&TransferView, usize> {
+        let mut all = self.fitting(number, fits);
+        match (all.next(), all.count()) {
+            (Some(only), 0) => Ok(only),
+            (first, more) => Err(usize::from(first.is_some()) + more),
+        }
+    }
+
+    fn fitting(
+        &self,
+        number: Option<usize>,
+        fits: fn(&TransferView) -> bool,
+    ) -> impl Iterator<Item = &TransferView> {
+        let meant = move |entry: &&Entry| number.is_none_or(|number| number == entry.number);
+        self.open().filter(meant).map(|entry| &entry.about).filter(move |about| fits(about))
     }
 
     /// What is not over: offers first, then what moves, then what waits.
-    pub(super) fn rows(&self) -> Vec<Transfer> {
-        let mut open: Vec<(usize, &Entry)> =
-            self.all.iter().enumerate().filter(|(_, entry)| !entry.about.state.is_over()).collect();
-        open.sort_by_key(|(at, entry)| (rank(&entry.about.state), *at));
+    pub(super) fn rows<'a>(
+        &'a self,
+        keeps_from_direct: impl Fn(&'a TransferView) -> Option<&'a UserName>,
+    ) -> Vec<Transfer> {
+        let mut open: Vec<&Entry> = self.open().collect();
+        // Those that are alike stay in order.
+        open.sort_by_key(|entry| rank(&entry.about.state));
         let reading = self.reading.map(|(read, of)| Transfer {
             what: format!("reading {} to offer them", size(of)),
             state: String::new(),
             percent: percent(read, of),
         });
-        let open = open.into_iter().map(|(at, entry)| entry.row(at + 1));
+        let open = open.into_iter().map(|entry| {
+            let mut row = entry.row();
+            if entry.is_relayed_for(&keeps_from_direct).is_some() {
+                row.state.push_str(", by the server: not verified");
+            }
+            row
+        });
         reading.into_iter().chain(open).collect()
     }
 
     /// All of them, for `/transfers`.
-    pub(super) fn words(&self) -> String {
-        let row = |(at, entry): (usize, &Entry)| {
-            let Transfer { what, state, percent } = entry.row(at + 1);
+    pub(super) fn words<'a>(
+        &'a self,
+        keeps_from_direct: impl Fn(&'a TransferView) -> Option<&'a UserName>,
+    ) -> String {
+        let row = |entry: &'a Entry| {
+            let Transfer { what, state, percent } = entry.row();
             let percent = percent.map(|percent| format!(" · {percent} %")).unwrap_or_default();
             let recipients = recipients(&entry.about);
-            format!(
-                "  {} {what} · {}{percent} · {state}{recipients}",
-                at + 1,
-                size(entry.about.bytes)
-            )
+            let size = size(entry.about.bytes);
+            let number = match entry.about.state.is_over() {
+                true => "–".to_owned(),
+                false => entry.number.to_string(),
+            };
+            let why = entry.is_relayed_for(&keeps_from_direct).map_or_else(String::new, |name| {
+                let way = format!("/verify {name}, or /direct {name} on for both of you");
+                format!(" · by the server, since {name} is not verified: {way}")
+            });
+            format!("  {number} {what} · {size}{percent} · {state}{why}{recipients}")
         };
         match self.all.as_slice() {
             [] => "No files come or go; /file USER PATH offers some.".to_owned(),
             some => {
-                let rows: Vec<String> = some.iter().enumerate().map(row).collect();
+                let rows: Vec<String> = some.iter().map(row).collect();
                 format!("Transfers:\n{}", rows.join("\n"))
             }
         }
@@ -148,25 +227,34 @@ impl Transfers {
 }
 
 impl Entry {
-    fn row(&self, number: usize) -> Transfer {
-        let about = &self.about;
-        let (title, sender) = (&about.title, &about.sender);
-        let files = match about.files {
-            1 => String::new(),
-            files => format!(", {files} files"),
+    fn row(&self) -> Transfer {
+        let (about, number) = (&self.about, self.number);
+        let (title, sender) = (quoted(&about.title), &about.sender);
+        let (files, all) = match about.files {
+            0 | 1 => (String::new(), String::new()),
+            files => (format!("{files} files, "), format!(" ({files} files)")),
         };
         let (what, state) = match &about.state {
             TransferState::Offered => (
-                format!("{sender} offers {title} ({}{files})", size(about.bytes)),
+                format!("{sender} offers {title} ({files}{})", size(about.bytes)),
                 format!("/get {number} or /decline {number}"),
             ),
             state if about.own => {
-                (format!("{title} to {}", names(about)), self.state(state, number))
+                (format!("{title}{all} to {}", names(about)), self.state(state, number))
             }
-            state => (format!("{title} from {sender}"), self.state(state, number)),
+            state => (format!("{title}{all} from {sender}"), self.state(state, number)),
         };
         let percent = self.progress.and_then(|progress| percent(progress.bytes, progress.of));
         Transfer { what, state, percent }
+    }
+
+    /// Who has to be verified for it to go directly, where it goes by the server for no other reason.
+    fn is_relayed_for<'a>(
+        &'a self,
+        keeps_from_direct: impl Fn(&'a TransferView) -> Option<&'a UserName>,
+    ) -> Option<&'a UserName> {
+        let relayed = self.about.state == TransferState::Relayed && !self.was_direct;
+        relayed.then(|| keeps_from_direct(&self.about)).flatten()
     }
 
     fn state(&self, state: &TransferState, number: usize) -> String {
@@ -242,7 +330,7 @@ fn recipients(about: &TransferView) -> String {
 
 /// What has become of a transfer, where the conversation itself doesn't tell.
 fn news(about: &TransferView, number: usize) -> Option<(String, Level)> {
-    let title = &about.title;
+    let title = quoted(&about.title);
     match &about.state {
         TransferState::Done(paths) if !about.own => {
             Some((format!("{title} is there: {}", paths.join(", ")), Level::Info))
@@ -292,9 +380,9 @@ mod tests {
         let mut transfers = Transfers::default();
         transfers.take(about(1, own, TransferState::Waiting));
         transfers.take(about(1, own, state.clone()));
-        let rows = transfers.rows();
+        let rows = transfers.rows(|_| None);
         assert_eq!(rows.is_empty(), state.is_over());
-        let row = transfers.all.first().unwrap().row(1);
+        let row = transfers.all.first().unwrap().row();
         assert_eq!((row.what.as_str(), row.state.as_str()), (what, words));
     }
 
@@ -335,17 +423,48 @@ mod tests {
     }
 
     #[test]
+    fn several_files_are_counted() {
+        let check = |own: bool, state: TransferState, expected: &str| {
+            let mut transfers = Transfers::default();
+            transfers.take(TransferView { files: 3, ..about(1, own, state) });
+            assert_eq!(transfers.all.first().unwrap().row().what, expected);
+        };
+        check(false, TransferState::Offered, "alice offers report.pdf (3 files, 1.2 MB)");
+        check(false, TransferState::Waiting, "report.pdf (3 files) from alice");
+        check(true, TransferState::Waiting, "report.pdf (3 files) to bob and 1 more");
+    }
+
+    #[test]
     fn how_far_it_is() {
         let mut transfers = Transfers::default();
         transfers.take(about(1, false, TransferState::Relayed));
         let transfer = TransferId::from_bytes([1; 16]);
         let progress = Progress { transfer, way: Way::Fetch, bytes: 42, of: 100, rate: 2 };
         assert!(transfers.moved(&[progress], Some((1, 4))));
-        let rows = transfers.rows();
+        let rows = transfers.rows(|_| None);
         let shown: Vec<_> = rows.iter().map(|row| (row.state.as_str(), row.percent)).collect();
         assert_eq!(shown, [("", Some(25)), ("2 bytes/s, 0:29 left", Some(42))]);
         assert!(transfers.moved(&[], None), "what was read is gone");
         assert!(!transfers.moved(&[], None));
+    }
+
+    #[test]
+    fn a_person_hears_why_it_goes_by_the_server() {
+        let check = |states: &[TransferState], expected: bool| {
+            let mut transfers = Transfers::default();
+            states.iter().for_each(|state| drop(transfers.take(about(1, false, state.clone()))));
+            let rows = transfers.rows(|about| Some(&about.sender));
+            let row = rows.first().unwrap().state.ends_with(", by the server: not verified");
+            let words = transfers.words(|about| Some(&about.sender));
+            let hint = "by the server, since alice is not verified: /verify alice, or /direct alice on for both of you";
+            assert_eq!((row, words.contains(hint)), (expected, expected), "{states:?}");
+        };
+        check(&[TransferState::Relayed], true);
+        check(&[TransferState::Waiting, TransferState::Relayed], true);
+        check(&[TransferState::Waiting], false);
+        check(&[TransferState::Direct], false);
+        // That way has led nowhere.
+        check(&[TransferState::Direct, TransferState::Relayed], false);
     }
 
     #[test]
@@ -365,6 +484,51 @@ mod tests {
         check(Some(1), Some(1));
         check(Some(3), None);
         check(Some(9), None);
+    }
+
+    #[test]
+    fn without_a_number_the_only_one_that_fits_is_meant() {
+        let mut transfers = Transfers::default();
+        for (number, state) in
+            [(1, TransferState::Paused), (2, TransferState::Relayed), (3, TransferState::Direct)]
+        {
+            transfers.take(about(number, false, state));
+        }
+        let check = |number: Option<usize>, fits, expected: Result<u8, usize>| {
+            let only = transfers.only(number, fits).map(|about| about.transfer);
+            assert_eq!(only, expected.map(|number| TransferId::from_bytes([number; 16])));
+        };
+        check(None, |about| about.state == TransferState::Paused, Ok(1));
+        check(None, |about| about.state != TransferState::Paused, Err(2));
+        check(None, |about| about.state == TransferState::Stored, Err(0));
+        check(Some(2), |_| true, Ok(2));
+        check(Some(2), |about| about.state == TransferState::Paused, Err(0));
+    }
+
+    #[test]
+    fn numbers_stay_small() {
+        let mut transfers = Transfers::default();
+        let numbers = |transfers: &Transfers| -> Vec<usize> {
+            transfers.open().map(|entry| entry.number).collect()
+        };
+        for number in 1..=3 {
+            transfers.take(about(number, false, TransferState::Waiting));
+        }
+        assert_eq!(numbers(&transfers), [1, 2, 3]);
+        transfers.take(about(2, false, TransferState::Declined));
+        assert_eq!(numbers(&transfers), [1, 3]);
+        transfers.take(about(4, false, TransferState::Waiting));
+        assert_eq!(numbers(&transfers), [1, 3, 2]);
+        // What is over is not meant by a number, and is listed for a while.
+        let listed = |transfers: &Transfers| transfers.words(|_| None).lines().count() - 1;
+        assert_eq!(listed(&transfers), 4);
+        assert!(
+            transfers.words(|_| None).contains("  – report.pdf from alice · 1.2 MB · declined")
+        );
+        for number in 10..30 {
+            transfers.take(about(number, false, TransferState::Declined));
+        }
+        assert_eq!((numbers(&transfers).len(), listed(&transfers)), (3, 3 + OVER));
     }
 
     #[test]

@@ -24,6 +24,19 @@ pub(super) async fn own(server: &Address, port: u16) -> Vec<SocketAddr> {
     found.map(|address| SocketAddr::new(address, port)).collect()
 }
 
+/// Those of somebody's addresses that are not this machine's own: nobody has its services called. All of them where
+/// the session's own server is on it, for then others are there too.
+pub(super) async fn elsewhere(addresses: &[SocketAddr], server: &Address) -> Vec<SocketAddr> {
+    let mut found = Vec::new();
+    for address in addresses {
+        // To one of its own the system goes by that same one.
+        if server.is_local() || towards(*address).await != Some(address.ip().to_canonical()) {
+            found.push(*address);
+        }
+    }
+    found
+}
+
 /// By which own address the system would go there.
 async fn towards(there: impl ToSocketAddrs) -> Option<IpAddr> {
     for target in lookup_host(there).await.ok()? {
@@ -38,4 +51,32 @@ async fn towards(there: impl ToSocketAddrs) -> Option<IpAddr> {
         }
     }
     None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    async fn check(server: &str, addresses: &str, expected: &str) {
+        let server = Address::parse(server).unwrap();
+        let all: Vec<SocketAddr> = addresses.split(' ').map(|one| one.parse().unwrap()).collect();
+        let left = elsewhere(&all, &server).await;
+        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+        assert_eq!(left.join(" "), expected, "{server:?}");
+    }
+
+    #[tokio::test]
+    async fn own_addresses_are_told_from_others() {
+        let remote = "wss://192.0.2.7";
+        check(remote, "127.0.0.1:5 192.0.2.1:5 [2001:db8::1]:5", "192.0.2.1:5 [2001:db8::1]:5")
+            .await;
+        check(remote, "[::ffff:127.0.0.1]:5", "").await;
+        check("ws://127.0.0.1:1", "127.0.0.1:5", "127.0.0.1:5").await;
+        // Whatever this machine is called in its network.
+        let here = towards(OUT[0]).await;
+        if let Some(own) = here {
+            check(remote, &SocketAddr::new(own, 5).to_string(), "").await;
+        }
+    }
 }

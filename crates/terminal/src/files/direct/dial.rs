@@ -19,6 +19,7 @@ use super::super::limits::{DIAL, DIAL_PAUSE, DIAL_QUIC, DIAL_ROUNDS, HEAD_START,
 use super::super::meter::Meter;
 use super::super::part::Part;
 use super::super::stop::Stop;
+use super::addresses;
 use super::quic::Quic;
 use super::wire::Wire;
 use crate::net::Connector;
@@ -48,6 +49,7 @@ pub(in super::super) async fn dial(
     part: Part,
     dialling: &Dialling,
 ) -> Result<(Part, Result<(), Halt>), Halt> {
+    let dialling = &elsewhere(dialling).await;
     let quic = match &dialling.quic {
         Some(_) => {
             let own = dialling.own.as_ref();
@@ -60,6 +62,17 @@ pub(in super::super) async fn dial(
         quic.close();
     }
     dialled
+}
+
+/// The same without this machine's own addresses.
+async fn elsewhere(dialling: &Dialling) -> Dialling {
+    let mut dialling = dialling.clone();
+    let server = dialling.server.address().clone();
+    dialling.tcp = addresses::elsewhere(&dialling.tcp, &server).await;
+    if let Some(quic) = &mut dialling.quic {
+        quic.addresses = addresses::elsewhere(&quic.addresses, &server).await;
+    }
+    dialling
 }
 
 async fn rounds(

@@ -13,18 +13,18 @@ use portcullis_client_core::{Moved, QuicEnd};
 use portcullis_crypto::AuthPublic;
 use portcullis_proto::{DeviceId, FileOffer, QuicWay, TransferId};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::halt::Halt;
-use super::super::limits::{PROOF, SERVED_AT_ONCE, UNPROVEN, UNREACHED};
+use super::super::limits::{PROOF, SERVED_AT_ONCE, UNREACHED};
 use super::super::meter::{Gauges, Way};
 use super::super::sealed::Sealed;
 use super::super::stop::Stop;
 use super::addresses;
 use super::quic::{Quic, QuicStream};
+use super::unproven::{Origin, Unproven};
 use super::wire::Wire;
 use crate::net::Connector;
 
@@ -71,8 +71,9 @@ pub(in super::super) async fn listen(
         ways: (tcp, way),
         waits: BTreeMap::new(),
         keys: BTreeMap::new(),
+        is_deserted: false,
         served: 0,
-        unproven: Arc::new(Semaphore::new(UNPROVEN)),
+        unproven: Unproven::default(),
         greeted: JoinSet::new(),
         proven: proven.0,
         ended: ended.0,
@@ -115,9 +116,11 @@ struct Port {
     waits: BTreeMap<DeviceId, Wait>,
     /// By what those show that they are.
     keys: BTreeMap<DeviceId, AuthPublic>,
+    /// Nobody is left who could come.
+    is_deserted: bool,
     /// How many connections were served so far.
     served: u64,
-    unproven: Arc<Semaphore>,
+    unproven: Unproven,
     greeted: JoinSet<()>,
     proven: UnboundedSender<(Wire, PathProven)>,
     ended: UnboundedSender<Ended>,
@@ -137,20 +140,21 @@ impl Port {
             tokio::select! {
                 () = stop.wanted() => return Err(Halt::Stopped),
                 Some(device) = devices.recv() => self.wait_for(device),
-                Ok((stream, _)) = tcp.accept() => self.greet(async move { Some(Wire::Tcp(stream)) }),
+                Ok((stream, from)) = tcp.accept() => {
+                    self.greet(Origin::of(from.ip()), async move { Some(Wire::Tcp(stream)) });
+                }
                 incoming = called(quic) => {
-                    self.greet(async move { QuicStream::accept(incoming).await.map(Wire::Quic) });
+                    let from = Origin::of_quic(&incoming.remote_addr());
+                    let opening = async move { QuicStream::accept(incoming).await.map(Wire::Quic) };
+                    self.greet(from, opening);
                 }
                 Some((wire, who)) = proven.recv() => self.send(wire, who),
                 Some(end) = ended.recv() => self.end(end)?,
                 Some(_) = self.greeted.join_next() => {}
-                device = missed(first) => {
-                    self.waits.remove(&device);
-                    self.tell(Moved::Unreached { device: Some(device) });
-                    if self.waits.is_empty() {
-                        return Ok(());
-                    }
-                }
+                device = missed(first) => self.give_up(device),
+            }
+            if self.is_deserted {
+                return Ok(());
             }
         }
     }
@@ -174,12 +178,22 @@ impl Port {
         self.waits.iter().filter_map(until).min()
     }
 
+    /// Waits no longer for a device.
+    fn give_up(&mut self, device: DeviceId) {
+        self.waits.remove(&device);
+        self.tell(Moved::Unreached { device: Some(device) });
+        self.is_deserted = self.waits.is_empty();
+    }
+
     /// Hears a stranger's first bytes, for a while. Answers nothing.
-    fn greet(&mut self, opening: impl Future<Output = Option<Wire>> + Send + 'static) {
-        let Ok(permit) = Arc::clone(&self.unproven).try_acquire_owned() else { return };
+    fn greet(
+        &mut self,
+        from: Origin,
+        opening: impl Future<Output = Option<Wire>> + Send + 'static,
+    ) {
         let (key, prove) = (self.listening.offer.key.clone(), self.listening.defences.prove_path);
         let (keys, proven) = (self.keys.clone(), self.proven.clone());
-        self.greeted.spawn(async move {
+        let hearing = self.greeted.spawn(async move {
             let heard = timeout(PROOF, async {
                 let mut wire = opening.await?;
                 Some((wire.hear().await?, wire))
@@ -190,8 +204,8 @@ impl Port {
                 // The listener may be gone.
                 let _ = proven.send((wire, who));
             }
-            drop(permit);
         });
+        self.unproven.enter(from, hearing);
     }
 
     /// Sends to a device that is waited for; a newer connection takes an older one's place.
@@ -226,6 +240,10 @@ impl Port {
         *wait = match sent {
             Ok(()) => Wait::Sent,
             Err(Halt::Broken | Halt::Stopped) => Wait::Until(Instant::now() + UNREACHED),
+            Err(Halt::Slow) => {
+                self.give_up(device);
+                return Ok(());
+            }
             Err(halt) => return Err(halt),
         };
         Ok(())

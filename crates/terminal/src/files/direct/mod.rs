@@ -5,9 +5,11 @@
 mod addresses;
 mod dial;
 mod listen;
+mod pace;
 mod quic;
 mod relay;
 mod tcp;
+mod unproven;
 mod wire;
 
 pub(super) use dial::{Dialling, dial};

@@ -33,6 +33,7 @@ use super::super::part::Part;
 use super::super::pieces::{Giver, Taker, keep, pipe, seal};
 use super::super::sealed::{Outgoing, Sealed};
 use super::super::stop::Stop;
+use super::pace::{too_slow, unless_slow};
 use super::{addresses, relay};
 use crate::net::{Address, Connector};
 
@@ -197,6 +198,7 @@ impl QuicStream {
         let written = tokio::select! {
             () = stop.wanted() => Err(Halt::Stopped),
             written = self.write_pieces(from, meter) => written,
+            () = too_slow(meter) => Err(Halt::Slow),
         };
         // What stopped the sealing is why no more was written.
         sealing.await.unwrap_or(Err(Halt::Stopped))?;
@@ -243,19 +245,20 @@ impl QuicStream {
     ) -> Result<(Part, Result<(), Halt>), Halt> {
         let (blob, offset) = (part.blob(), part.offset());
         let (into, from) = pipe();
-        let stopped = stop.clone();
+        let (stopped, metered) = (stop.clone(), Arc::clone(&meter));
         let keeping = spawn_blocking(move || {
             let mut part = part;
-            let kept = keep(&mut part, from, &meter, &stopped);
+            let kept = keep(&mut part, from, &metered, &stopped);
             (part, kept)
         });
         let lengths = blob.pieces_from(offset).map(|piece| piece.len);
-        tokio::select! {
-            () = stop.wanted() => {}
-            () = self.read_pieces(lengths, into) => {}
-        }
+        let slow = tokio::select! {
+            () = stop.wanted() => false,
+            () = self.read_pieces(lengths, into) => false,
+            () = too_slow(&meter) => true,
+        };
         let (part, kept) = keeping.await.map_err(|_| Halt::Stopped)?;
-        let ended = stop.check().and(kept);
+        let ended = stop.check().and(unless_slow(kept, slow));
         if ended.is_ok() {
             self.connection.close(DONE, b"");
         }

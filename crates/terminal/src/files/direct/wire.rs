@@ -1,5 +1,6 @@
 //! A direct connection of either kind, before and after it is proven.
 
+use std::net::Shutdown;
 use std::sync::Arc;
 
 use portcullis_client_core::defences::HELLO;
@@ -12,6 +13,7 @@ use super::super::meter::Meter;
 use super::super::part::Part;
 use super::super::sealed::Sealed;
 use super::super::stop::Stop;
+use super::pace::{too_slow, unless_slow};
 use super::quic::QuicStream;
 use super::tcp;
 
@@ -56,8 +58,11 @@ impl Wire {
         match self {
             Self::Tcp(stream) => {
                 let stream = stream.into_std().map_err(|_| Halt::Broken)?;
-                let sent = move || tcp::send(&sealed, stream, offset, &meter, &stop);
-                spawn_blocking(sent).await.unwrap_or(Err(Halt::Stopped))
+                let socket = stream.try_clone().map_err(|_| Halt::Broken)?;
+                let metered = Arc::clone(&meter);
+                let sent = move || tcp::send(&sealed, stream, offset, &metered, &stop);
+                let (sent, slow) = paced(spawn_blocking(sent), &meter, &socket).await;
+                unless_slow(sent.unwrap_or(Err(Halt::Stopped)), slow)
             }
             Self::Quic(stream) => stream.send(sealed, offset, &meter, &stop).await,
         }
@@ -76,13 +81,33 @@ impl Wire {
         match self {
             Self::Tcp(stream) => {
                 let Ok(stream) = stream.into_std() else { return Ok((part, Err(Halt::Broken))) };
+                let Ok(socket) = stream.try_clone() else { return Ok((part, Err(Halt::Broken))) };
+                let metered = Arc::clone(&meter);
                 let received = spawn_blocking(move || {
-                    let ended = tcp::receive(&mut part, stream, &meter, &stop);
+                    let ended = tcp::receive(&mut part, stream, &metered, &stop);
                     (part, ended)
                 });
-                received.await.map_err(|_| Halt::Stopped)
+                let (received, slow) = paced(received, &meter, &socket).await;
+                let (part, ended) = received.map_err(|_| Halt::Stopped)?;
+                Ok((part, unless_slow(ended, slow)))
             }
             Self::Quic(stream) => stream.receive(part, meter, &stop).await,
         }
     }
+}
+
+/// Waits for what moves, and ends the connection where that is too slow; says whether it was.
+async fn paced<T>(
+    moving: impl Future<Output = T>,
+    meter: &Meter,
+    socket: &std::net::TcpStream,
+) -> (T, bool) {
+    tokio::pin!(moving);
+    tokio::select! {
+        moved = &mut moving => return (moved, false),
+        () = too_slow(meter) => {}
+    }
+    // Where that fails, it has ended already.
+    let _ = socket.shutdown(Shutdown::Both);
+    (moving.await, true)
 }

@@ -1,11 +1,12 @@
 //! The jobs: each does one task from beginning to end, and says what came of it.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis_client_core::{Fault, Moved, QuicEnd, Task};
 use portcullis_crypto::AuthPublic;
-use portcullis_proto::{DeviceId, FileOffer};
+use portcullis_proto::{DeviceId, FileOffer, TransferId};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -45,7 +46,7 @@ pub(super) async fn serve(
     };
     // Who could not be reached was told for each device.
     let moved = match served.await {
-        Ok(()) | Err(Halt::Stopped | Halt::Broken | Halt::TokenRefused) => return,
+        Ok(()) | Err(Halt::Stopped | Halt::Broken | Halt::Slow | Halt::TokenRefused) => return,
         Err(Halt::Changed) => Moved::Changed,
         Err(Halt::Fault(fault)) => Moved::Failed(fault),
     };
@@ -70,7 +71,7 @@ pub(super) async fn upload(
     let moved = match uploaded.await {
         Ok(()) => Moved::Uploaded,
         // It is tried again until it is stopped.
-        Err(Halt::Stopped | Halt::Broken) => return,
+        Err(Halt::Stopped | Halt::Broken | Halt::Slow) => return,
         Err(Halt::TokenRefused) => Moved::TokenRefused,
         Err(Halt::Changed) => Moved::Changed,
         Err(Halt::Fault(fault)) => Moved::Failed(fault),
@@ -78,24 +79,25 @@ pub(super) async fn upload(
     shared.tell(transfer, moved);
 }
 
-/// Receives a transfer, after what went on before has ended.
+/// Receives a transfer, after what went on before has ended. Where no folder was named for it, it goes where it has
+/// begun to go, or where everything does.
 pub(super) async fn receive(
     shared: Arc<Shared>,
     offer: FileOffer,
-    into: PathBuf,
+    named: Option<PathBuf>,
     task: Task,
     stop: Stop,
     before: Vec<JoinHandle<()>>,
 ) {
     ended(before).await;
     let transfer = offer.transfer;
-    let moved = match received(&shared, offer, into, task, &stop).await {
+    let moved = match received(&shared, offer, named, task, &stop).await {
         Ok(paths) => {
             let paths = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
             Moved::Received { paths }
         }
         Err(Halt::Stopped) => return,
-        Err(Halt::Broken) => Moved::Unreached { device: None },
+        Err(Halt::Broken | Halt::Slow) => Moved::Unreached { device: None },
         Err(Halt::TokenRefused) => Moved::TokenRefused,
         // Nobody here has it to change.
         Err(Halt::Changed) => Moved::Failed(Fault::Corrupt),
@@ -114,12 +116,12 @@ pub(super) async fn ended(jobs: Vec<JoinHandle<()>>) {
 async fn received(
     shared: &Shared,
     offer: FileOffer,
-    into: PathBuf,
+    named: Option<PathBuf>,
     task: Task,
     stop: &Stop,
 ) -> Result<Vec<PathBuf>, Halt> {
     stop.check()?;
-    let part = begin(shared, &offer, into, stop).await?;
+    let part = begin(shared, &offer, named, stop).await?;
     let way = if matches!(task, Task::Dial { .. }) { Way::Dial } else { Way::Fetch };
     let metered = shared.gauges.open(offer.transfer, way, part.blob().bytes());
     metered.meter().set(part.offset());
@@ -158,16 +160,31 @@ async fn received(
 async fn begin(
     shared: &Shared,
     offer: &FileOffer,
-    into: PathBuf,
+    named: Option<PathBuf>,
     stop: &Stop,
 ) -> Result<Part, Halt> {
     let (transfers, defences) = (shared.transfers.clone(), shared.setup.defences);
-    let (offer, stop) = (offer.clone(), stop.clone());
+    let (offer, stop, downloads) = (offer.clone(), stop.clone(), shared.setup.downloads.clone());
+    let checked = Arc::clone(&shared.checked);
     blocking(move || {
+        let begun = records::folder(&transfers, offer.transfer);
+        let into = named.or_else(|| begun.clone()).unwrap_or(downloads);
+        if begun.is_some_and(|begun| begun != into) {
+            leave(&transfers, offer.transfer, &into)?;
+        }
         records::add(&transfers, offer.transfer, &into).map_err(|error| Halt::disk(&error))?;
-        Part::open(offer, &into, defences, &stop)
+        Part::open(offer, &into, defences, &stop, &checked)
     })
     .await
+}
+
+/// Removes a part from where it is no longer wanted; not before there is a folder where it is.
+fn leave(transfers: &Path, transfer: TransferId, into: &Path) -> Result<(), Halt> {
+    let there = fs::metadata(into).map_err(|error| Halt::disk(&error))?;
+    if !there.is_dir() {
+        return Err(Halt::Fault(Fault::NotFound));
+    }
+    records::remove(transfers, transfer).map_err(|error| Halt::disk(&error))
 }
 
 async fn open(shared: &Shared, offer: &FileOffer, place: String) -> Result<Arc<Sealed>, Halt> {

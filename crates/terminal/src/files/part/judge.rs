@@ -11,6 +11,7 @@ use super::super::blob::{Blob, Piece};
 use super::super::disk;
 use super::super::halt::Halt;
 use super::super::hashes::Hashes;
+use super::super::meter::Meter;
 use super::super::stop::Stop;
 use super::files::Files;
 
@@ -70,7 +71,12 @@ impl Judge {
     }
 
     /// How many chunks from the first on lie there as they were offered.
-    pub(super) fn whole_chunks(&self, files: &mut Files, stop: &Stop) -> Result<u64, Halt> {
+    pub(super) fn whole_chunks(
+        &self,
+        files: &mut Files,
+        stop: &Stop,
+        checked: &Meter,
+    ) -> Result<u64, Halt> {
         let (shape, hashes) = (self.blob.shape(), self.hashes.as_ref());
         let mut buffer = Vec::new();
         for index in 0..shape.chunks() {
@@ -81,6 +87,7 @@ impl Judge {
             if !there || Some(ChunkHash::of(shape, index, &buffer)) != hash {
                 return Ok(index);
             }
+            checked.add(buffer.len() as u64);
         }
         Ok(shape.chunks())
     }

@@ -1,5 +1,5 @@
-//! A whole transfer gets its place: what is outermost in it moves into the folder that was chosen, under its name
-//! or one with a number, and never over anything.
+//! A whole transfer gets its place: what is outermost in it moves into the folder that was chosen, under its name,
+//! unhidden, or one with a number, and never over anything.
 //!
 //! Before each move the name is written down, so that after a crash it is known which ones were moved, and under
 //! which names. What was moved is no longer in the part; what still is there, was not.
@@ -76,6 +76,8 @@ impl Kept {
         number: usize,
         log: &mut Log,
     ) -> io::Result<FileName> {
+        let shown = (self.defences.unhide_name)(top);
+        let top = shown.name();
         for tried in 1..=NAMES_TRIED {
             let name = if tried == 1 { top.clone() } else { top.numbered(tried) };
             let to = self.into.join(name.as_str());

@@ -1,6 +1,7 @@
 //! Directly from engine to engine, over real sockets, and what strangers get to hear on them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use portcullis_client_core::defences::{self, HELLO, path_pass};
 use portcullis_client_core::{Fault, Moved, Task};
@@ -9,6 +10,7 @@ use portcullis_proto::DeviceId;
 use rand_core::OsRng;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::advance;
 
 use super::super::limits::{PIECE, UNPROVEN};
 use super::engine::{DEVICE, Person};
@@ -94,6 +96,34 @@ async fn nobody_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_on_this_machine_is_called_for_somebody_elsewhere() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let alice = Person::new();
+    let (offer, _) = alice.offer(&world, "a").await;
+    let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let dial = Task::Dial {
+        tcp: vec![service.local_addr().unwrap()],
+        quic: None,
+        own: None,
+        pass: pass(&offer),
+    };
+    // With a server on this machine, others are there too.
+    for (server, expected) in [("ws://192.0.2.1:1", false), ("ws://127.0.0.1:1", true)] {
+        let mut bob = Person::at(server);
+        bob.assign(&offer, false, &world, dial.clone());
+        let called = tokio::select! {
+            _ = service.accept() => true,
+            moved = bob.next() => {
+                assert_eq!(moved, Moved::Unreached { device: None });
+                false
+            }
+        };
+        assert_eq!(called, expected, "{server}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_comes() {
     let world = World::new();
     world.file("a", &bytes(LARGE));
@@ -160,7 +190,7 @@ async fn who_says_nothing_hears_nothing_either() {
 }
 
 #[tokio::test]
-async fn many_who_say_nothing_keep_nobody_out_for_long() {
+async fn many_who_say_nothing_keep_nobody_out() {
     let world = World::new();
     world.file("a", &bytes(LARGE));
     let mut alice = Person::new();
@@ -170,15 +200,72 @@ async fn many_who_say_nothing_keep_nobody_out_for_long() {
     for _ in 0..UNPROVEN {
         silent.push(TcpStream::connect(to).await.unwrap());
     }
-    // One more than may wait is closed at once.
-    assert_eq!(answer(to, &[]).await, b"");
-    // As soon as one is gone there is room.
-    drop(silent.pop());
-    let mut served = Vec::new();
-    while served.is_empty() {
-        served = answer(to, &path_hello(&offer.key, DEVICE, 0, [1; 16])).await;
-    }
+    let served = answer(to, &path_hello(&offer.key, DEVICE, 0, [1; 16])).await;
     assert_eq!(served.len() as u64, offer.blob_bytes().unwrap());
+    // There is more than one of them who could still speak.
+    assert!(silent.pop().unwrap().try_read(&mut [0]).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_who_drips_is_not_waited_for() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let (mut alice, mut bob) = (Person::new(), Person::new());
+    let (offer, place) = alice.offer(&world, "a").await;
+    let blob = pieces_of(&mut alice, &offer, &place).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let tcp = vec![listener.local_addr().unwrap()];
+    bob.assign(
+        &offer,
+        false,
+        &world,
+        Task::Dial { tcp, quic: None, own: None, pass: pass(&offer) },
+    );
+    let (mut stream, _) = listener.accept().await.unwrap();
+    stream.read_exact(&mut [0; 72]).await.unwrap();
+    let dripping = async {
+        for byte in &blob {
+            // The other side may have had enough.
+            let _ = stream.write_all(&[*byte]).await;
+            advance(Duration::from_secs(1)).await;
+        }
+        std::future::pending().await
+    };
+    let moved = tokio::select! {
+        moved = bob.next() => moved,
+        () = dripping => unreachable!(),
+    };
+    assert_eq!(moved, Moved::Unreached { device: None });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recipient_who_takes_it_in_drops_is_not_waited_for() {
+    let world = World::new();
+    // More than sockets hold.
+    world.file("a", &vec![0; 32 * 1024 * 1024]);
+    let mut alice = Person::new();
+    let (offer, place) = alice.offer(&world, "a").await;
+    let to = alice.serve(&offer, &place).await[0];
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    stream.write_all(&path_hello(&offer.key, DEVICE, 0, [1; 16])).await.unwrap();
+    let (mut some, mut got) = (vec![0; 16 * 1024], 0);
+    // A reset is an end too.
+    while let Ok(count @ 1..) = stream.read(&mut some).await {
+        got += count as u64;
+        advance(Duration::from_secs(10)).await;
+    }
+    assert!(got < offer.blob_bytes().unwrap(), "{got}");
+    assert_eq!(alice.next().await, Moved::Unreached { device: Some(DEVICE) });
+}
+
+/// All of an offer's blob.
+async fn pieces_of(
+    sender: &mut Person,
+    offer: &portcullis_proto::FileOffer,
+    place: &str,
+) -> Vec<u8> {
+    let to = sender.serve(offer, place).await[0];
+    answer(to, &path_hello(&offer.key, DEVICE, 0, [1; 16])).await
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use portcullis_client_core::defences::{SOUND, part_name};
-use portcullis_client_core::{Assignment, Moved, Task};
+use portcullis_client_core::{Assignment, Fault, Moved, Task};
 use portcullis_proto::{DeviceId, FileOffer, QuicWay, TransferId};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -26,18 +26,30 @@ pub(super) const DEVICE: DeviceId = DeviceId::from_bytes([7; 16]);
 pub(super) struct Person {
     home: TempDir,
     engine: Engine,
+    server: &'static str,
 }
 
 impl Person {
     pub(super) fn new() -> Self {
+        Self::at("ws://127.0.0.1:1")
+    }
+
+    /// Somebody of this server.
+    pub(super) fn at(server: &'static str) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let engine = engine(home.path().to_owned());
-        Self { home, engine }
+        let downloads = home.path().join("nowhere");
+        let engine = engine(home.path().to_owned(), downloads, server);
+        Self { home, engine, server }
     }
 
     /// The program ends and begins again.
     fn restart(&mut self) {
-        self.engine = engine(self.home.path().to_owned());
+        self.restart_into(self.home.path().join("nowhere"));
+    }
+
+    /// It begins with another folder for what has none.
+    fn restart_into(&mut self, downloads: PathBuf) {
+        self.engine = engine(self.home.path().to_owned(), downloads, self.server);
     }
 
     pub(super) async fn next(&mut self) -> Moved {
@@ -76,6 +88,12 @@ impl Person {
         self.engine.assign(Assignment { offer: offer.clone(), own, place, task });
     }
 
+    /// Receives into this folder; into the one for what has none, if it is "".
+    fn receive(&mut self, offer: &FileOffer, place: &str, task: Task) {
+        let (offer, place) = (offer.clone(), place.to_owned());
+        self.engine.assign(Assignment { offer, own: false, place, task });
+    }
+
     /// Waits until nothing moves any more.
     pub(super) async fn until_idle(&self) {
         while !self.engine.progress().is_empty() {
@@ -89,10 +107,9 @@ impl Person {
     }
 }
 
-fn engine(home: PathBuf) -> Engine {
-    let address = Address::parse("ws://127.0.0.1:1").unwrap();
+fn engine(home: PathBuf, downloads: PathBuf, server: &str) -> Engine {
+    let address = Address::parse(server).unwrap();
     let server = Connector::new(address, &TlsRoots::System).unwrap();
-    let downloads = home.join("nowhere");
     let setup = Setup { home, downloads, server, device: DEVICE, listen: None, defences: SOUND };
     Engine::new(setup).unwrap()
 }
@@ -161,6 +178,62 @@ async fn stopped_and_begun_again_it_goes_on() {
     assert!(matches!(bob.next().await, Moved::Received { .. }));
     assert!(called.try_recv().is_err());
     assert!(read(&world.chosen().join("a")) == bytes(LARGE));
+}
+
+#[tokio::test]
+async fn where_it_goes_stays_as_it_was_when_it_was_begun() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let (mut alice, mut bob) = (Person::new(), Person::new());
+    let (offer, place) = alice.offer(&world, "a").await;
+    let tcp = alice.serve(&offer, &place).await;
+    let said = alice_blob(&tcp, &offer).await;
+    let some = 320 + 3 * PIECE;
+    let (silent, mut called) = silent_after(said[..some].to_vec()).await;
+    let folders = ["one", "two", "three"].map(|name| world.chosen().join(name));
+    let [one, two, three] = &folders;
+    folders[..2].iter().for_each(|folder| fs::create_dir(folder).unwrap());
+    let part = |folder: &PathBuf| folder.join(part_name(offer.transfer)).exists();
+    let at_silent = Task::Dial { tcp: vec![silent], quic: None, own: None, pass: pass(&offer) };
+
+    bob.restart_into(one.clone());
+    bob.receive(&offer, "", at_silent.clone());
+    assert_eq!(called.recv().await, Some(0));
+    until(&bob, some as u64).await;
+    // Begun again with another folder for everything, it goes on in the first.
+    bob.restart_into(two.clone());
+    bob.receive(&offer, "", at_silent.clone());
+    assert_eq!(called.recv().await, Some(some as u64));
+    assert_eq!((part(one), part(two)), (true, false));
+    // A folder that is not there takes nothing away from another.
+    bob.receive(&offer, three.to_str().unwrap(), Task::Fetch { token: String::new() });
+    assert_eq!(bob.next().await, Moved::Failed(Fault::NotFound));
+    assert_eq!((part(one), part(two)), (true, false));
+    // Only where it is named for this transfer, and nothing is left behind.
+    bob.receive(
+        &offer,
+        two.to_str().unwrap(),
+        Task::Dial { tcp, quic: None, own: None, pass: pass(&offer) },
+    );
+    let paths = vec![two.join("a").to_str().unwrap().to_owned()];
+    assert_eq!(bob.next().await, Moved::Received { paths });
+    assert_eq!((part(one), part(two)), (false, true));
+    assert!(read(&two.join("a")) == bytes(LARGE));
+}
+
+#[tokio::test]
+async fn where_what_was_begun_is_gone_it_begins_where_everything_goes() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let (mut alice, mut bob) = (Person::new(), Person::new());
+    let (offer, place) = alice.offer(&world, "a").await;
+    let tcp = alice.serve(&offer, &place).await;
+    let transfers = bob.home.path().join("transfers");
+    records::add(&transfers, offer.transfer, &world.path("gone")).unwrap();
+    bob.restart_into(world.chosen());
+    bob.receive(&offer, "", Task::Dial { tcp, quic: None, own: None, pass: pass(&offer) });
+    let paths = vec![world.chosen().join("a").to_str().unwrap().to_owned()];
+    assert_eq!(bob.next().await, Moved::Received { paths });
 }
 
 /// All that a sender sends to its recipient.

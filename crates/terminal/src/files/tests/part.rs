@@ -88,6 +88,27 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
+fn nothing_hidden_arrives() {
+    let world = World::new();
+    for name in [".bash_profile", ".ssh/authorized_keys", "folder/.notes", "_a", ".a"] {
+        world.file(name, name.as_bytes());
+    }
+    let offered = world.offer(&[".bash_profile", ".ssh", "folder", "_a", ".a"]);
+    fs::write(world.chosen().join("_bash_profile"), b"old").unwrap();
+    let mut part = world.part(&offered.offer).unwrap();
+    let paths = receive(&mut part, offered.pieces(0).unwrap()).unwrap();
+    let names = ["_bash_profile (2)", "_ssh", "folder", "_a", "_a (2)"];
+    assert_eq!(paths, names.map(|name| world.chosen().join(name)));
+    let there = ["_a", "_a (2)", "_bash_profile", "_bash_profile (2)", "_ssh", "folder"];
+    assert_eq!(world.shown(), there);
+    let check = |at: &str, name: &str| assert_eq!(read(&world.chosen().join(at)), name.as_bytes());
+    check("_bash_profile (2)", ".bash_profile");
+    check("_ssh/authorized_keys", ".ssh/authorized_keys");
+    check("folder/.notes", "folder/.notes");
+    check("_a (2)", ".a");
+}
+
+#[test]
 fn it_goes_on_where_it_stopped() {
     let world = World::new();
     world.file("folder/a", &bytes(LARGE));

@@ -90,7 +90,15 @@ fn there_are_bounds() {
     let nothing = gather(&world, &[]);
     assert_eq!(nothing.err(), Some(BadSource::Manifest(BadManifest::Empty)));
     let missing = world.path("files/missing");
-    assert_eq!(gather(&world, &["missing"]).err(), Some(BadSource::NotFound(missing)));
+    let error = gather(&world, &["missing"]).err();
+    assert_eq!(error, Some(BadSource::NotFound(missing.clone())));
+    // Whoever has named several hears of all of them.
+    world.file("there", b"");
+    let gone = world.path("files").join("gone");
+    let several = vec![BadSource::NotFound(missing), BadSource::NotFound(gone)];
+    let error = gather(&world, &["missing", "there", "gone"]).err().unwrap();
+    assert_eq!(error, BadSource::Several(several));
+    assert_eq!(error.to_string().matches(": it is not there").count(), 2, "{error}");
     // The names differ on this system, and not on others.
     world.file("Case/a", b"");
     world.file("case/b", b"");
