@@ -321,7 +321,13 @@ impl Host {
 
     fn add(&self, flaw: &Flaw, entry: Entry, what: &'static str) -> Result<(), Refused> {
         let news = News { learner: entry.learner().clone(), slug: flaw.slug, what };
-        lock(&self.records).add(entry)?;
+        let mut records = lock(&self.records);
+        // A forgotten learner's connection, or request, may still be there.
+        if records.book.learner(entry.learner()).is_none() {
+            return Err(Refused::Stranger);
+        }
+        records.add(entry)?;
+        drop(records);
         // Nobody may be listening.
         let _ = self.news.send(news);
         Ok(())

@@ -37,7 +37,7 @@ pub(super) struct Slot {
     pub(super) secrets: Secrets,
     /// Which of the learner's worlds of this flaw it is, from 0 on.
     pub(super) variant: u32,
-    /// Grows with every reset and repair, so that connections to an older world end.
+    /// Grows with every reset and repair, and with its end, so that connections to an older world end.
     pub(super) generation: u64,
     world: Option<World>,
     lines: BTreeMap<Line, Outbox>,
@@ -93,14 +93,24 @@ impl Slot {
             world.catch_up(now());
             act(world)
         })) else {
-            self.world = None;
-            self.lines.clear();
-            self.operators.clear();
-            self.pages.clear();
+            self.close();
             return Err(SlotError::Broken);
         };
         self.bring();
         done.map_err(SlotError::World)
+    }
+
+    /// Whoever is connected is sent away, and nobody comes back.
+    pub(super) fn end(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+        self.close();
+    }
+
+    fn close(&mut self) {
+        self.world = None;
+        self.lines.clear();
+        self.operators.clear();
+        self.pages.clear();
     }
 
     /// The world as it is, if it is.

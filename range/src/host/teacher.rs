@@ -1,7 +1,7 @@
 //! The teacher's door: a Unix socket in the range's folder (0700), so that whoever owns the folder is the
 //! teacher. One wish, a line of JSON, and one answer.
 
-use super::{Host, lock};
+use super::{Host, SharedSlot, lock};
 use crate::limits;
 use crate::plane::FolderError;
 use portcullis_proto::UserName;
@@ -126,9 +126,15 @@ impl Host {
         let forgotten = records.folder.forget(name);
         forgotten.map_err(|error: FolderError| error.to_string())?;
         records.book.forget(name);
-        lock(&self.worlds).retain(|(holder, _), _| holder != name);
+        let ended: Vec<SharedSlot> = lock(&self.worlds)
+            .extract_if(.., |(holder, _), _| holder == name)
+            .map(|(_, slot)| slot)
+            .collect();
         lock(&self.tries).forget(name);
         lock(&self.tickets).retain(|_, (holder, _)| holder != name);
+        // Whoever holds a world waits for the records, so these must be free by now.
+        drop(records);
+        ended.iter().for_each(|slot| lock(slot).end());
         Ok(format!("{name} was forgotten: progress, receipts and worlds"))
     }
 }

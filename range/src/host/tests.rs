@@ -1,7 +1,7 @@
 //! The scripted teacher's walk through every flaw, and many worlds at once of which some are hostile.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::{Answer, Host, Refused, Slot, SlotError, lock};
+use super::{Answer, Host, Refused, Slot, SlotError, Told, Wish, lock};
 use crate::doors::Inside;
 use crate::flaws::{self, Flaw};
 use crate::hands::Hands;
@@ -11,6 +11,7 @@ use portcullis_client_core::{Command, Show};
 use portcullis_proto::UserName;
 use serde_json::json;
 use std::net::SocketAddr;
+use tokio::sync::mpsc::error::TryRecvError;
 
 fn host(folder: &tempfile::TempDir) -> Host {
     let opened = Folder::open(&folder.path().join("range"), "").unwrap();
@@ -55,6 +56,28 @@ fn every_flaw_is_walked_through() {
         assert!(host.diff(&mira, flaw).is_ok());
     }
     assert_eq!(host.receipts(&mira).len(), flaws::ALL.len());
+}
+
+/// Whoever is forgotten gets nothing more through what they had open.
+#[test]
+fn a_forgotten_learner_stays_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let mira = name("mira");
+    host.join(&mira, None).unwrap();
+    let flaw = flaws::find("history-idor").unwrap();
+    let slot = host.slot(&mira, flaw).unwrap();
+    let mut watching = lock(&slot).watch();
+    let generation = lock(&slot).generation;
+    assert!(matches!(host.grant(Wish::Forget { name: mira.clone() }), Told::Text(_)));
+    assert_eq!(watching.try_recv(), Err(TryRecvError::Disconnected));
+    assert_ne!(lock(&slot).generation, generation);
+    assert!(lock(&slot).world().is_none());
+    assert_eq!(host.solved(&mira, flaw).unwrap_err(), Refused::Stranger);
+    assert_eq!(host.hint(&mira, flaw).unwrap_err(), Refused::Stranger);
+    assert!(lock(&host.records).book.learner(&mira).is_none());
+    let written = std::fs::read_to_string(folder.path().join("range/progress.jsonl")).unwrap();
+    assert_eq!(written, "");
 }
 
 /// A fix in a learner's world ends what could be solved there, until it is begun anew.
