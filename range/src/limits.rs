@@ -10,11 +10,32 @@ pub const WIRE_FRAMES: usize = 4_000;
 /// Bytes that a world's wire remembers: 512 worlds full of it are 1 GiB.
 pub const WIRE_BYTES: usize = 2 * 1024 * 1024;
 
-/// Things in a world's log of what happened.
-pub const HAPPENED: usize = 20_000;
+/// Bytes of all that a world keeps: its server's store, its people's, its log, its wire's record, frames that
+/// are held. A lesson takes a fiftieth of it; 64 worlds that are full take 1 GiB.
+pub const WORLD_BYTES: usize = 16 * 1024 * 1024;
 
-/// Connections that a learner may hold in one world: more than any lesson needs.
+/// How often a frame is kept at most, before the next one arrives: by the wire, the store, the log, a reader.
+pub const KEPT_TIMES: usize = 4;
+
+/// Bytes of what else a frame leaves: rows and entries of [`portcullis_proto::limits::SUBMIT_ENVELOPES`].
+pub const KEPT_BESIDE: usize = 64 * 1024;
+
+/// Bytes of a row in the server's store beside what it holds.
+pub const ROW_BYTES: usize = 512;
+
+/// Bytes of the frames of one world that are under way, or unread: the largest answer of the server, and as
+/// much again.
+pub const MOVING_BYTES: usize = 2 * portcullis_proto::limits::SERVER_FRAME_BYTES;
+
+/// Doors that a learner may hold open in one world, and connections in it: more than any lesson needs.
 pub const LINES: usize = 32;
+
+/// Connections to the range at once: fewer than the 1,024 files that a process may have open where nobody
+/// has raised that, and three for each of 300 learners.
+pub const CONNECTIONS: usize = 900;
+
+/// Milliseconds until a connection is accepted again after the system could not, as when no file is left.
+pub const ACCEPT_PAUSE_MILLIS: u64 = 100;
 
 /// Frames that wait for a learner who does not read.
 pub const UNREAD: usize = 4_000;

@@ -116,6 +116,9 @@ impl World {
 
     /// Whether a learner may have another connection, wherever it leads.
     pub(super) fn room_for_a_line(&self) -> Result<(), WorldError> {
+        if self.budget.is_spent() {
+            return Err(WorldError::Full);
+        }
         let learners = self.links.values().filter(|end| matches!(end, End::Learner(_)));
         if learners.count() >= limits::LINES {
             return Err(WorldError::TooManyLines);

@@ -73,6 +73,11 @@ impl Wire {
         self.count
     }
 
+    /// Bytes that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes + self.passages.len() * size_of::<Passage>()
+    }
+
     /// When the first of them passed, with which the world began.
     #[must_use]
     pub const fn began(&self) -> Option<Timestamp> {
