@@ -7,6 +7,8 @@ mod board;
 mod class;
 mod guard;
 mod http;
+mod line;
+mod places;
 mod run;
 mod slot;
 mod socket;
@@ -223,7 +225,8 @@ impl Host {
         let slot = self.slot(name, flaw)?;
         let mut slot = lock(&slot);
         let generation = slot.generation.wrapping_add(1);
-        *slot = self.make(name, flaw, generation, fix)?;
+        let next = self.make(name, flaw, generation, fix)?;
+        slot.give_way(next);
         Ok(())
     }
 

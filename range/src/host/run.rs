@@ -2,9 +2,10 @@
 //!
 //! Leaves out whose clock it is: that is passed in, and [`seconds`] is the machine's.
 
+use super::places::Places;
 use super::{Host, http, teacher};
+use crate::limits;
 use crate::plane::{Folder, FolderError};
-use axum::serve::ListenerExt as _;
 use futures_util::{Stream, StreamExt as _, stream};
 use std::fmt;
 use std::io;
@@ -13,7 +14,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 /// Why a range does not run.
 #[derive(Debug)]
@@ -61,8 +62,8 @@ pub async fn run(
     let teacher = teacher::listen(Arc::clone(&host), folder).map_err(RunError::Folder)?;
     let clock = tokio::spawn(tick(Arc::clone(&host), seconds));
     ready(&host);
-    let served =
-        axum::serve(listener.tap_io(at_once), http::router(host)).with_graceful_shutdown(stopped);
+    let places = Places::new(listener, limits::CONNECTIONS);
+    let served = axum::serve(places, http::router(host)).with_graceful_shutdown(stopped);
     let served = served.await.map_err(|error| RunError::Io(bound, error));
     clock.abort();
     teacher.abort();
@@ -81,12 +82,6 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
         return Err(RunError::NotLoopback(bound.ip()));
     }
     Ok(listener)
-}
-
-/// A frame goes out when it is there: a script that waits for one must not wait for the next.
-fn at_once(connection: &mut TcpStream) {
-    // Without it it is slower, and no more.
-    let _ = connection.set_nodelay(true);
 }
 
 /// Where a range is if nobody says otherwise.

@@ -67,7 +67,7 @@ fn open(
         return Err(Refused::NotYourPlace);
     }
     let slot = host.slot(&name, flaw)?;
-    let caller = Caller::new(host, name, slot);
+    let caller = Caller::new(host, name, slot)?;
     let opened = match door {
         "connect" => upgrade.on_upgrade(|socket| talk::talk(caller, socket, World::connect)),
         "session" => upgrade.on_upgrade(|socket| talk::talk(caller, socket, World::session)),

@@ -10,12 +10,16 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 /// The socket's name.
 pub const SOCKET: &str = "teacher.sock";
+
+/// After the system could not accept.
+const PAUSE: Duration = Duration::from_millis(limits::ACCEPT_PAUSE_MILLIS);
 
 /// What a teacher wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,8 +80,12 @@ pub(super) fn listen(host: Arc<Host>, folder: &Path) -> Result<JoinHandle<()>, F
     let listener = UnixListener::bind(&path).map_err(io)?;
     fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(io)?;
     Ok(tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer(Arc::clone(&host), stream));
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => drop(tokio::spawn(answer(Arc::clone(&host), stream))),
+                // No file may be left; the teacher's door opens again once one is.
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
         }
     }))
 }
