@@ -2,8 +2,8 @@
 
 use super::{Where, data_folder};
 use serde_json::Value;
-use std::fs::{self, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::ToSocketAddrs as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
@@ -103,13 +103,41 @@ pub(super) fn learner_folder(at: &Where) -> Result<PathBuf, String> {
     at.learner.clone().map_or_else(|| data_folder("learner"), Ok)
 }
 
-/// Keeps what a learner comes back with.
-pub(super) fn keep_token(at: &Where, token: &str) -> Result<(), String> {
+/// Where what a learner comes back with will lie, taken before the range is asked for it: nothing that is
+/// there is ever written over, and no name is taken whose token has no place.
+pub(super) struct Place {
+    path: PathBuf,
+    file: File,
+}
+
+/// Takes the place.
+pub(super) fn make_place(at: &Where) -> Result<Place, String> {
     let folder = learner_folder(at)?;
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     made.map_err(|error| format!("{}: {error}", folder.display()))?;
     let path = token_file(at)?;
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-    let written = file.and_then(|mut file| file.write_all(token.as_bytes()));
-    written.map_err(|error| format!("{}: {error}", path.display()))
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let file = file.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => format!(
+            "somebody has joined from the folder {} already; name another one with --learner",
+            folder.display()
+        ),
+        _ => format!("{}: {error}", path.display()),
+    })?;
+    Ok(Place { path, file })
+}
+
+impl Place {
+    /// Keeps what the range gives, or gives the place back.
+    pub(super) fn keep(mut self, token: Result<String, String>) -> Result<(), String> {
+        let kept = token.and_then(|token| {
+            let written = self.file.write_all(token.as_bytes());
+            written.map_err(|error| format!("{}: {error}", self.path.display()))
+        });
+        if kept.is_err() {
+            // What is left is empty, and says so when it is used.
+            let _ = fs::remove_file(&self.path);
+        }
+        kept
+    }
 }

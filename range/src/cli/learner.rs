@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
 use super::Where;
-use super::ask::{Range, keep_token};
+use super::ask::{Range, make_place};
 use crate::plane::Receipt;
 use crate::reading;
 use portcullis_proto::UserName;
@@ -21,8 +21,10 @@ pub(super) struct Reading {
 }
 
 pub(super) fn join(at: &Where, name: &UserName, code: Option<&str>) -> Result<(), String> {
-    let answer = Range::new(at)?.post("/api/learners", &json!({"name": name, "code": code}))?;
-    keep_token(at, text(&answer, "token"))?;
+    let place = make_place(at)?;
+    let asked = Range::new(at)
+        .and_then(|range| range.post("/api/learners", &json!({"name": name, "code": code})));
+    place.keep(asked.map(|answer| text(&answer, "token").to_owned()))?;
     println!("welcome, {name}; `portcullis-range board` lists what there is to break");
     Ok(())
 }

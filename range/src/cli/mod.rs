@@ -57,7 +57,7 @@ enum Command {
         /// The name
         #[arg(value_parser = UserName::parse)]
         name: UserName,
-        /// The class's join code
+        /// The code that goes with the name, in a class
         #[arg(long)]
         code: Option<String>,
         #[command(flatten)]
@@ -180,6 +180,19 @@ enum Teaching {
     Roster {
         /// A CSV file
         file: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Print what everyone on the list joins with, a line for each
+    Codes {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Let somebody join again, on another machine say, with a new code
+    Readmit {
+        /// Whom
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
         #[command(flatten)]
         folder: Folder,
     },

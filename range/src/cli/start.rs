@@ -49,9 +49,9 @@ fn welcome(host: &Host, folder: &Path) -> String {
             .to_owned()
     } else {
         format!(
-            "class {}; join code {}\nreceipts are verified by the key {}",
+            "class {}: `portcullis-range class codes` prints what each on its list joins with\n\
+             receipts are verified by the key {}",
             host.class(),
-            host.join_code(),
             host.receipt_key()
         )
     };

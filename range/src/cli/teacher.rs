@@ -16,6 +16,8 @@ pub(super) fn teach(teaching: Teaching) -> Result<(), String> {
                 folder,
             )
         }
+        Teaching::Codes { folder } => (Wish::Codes, folder),
+        Teaching::Readmit { name, folder } => (Wish::Readmit { name }, folder),
         Teaching::Progress { folder } => (Wish::Progress, folder),
         Teaching::Forget { name, folder } => (Wish::Forget { name }, folder),
         Teaching::Reset { name, flaw, folder } => (Wish::Reset { name, slug: flaw }, folder),

@@ -41,7 +41,9 @@ pub enum Refused {
     Stranger,
     /// Somebody of this name is here already.
     Taken,
-    /// Not on the class's list, or without its join code.
+    /// Somebody of the class has come already.
+    Come,
+    /// Not on the class's list, or without the code that goes with the name.
     NotOnTheList,
     /// There are [`crate::limits::LEARNERS`] already.
     Full,
@@ -72,6 +74,7 @@ impl Refused {
         match self {
             Self::Stranger => (401, "stranger"),
             Self::Taken => (409, "taken"),
+            Self::Come => (409, "come"),
             Self::NotOnTheList => (403, "not_on_the_list"),
             Self::Full => (503, "full"),
             Self::NoFlaw => (404, "no_flaw"),
@@ -92,9 +95,13 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Stranger => f.write_str("join first: `portcullis-range join NAME`"),
             Self::Taken => f.write_str("somebody of this name is here already; take another"),
-            Self::NotOnTheList => {
-                f.write_str("this name is not on the class's list, or the join code is wrong")
-            }
+            Self::Come => f.write_str(
+                "you have joined already, on another machine or in another folder; the teacher can let you \
+                 in again: `class readmit NAME`",
+            ),
+            Self::NotOnTheList => f.write_str(
+                "this name is not on the class's list, or the code is not the one that goes with it",
+            ),
             Self::Full => f.write_str("there are too many learners here"),
             Self::NoFlaw => f.write_str("there is no flaw of this name; `board` lists them"),
             Self::NoFix => f.write_str("there is no fix of this number; `show` lists them"),

@@ -1,24 +1,62 @@
 //! A class: who is on the list, who has come how far, and what of it leaves the range.
 
-use super::{Host, board, lock, now};
+use super::{Host, SharedSlot, board, lock, now};
 use crate::flaws::{self, Flaw};
 use crate::limits;
-use crate::plane::{Entry, Row, Whose};
+use crate::plane::{Entry, JoinCode, Learner, Row, Whose};
 use portcullis_proto::UserName;
 use std::fmt::Write as _;
 
 impl Host {
-    /// What learners of this class join with.
-    #[must_use]
-    pub fn join_code(&self) -> String {
-        self.root.join_code(&self.class)
+    /// What somebody of this class joins with.
+    pub(super) fn join_code(&self, name: &UserName, learner: &Learner) -> Option<JoinCode> {
+        self.root.join_code(&self.class, name.as_str(), learner.readmitted)
+    }
+
+    /// A line for everyone on the list: the name, and the code that goes with it.
+    pub(super) fn codes(&self) -> Result<String, String> {
+        self.has_class()?;
+        let records = lock(&self.records);
+        let mut text = String::new();
+        for (name, learner) in records.book.learners() {
+            if let Some(code) = self.join_code(name, learner) {
+                let _ = writeln!(text, "{name:<32} {code}");
+            }
+        }
+        Ok(text)
+    }
+
+    /// Lets somebody join again, on another machine say: their token opens nothing any more.
+    pub(super) fn readmit(&self, name: &UserName) -> Result<String, String> {
+        self.has_class()?;
+        let mut records = lock(&self.records);
+        records.book.learner(name).ok_or_else(|| nobody(name))?;
+        let entry = Entry::Readmitted { learner: name.clone(), at: now() };
+        records.add(entry).map_err(|error| error.to_string())?;
+        let code = records.book.learner(name).and_then(|learner| self.join_code(name, learner));
+        let code = code.ok_or_else(|| nobody(name))?;
+        let worlds: Vec<SharedSlot> = lock(&self.worlds)
+            .extract_if(.., |(holder, _), _| holder == name)
+            .map(|(_, slot)| slot)
+            .collect();
+        // Whoever holds a world waits for the records, so these must be free by now.
+        drop(records);
+        worlds.iter().for_each(|slot| lock(slot).end());
+        Ok(format!(
+            "{name} may join again, with the code {code}; progress and receipts stay\n"
+        ))
+    }
+
+    fn has_class(&self) -> Result<(), String> {
+        if self.class.is_empty() {
+            return Err("this range has no class; start one with `start --class NAME`".to_owned());
+        }
+        Ok(())
     }
 
     /// Takes a list: a name in the first column of each line, other columns are not looked at. All or nothing.
     pub(super) fn take_roster(&self, csv: &str) -> Result<String, String> {
-        if self.class.is_empty() {
-            return Err("this range has no class; start one with `start --class NAME`".to_owned());
-        }
+        self.has_class()?;
         if csv.len() > limits::ROSTER_BYTES {
             return Err("the list is too long".to_owned());
         }
@@ -34,19 +72,16 @@ impl Host {
             let entry = Entry::Joined { learner: (*name).clone(), token: None, at: now() };
             records.add(entry).map_err(|error| error.to_string())?;
         }
-        Ok(format!(
-            "class {}: {} on the list, {} of them new\njoin code: {}\n",
-            self.class,
-            known + fresh.len(),
-            fresh.len(),
-            self.join_code()
-        ))
+        let (all, fresh) = (known + fresh.len(), fresh.len());
+        drop(records);
+        let codes = self.codes()?;
+        Ok(format!("class {}: {all} on the list, {fresh} of them new\n\n{codes}", self.class))
     }
 
     /// Everyone's progress at a glance, whoever is stuck first.
     pub(super) fn progress(&self) -> String {
         let records = lock(&self.records);
-        let mut text = format!("{} flaws; join code {}\n", flaws::ALL.len(), self.join_code());
+        let mut text = format!("{} flaws\n", flaws::ALL.len());
         let mut learners: Vec<_> = records.book.learners().collect();
         learners.sort_by_key(|(_, learner)| learner.solved());
         for (name, learner) in learners {
@@ -151,16 +186,21 @@ impl Host {
 
     /// How learners get here: nothing listens beyond loopback, so they come through `ssh`.
     pub(super) fn page(&self, host: &str) -> String {
-        let (port, class, code) = (self.address.port(), &self.class, self.join_code());
+        let (port, class) = (self.address.port(), &self.class);
         format!(
             "# The range of class {class}\n\n\
              NO SECURITY: everything in there is flawed on purpose, for teaching. Break into your own world only.\n\n\
              1. In a terminal that stays open:\n\n       ssh -N -L {port}:127.0.0.1:{port} {host}\n\n\
-             2. In another one:\n\n       portcullis-range join NAME --code {code} --range 127.0.0.1:{port}\n       \
+             2. In another one:\n\n       portcullis-range join NAME --code CODE --range 127.0.0.1:{port}\n       \
              portcullis-range board\n\n\
-             NAME is yours on the class's list.\n"
+             NAME is yours on the class's list, and CODE the one that your teacher gives you with it: nobody can\n\
+             join in your name without it. On another machine you need a new one.\n"
         )
     }
+}
+
+fn nobody(name: &UserName) -> String {
+    format!("nobody here is called {name}")
 }
 
 /// The names in the first column. A first line that is no name is taken for the columns' names.

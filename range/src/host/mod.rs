@@ -25,7 +25,7 @@ pub use teacher::{SOCKET, Told, Wish};
 
 use crate::flaws::{self, Fate, Flaw};
 use crate::limits;
-use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, Opened, Receipt};
+use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, JoinCode, Opened, Receipt};
 use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth};
 use portcullis_crypto::sha256;
 use portcullis_proto::{Timestamp, UserName};
@@ -116,21 +116,24 @@ impl Host {
         &self.class
     }
 
-    /// A learner comes, and gets what they come back with. In a class only who is on the list, with the join
-    /// code; at home anybody.
+    /// A learner comes, and gets what they come back with. In a class only who is on the list, with the code
+    /// that is theirs, and nobody else hears whether they have come; at home anybody.
     ///
     /// # Errors
     /// [`Refused`].
     pub fn join(&self, name: &UserName, code: Option<&str>) -> Result<String, Refused> {
         let mut records = lock(&self.records);
         let known = records.book.learner(name);
+        if !self.class.is_empty() {
+            let own = known.and_then(|learner| self.join_code(name, learner));
+            if own.is_none() || own != code.and_then(JoinCode::parse) {
+                return Err(Refused::NotOnTheList);
+            }
+        }
         if known.is_some_and(|learner| learner.token.is_some()) {
-            return Err(Refused::Taken);
+            return Err(if self.class.is_empty() { Refused::Taken } else { Refused::Come });
         }
-        if !self.class.is_empty() && (known.is_none() || code != Some(self.join_code().as_str())) {
-            return Err(Refused::NotOnTheList);
-        }
-        if records.book.learners().count() >= limits::LEARNERS {
+        if known.is_none() && records.book.learners().count() >= limits::LEARNERS {
             return Err(Refused::Full);
         }
         let mut bytes = [0; 16];

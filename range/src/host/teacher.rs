@@ -30,6 +30,13 @@ pub enum Wish {
         /// The file's text.
         csv: String,
     },
+    /// What everyone joins with.
+    Codes,
+    /// Let somebody join again.
+    Readmit {
+        /// Whom.
+        name: UserName,
+    },
     /// Who has come how far.
     Progress,
     /// Delete all that is known of somebody.
@@ -115,6 +122,8 @@ impl Host {
     pub fn grant(&self, wish: Wish) -> Told {
         let done = match wish {
             Wish::Roster { csv } => self.take_roster(&csv),
+            Wish::Codes => self.codes(),
+            Wish::Readmit { name } => self.readmit(&name),
             Wish::Progress => Ok(self.progress()),
             Wish::Forget { name } => self.forget(&name),
             Wish::Reset { name, slug } => self.reset_many(name.as_ref(), slug.as_deref()),

@@ -1,6 +1,6 @@
 //! A class: a list, a join code, progress, and what leaves the range.
 
-use super::{Range, read};
+use super::{Range, Script, read};
 
 fn class() -> Range {
     let range = Range::start(&["--class", "7b"]);
@@ -11,10 +11,15 @@ fn class() -> Range {
     range
 }
 
-fn code(range: &Range) -> String {
-    let progress = range.teaches(&["progress"]);
-    let (_, code) = progress.lines().next().unwrap().rsplit_once(' ').unwrap();
-    code.to_owned()
+/// What somebody joins with.
+fn code(range: &Range, name: &str) -> String {
+    let codes = range.teaches(&["codes"]);
+    let mut lines = codes.lines().map(|line| line.split_once(' ').unwrap());
+    lines.find(|(of, _)| *of == name).unwrap().1.trim().to_owned()
+}
+
+fn join(range: &Range, name: &str) {
+    range.says(name, &["join", name, "--code", &code(range, name)]);
 }
 
 #[test]
@@ -30,20 +35,48 @@ fn a_list_is_taken_without_a_verb() {
 #[test]
 fn only_who_is_on_the_list_comes_in() {
     let range = class();
-    let code = code(&range);
+    let (mira, oleg) = (code(&range, "mira"), code(&range, "oleg"));
+    assert_ne!(mira, oleg);
     range.refuses("mira", &["join", "mira"]);
     range.refuses("mira", &["join", "mira", "--code", "AAAAA-AAAAA"]);
-    range.refuses("eve", &["join", "eve", "--code", &code]);
-    range.says("mira", &["join", "mira", "--code", &code]);
-    assert!(range.refuses("other", &["join", "mira", "--code", &code]).contains("already"));
+    range.refuses("mira", &["join", "mira", "--code", &oleg]);
+    range.refuses("eve", &["join", "eve", "--code", &mira]);
+    let typed = mira.to_lowercase().replace('-', " ");
+    range.says("mira", &["join", "mira", "--code", &typed]);
+    // Who does not have the code learns nothing of who has come.
+    let not_come = range.refuses("eve", &["join", "anna", "--code", &oleg]);
+    assert_eq!(range.refuses("eve", &["join", "mira", "--code", &oleg]), not_come);
+    assert!(range.refuses("other", &["join", "mira", "--code", &mira]).contains("readmit"));
+}
+
+/// Whoever comes again from elsewhere leaves the old machine outside, doors that it knows included.
+#[test]
+fn who_is_let_in_again_is_so_on_one_machine() {
+    let range = class();
+    join(&range, "mira");
+    let old = code(&range, "mira");
+    range.says("mira", &["hint", "history-idor"]);
+    let door = range.door("mira", "history-idor", "session");
+    let mut open = Script::open(&door);
+    assert!(range.teaches(&["readmit", "mira"]).contains(&code(&range, "mira")));
+    assert!(range.refuses("mira", &["board"]).contains("join"));
+    while open.hear().is_ok() {}
+    range.refuses("laptop", &["join", "mira", "--code", &old]);
+    range.says("laptop", &["join", "mira", "--code", &code(&range, "mira")]);
+    assert!(range.says("laptop", &["show", "history-idor"]).contains("look:"), "progress stays");
+    let fresh = range.door("laptop", "history-idor", "session");
+    assert_ne!(fresh, door);
+    let protocol = [("Sec-WebSocket-Protocol", "portcullis-range.v1")];
+    assert!(Script::try_open(&door, &protocol).is_err(), "the old machine knows a door");
+    Script::open(&fresh);
+    assert!(!range.teacher(&["readmit", "eve"]).status.success());
 }
 
 #[test]
 fn a_teacher_sees_who_is_stuck_and_who_copied() {
     let range = class();
-    let code = code(&range);
     for name in ["mira", "oleg"] {
-        range.says(name, &["join", name, "--code", &code]);
+        join(&range, name);
     }
     range.says("mira", &["hint", "history-idor"]);
     range.says("mira", &["hint", "history-idor"]);
@@ -58,14 +91,13 @@ fn a_teacher_sees_who_is_stuck_and_who_copied() {
     let page = range.teaches(&["page", "teacher@laptop"]);
     let port = range.address.rsplit(':').next().unwrap();
     assert!(page.contains(&format!("ssh -N -L {port}:127.0.0.1:{port} teacher@laptop")), "{page}");
-    assert!(page.contains(&code), "{page}");
+    assert!(page.contains(&format!("--range 127.0.0.1:{port}")), "{page}");
 }
 
 #[test]
 fn forgetting_leaves_nothing() {
     let range = class();
-    let code = code(&range);
-    range.says("mira", &["join", "mira", "--code", &code]);
+    join(&range, "mira");
     range.says("mira", &["hint", "history-idor"]);
     assert!(range.teaches(&["forget", "mira"]).contains("forgotten"));
     assert!(!read(&range.path("range/progress.jsonl")).contains("mira"));
@@ -76,10 +108,10 @@ fn forgetting_leaves_nothing() {
 #[test]
 fn a_class_stays_one() {
     let range = class();
-    let code = code(&range);
+    let before = code(&range, "oleg");
     let range = range.restart(&["--class", "7b"]);
-    assert_eq!(super::class::code(&range), code);
-    range.says("oleg", &["join", "oleg", "--code", &code]);
+    assert_eq!(code(&range, "oleg"), before);
+    join(&range, "oleg");
     range.says("oleg", &["hint", "sender-spoof"]);
     let reset = range.teaches(&["reset"]);
     assert!(reset.contains("0 worlds"), "{reset}");

@@ -101,6 +101,20 @@ fn worlds_differ_and_resets_change_them() {
     range.says("mira", &["submit", "history-idor", &fresh]);
 }
 
+/// What somebody comes back with is never written over.
+#[test]
+fn who_has_joined_from_a_folder_keeps_it() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let token = super::read(&range.path("learner-mira/token"));
+    let refused = range.refuses("mira", &["join", "oleg"]);
+    assert!(refused.contains("learner-mira"), "{refused}");
+    assert_eq!(super::read(&range.path("learner-mira/token")), token);
+    // Who was refused tries another name from the same folder.
+    range.refuses("oleg", &["join", "mira"]);
+    range.says("oleg", &["join", "oleg"]);
+}
+
 #[test]
 fn progress_survives_a_kill() {
     let range = Range::start(&[]);
