@@ -5,15 +5,17 @@
 use super::Where;
 use super::ask::{Range, learner_folder};
 use super::learner::submit;
+use super::output::Failure;
 use crate::host::SUBPROTOCOL;
 use portcullis_crypto::{Password, Stretch};
 use portcullis_proto::UserName;
 use portcullis_terminal::chat::{self, Options};
 use portcullis_terminal::device::{FileOptions, device_name};
 use portcullis_terminal::net::{Address, Door, TlsRoots};
+use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal as _, Write};
 
-pub(super) fn chat(at: &Where, slug: &str) -> Result<(), String> {
+pub(super) fn chat(at: &Where, slug: &str) -> Result<(), Failure> {
     let entrance = Range::new(at)?.get(&format!("/api/flaws/{slug}/entrance"))?;
     let connect = entrance["connect"].as_str().unwrap_or_default();
     let path = connect.strip_prefix("ws://").and_then(|rest| Some(rest.split_once('/')?.1));
@@ -42,15 +44,15 @@ pub(super) fn chat(at: &Where, slug: &str) -> Result<(), String> {
     if !io::stdin().is_terminal() {
         return Ok(());
     }
-    ask(slug, &mut io::stdin().lock(), &mut io::stdout(), |value| submit(at, slug, value))
+    Ok(ask(slug, &mut io::stdin().lock(), &mut io::stdout(), |value| submit(at, slug, value))?)
 }
 
 /// Asks for a flag or a value, and submits it, until it is right or nothing more is typed.
-fn ask(
+fn ask<E: Display>(
     slug: &str,
     typed: &mut impl BufRead,
     told: &mut impl Write,
-    submit: impl Fn(&str) -> Result<(), String>,
+    submit: impl Fn(&str) -> Result<(), E>,
 ) -> Result<(), String> {
     let broken = |error: io::Error| error.to_string();
     loop {

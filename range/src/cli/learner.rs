@@ -1,8 +1,8 @@
 //! The learner's verbs: ask, and print what comes as plain text.
-#![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
 use super::Where;
 use super::ask::{Range, make_place};
+use super::output::{Failure, exactly, say};
 use crate::plane::Receipt;
 use crate::reading;
 use portcullis_proto::UserName;
@@ -20,21 +20,21 @@ pub(super) struct Reading {
     pub(super) json: bool,
 }
 
-pub(super) fn join(at: &Where, name: &UserName, code: Option<&str>) -> Result<(), String> {
+pub(super) fn join(at: &Where, name: &UserName, code: Option<&str>) -> Result<(), Failure> {
     let place = make_place(at)?;
     let asked = Range::new(at)
         .and_then(|range| range.post("/api/learners", &json!({"name": name, "code": code})));
     place.keep(asked.map(|answer| text(&answer, "token").to_owned()))?;
-    println!("welcome, {name}; `portcullis-range board` lists what there is to break");
+    say!("welcome, {name}; `portcullis-range board` lists what there is to break");
     Ok(())
 }
 
-pub(super) fn board(at: &Where) -> Result<(), String> {
+pub(super) fn board(at: &Where) -> Result<(), Failure> {
     let board = Range::new(at)?.get("/api/board")?;
-    println!("{:<20} {:<10} {:<17} what", "flaw", "difficulty", "state");
+    say!("{:<20} {:<10} {:<17} what", "flaw", "difficulty", "state");
     for flaw in rows(&board, "flaws") {
         let stars = usize::try_from(flaw["difficulty"].as_u64().unwrap_or(0)).unwrap_or(0);
-        println!(
+        say!(
             "{:<20} {:<10} {:<17} {}",
             text(flaw, "slug"),
             "*".repeat(stars),
@@ -45,41 +45,41 @@ pub(super) fn board(at: &Where) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn show(at: &Where, slug: &str) -> Result<(), String> {
+pub(super) fn show(at: &Where, slug: &str) -> Result<(), Failure> {
     let page = Range::new(at)?.get(&format!("/api/flaws/{slug}"))?;
-    println!("{}  [{}, difficulty {}]\n", text(&page, "title"), slug, page["difficulty"]);
-    println!("{}\n", wrapped(text(&page, "story")));
-    println!("You are {}. To solve it: {}.", text(&page, "role"), text(&page, "solved_by"));
-    println!("State: {}.\n", text(&page, "state"));
-    print_hints(rows(&page, "hints"));
-    println!("Candidate fixes, for `fix {slug} N`:");
+    say!("{}  [{}, difficulty {}]\n", text(&page, "title"), slug, page["difficulty"]);
+    say!("{}\n", wrapped(text(&page, "story")));
+    say!("You are {}. To solve it: {}.", text(&page, "role"), text(&page, "solved_by"));
+    say!("State: {}.\n", text(&page, "state"));
+    print_hints(rows(&page, "hints"))?;
+    say!("Candidate fixes, for `fix {slug} N`:");
     for (place, fix) in rows(&page, "fixes").iter().enumerate() {
-        println!("  {}  {}", place + 1, fix.as_str().unwrap_or_default());
+        say!("  {}  {}", place + 1, fix.as_str().unwrap_or_default());
     }
     if page.get("precedent").is_some() {
-        println!("\nCWE-{}. {}.", page["cwe"], text(&page, "precedent"));
-        println!("{}", wrapped(text(&page, "aftermath")));
+        say!("\nCWE-{}. {}.", page["cwe"], text(&page, "precedent"));
+        say!("{}", wrapped(text(&page, "aftermath")));
     }
     Ok(())
 }
 
-pub(super) fn hint(at: &Where, slug: &str) -> Result<(), String> {
+pub(super) fn hint(at: &Where, slug: &str) -> Result<(), Failure> {
     let page = Range::new(at)?.post(&format!("/api/flaws/{slug}/hint"), &json!({}))?;
-    print_hints(rows(&page, "hints"));
+    print_hints(rows(&page, "hints"))
+}
+
+fn print_hints(hints: &[Value]) -> Result<(), Failure> {
+    for (name, hint) in ["look", "why", "where", "how"].iter().zip(hints) {
+        say!("{name}: {}\n", wrapped(hint.as_str().unwrap_or_default()));
+    }
     Ok(())
 }
 
-fn print_hints(hints: &[Value]) {
-    for (name, hint) in ["look", "why", "where", "how"].iter().zip(hints) {
-        println!("{name}: {}\n", wrapped(hint.as_str().unwrap_or_default()));
-    }
-}
-
-pub(super) fn connect(at: &Where, slug: &str) -> Result<(), String> {
+pub(super) fn connect(at: &Where, slug: &str) -> Result<(), Failure> {
     let entrance = Range::new(at)?.get(&format!("/api/flaws/{slug}/entrance"))?;
-    println!("You are {}. All doors are WebSockets with the subprotocol", text(&entrance, "role"));
-    println!("{}, whose frames are those of docs/protocol.md;", text(&entrance, "subprotocol"));
-    println!("what the workshop and the wire take is in range/README.md.\n");
+    say!("You are {}. All doors are WebSockets with the subprotocol", text(&entrance, "role"));
+    say!("{}, whose frames are those of docs/protocol.md;", text(&entrance, "subprotocol"));
+    say!("what the workshop and the wire take is in range/README.md.\n");
     let doors = [
         ("connect", "before login"),
         ("session", "logged in"),
@@ -90,13 +90,13 @@ pub(super) fn connect(at: &Where, slug: &str) -> Result<(), String> {
     ];
     for (door, what) in doors {
         if let Some(address) = entrance[door].as_str() {
-            println!("{what:<19} {address}");
+            say!("{what:<19} {address}");
         }
     }
-    println!("\naccount             {}", text(&entrance, "account"));
-    println!("password            {}\n", text(&entrance, "password"));
-    println!("the same in the terminal client: portcullis-range chat {slug}");
-    println!(
+    say!("\naccount             {}", text(&entrance, "account"));
+    say!("password            {}\n", text(&entrance, "password"));
+    say!("the same in the terminal client: portcullis-range chat {slug}");
+    say!(
         "with websocat:  websocat --protocol {} {}",
         text(&entrance, "subprotocol"),
         text(&entrance, "session")
@@ -104,22 +104,22 @@ pub(super) fn connect(at: &Where, slug: &str) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn submit(at: &Where, slug: &str, value: &str) -> Result<(), String> {
+pub(super) fn submit(at: &Where, slug: &str, value: &str) -> Result<(), Failure> {
     let answer =
         Range::new(at)?.post(&format!("/api/flaws/{slug}/submit"), &json!({"value": value}))?;
     if text(&answer, "verdict") != "solved" {
-        return Err(text(&answer, "message").to_owned());
+        return Err(text(&answer, "message").into());
     }
-    println!("solved. `diff {slug}` shows what was broken, `fix {slug} N` tries to mend it.");
-    println!("for a scoreboard elsewhere: {}", text(&answer, "scoreboard"));
+    say!("solved. `diff {slug}` shows what was broken, `fix {slug} N` tries to mend it.");
+    say!("for a scoreboard elsewhere: {}", text(&answer, "scoreboard"));
     Ok(())
 }
 
-pub(super) fn wire(at: &Where, slug: &str, wanted: Reading) -> Result<(), String> {
+pub(super) fn wire(at: &Where, slug: &str, wanted: Reading) -> Result<(), Failure> {
     let range = Range::new(at)?;
     let Reading { mut after, follow, json } = wanted;
     if !json {
-        println!("{}", reading::LEGEND);
+        say!("{}", reading::LEGEND);
     }
     loop {
         let page = range.get(&format!("/api/flaws/{slug}/wire?after={after}"))?;
@@ -127,9 +127,9 @@ pub(super) fn wire(at: &Where, slug: &str, wanted: Reading) -> Result<(), String
         for passage in passages {
             after = passage["number"].as_u64().unwrap_or(after);
             if json {
-                println!("{passage}");
+                exactly(&passage.to_string())?;
             } else {
-                println!("{}", reading::as_text(passage));
+                say!("{}", reading::as_text(passage));
             }
         }
         match (passages.is_empty(), follow) {
@@ -140,10 +140,10 @@ pub(super) fn wire(at: &Where, slug: &str, wanted: Reading) -> Result<(), String
     }
 }
 
-pub(super) fn diff(at: &Where, slug: &str) -> Result<(), String> {
+pub(super) fn diff(at: &Where, slug: &str) -> Result<(), Failure> {
     let page = Range::new(at)?.get(&format!("/api/flaws/{slug}/diff"))?;
-    println!("{}\nCWE-{}. {}.\n", text(&page, "title"), page["cwe"], text(&page, "precedent"));
-    println!("- sound, as the chat has it\n+ unsound, as this world has it\n");
+    say!("{}\nCWE-{}. {}.\n", text(&page, "title"), page["cwe"], text(&page, "precedent"));
+    say!("- sound, as the chat has it\n+ unsound, as this world has it\n");
     let (sound, unsound) = (text(&page, "sound"), text(&page, "unsound"));
     for change in TextDiff::from_lines(sound, unsound).iter_all_changes() {
         let sign = match change.tag() {
@@ -151,39 +151,38 @@ pub(super) fn diff(at: &Where, slug: &str) -> Result<(), String> {
             ChangeTag::Insert => '+',
             ChangeTag::Equal => ' ',
         };
-        println!("{sign} {}", change.value().trim_end_matches('\n'));
+        say!("{sign} {}", change.value().trim_end_matches('\n'));
     }
     Ok(())
 }
 
-pub(super) fn fix(at: &Where, slug: &str, number: usize) -> Result<(), String> {
+pub(super) fn fix(at: &Where, slug: &str, number: usize) -> Result<(), Failure> {
     let answer =
         Range::new(at)?.post(&format!("/api/flaws/{slug}/fix"), &json!({"fix": number}))?;
     for test in rows(&answer, "tests") {
         let word = if test["passed"] == json!(true) { "passed" } else { "FAILED" };
-        println!("{word}  {}", text(test, "test"));
+        say!("{word}  {}", text(test, "test"));
         if let Some(got) = test["got"].as_str() {
-            println!("        {got}");
+            say!("        {got}");
         }
     }
-    println!("\nfix {number} {}: {}", text(&answer, "verdict"), text(&answer, "why"));
-    println!("it is in your world now; `reset {slug}` puts the flaw back");
+    say!("\nfix {number} {}: {}", text(&answer, "verdict"), text(&answer, "why"));
+    say!("it is in your world now; `reset {slug}` puts the flaw back");
     Ok(())
 }
 
-pub(super) fn reset(at: &Where, slug: &str) -> Result<(), String> {
+pub(super) fn reset(at: &Where, slug: &str) -> Result<(), Failure> {
     Range::new(at)?.post(&format!("/api/flaws/{slug}/reset"), &json!({}))?;
-    println!("a new world, with other secrets; connections to the old one have ended");
+    say!("a new world, with other secrets; connections to the old one have ended");
     Ok(())
 }
 
-pub(super) fn receipts(at: &Where) -> Result<(), String> {
+pub(super) fn receipts(at: &Where) -> Result<(), Failure> {
     let answer = Range::new(at)?.get("/api/receipts")?;
-    rows(&answer, "receipts").iter().for_each(|receipt| println!("{receipt}"));
-    Ok(())
+    rows(&answer, "receipts").iter().try_for_each(|receipt| exactly(&receipt.to_string()))
 }
 
-pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), String> {
+pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), Failure> {
     let lines = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     for (number, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let receipt: Result<Receipt, _> = serde_json::from_str(line);
@@ -191,7 +190,7 @@ pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), String> {
             .map_err(|error| error.to_string())
             .and_then(|receipt| receipt.verify(key).map_err(|bad| bad.to_string()));
         let solved = solved.map_err(|why| format!("line {}: {why}", number + 1))?;
-        println!(
+        say!(
             "{} solved {} with {} hints after {} resets, in {}: {}",
             solved.learner,
             solved.slug,
@@ -204,13 +203,13 @@ pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn watch(at: &Where) -> Result<(), String> {
+pub(super) fn watch(at: &Where) -> Result<(), Failure> {
     let range = Range::new(at)?;
     let stream = range.stream("/api/events")?;
     for line in BufReader::new(stream).lines() {
         let line = line.map_err(|error| error.to_string())?;
         if let Some(data) = line.strip_prefix("data: ") {
-            println!("{data}");
+            exactly(data)?;
         }
     }
     Ok(())

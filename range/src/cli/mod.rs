@@ -3,9 +3,11 @@
 mod ask;
 mod chat;
 mod learner;
+mod output;
 mod start;
 mod teacher;
 
+use self::output::Failure;
 use clap::{Args, Parser, Subcommand};
 use portcullis_proto::UserName;
 use std::path::PathBuf;
@@ -241,18 +243,19 @@ enum Teaching {
 #[must_use]
 pub fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
+        Ok(()) | Err(Failure::PipeClosed) => ExitCode::SUCCESS,
+        Err(Failure::Told(why)) => {
             eprintln!("portcullis-range: {why}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(command: Command) -> Result<(), String> {
+fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Start { listen, class, folder } => {
-            start::start(listen, &range_folder(folder)?, class.as_deref().unwrap_or_default())
+            let class = class.unwrap_or_default();
+            Ok(start::start(listen, &range_folder(folder)?, &class)?)
         }
         Command::Join { name, code, at } => learner::join(&at, &name, code.as_deref()),
         Command::Board { at } => learner::board(&at),

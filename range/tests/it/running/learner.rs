@@ -101,6 +101,29 @@ fn worlds_differ_and_resets_change_them() {
     range.says("mira", &["submit", "history-idor", &fresh]);
 }
 
+/// Who has read enough goes, and the verb ends in peace.
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    range.says("mira", &["connect", "ghost-member"]);
+    let home = range.path("learner-mira");
+    for options in [&["--json"][..], &[]] {
+        let mut verb = std::process::Command::new(super::PROGRAM)
+            .args(["wire", "ghost-member", "--range", &range.address, "--learner"])
+            .arg(&home)
+            .args(options)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(verb.stdout.take());
+        let ended = verb.wait_with_output().unwrap();
+        assert_eq!(super::text(&ended.stderr), "");
+        assert!(ended.status.success());
+    }
+}
+
 /// What somebody comes back with is never written over.
 #[test]
 fn who_has_joined_from_a_folder_keeps_it() {
