@@ -2,10 +2,11 @@
 
 use super::Where;
 use super::ask::{Range, make_place};
-use super::output::{Failure, exactly, say};
+use super::output::{Failure, exactly, say, text};
 use crate::plane::Receipt;
 use crate::reading;
 use portcullis_proto::UserName;
+use portcullis_terminal::ui::safe_text::SafeLine;
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 use std::fs;
@@ -24,7 +25,7 @@ pub(super) fn join(at: &Where, name: &UserName, code: Option<&str>) -> Result<()
     let place = make_place(at)?;
     let asked = Range::new(at)
         .and_then(|range| range.post("/api/learners", &json!({"name": name, "code": code})));
-    place.keep(asked.map(|answer| text(&answer, "token").to_owned()))?;
+    place.keep(asked.map(|answer| word(&answer, "token").to_owned()))?;
     say!("welcome, {name}; `portcullis-range board` lists what there is to break");
     Ok(())
 }
@@ -36,10 +37,10 @@ pub(super) fn board(at: &Where) -> Result<(), Failure> {
         let stars = usize::try_from(flaw["difficulty"].as_u64().unwrap_or(0)).unwrap_or(0);
         say!(
             "{:<20} {:<10} {:<17} {}",
-            text(flaw, "slug"),
+            word(flaw, "slug"),
             "*".repeat(stars),
-            text(flaw, "state"),
-            text(flaw, "title")
+            word(flaw, "state"),
+            word(flaw, "title")
         );
     }
     Ok(())
@@ -47,18 +48,18 @@ pub(super) fn board(at: &Where) -> Result<(), Failure> {
 
 pub(super) fn show(at: &Where, slug: &str) -> Result<(), Failure> {
     let page = Range::new(at)?.get(&format!("/api/flaws/{slug}"))?;
-    say!("{}  [{}, difficulty {}]\n", text(&page, "title"), slug, page["difficulty"]);
-    say!("{}\n", wrapped(text(&page, "story")));
-    say!("You are {}. To solve it: {}.", text(&page, "role"), text(&page, "solved_by"));
-    say!("State: {}.\n", text(&page, "state"));
+    say!("{}  [{}, difficulty {}]\n", word(&page, "title"), slug, page["difficulty"]);
+    say!("{}\n", wrapped(word(&page, "story")));
+    say!("You are {}. To solve it: {}.", word(&page, "role"), word(&page, "solved_by"));
+    say!("State: {}.\n", word(&page, "state"));
     print_hints(rows(&page, "hints"))?;
     say!("Candidate fixes, for `fix {slug} N`:");
     for (place, fix) in rows(&page, "fixes").iter().enumerate() {
         say!("  {}  {}", place + 1, fix.as_str().unwrap_or_default());
     }
     if page.get("precedent").is_some() {
-        say!("\nCWE-{}. {}.", page["cwe"], text(&page, "precedent"));
-        say!("{}", wrapped(text(&page, "aftermath")));
+        say!("\nCWE-{}. {}.", page["cwe"], word(&page, "precedent"));
+        say!("{}", wrapped(word(&page, "aftermath")));
     }
     Ok(())
 }
@@ -77,8 +78,8 @@ fn print_hints(hints: &[Value]) -> Result<(), Failure> {
 
 pub(super) fn connect(at: &Where, slug: &str) -> Result<(), Failure> {
     let entrance = Range::new(at)?.get(&format!("/api/flaws/{slug}/entrance"))?;
-    say!("You are {}. All doors are WebSockets with the subprotocol", text(&entrance, "role"));
-    say!("{}, whose frames are those of docs/protocol.md;", text(&entrance, "subprotocol"));
+    say!("You are {}. All doors are WebSockets with the subprotocol", word(&entrance, "role"));
+    say!("{}, whose frames are those of docs/protocol.md;", word(&entrance, "subprotocol"));
     say!("what the workshop and the wire take is in range/README.md.\n");
     let doors = [
         ("connect", "before login"),
@@ -93,13 +94,13 @@ pub(super) fn connect(at: &Where, slug: &str) -> Result<(), Failure> {
             say!("{what:<19} {address}");
         }
     }
-    say!("\naccount             {}", text(&entrance, "account"));
-    say!("password            {}\n", text(&entrance, "password"));
+    say!("\naccount             {}", word(&entrance, "account"));
+    say!("password            {}\n", word(&entrance, "password"));
     say!("the same in the terminal client: portcullis-range chat {slug}");
     say!(
         "with websocat:  websocat --protocol {} {}",
-        text(&entrance, "subprotocol"),
-        text(&entrance, "session")
+        word(&entrance, "subprotocol"),
+        word(&entrance, "session")
     );
     Ok(())
 }
@@ -107,11 +108,11 @@ pub(super) fn connect(at: &Where, slug: &str) -> Result<(), Failure> {
 pub(super) fn submit(at: &Where, slug: &str, value: &str) -> Result<(), Failure> {
     let answer =
         Range::new(at)?.post(&format!("/api/flaws/{slug}/submit"), &json!({"value": value}))?;
-    if text(&answer, "verdict") != "solved" {
-        return Err(text(&answer, "message").into());
+    if word(&answer, "verdict") != "solved" {
+        return Err(word(&answer, "message").into());
     }
     say!("solved. `diff {slug}` shows what was broken, `fix {slug} N` tries to mend it.");
-    say!("for a scoreboard elsewhere: {}", text(&answer, "scoreboard"));
+    say!("for a scoreboard elsewhere: {}", word(&answer, "scoreboard"));
     Ok(())
 }
 
@@ -142,9 +143,9 @@ pub(super) fn wire(at: &Where, slug: &str, wanted: Reading) -> Result<(), Failur
 
 pub(super) fn diff(at: &Where, slug: &str) -> Result<(), Failure> {
     let page = Range::new(at)?.get(&format!("/api/flaws/{slug}/diff"))?;
-    say!("{}\nCWE-{}. {}.\n", text(&page, "title"), page["cwe"], text(&page, "precedent"));
+    say!("{}\nCWE-{}. {}.\n", word(&page, "title"), page["cwe"], word(&page, "precedent"));
     say!("- sound, as the chat has it\n+ unsound, as this world has it\n");
-    let (sound, unsound) = (text(&page, "sound"), text(&page, "unsound"));
+    let (sound, unsound) = (word(&page, "sound"), word(&page, "unsound"));
     for change in TextDiff::from_lines(sound, unsound).iter_all_changes() {
         let sign = match change.tag() {
             ChangeTag::Delete => '-',
@@ -160,13 +161,13 @@ pub(super) fn fix(at: &Where, slug: &str, number: usize) -> Result<(), Failure> 
     let answer =
         Range::new(at)?.post(&format!("/api/flaws/{slug}/fix"), &json!({"fix": number}))?;
     for test in rows(&answer, "tests") {
-        let word = if test["passed"] == json!(true) { "passed" } else { "FAILED" };
-        say!("{word}  {}", text(test, "test"));
+        let passed = if test["passed"] == json!(true) { "passed" } else { "FAILED" };
+        say!("{passed}  {}", word(test, "test"));
         if let Some(got) = test["got"].as_str() {
             say!("        {got}");
         }
     }
-    say!("\nfix {number} {}: {}", text(&answer, "verdict"), text(&answer, "why"));
+    say!("\nfix {number} {}: {}", word(&answer, "verdict"), word(&answer, "why"));
     say!("it is in your world now; `reset {slug}` puts the flaw back");
     Ok(())
 }
@@ -182,25 +183,39 @@ pub(super) fn receipts(at: &Where) -> Result<(), Failure> {
     rows(&answer, "receipts").iter().try_for_each(|receipt| exactly(&receipt.to_string()))
 }
 
+/// Receipts are worth what their key is worth: only by the key that a teacher has published do they count.
 pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), Failure> {
     let lines = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    for (number, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    let lines = lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let mut count = 0;
+    for (number, line) in lines {
         let receipt: Result<Receipt, _> = serde_json::from_str(line);
-        let solved = receipt
-            .map_err(|error| error.to_string())
-            .and_then(|receipt| receipt.verify(key).map_err(|bad| bad.to_string()));
-        let solved = solved.map_err(|why| format!("line {}: {why}", number + 1))?;
+        let verified = receipt.map_err(|error| error.to_string()).and_then(|receipt| {
+            let solved = receipt.verify(key).map_err(|bad| bad.to_string())?;
+            Ok((solved, receipt.key))
+        });
+        let (solved, made_by) = verified.map_err(|why| format!("line {}: {why}", number + 1))?;
+        let worth = match key {
+            Some(_) => solved.worth.to_string(),
+            None => format!("made by the key {made_by}, whosever that is"),
+        };
+        // Whoever made a receipt has written what stands in it.
+        let [class, slug] = [&solved.class, &solved.slug].map(|text| SafeLine::name(text));
         say!(
-            "{} solved {} with {} hints after {} resets, in {}: {}",
+            "{} solved {} with {} hints after {} resets, in {}: {worth}",
             solved.learner,
-            solved.slug,
+            slug.as_str(),
             solved.hints,
             solved.resets,
-            if solved.class.is_empty() { "no class" } else { &solved.class },
-            solved.worth
+            if solved.class.is_empty() { "no class" } else { class.as_str() },
         );
+        count += 1;
     }
-    Ok(())
+    match (count, key) {
+        (0, _) => Err(format!("{}: there is no receipt in it", file.display()).into()),
+        (_, Some(_)) => Ok(()),
+        (_, None) => text("\nAnybody can make a key: `--key KEY` asks for the one that a teacher has published."),
+    }
 }
 
 pub(super) fn watch(at: &Where) -> Result<(), Failure> {
@@ -215,7 +230,7 @@ pub(super) fn watch(at: &Where) -> Result<(), Failure> {
     Ok(())
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+fn word<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
 }
 

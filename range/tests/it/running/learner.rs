@@ -4,6 +4,8 @@ use super::doors::nonce;
 use super::{Range, Script};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use portcullis_proto::{Timestamp, UserName};
+use portcullis_range::plane::{Signer, Solved, Worth};
 use serde_json::{Value, json};
 
 /// The channel's id, as the learner finds it on the wire.
@@ -66,14 +68,40 @@ fn a_receipt_is_checked_without_the_range() {
     let receipts = range.path("receipts");
     let receipt = range.says("mira", &["receipt"]);
     std::fs::write(&receipts, &receipt).unwrap();
-    let check = |file: &std::path::Path| {
-        std::process::Command::new(super::PROGRAM).arg("verify").arg(file).output().unwrap()
+    let check = |key: &[&str]| {
+        let mut verb = std::process::Command::new(super::PROGRAM);
+        let output = verb.arg("verify").arg(&receipts).args(key).output().unwrap();
+        output.status.success().then(|| super::text(&output.stdout))
     };
-    let checked = super::text(&check(&receipts).stdout);
-    assert!(checked.contains("mira solved history-idor with 1 hints after 0 resets"), "{checked}");
-    assert!(checked.contains("practice"), "{checked}");
-    std::fs::write(&receipts, receipt.replace("mira", "oleg")).unwrap();
-    assert!(!check(&receipts).status.success());
+    let read: Value = serde_json::from_str(receipt.lines().next().unwrap()).unwrap();
+    let key = read["key"].as_str().unwrap();
+    let checked = check(&["--key", key]).unwrap();
+    let solved = "mira solved history-idor with 1 hints after 0 resets, in no class: ";
+    assert_eq!(checked, format!("{solved}practice\n"));
+    // Whoever names no key is told whose word it is, and not what it counts for.
+    let unasked = check(&[]).unwrap();
+    assert!(unasked.starts_with(&format!("{solved}made by the key {key}")), "{unasked}");
+    assert!(!unasked.contains("practice") && unasked.contains("--key"), "{unasked}");
+    let other = Signer::from_bytes(&[7; 32]);
+    assert_eq!(check(&["--key", &other.key()]), None);
+    // Somebody's own key signs whatever they like, and their terminal's orders are not obeyed.
+    let forged = other.sign(&Solved {
+        class: "\u{1b}[2J7b\nmira".to_owned(),
+        learner: UserName::parse("mira").unwrap(),
+        slug: "replay".to_owned(),
+        resets: 0,
+        hints: 0,
+        at: Timestamp(1),
+        worth: Worth::Evidence,
+    });
+    std::fs::write(&receipts, serde_json::to_string(&forged).unwrap()).unwrap();
+    let unasked = check(&[]).unwrap();
+    assert!(!unasked.contains("evidence") && !unasked.contains('\u{1b}'), "{unasked}");
+    assert_eq!(unasked.lines().filter(|line| line.contains("mira")).count(), 1, "{unasked}");
+    for nothing in ["", "\n\n", "not a receipt\n", &receipt.replace("mira", "oleg")] {
+        std::fs::write(&receipts, nothing).unwrap();
+        assert_eq!(check(&[]), None, "{nothing:?}");
+    }
 }
 
 /// A script that is copied finds another's flag, or nothing; a reset makes the old flag worthless.
