@@ -259,15 +259,20 @@ impl Host {
 
     /// Whose flag this is, if it is another learner's, of any flaw.
     fn owner(&self, flag: &Flag, except: &UserName) -> Option<UserName> {
-        let records = lock(&self.records);
-        let others = records.book.learners().filter(|(name, _)| *name != except);
-        let mut others =
-            others.flat_map(|(name, _)| flaws::ALL.iter().map(move |flaw| (name, flaw)));
-        let is_theirs = |(name, flaw): &(&UserName, &&'static Flaw)| {
-            let variant = records.book.row(name, flaw.slug).resets;
-            self.root.flag(self.whose(name, flaw, variant)) == *flag
+        // A flag is computed for every world that there may be, and nobody has to wait for that.
+        let worlds: Vec<(UserName, &Flaw, u32)> = {
+            let records = lock(&self.records);
+            let others = records.book.learners().filter(|(name, _)| *name != except);
+            let worlds = others.flat_map(|(name, learner)| {
+                let resets = |flaw: &Flaw| learner.rows.get(flaw.slug).map_or(0, |row| row.resets);
+                flaws::ALL.iter().map(move |flaw| (name.clone(), *flaw, resets(flaw)))
+            });
+            worlds.collect()
         };
-        others.find(is_theirs).map(|(name, _)| name.clone())
+        let is_theirs = |(name, flaw, variant): &(UserName, &Flaw, u32)| {
+            self.root.flag(self.whose(name, flaw, *variant)) == *flag
+        };
+        worlds.into_iter().find(is_theirs).map(|(name, ..)| name)
     }
 
     /// Writes a receipt, unless there is one.
