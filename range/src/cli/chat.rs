@@ -5,7 +5,7 @@
 use super::Where;
 use super::ask::{Range, learner_folder};
 use super::learner::submit;
-use super::output::Failure;
+use super::output::{Failure, say};
 use crate::host::SUBPROTOCOL;
 use portcullis_crypto::{Password, Stretch};
 use portcullis_proto::UserName;
@@ -41,6 +41,15 @@ pub(super) fn chat(at: &Where, slug: &str) -> Result<(), Failure> {
     let ended = runtime.block_on(chat::run(options));
     runtime.shutdown_background();
     ended.map_err(|error| error.to_string())?;
+    let page = Range::new(at)?.get(&format!("/api/flaws/{slug}"))?;
+    if page["state"].as_str().is_some_and(|state| state.starts_with("solved")) {
+        say!("{slug} is solved. `diff {slug}` shows what was broken.");
+        return Ok(());
+    }
+    if page["submits"] != true {
+        say!("{slug} is not solved yet; the range sees it as soon as it has happened.");
+        return Ok(());
+    }
     if !io::stdin().is_terminal() {
         return Ok(());
     }

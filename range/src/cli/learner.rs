@@ -94,7 +94,8 @@ pub(super) fn connect(at: &Where, slug: &str) -> Result<(), Failure> {
             say!("{what:<19} {address}");
         }
     }
-    say!("\naccount             {}", word(&entrance, "account"));
+    say!("\nstate               {}; to solve it: {}", word(&entrance, "state"), word(&entrance, "solved_by"));
+    say!("account             {}", word(&entrance, "account"));
     say!("password            {}\n", word(&entrance, "password"));
     say!("the same in the terminal client: portcullis-range chat {slug}");
     say!(

@@ -57,6 +57,8 @@ pub enum Refused {
     NotYourPlace,
     /// It is shown after a solve only.
     NotYet,
+    /// Nothing is submitted for this flaw: what has to happen is seen when it does.
+    SeenByItself,
     /// So much was submitted that the next try has to wait, so many seconds.
     TooOften(u64),
     /// The request can't be read.
@@ -82,6 +84,7 @@ impl Refused {
             Self::NoDoor => (404, "no_door"),
             Self::NotYourPlace => (403, "not_your_place"),
             Self::NotYet => (403, "not_yet"),
+            Self::SeenByItself => (409, "seen_by_itself"),
             Self::TooOften(_) => (429, "too_often"),
             Self::Malformed(_) => (400, "malformed"),
             Self::World(_) => (409, "world"),
@@ -110,6 +113,10 @@ impl std::fmt::Display for Refused {
                 f.write_str("whoever you are in this world, that is not in your power")
             }
             Self::NotYet => f.write_str("this is shown once you have solved it"),
+            Self::SeenByItself => f.write_str(
+                "nothing is submitted for this flaw: the range sees it as soon as it has happened, and it has \
+                 not yet",
+            ),
             Self::TooOften(seconds) => {
                 write!(f, "you have submitted much for this flaw; the next try is in {seconds} s")
             }

@@ -36,6 +36,7 @@ impl Host {
         let mut page = json!({
             "slug": flaw.slug, "title": flaw.title, "difficulty": flaw.difficulty,
             "role": flaw.role.to_string(), "state": state(&row), "solved_by": solved_by(flaw),
+            "submits": !matches!(flaw.solve, Solve::State(_)),
             "story": flaw.story.replace("NONCE", &nonce),
             "hints": flaw.hints.get(..row.hints).unwrap_or_default(), "fixes": fixes,
         });
@@ -64,7 +65,8 @@ impl Host {
         let ticket = self.ticket(name, flaw, variant);
         let at = |door: &str| format!("ws://{}/worlds/{ticket}/{door}", self.address);
         Ok(json!({
-            "role": flaw.role.to_string(),
+            "role": flaw.role.to_string(), "state": state(&self.row(name, flaw.slug)),
+            "solved_by": solved_by(flaw),
             "subprotocol": super::socket::SUBPROTOCOL,
             "connect": at("connect"), "session": at("session"), "desk": has_desk.then(|| at("desk")),
             "page": has_browsers.then(|| at("page?at=https://cats.example")),

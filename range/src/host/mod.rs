@@ -23,7 +23,7 @@ pub use run::{RunError, default_address, run, seconds};
 pub use socket::SUBPROTOCOL;
 pub use teacher::{SOCKET, Told, Wish};
 
-use crate::flaws::{self, Fate, Flaw};
+use crate::flaws::{self, Fate, Flaw, Solve};
 use crate::limits;
 use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, JoinCode, Opened, Receipt};
 use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth};
@@ -243,6 +243,13 @@ impl Host {
         flaw: &'static Flaw,
         value: &str,
     ) -> Result<Answer, Refused> {
+        // What is solved stays so, whatever has become of the world.
+        if let Some(receipt) = self.row(name, flaw.slug).receipt {
+            return Ok(Answer::Solved(receipt, self.score(name, flaw)));
+        }
+        if matches!(flaw.solve, Solve::State(_)) {
+            return Err(Refused::SeenByItself);
+        }
         let slot = self.slot(name, flaw)?;
         lock(&self.tries).take(name, flaw.slug, now()).map_err(Refused::TooOften)?;
         if lock(&slot).solves(Some(value)) {
@@ -299,7 +306,17 @@ impl Host {
 
     /// Looks whether what has just happened in a world solves it.
     fn look(&self, name: &UserName, slot: &Slot) -> Result<(), Refused> {
-        if slot.solves(None) { self.solved(name, slot.flaw).map(|_| ()) } else { Ok(()) }
+        let is_open = || {
+            let records = lock(&self.records);
+            let learner = records.book.learner(name);
+            let row = learner.and_then(|learner| learner.rows.get(slot.flaw.slug));
+            row.is_none_or(|row| row.receipt.is_none())
+        };
+        // Judging reads the world's whole log, after each frame.
+        if matches!(slot.flaw.solve, Solve::State(_)) && is_open() && slot.solves(None) {
+            self.solved(name, slot.flaw)?;
+        }
+        Ok(())
     }
 
     /// Puts a candidate fix into a learner's world, and tries exploit and honest use against it in worlds of

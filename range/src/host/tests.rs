@@ -100,6 +100,24 @@ fn nothing_is_solved_in_a_repaired_world() {
     assert!(matches!(submit(&fresh), Answer::Solved(..)));
 }
 
+/// What is solved is said to be, in a world that was repaired or begun anew as well.
+#[test]
+fn a_solve_outlives_its_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let mira = name("mira");
+    host.join(&mira, None).unwrap();
+    let flaw = flaws::find("history-idor").unwrap();
+    let flag = lock(&host.slot(&mira, flaw).unwrap()).secrets.flag.to_string();
+    assert!(matches!(host.submit(&mira, flaw, &flag).unwrap(), Answer::Solved(..)));
+    host.fix(&mira, flaw, 1).unwrap();
+    assert!(matches!(host.submit(&mira, flaw, &flag).unwrap(), Answer::Solved(..)));
+    host.reset(&mira, flaw).unwrap();
+    assert!(matches!(host.submit(&mira, flaw, &flag).unwrap(), Answer::Solved(..)));
+    let seen = flaws::find("sender-spoof").unwrap();
+    assert_eq!(host.submit(&mira, seen, &flag).unwrap_err(), Refused::SeenByItself);
+}
+
 /// Answers itself for ever.
 fn endless(_: &Person, cue: &Cue, _: &Secrets) -> Vec<Command> {
     match cue {
