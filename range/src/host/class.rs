@@ -109,7 +109,7 @@ impl Host {
         text
     }
 
-    /// Begins worlds anew.
+    /// Begins anew what was begun, in this run of the range or before.
     pub(super) fn reset_many(
         &self,
         name: Option<&UserName>,
@@ -119,16 +119,29 @@ impl Host {
             None => flaws::ALL.to_vec(),
             Some(slug) => vec![flaws::find(slug).ok_or("there is no flaw of this name")?],
         };
-        let running: Vec<(UserName, &'static str)> = lock(&self.worlds).keys().cloned().collect();
-        let mut count = 0;
-        for (holder, running) in running {
-            let flaw = chosen.iter().find(|flaw| flaw.slug == running);
-            if let Some(flaw) = flaw.filter(|_| name.is_none_or(|name| *name == holder)) {
-                self.reset(&holder, flaw).map_err(|refused| refused.to_string())?;
-                count += 1;
+        let begun: Vec<(UserName, &'static Flaw)> = {
+            let records = lock(&self.records);
+            if let Some(name) = name.filter(|name| records.book.learner(name).is_none()) {
+                return Err(nobody(name));
             }
+            let worlds = lock(&self.worlds);
+            let learners = records.book.learners();
+            let learners = learners.filter(|(own, _)| name.is_none_or(|name| name == *own));
+            // A range that was started anew has no worlds, and learners who know the secrets of theirs.
+            let begun = learners.flat_map(|(own, learner)| {
+                let is_begun = |flaw: &&Flaw| {
+                    let has_row = learner.rows.contains_key(flaw.slug);
+                    has_row || worlds.contains_key(&(own.clone(), flaw.slug))
+                };
+                let flaws: Vec<&'static Flaw> = chosen.iter().copied().filter(is_begun).collect();
+                flaws.into_iter().map(|flaw| (own.clone(), flaw))
+            });
+            begun.collect()
+        };
+        for (own, flaw) in &begun {
+            self.reset(own, flaw).map_err(|refused| refused.to_string())?;
         }
-        Ok(format!("{count} worlds were begun anew\n"))
+        Ok(format!("{} worlds begin anew\n", begun.len()))
     }
 
     /// A line for each learner and flaw.

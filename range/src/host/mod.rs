@@ -209,26 +209,24 @@ impl Host {
         Whose { class: &self.class, learner: name.as_str(), slug: flaw.slug, variant }
     }
 
-    /// Begins a learner's world anew, with other secrets.
+    /// Ends a learner's world; the next has other secrets, and is made when somebody comes to it.
     ///
     /// # Errors
     /// [`Refused`].
     pub fn reset(&self, name: &UserName, flaw: &'static Flaw) -> Result<(), Refused> {
         let (learner, slug) = (name.clone(), flaw.slug.to_owned());
         self.add(flaw, Entry::Reset { learner, slug, at: now() }, "reset")?;
-        self.replace(name, flaw, None)
+        let ended = lock(&self.worlds).remove(&(name.clone(), flaw.slug));
+        // Whoever holds a world may wait for the others, so these must be free by now.
+        ended.iter().for_each(|slot| lock(slot).end());
+        Ok(())
     }
 
-    fn replace(
-        &self,
-        name: &UserName,
-        flaw: &'static Flaw,
-        fix: Option<usize>,
-    ) -> Result<(), Refused> {
+    fn repair(&self, name: &UserName, flaw: &'static Flaw, fix: usize) -> Result<(), Refused> {
         let slot = self.slot(name, flaw)?;
         let mut slot = lock(&slot);
         let generation = slot.generation.wrapping_add(1);
-        let next = self.make(name, flaw, generation, fix)?;
+        let next = self.make(name, flaw, generation, Some(fix))?;
         slot.give_way(next);
         Ok(())
     }
@@ -332,7 +330,7 @@ impl Host {
     ) -> Result<Answer, Refused> {
         let place = number.checked_sub(1).ok_or(Refused::NoFix)?;
         let fix = flaw.fixes.get(place).ok_or(Refused::NoFix)?;
-        self.replace(name, flaw, Some(number))?;
+        self.repair(name, flaw, number)?;
         let twins = crate::twins::Twins::with(fix.put);
         let mut trial = Trial::new(FlagRoot::random(&mut OsRng));
         let exploit = match fix.fate {

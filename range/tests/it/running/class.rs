@@ -113,9 +113,16 @@ fn a_class_stays_one() {
     assert_eq!(code(&range, "oleg"), before);
     join(&range, "oleg");
     range.says("oleg", &["hint", "sender-spoof"]);
-    let reset = range.teaches(&["reset"]);
-    assert!(reset.contains("0 worlds"), "{reset}");
+    // The world is not there any more, and a learner may know its flag.
+    assert!(range.teaches(&["reset"]).contains("1 worlds"));
     range.says("oleg", &["connect", "sender-spoof"]);
     assert!(range.teaches(&["reset", "oleg"]).contains("1 worlds"));
+    assert!(range.teaches(&["reset", "oleg", "--flaw", "replay"]).contains("0 worlds"));
+    range.says("oleg", &["connect", "replay"]);
+    assert!(range.teaches(&["reset"]).contains("2 worlds"));
     assert!(range.teaches(&["reset", "--flaw", "sender-spoof"]).contains("1 worlds"));
+    let unknown = range.teacher(&["reset", "oelg"]);
+    assert!(super::text(&unknown.stderr).contains("nobody here is called oelg"));
+    let csv = range.teaches(&["export", "csv"]);
+    assert!(csv.contains("oleg,sender-spoof,1,begun,1,4,0,0"), "{csv}");
 }

@@ -260,4 +260,5 @@ fn a_broken_invariant_is_seen_at_once() {
     let board = range.says("mira", &["board"]);
     let row = board.lines().find(|line| line.starts_with("sender-spoof")).unwrap();
     assert!(row.contains("solved"), "{row}");
+    assert!(range.says("mira", &["connect", "sender-spoof"]).contains("state               solved;"));
 }
