@@ -89,6 +89,18 @@ pub const SUBMISSIONS: u64 = 10;
 /// guessing, 2,890 of them, finds it once in 362 times; who computes it needs one.
 pub const SUBMISSION_MILLIS: u64 = 30_000;
 
+/// Resets of a world that a learner has at once, of a flaw: more than anybody needs in an hour.
+pub const RESETS: u64 = 10;
+
+/// Milliseconds until one of them is back: a day of them writes 2,890 lines, 300 kB.
+pub const RESET_MILLIS: u64 = 30_000;
+
+/// Fixes that a learner tries at once, of a flaw: all that there are, three times.
+pub const FIXES: u64 = 12;
+
+/// Milliseconds until one of them is back: each plays two worlds through.
+pub const FIX_MILLIS: u64 = 10_000;
+
 /// Passages of the wire in one answer.
 pub const PAGE: usize = 200;
 

@@ -59,7 +59,7 @@ pub enum Refused {
     NotYet,
     /// Nothing is submitted for this flaw: what has to happen is seen when it does.
     SeenByItself,
-    /// So much was submitted that the next try has to wait, so many seconds.
+    /// It was tried so often that the next time has to wait, so many seconds.
     TooOften(u64),
     /// The request can't be read.
     Malformed(String),
@@ -118,7 +118,7 @@ impl std::fmt::Display for Refused {
                  not yet",
             ),
             Self::TooOften(seconds) => {
-                write!(f, "you have submitted much for this flaw; the next try is in {seconds} s")
+                write!(f, "you have tried this often for this flaw; the next try is in {seconds} s")
             }
             Self::Malformed(why) => write!(f, "the request can't be read: {why}"),
             Self::World(why) | Self::Folder(why) => f.write_str(why),

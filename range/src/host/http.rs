@@ -197,7 +197,7 @@ async fn fix(
 }
 
 async fn reset(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
-    host.reset(&name, find(&slug)?)?;
+    host.begin_anew(&name, find(&slug)?)?;
     Ok(Json(json!({"reset": slug})))
 }
 

@@ -36,7 +36,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::broadcast;
-use tries::Tries;
+use tries::{Tried, Tries};
 
 /// Something that happened to a learner's progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,6 +222,15 @@ impl Host {
         Ok(())
     }
 
+    /// The same, at the learner's own wish, which has a limit.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn begin_anew(&self, name: &UserName, flaw: &'static Flaw) -> Result<(), Refused> {
+        self.take(name, flaw, Tried::Reset)?;
+        self.reset(name, flaw)
+    }
+
     fn repair(&self, name: &UserName, flaw: &'static Flaw, fix: usize) -> Result<(), Refused> {
         let slot = self.slot(name, flaw)?;
         let mut slot = lock(&slot);
@@ -249,7 +258,7 @@ impl Host {
             return Err(Refused::SeenByItself);
         }
         let slot = self.slot(name, flaw)?;
-        lock(&self.tries).take(name, flaw.slug, now()).map_err(Refused::TooOften)?;
+        self.take(name, flaw, Tried::Submission)?;
         if lock(&slot).solves(Some(value)) {
             let receipt = self.solved(name, flaw)?;
             return Ok(Answer::Solved(receipt, self.score(name, flaw)));
@@ -330,6 +339,7 @@ impl Host {
     ) -> Result<Answer, Refused> {
         let place = number.checked_sub(1).ok_or(Refused::NoFix)?;
         let fix = flaw.fixes.get(place).ok_or(Refused::NoFix)?;
+        self.take(name, flaw, Tried::Fix)?;
         self.repair(name, flaw, number)?;
         let twins = crate::twins::Twins::with(fix.put);
         let mut trial = Trial::new(FlagRoot::random(&mut OsRng));
@@ -343,6 +353,11 @@ impl Host {
         let (learner, slug) = (name.clone(), flaw.slug.to_owned());
         self.add(flaw, Entry::Tried { learner, slug, fix: number, holds, at: now() }, "tried")?;
         Ok(Answer::Tried { exploit, honest, why })
+    }
+
+    /// Takes a try, if there is one.
+    fn take(&self, name: &UserName, flaw: &Flaw, tried: Tried) -> Result<(), Refused> {
+        lock(&self.tries).take(name, flaw.slug, tried, now()).map_err(Refused::TooOften)
     }
 
     fn add(&self, flaw: &Flaw, entry: Entry, what: &'static str) -> Result<(), Refused> {

@@ -100,6 +100,22 @@ fn nothing_is_solved_in_a_repaired_world() {
     assert!(matches!(submit(&fresh), Answer::Solved(..)));
 }
 
+/// Begun anew for ever, a world would fill the disk; the teacher is trusted not to.
+#[test]
+fn resets_and_fixes_are_limited() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let mira = name("mira");
+    host.join(&mira, None).unwrap();
+    let flaw = flaws::find("history-idor").unwrap();
+    // A slow machine may have earned some more.
+    let refused = (0..100).find_map(|_| host.begin_anew(&mira, flaw).err());
+    assert!(matches!(refused, Some(Refused::TooOften(1..=30))), "{refused:?}");
+    let refused = (0..100).find_map(|_| host.fix(&mira, flaw, 1).err());
+    assert!(matches!(refused, Some(Refused::TooOften(1..=10))), "{refused:?}");
+    host.reset(&mira, flaw).unwrap();
+}
+
 /// What is solved is said to be, in a world that was repaired or begun anew as well.
 #[test]
 fn a_solve_outlives_its_world() {
