@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub enum RunError {
     NotLoopback(IpAddr),
     /// The folder can't be used.
     Folder(FolderError),
+    /// It is the range of this class, or of none, and another was asked for.
+    OtherClass(PathBuf, String),
     /// The system says no.
     Io(SocketAddr, io::Error),
 }
@@ -36,6 +38,12 @@ impl fmt::Display for RunError {
                  loopback only; a class comes by `ssh -L`"
             ),
             Self::Folder(error) => write!(f, "{error}"),
+            Self::OtherClass(path, own) if own.is_empty() => {
+                write!(f, "{} is a range without a class; name another folder", path.display())
+            }
+            Self::OtherClass(path, own) => {
+                write!(f, "{} is the range of class {own}", path.display())
+            }
             Self::Io(address, error) => write!(f, "{address}: {error}"),
         }
     }
@@ -43,7 +51,7 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// Runs until `stopped`; `ready` is told once it can be reached. In the worlds that somebody is connected to a
+/// Runs until `stopped`; a new folder takes the class's name, which is empty at home. `ready` is told once it can be reached. In the worlds that somebody is connected to a
 /// second passes for each of `seconds`, and has passed everywhere when the next one is asked for.
 ///
 /// # Errors
@@ -51,13 +59,19 @@ impl std::error::Error for RunError {}
 pub async fn run(
     address: SocketAddr,
     folder: &Path,
+    class: &str,
     seconds: impl Stream<Item = ()> + Send + 'static,
     ready: impl FnOnce(&Host),
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
     let listener = bind(address).await?;
     let bound = listener.local_addr().map_err(|error| RunError::Io(address, error))?;
-    let opened = Folder::open(folder, "").map_err(RunError::Folder)?;
+    // Not before there is an address: what can't run leaves nothing behind.
+    let opened = Folder::open(folder, class).map_err(RunError::Folder)?;
+    let own = opened.folder.class();
+    if !class.is_empty() && own != class {
+        return Err(RunError::OtherClass(folder.to_owned(), own.to_owned()));
+    }
     let host = Arc::new(Host::new(opened, bound));
     let teacher = teacher::listen(Arc::clone(&host), folder).map_err(RunError::Folder)?;
     let clock = tokio::spawn(tick(Arc::clone(&host), seconds));
