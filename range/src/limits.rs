@@ -70,6 +70,10 @@ pub const LOG_LINES: usize = 256;
 /// Bytes of one frame from a learner: what the chat's server takes as well.
 pub const FRAME_BYTES: usize = portcullis_proto::limits::CLIENT_FRAME_BYTES;
 
+/// Milliseconds until a world is put away that nobody is connected to or asks for: half an hour, longer than a
+/// break between two lessons.
+pub const IDLE_MILLIS: u64 = 30 * 60 * 1_000;
+
 /// Learners of one range: a year of a large school.
 pub const LEARNERS: usize = 2_000;
 

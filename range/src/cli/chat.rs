@@ -29,8 +29,8 @@ pub(super) fn chat(at: &Where, slug: &str) -> Result<(), Failure> {
         roots: TlsRoots::System,
         user: UserName::parse(crate::hands::YOU).ok(),
         password: entrance["password"].as_str().map(|password| Password::new(password.to_owned())),
-        // A world that was begun anew does not know the devices of the one before.
-        home: Some(learner_folder(at)?.join("homes").join(ticket)),
+        // A world that was made anew does not know the devices of the one before.
+        home: Some(learner_folder(at)?.join("homes").join(format!("{ticket}-{}", entrance["made"]))),
         device: device_name(),
         stretch_floor: Stretch::LIGHT,
         read_marks: true,

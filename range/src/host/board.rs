@@ -56,17 +56,17 @@ impl Host {
     /// [`Refused`].
     pub(super) fn entrance(&self, name: &UserName, flaw: &'static Flaw) -> Result<Value, Refused> {
         let slot = self.slot(name, flaw)?;
-        let (variant, has_desk, has_browsers) = {
+        let (variant, made, has_desk, has_browsers) = {
             let slot = lock(&slot);
             let world = slot.world();
             let (desk, browsers) = (world.map(World::has_desk), world.map(World::has_browsers));
-            (slot.variant, desk == Some(true), browsers == Some(true))
+            (slot.variant, slot.made, desk == Some(true), browsers == Some(true))
         };
         let ticket = self.ticket(name, flaw, variant);
         let at = |door: &str| format!("ws://{}/worlds/{ticket}/{door}", self.address);
         Ok(json!({
             "role": flaw.role.to_string(), "state": state(&self.row(name, flaw.slug)),
-            "solved_by": solved_by(flaw),
+            "solved_by": solved_by(flaw), "made": made,
             "subprotocol": super::socket::SUBPROTOCOL,
             "connect": at("connect"), "session": at("session"), "desk": has_desk.then(|| at("desk")),
             "page": has_browsers.then(|| at("page?at=https://cats.example")),

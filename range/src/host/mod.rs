@@ -181,8 +181,10 @@ impl Host {
     /// [`Refused`].
     fn slot(&self, name: &UserName, flaw: &'static Flaw) -> Result<SharedSlot, Refused> {
         let key = (name.clone(), flaw.slug);
-        if let Some(slot) = lock(&self.worlds).get(&key) {
-            return Ok(Arc::clone(slot));
+        let there = lock(&self.worlds).get(&key).cloned();
+        if let Some(slot) = there {
+            lock(&slot).touched = now();
+            return Ok(slot);
         }
         // Others go on meanwhile. Whoever asks twice at once gets what was there first: it is the same world.
         let made = Arc::new(Mutex::new(self.make(name, flaw, 0, None)?));
@@ -374,7 +376,8 @@ impl Host {
         Ok(())
     }
 
-    /// A second passes in every world that somebody is connected to.
+    /// A second passes in every world that somebody is connected to; who has not been used for long is put
+    /// away.
     fn tick(&self) {
         let worlds: Vec<(UserName, SharedSlot)> = lock(&self.worlds)
             .iter()
@@ -383,11 +386,24 @@ impl Host {
         for (name, slot) in worlds {
             let mut slot = lock(&slot);
             if slot.is_used() {
+                slot.touched = now();
                 // What is wrong with a world is told to whoever asks it for something next.
                 let _ = slot.with(crate::world::World::tick);
                 let _ = self.look(&name, &slot);
             }
         }
+        self.put_away(now());
+    }
+
+    /// Drops worlds that nobody was in for long. They are made anew, with the same secrets, when somebody comes;
+    /// what was done about the flaw stands in the book.
+    fn put_away(&self, now: Timestamp) {
+        lock(&self.worlds).retain(|_, slot| {
+            // Whoever else holds it is about to use it.
+            let is_alone = Arc::strong_count(slot) == 1;
+            let until = |slot: &Slot| slot.touched.plus_millis(limits::IDLE_MILLIS);
+            !is_alone || slot.try_lock().is_ok_and(|slot| slot.is_used() || now < until(&slot))
+        });
     }
 }
 

@@ -6,6 +6,7 @@ use crate::flaws::{Flaw, Solve};
 use crate::plane::{Secrets, judge, stage};
 use crate::twins::Twins;
 use crate::world::{Line, Visit, World, WorldError};
+use portcullis_proto::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -41,7 +42,11 @@ pub(super) struct Slot {
     pub(super) secrets: Secrets,
     /// Which of the learner's worlds of this flaw it is, from 0 on.
     pub(super) variant: u32,
-    /// Grows with every reset and repair, and with its end, so that connections to an older world end.
+    /// When it was made.
+    pub(super) made: Timestamp,
+    /// When somebody was last connected to it, or asked for it.
+    pub(super) touched: Timestamp,
+    /// Grows with every repair, and with its end, so that connections to an older world end.
     pub(super) generation: u64,
     world: Option<World>,
     lines: BTreeMap<Line, Outbox>,
@@ -79,6 +84,8 @@ impl Slot {
             flaw,
             secrets,
             variant,
+            made: now(),
+            touched: now(),
             generation,
             world: Some(world),
             lines: BTreeMap::new(),
@@ -210,7 +217,7 @@ impl Slot {
     pub(super) fn is_used(&self) -> bool {
         let is_watched = self.operators.iter().any(|operator| !operator.is_closed());
         let has_pages = self.pages.iter().any(|(_, holder)| !holder.is_closed());
-        !self.lines.is_empty() || is_watched || has_pages
+        !self.lines.is_empty() || is_watched || has_pages || self.doors.count() > 0
     }
 
     /// Whether what was submitted, or what has happened, solves it.

@@ -100,6 +100,34 @@ fn nothing_is_solved_in_a_repaired_world() {
     assert!(matches!(submit(&fresh), Answer::Solved(..)));
 }
 
+/// A world that nobody is in goes after a while; what its learner has done, and its secrets, stay.
+#[test]
+fn idle_worlds_are_put_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let mira = name("mira");
+    host.join(&mira, None).unwrap();
+    let flaw = flaws::find("history-idor").unwrap();
+    let count = || lock(&host.worlds).len();
+    let secret = lock(&host.slot(&mira, flaw).unwrap()).secrets.flag.to_string();
+    host.hint(&mira, flaw).unwrap();
+    let (start, idle) = (super::now(), crate::limits::IDLE_MILLIS);
+    host.put_away(start.plus_millis(idle / 2));
+    assert_eq!(count(), 1, "too early");
+    let held = host.slot(&mira, flaw).unwrap();
+    host.put_away(start.plus_millis(2 * idle));
+    assert_eq!(count(), 1, "somebody is about to use it");
+    let door = lock(&held).room().unwrap();
+    drop(held);
+    host.put_away(start.plus_millis(2 * idle));
+    assert_eq!(count(), 1, "somebody is in it");
+    drop(door);
+    host.put_away(start.plus_millis(2 * idle));
+    assert_eq!(count(), 0);
+    assert_eq!(lock(&host.slot(&mira, flaw).unwrap()).secrets.flag.to_string(), secret);
+    assert_eq!(host.row(&mira, flaw.slug).hints, 1);
+}
+
 /// Begun anew for ever, a world would fill the disk; the teacher is trusted not to.
 #[test]
 fn resets_and_fixes_are_limited() {
