@@ -1,7 +1,7 @@
 //! The board and its pages, as JSON: what the command line prints and a browser will show.
 
 use super::{Answer, Host, Refused, lock, now};
-use crate::flaws::{self, Fate, Flaw, Solve};
+use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::plane::{Receipt, Row};
 use crate::reading;
 use crate::world::World;
@@ -26,19 +26,18 @@ impl Host {
     }
 
     /// A flaw's page: what it is once it is solved, and before that only what to do.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub(super) fn show(&self, name: &UserName, flaw: &'static Flaw) -> Result<Value, Refused> {
+    #[must_use]
+    pub(super) fn show(&self, name: &UserName, flaw: &'static Flaw) -> Value {
         let row = self.row(name, flaw.slug);
-        let nonce = lock(&*self.slot(name, flaw)?).secrets.nonce.clone();
+        let nonce = self.nonce(name, flaw);
+        let hints = flaw.hints.get(..row.hints).unwrap_or_default().iter();
+        let hints: Vec<String> = hints.map(|hint| hint.replace(NONCE, &nonce)).collect();
         let fixes: Vec<&str> = flaw.fixes.iter().map(|fix| fix.idea).collect();
         let mut page = json!({
             "slug": flaw.slug, "title": flaw.title, "difficulty": flaw.difficulty,
             "role": flaw.role.to_string(), "state": state(&row), "solved_by": solved_by(flaw),
             "submits": !matches!(flaw.solve, Solve::State(_)),
-            "story": flaw.story.replace("NONCE", &nonce),
-            "hints": flaw.hints.get(..row.hints).unwrap_or_default(), "fixes": fixes,
+            "story": flaw.story.replace(NONCE, &nonce), "hints": hints, "fixes": fixes,
         });
         if row.receipt.is_some()
             && let Some(page) = page.as_object_mut()
@@ -47,7 +46,7 @@ impl Host {
             page.insert("precedent".to_owned(), json!(flaw.precedent));
             page.insert("aftermath".to_owned(), json!(flaw.aftermath));
         }
-        Ok(page)
+        page
     }
 
     /// How to get into a learner's world.

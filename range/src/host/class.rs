@@ -1,10 +1,11 @@
 //! A class: who is on the list, who has come how far, and what of it leaves the range.
 
 use super::{Host, SharedSlot, board, lock, now};
-use crate::flaws::{self, Flaw};
+use crate::flaws::{self, Flaw, NONCE};
 use crate::limits;
 use crate::plane::{Entry, JoinCode, Learner, Row, Whose};
 use portcullis_proto::UserName;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 impl Host {
@@ -165,25 +166,33 @@ impl Host {
         text
     }
 
-    /// A line for each flaw, as CTFd's import of challenges reads it, with a flag for each learner.
+    /// A line for each flaw, as CTFd's import of challenges reads it, with a flag for each learner. Flags and
+    /// hints are JSON, which CTFd splits at no comma (since 3.7, CTFd/CTFd#2460).
     pub(super) fn export_ctfd(&self) -> String {
         let records = lock(&self.records);
         let columns = "name,description,category,value,type,state,max_attempts,flags,tags,hints";
         let mut text = format!("{columns}\n");
         for flaw in flaws::ALL {
-            let flags: Vec<String> =
-                records.book.learners().map(|(name, _)| self.score(name, flaw)).collect();
+            let flags = records.book.learners().map(|(name, _)| {
+                let content = self.score(name, flaw);
+                json!({"type": "static", "content": content, "data": "case_insensitive"})
+            });
+            let hints = flaw.hints.map(|hint| json!({"content": for_all(hint), "cost": 0}));
+            let mut story = format!("{}. {}", flaw.title, for_all(flaw.story));
+            if flaw.story.contains(NONCE) {
+                let _ = write!(story, " (`portcullis-range show {}` tells YOUR-WORD.)", flaw.slug);
+            }
             let fields = [
                 flaw.slug.to_owned(),
-                format!("{}. {}", flaw.title, flaw.story),
+                story,
                 flaw.role.to_string(),
                 (u32::from(flaw.difficulty) * 100).to_string(),
                 "standard".to_owned(),
                 "visible".to_owned(),
                 "0".to_owned(),
-                flags.join(","),
+                Value::from_iter(flags).to_string(),
                 format!("CWE-{}", flaw.cwe),
-                flaw.hints.map(|hint| hint.replace(',', ";")).join(","),
+                Value::from_iter(hints).to_string(),
             ];
             let quoted = fields.map(|field| format!("\"{}\"", field.replace('"', "\"\"")));
             let _ = writeln!(text, "{}", quoted.join(","));
@@ -210,6 +219,11 @@ impl Host {
              join in your name without it. On another machine you need a new one.\n"
         )
     }
+}
+
+/// What the learner's own word is called where it is told to all.
+fn for_all(text: &str) -> String {
+    text.replace(NONCE, "YOUR-WORD")
 }
 
 fn nobody(name: &UserName) -> String {

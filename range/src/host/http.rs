@@ -127,7 +127,7 @@ async fn receipts(State(host): Shared, Asking(name): Asking) -> Answered {
 }
 
 async fn show(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
-    Ok(Json(host.show(&name, find(&slug)?)?))
+    Ok(Json(host.show(&name, find(&slug)?)))
 }
 
 async fn hint(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {

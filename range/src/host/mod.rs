@@ -23,7 +23,7 @@ pub use run::{RunError, default_address, run, seconds};
 pub use socket::SUBPROTOCOL;
 pub use teacher::{SOCKET, Told, Wish};
 
-use crate::flaws::{self, Fate, Flaw, Solve};
+use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::limits;
 use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, JoinCode, Opened, Receipt};
 use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth};
@@ -163,16 +163,18 @@ impl Host {
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn hint(&self, name: &UserName, flaw: &'static Flaw) -> Result<Vec<&'static str>, Refused> {
+    pub fn hint(&self, name: &UserName, flaw: &'static Flaw) -> Result<Vec<String>, Refused> {
         let row = self.row(name, flaw.slug);
+        let nonce = self.nonce(name, flaw);
+        let hints = flaw.hints.iter().map(|hint| hint.replace(NONCE, &nonce));
         if row.receipt.is_some() {
-            return Ok(flaw.hints.to_vec());
+            return Ok(hints.collect());
         }
         if row.hints < flaw.hints.len() {
             let (learner, slug) = (name.clone(), flaw.slug.to_owned());
             self.add(flaw, Entry::Hint { learner, slug, at: now() }, "hint")?;
         }
-        Ok(flaw.hints.iter().copied().take(row.hints + 1).collect())
+        Ok(hints.take(row.hints + 1).collect())
     }
 
     /// The learner's world of a flaw, which is made if there is none.
@@ -205,6 +207,12 @@ impl Host {
         let variant = self.row(name, flaw.slug).resets;
         let secrets = self.root.secrets(self.whose(name, flaw, variant));
         Ok(Slot::new(flaw, secrets, variant, generation, fix)?)
+    }
+
+    /// The word that a learner puts into evidence, as their world knows it.
+    fn nonce(&self, name: &UserName, flaw: &Flaw) -> String {
+        let variant = self.row(name, flaw.slug).resets;
+        self.root.secrets(self.whose(name, flaw, variant)).nonce
     }
 
     fn whose<'a>(&'a self, name: &'a UserName, flaw: &Flaw, variant: u32) -> Whose<'a> {

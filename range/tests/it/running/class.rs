@@ -72,6 +72,21 @@ fn who_is_let_in_again_is_so_on_one_machine() {
     assert!(!range.teacher(&["readmit", "eve"]).status.success());
 }
 
+/// The fields of a line of CSV, all of which are quoted (RFC 4180).
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let (mut quoted, mut letters) = (false, line.chars().peekable());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if quoted && letters.next_if_eq(&'"').is_some() => fields.last_mut().unwrap().push('"'),
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            letter => fields.last_mut().unwrap().push(letter),
+        }
+    }
+    fields
+}
+
 #[test]
 fn a_teacher_sees_who_is_stuck_and_who_copied() {
     let range = class();
@@ -88,6 +103,18 @@ fn a_teacher_sees_who_is_stuck_and_who_copied() {
     let ctfd = range.teaches(&["export", "ctfd"]);
     let head = "name,description,category,value,type,state,max_attempts,flags,tags,hints";
     assert_eq!(ctfd.lines().next(), Some(head));
+    assert!(!ctfd.contains("NONCE"), "{ctfd}");
+    for (line, flaw) in ctfd.lines().skip(1).zip(portcullis_range::flaws::ALL) {
+        let fields = fields(line);
+        assert_eq!((fields.len(), fields[0].as_str()), (10, flaw.slug));
+        let [flags, hints] = [&fields[7], &fields[9]]
+            .map(|field| serde_json::from_str::<Vec<serde_json::Value>>(field).unwrap());
+        let flag = |flag: &serde_json::Value| flag["content"].as_str().unwrap().len() == 23;
+        assert!(flags.len() == 3 && flags.iter().all(flag), "{line}");
+        let hints: Vec<&str> = hints.iter().map(|hint| hint["content"].as_str().unwrap()).collect();
+        assert_eq!(hints, flaw.hints.map(|hint| hint.replace("NONCE", "YOUR-WORD")));
+    }
+    assert_eq!(ctfd.lines().count(), 1 + portcullis_range::flaws::ALL.len());
     let page = range.teaches(&["page", "teacher@laptop"]);
     let port = range.address.rsplit(':').next().unwrap();
     assert!(page.contains(&format!("ssh -N -L {port}:127.0.0.1:{port} teacher@laptop")), "{page}");
