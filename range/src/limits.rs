@@ -23,8 +23,8 @@ pub const KEPT_BESIDE: usize = 64 * 1024;
 /// Bytes of a row in the server's store beside what it holds.
 pub const ROW_BYTES: usize = 512;
 
-/// Bytes of the frames of one world that are under way, or unread: the largest answer of the server, and as
-/// much again.
+/// Bytes of the frames of one world that are under way, or that wait for a learner: the largest answer of the
+/// server, and as much again.
 pub const MOVING_BYTES: usize = 2 * portcullis_proto::limits::SERVER_FRAME_BYTES;
 
 /// Doors that a learner may hold open in one world, and connections in it: more than any lesson needs.

@@ -242,6 +242,7 @@ impl Slot {
             brought && world.is_open(*line)
         });
         // Whoever has not come round to looking since the last time is told already.
-        self.operators.retain(|operator| !matches!(operator.try_send(()), Err(TrySendError::Closed(()))));
+        self.operators
+            .retain(|operator| !matches!(operator.try_send(()), Err(TrySendError::Closed(()))));
     }
 }

@@ -97,7 +97,7 @@ pub(super) async fn talk(
     begin: fn(&mut World) -> Result<Line, WorldError>,
 ) {
     match caller.with(|slot| slot.with(begin)) {
-        Ok(line) => converse(&caller, socket, line).await,
+        Ok(line) => converse(caller, socket, line).await,
         Err(why) => end(socket, &why).await,
     }
 }
@@ -126,10 +126,10 @@ pub(super) async fn show_page(
     let visit = json!({"event": "visit", "data": {"page": at}}).to_string();
     // If they are gone, that shows when there is something to send.
     let _ = socket.send(Message::text(visit)).await;
-    converse(&caller, socket, line).await;
+    converse(caller, socket, line).await;
 }
 
-async fn converse(caller: &Caller, mut socket: WebSocket, line: Line) {
+async fn converse(caller: Caller, mut socket: WebSocket, line: Line) {
     let mut unsent = match caller.with(|slot| Ok::<_, SlotError>(slot.attach(line))) {
         Ok(unsent) => unsent,
         Err(why) => return end(socket, &why).await,
@@ -157,6 +157,8 @@ async fn converse(caller: &Caller, mut socket: WebSocket, line: Line) {
         slot.detach(line);
         Ok::<_, SlotError>(())
     });
+    // Whoever sees the connection end may come again.
+    drop(caller);
     end(socket, &why.unwrap_or_default()).await;
 }
 
@@ -203,6 +205,8 @@ pub(super) async fn take_orders(caller: Caller, mut socket: WebSocket, tells_hel
         // In an outdated world nothing is held any more.
         let _ = caller.with(Slot::lift_hand);
     }
+    // Whoever sees the connection end may come again.
+    drop(caller);
     end(socket, why.unwrap_or_default()).await;
 }
 

@@ -104,7 +104,7 @@ impl World {
             Decision::Replace(texts) => {
                 let Frame { connection, up, .. } = frame;
                 for text in texts {
-                    if self.moving() > limits::MOVING_BYTES {
+                    if self.under_way_bytes() > limits::MOVING_BYTES {
                         break;
                     }
                     self.arrive(Frame { connection, up, text });

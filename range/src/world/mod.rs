@@ -27,6 +27,7 @@ pub use stage::Stage;
 pub(crate) use stage::{channel, user};
 pub use wire::{Party, Passage, Wire};
 
+use self::budget::Unread;
 use crate::double::{Double, DoubleError};
 use crate::hands::YOU;
 use crate::lesson::{Actor, Desk};
@@ -124,7 +125,7 @@ enum End {
     /// Somebody of a lesson, by their place: a connection to the desk.
     Actor(usize),
     /// A learner, and what they have not read yet.
-    Learner(VecDeque<String>),
+    Learner(Unread),
     /// Somebody who sends frames without a client, and whom nobody listens to.
     Machine(UserName),
 }
@@ -224,6 +225,11 @@ impl World {
         &self.wire
     }
 
+    /// The scene is set: what passes from now on, the learner is there for.
+    pub const fn begin(&mut self) {
+        self.wire.end_scene();
+    }
+
     /// What happened in it, in order.
     #[must_use]
     pub fn happened(&self) -> &[Happened] {
@@ -247,7 +253,7 @@ impl World {
     /// [`WorldError::TooManyLines`], or what came of the frames that followed.
     pub fn connect(&mut self) -> Result<Line, WorldError> {
         self.room_for_a_line()?;
-        let connection = self.link(End::Learner(VecDeque::new()));
+        let connection = self.link(End::Learner(Unread::default()));
         self.settle()?;
         Ok(Line(connection))
     }
@@ -278,7 +284,7 @@ impl World {
             self.cut(connection);
             return Err(WorldError::NoLine);
         }
-        self.links.insert(connection, End::Learner(VecDeque::new()));
+        self.links.insert(connection, End::Learner(Unread::default()));
         self.event(script, Event::Disconnected);
         Ok(Line(connection))
     }
@@ -301,7 +307,7 @@ impl World {
     /// What has come for a learner since the last time.
     pub fn receive(&mut self, line: Line) -> Vec<String> {
         match self.links.get_mut(&line.0) {
-            Some(End::Learner(unread)) => unread.drain(..).collect(),
+            Some(End::Learner(unread)) => unread.take(),
             _ => Vec::new(),
         }
     }
@@ -343,7 +349,7 @@ impl World {
                 self.under_way.clear();
                 return Err(WorldError::Full);
             }
-            if self.moving() > limits::MOVING_BYTES {
+            if self.under_way_bytes() > limits::MOVING_BYTES {
                 break;
             }
             let Some(frame) = self.under_way.pop_front() else {
@@ -389,9 +395,12 @@ impl World {
                 let index = *index;
                 self.tell_actor(index, &text);
             }
-            Some(End::Machine(_)) => {}
-            Some(End::Learner(unread)) if unread.len() < limits::UNREAD => unread.push_back(text),
-            _ => self.cut(connection),
+            Some(End::Learner(unread)) => {
+                if !unread.put(text) {
+                    self.cut(connection);
+                }
+            }
+            Some(End::Machine(_)) | None => {}
         }
     }
 

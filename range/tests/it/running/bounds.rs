@@ -15,7 +15,8 @@ fn resident(range: &Range) -> u64 {
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-fn lobby(script: &mut Script) -> Value {
+/// The device that spoke first in the lobby.
+fn speaker(script: &mut Script) -> Value {
     let page = json!({"conversation": LOBBY, "after": 0, "limit": 64});
     let page = script.ask("fetch", &page);
     page["data"]["envelopes"][0]["device"].clone()
@@ -32,7 +33,7 @@ fn a_flood_fills_one_world_alone() {
     }
     let mut mira = Script::open(&range.door("mira", "sender-spoof", "session"));
     let mut oleg = Script::open(&range.door("oleg", "sender-spoof", "session"));
-    let device = lobby(&mut mira);
+    let device = speaker(&mut mira);
     let before = resident(&range);
     let body = "A".repeat(128 * 1024);
     let mut flood = (0..4_000_u64).map(|number| {
@@ -79,7 +80,7 @@ fn a_world_has_so_many_doors() {
     Script::open(&elsewhere);
     let mut last = open.pop().unwrap();
     last.0.close(None).unwrap();
-    while last.hear().is_ok() {}
+    while last.0.read().is_ok() {}
     Script::open(&doors[1]);
 }
 
@@ -103,7 +104,8 @@ fn what_one_door_holds_another_does_not_let_go() {
 /// Files that are gone for a while do not take the teacher's door with them.
 #[test]
 fn the_teachers_door_outlives_a_lack_of_files() {
-    let range = Range::start_by(Command::new("sh").args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""]));
+    let range =
+        Range::start_by(Command::new("sh").args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""]));
     let crowd: Vec<TcpStream> =
         (0..60).map(|_| TcpStream::connect(&range.address).unwrap()).collect();
     let files = format!("/proc/{}/fd", range.process.id());

@@ -41,7 +41,11 @@ impl Range {
         Self::run(tempfile::tempdir().unwrap(), by, &[])
     }
 
-    fn run(folder: tempfile::TempDir, mut program: impl BorrowMut<Command>, options: &[&str]) -> Self {
+    fn run(
+        folder: tempfile::TempDir,
+        mut program: impl BorrowMut<Command>,
+        options: &[&str],
+    ) -> Self {
         let mut process = program
             .borrow_mut()
             .args(["start", "--listen", "127.0.0.1:0", "--folder"])
