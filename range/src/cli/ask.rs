@@ -1,6 +1,7 @@
 //! Asking the range, over HTTP on loopback.
 
-use super::{Where, data_folder};
+use super::{Where, data_folder, set};
+use crate::host::default_address;
 use serde_json::Value;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -17,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes of an answer.
 const MOST: u64 = 64 * 1024 * 1024;
 
+/// The file that names the range that was joined.
+const ADDRESS: &str = "range";
+
 /// The range, as a learner asks it.
 pub(super) struct Range {
     agent: Agent,
@@ -27,14 +31,14 @@ pub(super) struct Range {
 impl Range {
     /// The range, with what the learner comes back with, if they have joined.
     pub(super) fn new(at: &Where) -> Result<Self, String> {
-        let mut addresses =
-            at.range.to_socket_addrs().map_err(|error| format!("{}: {error}", at.range))?;
+        let named = address(at)?;
+        let mut addresses = named.to_socket_addrs().map_err(|error| format!("{named}: {error}"))?;
         if !addresses.all(|address| address.ip().is_loopback()) {
-            return Err(format!("{} is not on this machine; a class comes by `ssh -L`", at.range));
+            return Err(format!("{named} is not on this machine; a class comes by `ssh -L`"));
         }
         let config = Agent::config_builder().http_status_as_error(false).build();
         let token = fs::read_to_string(token_file(at)?).ok().map(|text| text.trim().to_owned());
-        Ok(Self { agent: config.into(), address: at.range.clone(), token })
+        Ok(Self { agent: config.into(), address: named, token })
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value, String> {
@@ -100,7 +104,18 @@ fn token_file(at: &Where) -> Result<PathBuf, String> {
 
 /// The learner's folder: what they come back with, and the homes of their terminal client.
 pub(super) fn learner_folder(at: &Where) -> Result<PathBuf, String> {
-    at.learner.clone().map_or_else(|| data_folder("learner"), Ok)
+    let named = at.learner.clone().or_else(|| set("PORTCULLIS_RANGE_LEARNER"));
+    named.map_or_else(|| data_folder("learner"), Ok)
+}
+
+/// The range's address: the one that is named, or was when somebody joined from this folder.
+pub(super) fn address(at: &Where) -> Result<String, String> {
+    if let Some(named) = &at.range {
+        return Ok(named.clone());
+    }
+    let joined = fs::read_to_string(learner_folder(at)?.join(ADDRESS));
+    let joined = joined.ok().map(|text| text.trim().to_owned());
+    Ok(joined.unwrap_or_else(|| default_address().to_string()))
 }
 
 /// Where what a learner comes back with will lie, taken before the range is asked for it: nothing that is
@@ -108,6 +123,7 @@ pub(super) fn learner_folder(at: &Where) -> Result<PathBuf, String> {
 pub(super) struct Place {
     path: PathBuf,
     file: File,
+    address: String,
 }
 
 /// Takes the place.
@@ -124,7 +140,7 @@ pub(super) fn make_place(at: &Where) -> Result<Place, String> {
         ),
         _ => format!("{}: {error}", path.display()),
     })?;
-    Ok(Place { path, file })
+    Ok(Place { path, file, address: address(at)? })
 }
 
 impl Place {
@@ -132,6 +148,10 @@ impl Place {
     pub(super) fn keep(mut self, token: Result<String, String>) -> Result<(), String> {
         let kept = token.and_then(|token| {
             let written = self.file.write_all(token.as_bytes());
+            // Whoever has joined need not say again where.
+            let written = written.and_then(|()| {
+                fs::write(self.path.with_file_name(ADDRESS), self.address.as_bytes())
+            });
             written.map_err(|error| format!("{}: {error}", self.path.display()))
         });
         if kept.is_err() {

@@ -3,7 +3,7 @@
 //! Leaves out looking for flags by itself: they come to scripts, which submit them, and not to this client.
 
 use super::Where;
-use super::ask::{Range, learner_folder};
+use super::ask::{Range, address, learner_folder};
 use super::learner::submit;
 use super::output::{Failure, say};
 use crate::host::SUBPROTOCOL;
@@ -22,7 +22,7 @@ pub(super) fn chat(at: &Where, slug: &str) -> Result<(), Failure> {
     let path = format!("/{}", path.ok_or("the range does not say where the world is")?);
     let ticket: String = path.split('/').nth(2).unwrap_or_default().to_owned();
     let server =
-        Address::parse(&format!("ws://{}", at.range)).map_err(|error| error.to_string())?;
+        Address::parse(&format!("ws://{}", address(at)?)).map_err(|error| error.to_string())?;
     let options = Options {
         server,
         door: Door::Other { path, subprotocol: SUBPROTOCOL },
@@ -30,7 +30,9 @@ pub(super) fn chat(at: &Where, slug: &str) -> Result<(), Failure> {
         user: UserName::parse(crate::hands::YOU).ok(),
         password: entrance["password"].as_str().map(|password| Password::new(password.to_owned())),
         // A world that was made anew does not know the devices of the one before.
-        home: Some(learner_folder(at)?.join("homes").join(format!("{ticket}-{}", entrance["made"]))),
+        home: Some(
+            learner_folder(at)?.join("homes").join(format!("{ticket}-{}", entrance["made"])),
+        ),
         device: device_name(),
         stretch_floor: Stretch::LIGHT,
         read_marks: true,

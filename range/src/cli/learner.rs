@@ -9,14 +9,21 @@ use portcullis_proto::UserName;
 use portcullis_terminal::ui::safe_text::SafeLine;
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::time::Duration;
 
+const COST_OF_HINTS: &str =
+    "A hint costs nothing, but a receipt says how many were taken, and so does the teacher's list.";
+
 /// How `wire` is read.
 pub(super) struct Reading {
-    pub(super) after: u64,
+    /// From behind this passage; from behind the opening scene if left out.
+    pub(super) after: Option<u64>,
+    /// So many at most, the newest.
+    pub(super) last: Option<usize>,
     pub(super) follow: bool,
     pub(super) json: bool,
 }
@@ -32,18 +39,19 @@ pub(super) fn join(at: &Where, name: &UserName, code: Option<&str>) -> Result<()
 
 pub(super) fn board(at: &Where) -> Result<(), Failure> {
     let board = Range::new(at)?.get("/api/board")?;
-    say!("{:<20} {:<10} {:<17} what", "flaw", "difficulty", "state");
+    say!("{:<20} {:<10} {:<17} {:<5} what", "flaw", "difficulty", "state", "hints");
     for flaw in rows(&board, "flaws") {
         let stars = usize::try_from(flaw["difficulty"].as_u64().unwrap_or(0)).unwrap_or(0);
         say!(
-            "{:<20} {:<10} {:<17} {}",
+            "{:<20} {:<10} {:<17} {:<5} {}",
             word(flaw, "slug"),
             "*".repeat(stars),
             word(flaw, "state"),
+            format!("{}/4", flaw["hints"]),
             word(flaw, "title")
         );
     }
-    Ok(())
+    text(&format!("\n{}", wrapped(COST_OF_HINTS)))
 }
 
 pub(super) fn show(at: &Where, slug: &str) -> Result<(), Failure> {
@@ -52,7 +60,11 @@ pub(super) fn show(at: &Where, slug: &str) -> Result<(), Failure> {
     say!("{}\n", wrapped(word(&page, "story")));
     say!("You are {}. To solve it: {}.", word(&page, "role"), word(&page, "solved_by"));
     say!("State: {}.\n", word(&page, "state"));
-    print_hints(rows(&page, "hints"))?;
+    let hints = rows(&page, "hints");
+    print_hints(hints)?;
+    if hints.len() < 4 {
+        say!("{}\n", wrapped(&format!("{} of 4 hints taken. {COST_OF_HINTS}", hints.len())));
+    }
     say!("Candidate fixes, for `fix {slug} N`:");
     for (place, fix) in rows(&page, "fixes").iter().enumerate() {
         say!("  {}  {}", place + 1, fix.as_str().unwrap_or_default());
@@ -94,7 +106,11 @@ pub(super) fn connect(at: &Where, slug: &str) -> Result<(), Failure> {
             say!("{what:<19} {address}");
         }
     }
-    say!("\nstate               {}; to solve it: {}", word(&entrance, "state"), word(&entrance, "solved_by"));
+    say!(
+        "\nstate               {}; to solve it: {}",
+        word(&entrance, "state"),
+        word(&entrance, "solved_by")
+    );
     say!("account             {}", word(&entrance, "account"));
     say!("password            {}\n", word(&entrance, "password"));
     say!("the same in the terminal client: portcullis-range chat {slug}");
@@ -119,26 +135,72 @@ pub(super) fn submit(at: &Where, slug: &str, value: &str) -> Result<(), Failure>
 
 pub(super) fn wire(at: &Where, slug: &str, wanted: Reading) -> Result<(), Failure> {
     let range = Range::new(at)?;
-    let Reading { mut after, follow, json } = wanted;
-    if !json {
+    let ask = |after: u64| range.get(&format!("/api/flaws/{slug}/wire?after={after}"));
+    let mut after = match wanted.after {
+        Some(after) => after,
+        None => skip_scene(slug, &ask(u64::MAX)?, wanted.json)?,
+    };
+    if !wanted.json {
         say!("{}", reading::LEGEND);
     }
+    let mut newest = VecDeque::new();
     loop {
-        let page = range.get(&format!("/api/flaws/{slug}/wire?after={after}"))?;
+        let page = ask(after)?;
         let passages = rows(&page, "passages");
-        for passage in passages {
+        after = passages.last().and_then(|last| last["number"].as_u64()).unwrap_or(after);
+        newest.extend(passages.iter().cloned());
+        if let Some(last) = wanted.last.filter(|_| !passages.is_empty()) {
+            drop(newest.drain(..newest.len().saturating_sub(last)));
+            continue;
+        }
+        for passage in newest.drain(..) {
+            put_passage(&passage, wanted.json)?;
+        }
+        if passages.is_empty() && wanted.follow {
+            return follow(after, ask, wanted.json);
+        }
+        if passages.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// More, as it passes.
+fn follow(
+    mut after: u64,
+    ask: impl Fn(u64) -> Result<Value, String>,
+    json: bool,
+) -> Result<(), Failure> {
+    loop {
+        std::thread::sleep(Duration::from_millis(300));
+        let page = ask(after)?;
+        for passage in rows(&page, "passages") {
             after = passage["number"].as_u64().unwrap_or(after);
-            if json {
-                exactly(&passage.to_string())?;
-            } else {
-                say!("{}", reading::as_text(passage));
-            }
+            put_passage(passage, json)?;
         }
-        match (passages.is_empty(), follow) {
-            (true, false) => return Ok(()),
-            (true, true) => std::thread::sleep(Duration::from_millis(300)),
-            (false, _) => {}
+    }
+}
+
+/// Says how much is left out, and after which passage to begin.
+fn skip_scene(slug: &str, page: &Value, json: bool) -> Result<u64, Failure> {
+    let (scene, opening) = (page["scene"].as_u64().unwrap_or(0), &page["opening"]);
+    if *opening != json!(0) {
+        let left_out = format!(
+            "{opening} passages from before you came are left out; `wire {slug} --all` shows them"
+        );
+        // Programs read standard output.
+        match json {
+            true => eprintln!("portcullis-range: {left_out}"),
+            false => say!("{left_out}\n"),
         }
+    }
+    Ok(scene)
+}
+
+fn put_passage(passage: &Value, json: bool) -> Result<(), Failure> {
+    match json {
+        true => exactly(&passage.to_string()),
+        false => text(&reading::as_text(passage)),
     }
 }
 
@@ -215,7 +277,9 @@ pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), Failure> {
     match (count, key) {
         (0, _) => Err(format!("{}: there is no receipt in it", file.display()).into()),
         (_, Some(_)) => Ok(()),
-        (_, None) => text("\nAnybody can make a key: `--key KEY` asks for the one that a teacher has published."),
+        (_, None) => text(
+            "\nAnybody can make a key: `--key KEY` asks for the one that a teacher has published.",
+        ),
     }
 }
 

@@ -25,10 +25,11 @@ struct Cli {
 /// Where the range is, and where what a learner comes back with lies.
 #[derive(Debug, Clone, Args)]
 struct Where {
-    /// The range's address
-    #[arg(long, value_name = "HOST:PORT", default_value_t = crate::host::default_address().to_string())]
-    range: String,
-    /// The learner's folder [default: portcullis-range/learner in the user's data folder]
+    /// The range's address [default: the one that was joined from this folder, or 127.0.0.1:12399]
+    #[arg(long, value_name = "HOST:PORT")]
+    range: Option<String>,
+    /// The learner's folder [default: what PORTCULLIS_RANGE_LEARNER names, or portcullis-range/learner in the
+    /// user's data folder]
     #[arg(long, value_name = "DIR")]
     learner: Option<PathBuf>,
 }
@@ -111,9 +112,15 @@ enum Command {
     Wire {
         /// Which
         slug: String,
+        /// Begin with the world, and not when you came
+        #[arg(long, conflicts_with = "after")]
+        all: bool,
         /// Begin after the passage of this number
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        after: u64,
+        #[arg(long, value_name = "N")]
+        after: Option<u64>,
+        /// Only the newest of them, so many
+        #[arg(long, value_name = "N")]
+        last: Option<usize>,
         /// Go on as more passes
         #[arg(long)]
         follow: bool,
@@ -264,8 +271,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Connect { slug, at } => learner::connect(&at, &slug),
         Command::Chat { slug, at } => chat::chat(&at, &slug),
         Command::Submit { slug, value, at } => learner::submit(&at, &slug, &value),
-        Command::Wire { slug, after, follow, json, at } => {
-            learner::wire(&at, &slug, learner::Reading { after, follow, json })
+        Command::Wire { slug, all, after, last, follow, json, at } => {
+            let after = after.or(all.then_some(0));
+            learner::wire(&at, &slug, learner::Reading { after, last, follow, json })
         }
         Command::Diff { slug, at } => learner::diff(&at, &slug),
         Command::Fix { slug, number, at } => learner::fix(&at, &slug, number),
@@ -285,10 +293,13 @@ fn range_folder(folder: Folder) -> Result<PathBuf, String> {
     folder.folder.map_or_else(|| data_folder("range"), Ok)
 }
 
+/// What a variable of the environment names.
+fn set(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
 /// A folder of ours in the user's data folder (XDG Base Directory Specification).
 fn data_folder(name: &str) -> Result<PathBuf, String> {
-    let set =
-        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));
     let data = data.ok_or("neither XDG_DATA_HOME nor HOME is set; name a folder")?;
     Ok(data.join("portcullis-range").join(name))

@@ -4,7 +4,7 @@ use super::{Answer, Host, Refused, lock, now};
 use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::plane::{Receipt, Row};
 use crate::reading;
-use crate::world::World;
+use crate::world::{Passage, World};
 use portcullis_proto::UserName;
 use serde_json::{Value, json};
 
@@ -89,13 +89,15 @@ impl Host {
         let slot = lock(&slot);
         let world = slot.world().ok_or_else(|| Refused::World("this world is gone".to_owned()))?;
         let sees_all = flaw.role.holds_the_wire() || self.row(name, flaw.slug).receipt.is_some();
-        let passages = world.wire().passages().filter(|passage| {
-            let own = passage.from.is_learner() || passage.to.is_learner();
-            passage.number > after && (sees_all || own)
-        });
-        let page = passages.take(crate::limits::PAGE);
+        let wire = world.wire();
+        let own = |passage: &&Passage| passage.from.is_learner() || passage.to.is_learner();
+        let shown = || wire.passages().filter(|passage| sees_all || own(passage));
+        let opening = shown().filter(|passage| passage.number <= wire.scene()).count();
+        let page = shown().filter(|passage| passage.number > after).take(crate::limits::PAGE);
         let page: Vec<Value> = page.map(|passage| reading::as_json(world, passage)).collect();
-        Ok(json!({"count": world.wire().count(), "passages": page}))
+        Ok(json!({
+            "count": wire.count(), "scene": wire.scene(), "opening": opening, "passages": page,
+        }))
     }
 
     /// The sound and the unsound function, after a solve.

@@ -43,9 +43,7 @@ impl Host {
         // Whoever holds a world waits for the records, so these must be free by now.
         drop(records);
         worlds.iter().for_each(|slot| lock(slot).end());
-        Ok(format!(
-            "{name} may join again, with the code {code}; progress and receipts stay\n"
-        ))
+        Ok(format!("{name} may join again, with the code {code}; progress and receipts stay\n"))
     }
 
     fn has_class(&self) -> Result<(), String> {
@@ -215,8 +213,14 @@ impl Host {
              1. In a terminal that stays open:\n\n       ssh -N -L {port}:127.0.0.1:{port} {host}\n\n\
              2. In another one:\n\n       portcullis-range join NAME --code CODE --range 127.0.0.1:{port}\n       \
              portcullis-range board\n\n\
-             NAME is yours on the class's list, and CODE the one that your teacher gives you with it: nobody can\n\
-             join in your name without it. On another machine you need a new one.\n"
+             NAME is yours on the class's list, and CODE the one that your teacher gives you with it: nobody joins\n\
+             in your name without it. Where you joined is remembered. On another machine you need a new code.\n\n\
+             A world that nobody uses for {} minutes is put away, and made anew when you come: what you have solved\n\
+             stays, what you said in it does not.\n\n\
+             For whoever runs the machine: give learners an account of its own, which can do nothing but this. In\n\
+             its `authorized_keys`, before each key:\n\n       \
+             restrict,port-forwarding,permitopen=\"127.0.0.1:{port}\",command=\"/bin/false\"\n",
+            limits::IDLE_MILLIS / 60_000
         )
     }
 }

@@ -78,7 +78,9 @@ fn fields(line: &str) -> Vec<String> {
     let (mut quoted, mut letters) = (false, line.chars().peekable());
     while let Some(letter) = letters.next() {
         match letter {
-            '"' if quoted && letters.next_if_eq(&'"').is_some() => fields.last_mut().unwrap().push('"'),
+            '"' if quoted && letters.next_if_eq(&'"').is_some() => {
+                fields.last_mut().unwrap().push('"')
+            }
             '"' => quoted = !quoted,
             ',' if !quoted => fields.push(String::new()),
             letter => fields.last_mut().unwrap().push(letter),

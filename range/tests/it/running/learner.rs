@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// The channel's id, as the learner finds it on the wire.
 fn den(range: &Range, name: &str) -> Value {
-    let wire = range.says(name, &["wire", "history-idor", "--json"]);
+    let wire = range.says(name, &["wire", "history-idor", "--all", "--json"]);
     let passages = wire.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let frames = passages
         .map(|passage| serde_json::from_str::<Value>(passage["frame"].as_str().unwrap()).unwrap());
@@ -129,6 +129,48 @@ fn worlds_differ_and_resets_change_them() {
     range.says("mira", &["submit", "history-idor", &fresh]);
 }
 
+/// What passed before the learner came is left out, and said to be.
+#[test]
+fn the_wire_begins_where_its_learner_does() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let numbers = |options: &[&str]| {
+        let words = [&["wire", "sender-spoof", "--json"], options].concat();
+        let told = range.says("mira", &words);
+        let passages = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        passages.map(|passage| passage["number"].as_u64().unwrap()).collect::<Vec<u64>>()
+    };
+    assert_eq!(numbers(&[]), [0; 0]);
+    let scene = numbers(&["--all"]);
+    let told = range.says("mira", &["wire", "sender-spoof"]);
+    assert!(told.starts_with(&format!("{} passages", scene.len())), "{told}");
+    let mut script = Script::open(&range.door("mira", "sender-spoof", "session"));
+    script.ask("channels", &json!({}));
+    let own = numbers(&[]);
+    assert!(!own.is_empty() && own.iter().all(|number| number > scene.last().unwrap()));
+    assert_eq!(numbers(&["--all"]), [scene.clone(), own.clone()].concat());
+    assert_eq!(numbers(&["--last", "2"]), own[own.len() - 2..]);
+    assert_eq!(numbers(&["--all", "--last", "1000"]).len(), scene.len() + own.len());
+    assert_eq!(numbers(&["--after", &scene[0].to_string()])[0], scene[1]);
+}
+
+/// Whoever has joined need not say again where, nor from which folder.
+#[test]
+fn where_somebody_has_joined_is_remembered() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let board = || {
+        let mut verb = std::process::Command::new(super::PROGRAM);
+        let verb = verb.arg("board").env("PORTCULLIS_RANGE_LEARNER", range.path("learner-mira"));
+        verb.output().unwrap()
+    };
+    let told = board();
+    assert!(super::text(&told.stdout).contains("0/4"), "{}", super::text(&told.stderr));
+    // Whoever has lost what they come back with is a stranger there.
+    std::fs::remove_file(range.path("learner-mira/token")).unwrap();
+    assert!(super::text(&board().stderr).contains("join first"));
+}
+
 /// Who has read enough goes, and the verb ends in peace.
 #[test]
 fn nobody_has_to_read_to_the_end() {
@@ -138,7 +180,7 @@ fn nobody_has_to_read_to_the_end() {
     let home = range.path("learner-mira");
     for options in [&["--json"][..], &[]] {
         let mut verb = std::process::Command::new(super::PROGRAM)
-            .args(["wire", "ghost-member", "--range", &range.address, "--learner"])
+            .args(["wire", "ghost-member", "--all", "--range", &range.address, "--learner"])
             .arg(&home)
             .args(options)
             .stdout(std::process::Stdio::piped())
@@ -215,7 +257,7 @@ fn the_wire_is_read_by_people_and_by_programs() {
     let range = Range::start(&[]);
     range.says("mira", &["join", "mira"]);
     range.says("mira", &["connect", "ghost-member"]);
-    let text = range.says("mira", &["wire", "ghost-member"]);
+    let text = range.says("mira", &["wire", "ghost-member", "--all"]);
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
     let too_long = text.lines().find(|line| line.chars().count() > 80);
     assert_eq!(too_long, None);
@@ -226,7 +268,7 @@ fn the_wire_is_read_by_people_and_by_programs() {
     assert!(is_named("account", "mira") && is_named("conversation", "#lobby"), "{text}");
     let first = rows.iter().find(|row| row.first() == Some(&"1")).unwrap();
     assert_eq!(first[1..], ["0.000", "s", "server", "->", "you", "event", "hello"]);
-    let json = range.says("mira", &["wire", "ghost-member", "--json"]);
+    let json = range.says("mira", &["wire", "ghost-member", "--all", "--json"]);
     let passages: Vec<Value> =
         json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let began = passages[0]["at"].as_u64().unwrap();
@@ -260,5 +302,7 @@ fn a_broken_invariant_is_seen_at_once() {
     let board = range.says("mira", &["board"]);
     let row = board.lines().find(|line| line.starts_with("sender-spoof")).unwrap();
     assert!(row.contains("solved"), "{row}");
-    assert!(range.says("mira", &["connect", "sender-spoof"]).contains("state               solved;"));
+    assert!(
+        range.says("mira", &["connect", "sender-spoof"]).contains("state               solved;")
+    );
 }
