@@ -117,5 +117,8 @@ pub const FILE_BYTES: usize = 64 * 1024;
 /// Files that are ever offered in one world: with [`FILE_BYTES`] 2 MiB, twice where they are received.
 pub const FILES: usize = 32;
 
+/// Bytes of a double's own keys, and of those behind a key package of it.
+pub const DOUBLE_BYTES: usize = 4 * 1024;
+
 /// Doubles of an operator that are kept in one world: a lesson needs one, or one at a time.
 pub const DOUBLES: usize = 16;

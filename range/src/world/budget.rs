@@ -100,7 +100,7 @@ mod tests {
     use crate::flaws::find;
     use crate::plane::{FlagRoot, Whose, stage};
     use crate::twins::Twins;
-    use crate::world::{BEGINNING, Line};
+    use crate::world::{BEGINNING, Decision, Line, Order};
     use serde_json::json;
 
     fn world(slug: &str) -> World {
@@ -174,6 +174,18 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_are_made_in_somebodys_name_count() {
+        let mut world = world("ghost-member");
+        let account = portcullis_proto::AccountId::from_bytes([7; 16]);
+        world.obey(Order::Double { account }).unwrap();
+        let orders = (0..1_000_000).map(|_| Order::Package { double: 1 });
+        let refused = orders.into_iter().find_map(|order| world.obey(order).err());
+        assert_eq!(refused, Some(WorldError::Full));
+        assert!(world.kept() <= limits::WORLD_BYTES, "{}", world.kept());
+        assert_eq!(world.obey(Order::Double { account }), Err(WorldError::Full));
+    }
+
+    #[test]
     fn frames_that_are_held_count_while_they_are() {
         let mut world = world("no-tag");
         world.hold(true).unwrap();
@@ -183,7 +195,7 @@ mod tests {
         (0..100).for_each(|_| world.send(line, &frame).unwrap());
         assert!(world.kept() - before >= 100 * frame.len(), "{before} {}", world.kept());
         let held = world.held()[0].id;
-        world.decide(held, crate::world::Decision::Replace(Vec::new())).unwrap();
+        world.decide(held, Decision::Replace(Vec::new())).unwrap();
         world.hold(false).unwrap();
         assert_eq!(world.held.bytes(), 0);
     }
