@@ -135,7 +135,8 @@ async fn hint(State(host): Shared, Asking(name): Asking, Path(slug): Path<String
 }
 
 async fn entrance(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
-    Ok(Json(host.entrance(&name, find(&slug)?)?))
+    let flaw = find(&slug)?;
+    Ok(Json(apart(move || host.entrance(&name, flaw)).await?))
 }
 
 #[derive(Deserialize)]
@@ -171,7 +172,8 @@ async fn wire(
     Path(slug): Path<String>,
     Query(After { after }): Query<After>,
 ) -> Answered {
-    Ok(Json(host.wire(&name, find(&slug)?, after)?))
+    let flaw = find(&slug)?;
+    Ok(Json(apart(move || host.wire(&name, flaw, after)).await?))
 }
 
 async fn diff(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
