@@ -384,8 +384,8 @@ impl Host {
         Ok(())
     }
 
-    /// A second passes in every world that somebody is connected to; who has not been used for long is put
-    /// away.
+    /// A second passes in every world that somebody is connected to, and those are put away that nobody has been
+    /// in for long.
     fn tick(&self) {
         let worlds: Vec<(UserName, SharedSlot)> = lock(&self.worlds)
             .iter()

@@ -117,9 +117,9 @@ fn a_teacher_sees_who_is_stuck_and_who_copied() {
         assert_eq!(hints, flaw.hints.map(|hint| hint.replace("NONCE", "YOUR-WORD")));
     }
     assert_eq!(ctfd.lines().count(), 1 + portcullis_range::flaws::ALL.len());
-    let page = range.teaches(&["page", "teacher@laptop"]);
+    let page = range.teaches(&["page", "range@laptop"]);
     let port = range.address.rsplit(':').next().unwrap();
-    assert!(page.contains(&format!("ssh -N -L {port}:127.0.0.1:{port} teacher@laptop")), "{page}");
+    assert!(page.contains(&format!("ssh -N -L {port}:127.0.0.1:{port} range@laptop")), "{page}");
     assert!(page.contains(&format!("--range 127.0.0.1:{port}")), "{page}");
 }
 
