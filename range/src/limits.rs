@@ -10,11 +10,32 @@ pub const WIRE_FRAMES: usize = 4_000;
 /// Bytes that a world's wire remembers: 512 worlds full of it are 1 GiB.
 pub const WIRE_BYTES: usize = 2 * 1024 * 1024;
 
-/// Things in a world's log of what happened.
-pub const HAPPENED: usize = 20_000;
+/// Bytes of all that a world keeps: its server's store, its people's, its log, its wire's record, frames that
+/// are held. A lesson takes a fiftieth of it; 64 worlds that are full take 1 GiB.
+pub const WORLD_BYTES: usize = 16 * 1024 * 1024;
 
-/// Connections that a learner may hold in one world: more than any lesson needs.
+/// How often a frame is kept at most, before the next one arrives: by the wire, the store, the log, a reader.
+pub const KEPT_TIMES: usize = 4;
+
+/// Bytes of what else a frame leaves: rows and entries of [`portcullis_proto::limits::SUBMIT_ENVELOPES`].
+pub const KEPT_BESIDE: usize = 64 * 1024;
+
+/// Bytes of a row in the server's store beside what it holds.
+pub const ROW_BYTES: usize = 512;
+
+/// Bytes of the frames of one world that are under way, or that wait for a learner: the largest answer of the
+/// server, and as much again.
+pub const MOVING_BYTES: usize = 2 * portcullis_proto::limits::SERVER_FRAME_BYTES;
+
+/// Doors that a learner may hold open in one world, and connections in it: more than any lesson needs.
 pub const LINES: usize = 32;
+
+/// Connections to the range at once: fewer than the 1,024 files that a process may have open where nobody
+/// has raised that, and three for each of 300 learners.
+pub const CONNECTIONS: usize = 900;
+
+/// Milliseconds until a connection is accepted again after the system could not, as when no file is left.
+pub const ACCEPT_PAUSE_MILLIS: u64 = 100;
 
 /// Frames that wait for a learner who does not read.
 pub const UNREAD: usize = 4_000;
@@ -49,6 +70,10 @@ pub const LOG_LINES: usize = 256;
 /// Bytes of one frame from a learner: what the chat's server takes as well.
 pub const FRAME_BYTES: usize = portcullis_proto::limits::CLIENT_FRAME_BYTES;
 
+/// Milliseconds until a world is put away that nobody is connected to or asks for: half an hour, longer than a
+/// break between two lessons.
+pub const IDLE_MILLIS: u64 = 30 * 60 * 1_000;
+
 /// Learners of one range: a year of a large school.
 pub const LEARNERS: usize = 2_000;
 
@@ -68,6 +93,18 @@ pub const SUBMISSIONS: u64 = 10;
 /// guessing, 2,890 of them, finds it once in 362 times; who computes it needs one.
 pub const SUBMISSION_MILLIS: u64 = 30_000;
 
+/// Resets of a world that a learner has at once, of a flaw: more than anybody needs in an hour.
+pub const RESETS: u64 = 10;
+
+/// Milliseconds until one of them is back: a day of them writes 2,890 lines, 300 kB.
+pub const RESET_MILLIS: u64 = 30_000;
+
+/// Fixes that a learner tries at once, of a flaw: all that there are, three times.
+pub const FIXES: u64 = 12;
+
+/// Milliseconds until one of them is back: each plays two worlds through.
+pub const FIX_MILLIS: u64 = 10_000;
+
 /// Passages of the wire in one answer.
 pub const PAGE: usize = 200;
 
@@ -83,6 +120,9 @@ pub const STOCK: usize = 4;
 
 /// Files that are ever offered in one world: with [`FILE_BYTES`] 2 MiB, twice where they are received.
 pub const FILES: usize = 32;
+
+/// Bytes of a double's own keys, and of those behind a key package of it.
+pub const DOUBLE_BYTES: usize = 4 * 1024;
 
 /// Doubles of an operator that are kept in one world: a lesson needs one, or one at a time.
 pub const DOUBLES: usize = 16;

@@ -1,9 +1,10 @@
 //! Asking the range, over HTTP on loopback.
 
-use super::{Where, data_folder};
+use super::{Where, data_folder, set};
+use crate::host::default_address;
 use serde_json::Value;
-use std::fs::{self, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::ToSocketAddrs as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
@@ -17,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes of an answer.
 const MOST: u64 = 64 * 1024 * 1024;
 
+/// The file that names the range that was joined.
+const ADDRESS: &str = "range";
+
 /// The range, as a learner asks it.
 pub(super) struct Range {
     agent: Agent,
@@ -27,14 +31,14 @@ pub(super) struct Range {
 impl Range {
     /// The range, with what the learner comes back with, if they have joined.
     pub(super) fn new(at: &Where) -> Result<Self, String> {
-        let mut addresses =
-            at.range.to_socket_addrs().map_err(|error| format!("{}: {error}", at.range))?;
+        let named = address(at)?;
+        let mut addresses = named.to_socket_addrs().map_err(|error| format!("{named}: {error}"))?;
         if !addresses.all(|address| address.ip().is_loopback()) {
-            return Err(format!("{} is not on this machine; a class comes by `ssh -L`", at.range));
+            return Err(format!("{named} is not on this machine; a class comes by `ssh -L`"));
         }
         let config = Agent::config_builder().http_status_as_error(false).build();
         let token = fs::read_to_string(token_file(at)?).ok().map(|text| text.trim().to_owned());
-        Ok(Self { agent: config.into(), address: at.range.clone(), token })
+        Ok(Self { agent: config.into(), address: named, token })
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value, String> {
@@ -100,16 +104,60 @@ fn token_file(at: &Where) -> Result<PathBuf, String> {
 
 /// The learner's folder: what they come back with, and the homes of their terminal client.
 pub(super) fn learner_folder(at: &Where) -> Result<PathBuf, String> {
-    at.learner.clone().map_or_else(|| data_folder("learner"), Ok)
+    let named = at.learner.clone().or_else(|| set("PORTCULLIS_RANGE_LEARNER"));
+    named.map_or_else(|| data_folder("learner"), Ok)
 }
 
-/// Keeps what a learner comes back with.
-pub(super) fn keep_token(at: &Where, token: &str) -> Result<(), String> {
+/// The range's address: the one that is named, or was when somebody joined from this folder.
+pub(super) fn address(at: &Where) -> Result<String, String> {
+    if let Some(named) = &at.range {
+        return Ok(named.clone());
+    }
+    let joined = fs::read_to_string(learner_folder(at)?.join(ADDRESS));
+    let joined = joined.ok().map(|text| text.trim().to_owned());
+    Ok(joined.unwrap_or_else(|| default_address().to_string()))
+}
+
+/// Where what a learner comes back with will lie, taken before the range is asked for it: nothing that is
+/// there is ever written over, and no name is taken whose token has no place.
+pub(super) struct Place {
+    path: PathBuf,
+    file: File,
+    address: String,
+}
+
+/// Takes the place.
+pub(super) fn make_place(at: &Where) -> Result<Place, String> {
     let folder = learner_folder(at)?;
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     made.map_err(|error| format!("{}: {error}", folder.display()))?;
     let path = token_file(at)?;
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-    let written = file.and_then(|mut file| file.write_all(token.as_bytes()));
-    written.map_err(|error| format!("{}: {error}", path.display()))
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let file = file.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => format!(
+            "somebody has joined from the folder {} already; name another one with --learner",
+            folder.display()
+        ),
+        _ => format!("{}: {error}", path.display()),
+    })?;
+    Ok(Place { path, file, address: address(at)? })
+}
+
+impl Place {
+    /// Keeps what the range gives, or gives the place back.
+    pub(super) fn keep(mut self, token: Result<String, String>) -> Result<(), String> {
+        let kept = token.and_then(|token| {
+            let written = self.file.write_all(token.as_bytes());
+            // Whoever has joined need not say again where.
+            let written = written.and_then(|()| {
+                fs::write(self.path.with_file_name(ADDRESS), self.address.as_bytes())
+            });
+            written.map_err(|error| format!("{}: {error}", self.path.display()))
+        });
+        if kept.is_err() {
+            // What is left is empty, and says so when it is used.
+            let _ = fs::remove_file(&self.path);
+        }
+        kept
+    }
 }

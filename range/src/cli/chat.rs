@@ -3,32 +3,36 @@
 //! Leaves out looking for flags by itself: they come to scripts, which submit them, and not to this client.
 
 use super::Where;
-use super::ask::{Range, learner_folder};
+use super::ask::{Range, address, learner_folder};
 use super::learner::submit;
+use super::output::{Failure, say};
 use crate::host::SUBPROTOCOL;
 use portcullis_crypto::{Password, Stretch};
 use portcullis_proto::UserName;
 use portcullis_terminal::chat::{self, Options};
 use portcullis_terminal::device::{FileOptions, device_name};
 use portcullis_terminal::net::{Address, Door, TlsRoots};
+use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal as _, Write};
 
-pub(super) fn chat(at: &Where, slug: &str) -> Result<(), String> {
+pub(super) fn chat(at: &Where, slug: &str) -> Result<(), Failure> {
     let entrance = Range::new(at)?.get(&format!("/api/flaws/{slug}/entrance"))?;
     let connect = entrance["connect"].as_str().unwrap_or_default();
     let path = connect.strip_prefix("ws://").and_then(|rest| Some(rest.split_once('/')?.1));
     let path = format!("/{}", path.ok_or("the range does not say where the world is")?);
     let ticket: String = path.split('/').nth(2).unwrap_or_default().to_owned();
     let server =
-        Address::parse(&format!("ws://{}", at.range)).map_err(|error| error.to_string())?;
+        Address::parse(&format!("ws://{}", address(at)?)).map_err(|error| error.to_string())?;
     let options = Options {
         server,
         door: Door::Other { path, subprotocol: SUBPROTOCOL },
         roots: TlsRoots::System,
         user: UserName::parse(crate::hands::YOU).ok(),
         password: entrance["password"].as_str().map(|password| Password::new(password.to_owned())),
-        // A world that was begun anew does not know the devices of the one before.
-        home: Some(learner_folder(at)?.join("homes").join(ticket)),
+        // A world that was made anew does not know the devices of the one before.
+        home: Some(
+            learner_folder(at)?.join("homes").join(format!("{ticket}-{}", entrance["made"])),
+        ),
         device: device_name(),
         stretch_floor: Stretch::LIGHT,
         read_marks: true,
@@ -39,18 +43,27 @@ pub(super) fn chat(at: &Where, slug: &str) -> Result<(), String> {
     let ended = runtime.block_on(chat::run(options));
     runtime.shutdown_background();
     ended.map_err(|error| error.to_string())?;
+    let page = Range::new(at)?.get(&format!("/api/flaws/{slug}"))?;
+    if page["state"].as_str().is_some_and(|state| state.starts_with("solved")) {
+        say!("{slug} is solved. `diff {slug}` shows what was broken.");
+        return Ok(());
+    }
+    if page["submits"] != true {
+        say!("{slug} is not solved yet; the range sees it as soon as it has happened.");
+        return Ok(());
+    }
     if !io::stdin().is_terminal() {
         return Ok(());
     }
-    ask(slug, &mut io::stdin().lock(), &mut io::stdout(), |value| submit(at, slug, value))
+    Ok(ask(slug, &mut io::stdin().lock(), &mut io::stdout(), |value| submit(at, slug, value))?)
 }
 
 /// Asks for a flag or a value, and submits it, until it is right or nothing more is typed.
-fn ask(
+fn ask<E: Display>(
     slug: &str,
     typed: &mut impl BufRead,
     told: &mut impl Write,
-    submit: impl Fn(&str) -> Result<(), String>,
+    submit: impl Fn(&str) -> Result<(), E>,
 ) -> Result<(), String> {
     let broken = |error: io::Error| error.to_string();
     loop {

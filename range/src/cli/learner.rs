@@ -1,83 +1,98 @@
 //! The learner's verbs: ask, and print what comes as plain text.
-#![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
 use super::Where;
-use super::ask::{Range, keep_token};
+use super::ask::{Range, make_place};
+use super::output::{Failure, exactly, say, text};
 use crate::plane::Receipt;
 use crate::reading;
 use portcullis_proto::UserName;
+use portcullis_terminal::ui::safe_text::SafeLine;
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::time::Duration;
 
+const COST_OF_HINTS: &str =
+    "A hint costs nothing, but a receipt says how many were taken, and so does the teacher's list.";
+
 /// How `wire` is read.
 pub(super) struct Reading {
-    pub(super) after: u64,
+    /// From behind this passage; from behind the opening scene if left out.
+    pub(super) after: Option<u64>,
+    /// So many at most, the newest.
+    pub(super) last: Option<usize>,
     pub(super) follow: bool,
     pub(super) json: bool,
 }
 
-pub(super) fn join(at: &Where, name: &UserName, code: Option<&str>) -> Result<(), String> {
-    let answer = Range::new(at)?.post("/api/learners", &json!({"name": name, "code": code}))?;
-    keep_token(at, text(&answer, "token"))?;
-    println!("welcome, {name}; `portcullis-range board` lists what there is to break");
+pub(super) fn join(at: &Where, name: &UserName, code: Option<&str>) -> Result<(), Failure> {
+    let place = make_place(at)?;
+    let asked = Range::new(at)
+        .and_then(|range| range.post("/api/learners", &json!({"name": name, "code": code})));
+    place.keep(asked.map(|answer| word(&answer, "token").to_owned()))?;
+    say!("welcome, {name}; `portcullis-range board` lists what there is to break");
     Ok(())
 }
 
-pub(super) fn board(at: &Where) -> Result<(), String> {
+pub(super) fn board(at: &Where) -> Result<(), Failure> {
     let board = Range::new(at)?.get("/api/board")?;
-    println!("{:<20} {:<10} {:<17} what", "flaw", "difficulty", "state");
+    say!("{:<20} {:<10} {:<17} {:<5} what", "flaw", "difficulty", "state", "hints");
     for flaw in rows(&board, "flaws") {
         let stars = usize::try_from(flaw["difficulty"].as_u64().unwrap_or(0)).unwrap_or(0);
-        println!(
-            "{:<20} {:<10} {:<17} {}",
-            text(flaw, "slug"),
+        say!(
+            "{:<20} {:<10} {:<17} {:<5} {}",
+            word(flaw, "slug"),
             "*".repeat(stars),
-            text(flaw, "state"),
-            text(flaw, "title")
+            word(flaw, "state"),
+            format!("{}/4", flaw["hints"]),
+            word(flaw, "title")
         );
     }
-    Ok(())
+    text(&format!("\n{}", wrapped(COST_OF_HINTS)))
 }
 
-pub(super) fn show(at: &Where, slug: &str) -> Result<(), String> {
+pub(super) fn show(at: &Where, slug: &str) -> Result<(), Failure> {
     let page = Range::new(at)?.get(&format!("/api/flaws/{slug}"))?;
-    println!("{}  [{}, difficulty {}]\n", text(&page, "title"), slug, page["difficulty"]);
-    println!("{}\n", wrapped(text(&page, "story")));
-    println!("You are {}. To solve it: {}.", text(&page, "role"), text(&page, "solved_by"));
-    println!("State: {}.\n", text(&page, "state"));
-    print_hints(rows(&page, "hints"));
-    println!("Candidate fixes, for `fix {slug} N`:");
+    say!("{}  [{}, difficulty {}]\n", word(&page, "title"), slug, page["difficulty"]);
+    say!("{}\n", wrapped(word(&page, "story")));
+    say!("You are {}. To solve it: {}.", word(&page, "role"), word(&page, "solved_by"));
+    say!("State: {}.\n", word(&page, "state"));
+    let hints = rows(&page, "hints");
+    print_hints(hints)?;
+    if hints.len() < 4 {
+        say!("{}\n", wrapped(&format!("{} of 4 hints taken. {COST_OF_HINTS}", hints.len())));
+    }
+    say!("Candidate fixes, for `fix {slug} N`:");
     for (place, fix) in rows(&page, "fixes").iter().enumerate() {
-        println!("  {}  {}", place + 1, fix.as_str().unwrap_or_default());
+        say!("  {}  {}", place + 1, fix.as_str().unwrap_or_default());
     }
     if page.get("precedent").is_some() {
-        println!("\nCWE-{}. {}.", page["cwe"], text(&page, "precedent"));
-        println!("{}", wrapped(text(&page, "aftermath")));
+        say!("\nCWE-{}. {}.", page["cwe"], word(&page, "precedent"));
+        say!("{}", wrapped(word(&page, "aftermath")));
     }
     Ok(())
 }
 
-pub(super) fn hint(at: &Where, slug: &str) -> Result<(), String> {
+pub(super) fn hint(at: &Where, slug: &str) -> Result<(), Failure> {
     let page = Range::new(at)?.post(&format!("/api/flaws/{slug}/hint"), &json!({}))?;
-    print_hints(rows(&page, "hints"));
+    print_hints(rows(&page, "hints"))
+}
+
+fn print_hints(hints: &[Value]) -> Result<(), Failure> {
+    for (name, hint) in ["look", "why", "where", "how"].iter().zip(hints) {
+        say!("{name}: {}\n", wrapped(hint.as_str().unwrap_or_default()));
+    }
     Ok(())
 }
 
-fn print_hints(hints: &[Value]) {
-    for (name, hint) in ["look", "why", "where", "how"].iter().zip(hints) {
-        println!("{name}: {}\n", wrapped(hint.as_str().unwrap_or_default()));
-    }
-}
-
-pub(super) fn connect(at: &Where, slug: &str) -> Result<(), String> {
+pub(super) fn connect(at: &Where, slug: &str) -> Result<(), Failure> {
     let entrance = Range::new(at)?.get(&format!("/api/flaws/{slug}/entrance"))?;
-    println!("You are {}. All doors are WebSockets with the subprotocol", text(&entrance, "role"));
-    println!("{}, whose frames are those of docs/protocol.md;", text(&entrance, "subprotocol"));
-    println!("what the workshop and the wire take is in range/README.md.\n");
+    say!("You are {}. All doors are WebSockets with the subprotocol", word(&entrance, "role"));
+    say!("{}, whose frames are those of docs/protocol.md;", word(&entrance, "subprotocol"));
+    say!("what the workshop and the wire take is in range/README.md.\n");
     let doors = [
         ("connect", "before login"),
         ("session", "logged in"),
@@ -88,133 +103,199 @@ pub(super) fn connect(at: &Where, slug: &str) -> Result<(), String> {
     ];
     for (door, what) in doors {
         if let Some(address) = entrance[door].as_str() {
-            println!("{what:<19} {address}");
+            say!("{what:<19} {address}");
         }
     }
-    println!("\naccount             {}", text(&entrance, "account"));
-    println!("password            {}\n", text(&entrance, "password"));
-    println!("the same in the terminal client: portcullis-range chat {slug}");
-    println!(
+    say!(
+        "\nstate               {}; to solve it: {}",
+        word(&entrance, "state"),
+        word(&entrance, "solved_by")
+    );
+    say!("account             {}", word(&entrance, "account"));
+    say!("password            {}\n", word(&entrance, "password"));
+    say!("the same in the terminal client: portcullis-range chat {slug}");
+    say!(
         "with websocat:  websocat --protocol {} {}",
-        text(&entrance, "subprotocol"),
-        text(&entrance, "session")
+        word(&entrance, "subprotocol"),
+        word(&entrance, "session")
     );
     Ok(())
 }
 
-pub(super) fn submit(at: &Where, slug: &str, value: &str) -> Result<(), String> {
+pub(super) fn submit(at: &Where, slug: &str, value: &str) -> Result<(), Failure> {
     let answer =
         Range::new(at)?.post(&format!("/api/flaws/{slug}/submit"), &json!({"value": value}))?;
-    if text(&answer, "verdict") != "solved" {
-        return Err(text(&answer, "message").to_owned());
+    if word(&answer, "verdict") != "solved" {
+        return Err(word(&answer, "message").into());
     }
-    println!("solved. `diff {slug}` shows what was broken, `fix {slug} N` tries to mend it.");
-    println!("for a scoreboard elsewhere: {}", text(&answer, "scoreboard"));
+    say!("solved. `diff {slug}` shows what was broken, `fix {slug} N` tries to mend it.");
+    say!("for a scoreboard elsewhere: {}", word(&answer, "scoreboard"));
     Ok(())
 }
 
-pub(super) fn wire(at: &Where, slug: &str, wanted: Reading) -> Result<(), String> {
+pub(super) fn wire(at: &Where, slug: &str, wanted: Reading) -> Result<(), Failure> {
     let range = Range::new(at)?;
-    let Reading { mut after, follow, json } = wanted;
-    if !json {
-        println!("{}", reading::LEGEND);
+    let ask = |after: u64| range.get(&format!("/api/flaws/{slug}/wire?after={after}"));
+    let mut after = match wanted.after {
+        Some(after) => after,
+        None => skip_scene(slug, &ask(u64::MAX)?, wanted.json)?,
+    };
+    if !wanted.json {
+        say!("{}", reading::LEGEND);
     }
+    let mut newest = VecDeque::new();
     loop {
-        let page = range.get(&format!("/api/flaws/{slug}/wire?after={after}"))?;
+        let page = ask(after)?;
         let passages = rows(&page, "passages");
-        for passage in passages {
-            after = passage["number"].as_u64().unwrap_or(after);
-            if json {
-                println!("{passage}");
-            } else {
-                println!("{}", reading::as_text(passage));
-            }
+        after = passages.last().and_then(|last| last["number"].as_u64()).unwrap_or(after);
+        newest.extend(passages.iter().cloned());
+        if let Some(last) = wanted.last.filter(|_| !passages.is_empty()) {
+            drop(newest.drain(..newest.len().saturating_sub(last)));
+            continue;
         }
-        match (passages.is_empty(), follow) {
-            (true, false) => return Ok(()),
-            (true, true) => std::thread::sleep(Duration::from_millis(300)),
-            (false, _) => {}
+        for passage in newest.drain(..) {
+            put_passage(&passage, wanted.json)?;
+        }
+        if passages.is_empty() && wanted.follow {
+            return follow(after, ask, wanted.json);
+        }
+        if passages.is_empty() {
+            return Ok(());
         }
     }
 }
 
-pub(super) fn diff(at: &Where, slug: &str) -> Result<(), String> {
+/// More, as it passes.
+fn follow(
+    mut after: u64,
+    ask: impl Fn(u64) -> Result<Value, String>,
+    json: bool,
+) -> Result<(), Failure> {
+    loop {
+        std::thread::sleep(Duration::from_millis(300));
+        let page = ask(after)?;
+        for passage in rows(&page, "passages") {
+            after = passage["number"].as_u64().unwrap_or(after);
+            put_passage(passage, json)?;
+        }
+    }
+}
+
+/// Says how much is left out, and after which passage to begin.
+fn skip_scene(slug: &str, page: &Value, json: bool) -> Result<u64, Failure> {
+    let (scene, opening) = (page["scene"].as_u64().unwrap_or(0), &page["opening"]);
+    if *opening != json!(0) {
+        let left_out = format!(
+            "{opening} passages from before you came are left out; `wire {slug} --all` shows them"
+        );
+        // Programs read standard output.
+        match json {
+            true => eprintln!("portcullis-range: {left_out}"),
+            false => say!("{left_out}\n"),
+        }
+    }
+    Ok(scene)
+}
+
+fn put_passage(passage: &Value, json: bool) -> Result<(), Failure> {
+    match json {
+        true => exactly(&passage.to_string()),
+        false => text(&reading::as_text(passage)),
+    }
+}
+
+pub(super) fn diff(at: &Where, slug: &str) -> Result<(), Failure> {
     let page = Range::new(at)?.get(&format!("/api/flaws/{slug}/diff"))?;
-    println!("{}\nCWE-{}. {}.\n", text(&page, "title"), page["cwe"], text(&page, "precedent"));
-    println!("- sound, as the chat has it\n+ unsound, as this world has it\n");
-    let (sound, unsound) = (text(&page, "sound"), text(&page, "unsound"));
+    say!("{}\nCWE-{}. {}.\n", word(&page, "title"), page["cwe"], word(&page, "precedent"));
+    say!("- sound, as the chat has it\n+ unsound, as this world has it\n");
+    let (sound, unsound) = (word(&page, "sound"), word(&page, "unsound"));
     for change in TextDiff::from_lines(sound, unsound).iter_all_changes() {
         let sign = match change.tag() {
             ChangeTag::Delete => '-',
             ChangeTag::Insert => '+',
             ChangeTag::Equal => ' ',
         };
-        println!("{sign} {}", change.value().trim_end_matches('\n'));
+        say!("{sign} {}", change.value().trim_end_matches('\n'));
     }
     Ok(())
 }
 
-pub(super) fn fix(at: &Where, slug: &str, number: usize) -> Result<(), String> {
+pub(super) fn fix(at: &Where, slug: &str, number: usize) -> Result<(), Failure> {
     let answer =
         Range::new(at)?.post(&format!("/api/flaws/{slug}/fix"), &json!({"fix": number}))?;
     for test in rows(&answer, "tests") {
-        let word = if test["passed"] == json!(true) { "passed" } else { "FAILED" };
-        println!("{word}  {}", text(test, "test"));
+        let passed = if test["passed"] == json!(true) { "passed" } else { "FAILED" };
+        say!("{passed}  {}", word(test, "test"));
         if let Some(got) = test["got"].as_str() {
-            println!("        {got}");
+            say!("        {got}");
         }
     }
-    println!("\nfix {number} {}: {}", text(&answer, "verdict"), text(&answer, "why"));
-    println!("it is in your world now; `reset {slug}` puts the flaw back");
+    say!("\nfix {number} {}: {}", word(&answer, "verdict"), word(&answer, "why"));
+    say!("it is in your world now; `reset {slug}` puts the flaw back");
     Ok(())
 }
 
-pub(super) fn reset(at: &Where, slug: &str) -> Result<(), String> {
+pub(super) fn reset(at: &Where, slug: &str) -> Result<(), Failure> {
     Range::new(at)?.post(&format!("/api/flaws/{slug}/reset"), &json!({}))?;
-    println!("a new world, with other secrets; connections to the old one have ended");
+    say!("a new world, with other secrets; connections to the old one have ended");
     Ok(())
 }
 
-pub(super) fn receipts(at: &Where) -> Result<(), String> {
+pub(super) fn receipts(at: &Where) -> Result<(), Failure> {
     let answer = Range::new(at)?.get("/api/receipts")?;
-    rows(&answer, "receipts").iter().for_each(|receipt| println!("{receipt}"));
-    Ok(())
+    rows(&answer, "receipts").iter().try_for_each(|receipt| exactly(&receipt.to_string()))
 }
 
-pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), String> {
+/// Receipts are worth what their key is worth: only by the key that a teacher has published do they count.
+pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), Failure> {
     let lines = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    for (number, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    let lines = lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let mut count = 0;
+    for (number, line) in lines {
         let receipt: Result<Receipt, _> = serde_json::from_str(line);
-        let solved = receipt
-            .map_err(|error| error.to_string())
-            .and_then(|receipt| receipt.verify(key).map_err(|bad| bad.to_string()));
-        let solved = solved.map_err(|why| format!("line {}: {why}", number + 1))?;
-        println!(
-            "{} solved {} with {} hints after {} resets, in {}: {}",
+        let verified = receipt.map_err(|error| error.to_string()).and_then(|receipt| {
+            let solved = receipt.verify(key).map_err(|bad| bad.to_string())?;
+            Ok((solved, receipt.key))
+        });
+        let (solved, made_by) = verified.map_err(|why| format!("line {}: {why}", number + 1))?;
+        let worth = match key {
+            Some(_) => solved.worth.to_string(),
+            None => format!("made by the key {made_by}, whosever that is"),
+        };
+        // Whoever made a receipt has written what stands in it.
+        let [class, slug] = [&solved.class, &solved.slug].map(|text| SafeLine::name(text));
+        say!(
+            "{} solved {} with {} hints after {} resets, in {}: {worth}",
             solved.learner,
-            solved.slug,
+            slug.as_str(),
             solved.hints,
             solved.resets,
-            if solved.class.is_empty() { "no class" } else { &solved.class },
-            solved.worth
+            if solved.class.is_empty() { "no class" } else { class.as_str() },
         );
+        count += 1;
     }
-    Ok(())
+    match (count, key) {
+        (0, _) => Err(format!("{}: there is no receipt in it", file.display()).into()),
+        (_, Some(_)) => Ok(()),
+        (_, None) => text(
+            "\nAnybody can make a key: `--key KEY` asks for the one that a teacher has published.",
+        ),
+    }
 }
 
-pub(super) fn watch(at: &Where) -> Result<(), String> {
+pub(super) fn watch(at: &Where) -> Result<(), Failure> {
     let range = Range::new(at)?;
     let stream = range.stream("/api/events")?;
     for line in BufReader::new(stream).lines() {
         let line = line.map_err(|error| error.to_string())?;
         if let Some(data) = line.strip_prefix("data: ") {
-            println!("{data}");
+            exactly(data)?;
         }
     }
     Ok(())
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+fn word<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
 }
 

@@ -3,9 +3,11 @@
 mod ask;
 mod chat;
 mod learner;
+mod output;
 mod start;
 mod teacher;
 
+use self::output::Failure;
 use clap::{Args, Parser, Subcommand};
 use portcullis_proto::UserName;
 use std::path::PathBuf;
@@ -23,10 +25,11 @@ struct Cli {
 /// Where the range is, and where what a learner comes back with lies.
 #[derive(Debug, Clone, Args)]
 struct Where {
-    /// The range's address
-    #[arg(long, value_name = "HOST:PORT", default_value_t = crate::host::default_address().to_string())]
-    range: String,
-    /// The learner's folder [default: portcullis-range/learner in the user's data folder]
+    /// The range's address [default: the one that was joined from this folder, or 127.0.0.1:12399]
+    #[arg(long, value_name = "HOST:PORT")]
+    range: Option<String>,
+    /// The learner's folder [default: what PORTCULLIS_RANGE_LEARNER names, or portcullis-range/learner in the
+    /// user's data folder]
     #[arg(long, value_name = "DIR")]
     learner: Option<PathBuf>,
 }
@@ -57,7 +60,7 @@ enum Command {
         /// The name
         #[arg(value_parser = UserName::parse)]
         name: UserName,
-        /// The class's join code
+        /// The code that goes with the name, in a class
         #[arg(long)]
         code: Option<String>,
         #[command(flatten)]
@@ -109,9 +112,15 @@ enum Command {
     Wire {
         /// Which
         slug: String,
+        /// Begin with the world, and not when you came
+        #[arg(long, conflicts_with = "after")]
+        all: bool,
         /// Begin after the passage of this number
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        after: u64,
+        #[arg(long, value_name = "N")]
+        after: Option<u64>,
+        /// Only the newest of them, so many
+        #[arg(long, value_name = "N")]
+        last: Option<usize>,
         /// Go on as more passes
         #[arg(long)]
         follow: bool,
@@ -183,6 +192,19 @@ enum Teaching {
         #[command(flatten)]
         folder: Folder,
     },
+    /// Print what everyone on the list joins with, a line for each
+    Codes {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Let somebody join again, on another machine say, with a new code
+    Readmit {
+        /// Whom
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+        #[command(flatten)]
+        folder: Folder,
+    },
     /// Show who has come how far, and who is stuck
     Progress {
         #[command(flatten)]
@@ -228,18 +250,19 @@ enum Teaching {
 #[must_use]
 pub fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
+        Ok(()) | Err(Failure::PipeClosed) => ExitCode::SUCCESS,
+        Err(Failure::Told(why)) => {
             eprintln!("portcullis-range: {why}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(command: Command) -> Result<(), String> {
+fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Start { listen, class, folder } => {
-            start::start(listen, &range_folder(folder)?, class.as_deref().unwrap_or_default())
+            let class = class.unwrap_or_default();
+            Ok(start::start(listen, &range_folder(folder)?, &class)?)
         }
         Command::Join { name, code, at } => learner::join(&at, &name, code.as_deref()),
         Command::Board { at } => learner::board(&at),
@@ -248,8 +271,9 @@ fn run(command: Command) -> Result<(), String> {
         Command::Connect { slug, at } => learner::connect(&at, &slug),
         Command::Chat { slug, at } => chat::chat(&at, &slug),
         Command::Submit { slug, value, at } => learner::submit(&at, &slug, &value),
-        Command::Wire { slug, after, follow, json, at } => {
-            learner::wire(&at, &slug, learner::Reading { after, follow, json })
+        Command::Wire { slug, all, after, last, follow, json, at } => {
+            let after = after.or(all.then_some(0));
+            learner::wire(&at, &slug, learner::Reading { after, last, follow, json })
         }
         Command::Diff { slug, at } => learner::diff(&at, &slug),
         Command::Fix { slug, number, at } => learner::fix(&at, &slug, number),
@@ -269,10 +293,13 @@ fn range_folder(folder: Folder) -> Result<PathBuf, String> {
     folder.folder.map_or_else(|| data_folder("range"), Ok)
 }
 
+/// What a variable of the environment names.
+fn set(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
 /// A folder of ours in the user's data folder (XDG Base Directory Specification).
 fn data_folder(name: &str) -> Result<PathBuf, String> {
-    let set =
-        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let data = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));
     let data = data.ok_or("neither XDG_DATA_HOME nor HOME is set; name a folder")?;
     Ok(data.join("portcullis-range").join(name))

@@ -1,7 +1,6 @@
 //! `start`: the range itself, until Control-C.
 
 use crate::host::{self, Host};
-use crate::plane::Folder;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,16 +13,6 @@ const BANNER: &str = "\
 +----------------------------------------------------------------------+";
 
 pub(super) fn start(listen: SocketAddr, folder: &Path, class: &str) -> Result<(), String> {
-    // A new folder takes the class's name; one that is there has its own already.
-    let opened = Folder::open(folder, class).map_err(|error| error.to_string())?;
-    let own = opened.folder.class().to_owned();
-    drop(opened);
-    if !class.is_empty() && own != class {
-        return Err(match own.as_str() {
-            "" => format!("{} is a range without a class; name another folder", folder.display()),
-            own => format!("{} is the range of class {own}", folder.display()),
-        });
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let stopped = async {
@@ -37,7 +26,7 @@ pub(super) fn start(listen: SocketAddr, folder: &Path, class: &str) -> Result<()
         let _ = std::io::stdout().write_all(welcome(host, folder).as_bytes());
         let _ = std::io::stdout().flush();
     };
-    let ran = runtime.block_on(host::run(listen, folder, host::seconds(), ready, stopped));
+    let ran = runtime.block_on(host::run(listen, folder, class, host::seconds(), ready, stopped));
     runtime.shutdown_background();
     ran.map_err(|error| error.to_string())
 }
@@ -49,9 +38,9 @@ fn welcome(host: &Host, folder: &Path) -> String {
             .to_owned()
     } else {
         format!(
-            "class {}; join code {}\nreceipts are verified by the key {}",
+            "class {}: `portcullis-range class codes` prints what each on its list joins with\n\
+             receipts are verified by the key {}",
             host.class(),
-            host.join_code(),
             host.receipt_key()
         )
     };

@@ -1,13 +1,13 @@
 //! The teacher's verbs, over the Unix socket in the range's folder.
-#![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
+use super::output::{Failure, exactly, text};
 use super::{Folder, Teaching, range_folder};
 use crate::host::{SOCKET, Told, Wish};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
-pub(super) fn teach(teaching: Teaching) -> Result<(), String> {
+pub(super) fn teach(teaching: Teaching) -> Result<(), Failure> {
     let (wish, folder) = match teaching {
         Teaching::Roster { file, folder } => {
             let csv = fs::read_to_string(&file);
@@ -16,6 +16,8 @@ pub(super) fn teach(teaching: Teaching) -> Result<(), String> {
                 folder,
             )
         }
+        Teaching::Codes { folder } => (Wish::Codes, folder),
+        Teaching::Readmit { name, folder } => (Wish::Readmit { name }, folder),
         Teaching::Progress { folder } => (Wish::Progress, folder),
         Teaching::Forget { name, folder } => (Wish::Forget { name }, folder),
         Teaching::Reset { name, flaw, folder } => (Wish::Reset { name, slug: flaw }, folder),
@@ -24,10 +26,12 @@ pub(super) fn teach(teaching: Teaching) -> Result<(), String> {
         Teaching::Page { host, folder } => (Wish::Page { host }, folder),
     };
     match ask(&wish, folder)? {
-        Told::Text(text) => println!("{}", text.trim_end()),
-        Told::Refused(why) => return Err(why),
+        Told::Text(told) if matches!(wish, Wish::ExportCsv | Wish::ExportCtfd) => {
+            exactly(told.trim_end())
+        }
+        Told::Text(told) => text(told.trim_end()),
+        Told::Refused(why) => Err(why.into()),
     }
-    Ok(())
 }
 
 fn ask(wish: &Wish, folder: Folder) -> Result<Told, String> {

@@ -24,11 +24,13 @@ pub(super) static FLAW: Flaw = Flaw {
     story: "Mira and Oleg plan a surprise in #den, a channel by invitation. You were in it until you left. What \
             they have said since is none of your business, and it holds a flag.",
     hints: [
-        "Log in, and list your conversations. #den is not among them, but your history still names it: fetch it.",
+        "Log in, and list your conversations. #den is not among them, but your own client was in it, and what it was \
+         told then still names it: `wire history-idor --all`.",
         "A server that knows who you are does not know yet what you may see. Each thing has to be checked by itself.",
         "Look at `fetch`: which of its fields decides what you get, and who chooses that field?",
-        "Ask `conversations` before you leave (your client did), keep the id of #den, then send \
-         {\"request\":\"fetch\",\"data\":{\"conversation\":ID,\"after\":0,\"limit\":64}} and decode each body: base64, \
+        "In `wire history-idor --all` look for the reply to your client's `join`: with the name #den stands the id of \
+         the `conversation`. On the door `session` send \
+         {\"id\":1,\"request\":\"fetch\",\"data\":{\"conversation\":ID,\"after\":0,\"limit\":64}} and decode each body: base64, \
          64 bytes of signature, then JSON.",
     ],
     aftermath: "Everybody in every channel by invitation. On the wire it looks like any other `fetch`: only who asks \

@@ -23,7 +23,7 @@ pub(super) static FLAW: Flaw = Flaw {
             with a request that no documentation names; and the server does not say that it does not know it. Find \
             out to what it answers, and what else it would say. It holds a flag.",
     hints: [
-        "List all values of `request` that pass on the wire, and look each up in the documentation of the protocol.",
+        "List all values of `request` that have passed on the wire (`wire magic-frame --all`), and look each up in the documentation of the protocol.",
         "What a server answers has to be written down in one place, and all else refused. What is in no list is tested \
          by nobody, limited by nobody, and known to whoever listens.",
         "Send the caretaker's frame yourself, as it is; then with another `id`. What do the caretaker's own ids have in \

@@ -68,6 +68,9 @@ pub fn find(slug: &str) -> Option<&'static Flaw> {
     ALL.iter().copied().find(|flaw| flaw.slug == slug)
 }
 
+/// What stands for the learner's own word in stories and hints.
+pub const NONCE: &str = "NONCE";
+
 /// What a learner is in the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {

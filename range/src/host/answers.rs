@@ -41,7 +41,9 @@ pub enum Refused {
     Stranger,
     /// Somebody of this name is here already.
     Taken,
-    /// Not on the class's list, or without its join code.
+    /// Somebody of the class has come already.
+    Come,
+    /// Not on the class's list, or without the code that goes with the name.
     NotOnTheList,
     /// There are [`crate::limits::LEARNERS`] already.
     Full,
@@ -55,7 +57,9 @@ pub enum Refused {
     NotYourPlace,
     /// It is shown after a solve only.
     NotYet,
-    /// So much was submitted that the next try has to wait, so many seconds.
+    /// Nothing is submitted for this flaw: what has to happen is seen when it does.
+    SeenByItself,
+    /// It was tried so often that the next time has to wait, so many seconds.
     TooOften(u64),
     /// The request can't be read.
     Malformed(String),
@@ -72,6 +76,7 @@ impl Refused {
         match self {
             Self::Stranger => (401, "stranger"),
             Self::Taken => (409, "taken"),
+            Self::Come => (409, "come"),
             Self::NotOnTheList => (403, "not_on_the_list"),
             Self::Full => (503, "full"),
             Self::NoFlaw => (404, "no_flaw"),
@@ -79,6 +84,7 @@ impl Refused {
             Self::NoDoor => (404, "no_door"),
             Self::NotYourPlace => (403, "not_your_place"),
             Self::NotYet => (403, "not_yet"),
+            Self::SeenByItself => (409, "seen_by_itself"),
             Self::TooOften(_) => (429, "too_often"),
             Self::Malformed(_) => (400, "malformed"),
             Self::World(_) => (409, "world"),
@@ -92,9 +98,13 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Stranger => f.write_str("join first: `portcullis-range join NAME`"),
             Self::Taken => f.write_str("somebody of this name is here already; take another"),
-            Self::NotOnTheList => {
-                f.write_str("this name is not on the class's list, or the join code is wrong")
-            }
+            Self::Come => f.write_str(
+                "you have joined already, on another machine or in another folder; the teacher can let you \
+                 in again: `class readmit NAME`",
+            ),
+            Self::NotOnTheList => f.write_str(
+                "this name is not on the class's list, or the code is not the one that goes with it",
+            ),
             Self::Full => f.write_str("there are too many learners here"),
             Self::NoFlaw => f.write_str("there is no flaw of this name; `board` lists them"),
             Self::NoFix => f.write_str("there is no fix of this number; `show` lists them"),
@@ -103,8 +113,12 @@ impl std::fmt::Display for Refused {
                 f.write_str("whoever you are in this world, that is not in your power")
             }
             Self::NotYet => f.write_str("this is shown once you have solved it"),
+            Self::SeenByItself => f.write_str(
+                "nothing is submitted for this flaw: the range sees it as soon as it has happened, and it has \
+                 not yet",
+            ),
             Self::TooOften(seconds) => {
-                write!(f, "you have submitted much for this flaw; the next try is in {seconds} s")
+                write!(f, "you have tried this often for this flaw; the next try is in {seconds} s")
             }
             Self::Malformed(why) => write!(f, "the request can't be read: {why}"),
             Self::World(why) | Self::Folder(why) => f.write_str(why),

@@ -1,10 +1,10 @@
 //! The board and its pages, as JSON: what the command line prints and a browser will show.
 
 use super::{Answer, Host, Refused, lock, now};
-use crate::flaws::{self, Fate, Flaw, Solve};
+use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::plane::{Receipt, Row};
 use crate::reading;
-use crate::world::World;
+use crate::world::{Passage, World};
 use portcullis_proto::UserName;
 use serde_json::{Value, json};
 
@@ -26,18 +26,18 @@ impl Host {
     }
 
     /// A flaw's page: what it is once it is solved, and before that only what to do.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub(super) fn show(&self, name: &UserName, flaw: &'static Flaw) -> Result<Value, Refused> {
+    #[must_use]
+    pub(super) fn show(&self, name: &UserName, flaw: &'static Flaw) -> Value {
         let row = self.row(name, flaw.slug);
-        let nonce = lock(&*self.slot(name, flaw)?).secrets.nonce.clone();
+        let nonce = self.nonce(name, flaw);
+        let hints = flaw.hints.get(..row.hints).unwrap_or_default().iter();
+        let hints: Vec<String> = hints.map(|hint| hint.replace(NONCE, &nonce)).collect();
         let fixes: Vec<&str> = flaw.fixes.iter().map(|fix| fix.idea).collect();
         let mut page = json!({
             "slug": flaw.slug, "title": flaw.title, "difficulty": flaw.difficulty,
             "role": flaw.role.to_string(), "state": state(&row), "solved_by": solved_by(flaw),
-            "story": flaw.story.replace("NONCE", &nonce),
-            "hints": flaw.hints.get(..row.hints).unwrap_or_default(), "fixes": fixes,
+            "submits": !matches!(flaw.solve, Solve::State(_)),
+            "story": flaw.story.replace(NONCE, &nonce), "hints": hints, "fixes": fixes,
         });
         if row.receipt.is_some()
             && let Some(page) = page.as_object_mut()
@@ -46,7 +46,7 @@ impl Host {
             page.insert("precedent".to_owned(), json!(flaw.precedent));
             page.insert("aftermath".to_owned(), json!(flaw.aftermath));
         }
-        Ok(page)
+        page
     }
 
     /// How to get into a learner's world.
@@ -55,16 +55,17 @@ impl Host {
     /// [`Refused`].
     pub(super) fn entrance(&self, name: &UserName, flaw: &'static Flaw) -> Result<Value, Refused> {
         let slot = self.slot(name, flaw)?;
-        let (variant, has_desk, has_browsers) = {
+        let (variant, made, has_desk, has_browsers) = {
             let slot = lock(&slot);
             let world = slot.world();
             let (desk, browsers) = (world.map(World::has_desk), world.map(World::has_browsers));
-            (slot.variant, desk == Some(true), browsers == Some(true))
+            (slot.variant, slot.made, desk == Some(true), browsers == Some(true))
         };
         let ticket = self.ticket(name, flaw, variant);
         let at = |door: &str| format!("ws://{}/worlds/{ticket}/{door}", self.address);
         Ok(json!({
-            "role": flaw.role.to_string(),
+            "role": flaw.role.to_string(), "state": state(&self.row(name, flaw.slug)),
+            "solved_by": solved_by(flaw), "made": made,
             "subprotocol": super::socket::SUBPROTOCOL,
             "connect": at("connect"), "session": at("session"), "desk": has_desk.then(|| at("desk")),
             "page": has_browsers.then(|| at("page?at=https://cats.example")),
@@ -88,13 +89,15 @@ impl Host {
         let slot = lock(&slot);
         let world = slot.world().ok_or_else(|| Refused::World("this world is gone".to_owned()))?;
         let sees_all = flaw.role.holds_the_wire() || self.row(name, flaw.slug).receipt.is_some();
-        let passages = world.wire().passages().filter(|passage| {
-            let own = passage.from.is_learner() || passage.to.is_learner();
-            passage.number > after && (sees_all || own)
-        });
-        let page = passages.take(crate::limits::PAGE);
+        let wire = world.wire();
+        let own = |passage: &&Passage| passage.from.is_learner() || passage.to.is_learner();
+        let shown = || wire.passages().filter(|passage| sees_all || own(passage));
+        let opening = shown().filter(|passage| passage.number <= wire.scene()).count();
+        let page = shown().filter(|passage| passage.number > after).take(crate::limits::PAGE);
         let page: Vec<Value> = page.map(|passage| reading::as_json(world, passage)).collect();
-        Ok(json!({"count": world.wire().count(), "passages": page}))
+        Ok(json!({
+            "count": wire.count(), "scene": wire.scene(), "opening": opening, "passages": page,
+        }))
     }
 
     /// The sound and the unsound function, after a solve.

@@ -1,24 +1,61 @@
 //! A class: who is on the list, who has come how far, and what of it leaves the range.
 
-use super::{Host, board, lock, now};
-use crate::flaws::{self, Flaw};
+use super::{Host, SharedSlot, board, lock, now};
+use crate::flaws::{self, Flaw, NONCE};
 use crate::limits;
-use crate::plane::{Entry, Row, Whose};
+use crate::plane::{Entry, JoinCode, Learner, Row, Whose};
 use portcullis_proto::UserName;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 impl Host {
-    /// What learners of this class join with.
-    #[must_use]
-    pub fn join_code(&self) -> String {
-        self.root.join_code(&self.class)
+    /// What somebody of this class joins with.
+    pub(super) fn join_code(&self, name: &UserName, learner: &Learner) -> Option<JoinCode> {
+        self.root.join_code(&self.class, name.as_str(), learner.readmitted)
+    }
+
+    /// A line for everyone on the list: the name, and the code that goes with it.
+    pub(super) fn codes(&self) -> Result<String, String> {
+        self.has_class()?;
+        let records = lock(&self.records);
+        let mut text = String::new();
+        for (name, learner) in records.book.learners() {
+            if let Some(code) = self.join_code(name, learner) {
+                let _ = writeln!(text, "{name:<32} {code}");
+            }
+        }
+        Ok(text)
+    }
+
+    /// Lets somebody join again, on another machine say: their token opens nothing any more.
+    pub(super) fn readmit(&self, name: &UserName) -> Result<String, String> {
+        self.has_class()?;
+        let mut records = lock(&self.records);
+        records.book.learner(name).ok_or_else(|| nobody(name))?;
+        let entry = Entry::Readmitted { learner: name.clone(), at: now() };
+        records.add(entry).map_err(|error| error.to_string())?;
+        let code = records.book.learner(name).and_then(|learner| self.join_code(name, learner));
+        let code = code.ok_or_else(|| nobody(name))?;
+        let worlds: Vec<SharedSlot> = lock(&self.worlds)
+            .extract_if(.., |(holder, _), _| holder == name)
+            .map(|(_, slot)| slot)
+            .collect();
+        // Whoever holds a world waits for the records, so these must be free by now.
+        drop(records);
+        worlds.iter().for_each(|slot| lock(slot).end());
+        Ok(format!("{name} may join again, with the code {code}; progress and receipts stay\n"))
+    }
+
+    fn has_class(&self) -> Result<(), String> {
+        if self.class.is_empty() {
+            return Err("this range has no class; start one with `start --class NAME`".to_owned());
+        }
+        Ok(())
     }
 
     /// Takes a list: a name in the first column of each line, other columns are not looked at. All or nothing.
     pub(super) fn take_roster(&self, csv: &str) -> Result<String, String> {
-        if self.class.is_empty() {
-            return Err("this range has no class; start one with `start --class NAME`".to_owned());
-        }
+        self.has_class()?;
         if csv.len() > limits::ROSTER_BYTES {
             return Err("the list is too long".to_owned());
         }
@@ -34,19 +71,16 @@ impl Host {
             let entry = Entry::Joined { learner: (*name).clone(), token: None, at: now() };
             records.add(entry).map_err(|error| error.to_string())?;
         }
-        Ok(format!(
-            "class {}: {} on the list, {} of them new\njoin code: {}\n",
-            self.class,
-            known + fresh.len(),
-            fresh.len(),
-            self.join_code()
-        ))
+        let (all, fresh) = (known + fresh.len(), fresh.len());
+        drop(records);
+        let codes = self.codes()?;
+        Ok(format!("class {}: {all} on the list, {fresh} of them new\n\n{codes}", self.class))
     }
 
     /// Everyone's progress at a glance, whoever is stuck first.
     pub(super) fn progress(&self) -> String {
         let records = lock(&self.records);
-        let mut text = format!("{} flaws; join code {}\n", flaws::ALL.len(), self.join_code());
+        let mut text = format!("{} flaws\n", flaws::ALL.len());
         let mut learners: Vec<_> = records.book.learners().collect();
         learners.sort_by_key(|(_, learner)| learner.solved());
         for (name, learner) in learners {
@@ -74,7 +108,7 @@ impl Host {
         text
     }
 
-    /// Begins worlds anew.
+    /// Begins anew what was begun, in this run of the range or before.
     pub(super) fn reset_many(
         &self,
         name: Option<&UserName>,
@@ -84,16 +118,29 @@ impl Host {
             None => flaws::ALL.to_vec(),
             Some(slug) => vec![flaws::find(slug).ok_or("there is no flaw of this name")?],
         };
-        let running: Vec<(UserName, &'static str)> = lock(&self.worlds).keys().cloned().collect();
-        let mut count = 0;
-        for (holder, running) in running {
-            let flaw = chosen.iter().find(|flaw| flaw.slug == running);
-            if let Some(flaw) = flaw.filter(|_| name.is_none_or(|name| *name == holder)) {
-                self.reset(&holder, flaw).map_err(|refused| refused.to_string())?;
-                count += 1;
+        let begun: Vec<(UserName, &'static Flaw)> = {
+            let records = lock(&self.records);
+            if let Some(name) = name.filter(|name| records.book.learner(name).is_none()) {
+                return Err(nobody(name));
             }
+            let worlds = lock(&self.worlds);
+            let learners = records.book.learners();
+            let learners = learners.filter(|(own, _)| name.is_none_or(|name| name == *own));
+            // A range that was started anew has no worlds, and learners who know the secrets of theirs.
+            let begun = learners.flat_map(|(own, learner)| {
+                let is_begun = |flaw: &&Flaw| {
+                    let has_row = learner.rows.contains_key(flaw.slug);
+                    has_row || worlds.contains_key(&(own.clone(), flaw.slug))
+                };
+                let flaws: Vec<&'static Flaw> = chosen.iter().copied().filter(is_begun).collect();
+                flaws.into_iter().map(|flaw| (own.clone(), flaw))
+            });
+            begun.collect()
+        };
+        for (own, flaw) in &begun {
+            self.reset(own, flaw).map_err(|refused| refused.to_string())?;
         }
-        Ok(format!("{count} worlds were begun anew\n"))
+        Ok(format!("{} worlds begin anew\n", begun.len()))
     }
 
     /// A line for each learner and flaw.
@@ -117,25 +164,33 @@ impl Host {
         text
     }
 
-    /// A line for each flaw, as CTFd's import of challenges reads it, with a flag for each learner.
+    /// A line for each flaw, as CTFd's import of challenges reads it, with a flag for each learner. Flags and
+    /// hints are JSON, which CTFd splits at no comma (since 3.7, CTFd/CTFd#2460).
     pub(super) fn export_ctfd(&self) -> String {
         let records = lock(&self.records);
         let columns = "name,description,category,value,type,state,max_attempts,flags,tags,hints";
         let mut text = format!("{columns}\n");
         for flaw in flaws::ALL {
-            let flags: Vec<String> =
-                records.book.learners().map(|(name, _)| self.score(name, flaw)).collect();
+            let flags = records.book.learners().map(|(name, _)| {
+                let content = self.score(name, flaw);
+                json!({"type": "static", "content": content, "data": "case_insensitive"})
+            });
+            let hints = flaw.hints.map(|hint| json!({"content": for_all(hint), "cost": 0}));
+            let mut story = format!("{}. {}", flaw.title, for_all(flaw.story));
+            if flaw.story.contains(NONCE) {
+                let _ = write!(story, " (`portcullis-range show {}` tells YOUR-WORD.)", flaw.slug);
+            }
             let fields = [
                 flaw.slug.to_owned(),
-                format!("{}. {}", flaw.title, flaw.story),
+                story,
                 flaw.role.to_string(),
                 (u32::from(flaw.difficulty) * 100).to_string(),
                 "standard".to_owned(),
                 "visible".to_owned(),
                 "0".to_owned(),
-                flags.join(","),
+                Value::from_iter(flags).to_string(),
                 format!("CWE-{}", flaw.cwe),
-                flaw.hints.map(|hint| hint.replace(',', ";")).join(","),
+                Value::from_iter(hints).to_string(),
             ];
             let quoted = fields.map(|field| format!("\"{}\"", field.replace('"', "\"\"")));
             let _ = writeln!(text, "{}", quoted.join(","));
@@ -151,16 +206,32 @@ impl Host {
 
     /// How learners get here: nothing listens beyond loopback, so they come through `ssh`.
     pub(super) fn page(&self, host: &str) -> String {
-        let (port, class, code) = (self.address.port(), &self.class, self.join_code());
+        let (port, class) = (self.address.port(), &self.class);
         format!(
             "# The range of class {class}\n\n\
              NO SECURITY: everything in there is flawed on purpose, for teaching. Break into your own world only.\n\n\
              1. In a terminal that stays open:\n\n       ssh -N -L {port}:127.0.0.1:{port} {host}\n\n\
-             2. In another one:\n\n       portcullis-range join NAME --code {code} --range 127.0.0.1:{port}\n       \
+             2. In another one:\n\n       portcullis-range join NAME --code CODE --range 127.0.0.1:{port}\n       \
              portcullis-range board\n\n\
-             NAME is yours on the class's list.\n"
+             NAME is yours on the class's list, and CODE the one that your teacher gives you with it: nobody joins\n\
+             in your name without it. Where you joined is remembered. On another machine you need a new code.\n\n\
+             A world that nobody uses for {} minutes is put away, and made anew when you come: what you have solved\n\
+             stays, what you said in it does not.\n\n\
+             For whoever runs the machine: give learners an account of its own, which can do nothing but this. In\n\
+             its `authorized_keys`, before each key:\n\n       \
+             restrict,port-forwarding,permitopen=\"127.0.0.1:{port}\",command=\"/bin/false\"\n",
+            limits::IDLE_MILLIS / 60_000
         )
     }
+}
+
+/// What the learner's own word is called where it is told to all.
+fn for_all(text: &str) -> String {
+    text.replace(NONCE, "YOUR-WORD")
+}
+
+fn nobody(name: &UserName) -> String {
+    format!("nobody here is called {name}")
 }
 
 /// The names in the first column. A first line that is no name is taken for the columns' names.

@@ -115,6 +115,14 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
     serde_json::from_slice(body).map_err(|error| Refused::Malformed(error.to_string()))
 }
 
+/// Does what takes its time, while connections go on.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
+) -> Result<T, Refused> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| Refused::World("this broke down".to_owned()))?
+}
+
 async fn welcome() -> &'static str {
     "NO SECURITY. This is the Portcullis range: worlds that are flawed on purpose, for teaching on one's own\n\
      machine. Use `portcullis-range`; programs find the interface described in range/README.md.\n"
@@ -149,7 +157,7 @@ async fn receipts(State(host): Shared, Asking(name): Asking) -> Answered {
 }
 
 async fn show(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
-    Ok(Json(host.show(&name, find(&slug)?)?))
+    Ok(Json(host.show(&name, find(&slug)?)))
 }
 
 async fn hint(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
@@ -157,7 +165,8 @@ async fn hint(State(host): Shared, Asking(name): Asking, Path(slug): Path<String
 }
 
 async fn entrance(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
-    Ok(Json(host.entrance(&name, find(&slug)?)?))
+    let flaw = find(&slug)?;
+    Ok(Json(apart(move || host.entrance(&name, flaw)).await?))
 }
 
 #[derive(Deserialize)]
@@ -176,7 +185,9 @@ async fn submit(
     if value.len() > limits::VALUE_BYTES {
         return Err(Refused::Malformed("the value is too long".to_owned()));
     }
-    Ok(Json(answer(&host.submit(&name, find(&slug)?, &value)?)))
+    let flaw = find(&slug)?;
+    let answered = apart(move || host.submit(&name, flaw, &value)).await?;
+    Ok(Json(answer(&answered)))
 }
 
 #[derive(Deserialize)]
@@ -191,7 +202,8 @@ async fn wire(
     Path(slug): Path<String>,
     Query(After { after }): Query<After>,
 ) -> Answered {
-    Ok(Json(host.wire(&name, find(&slug)?, after)?))
+    let flaw = find(&slug)?;
+    Ok(Json(apart(move || host.wire(&name, flaw, after)).await?))
 }
 
 async fn diff(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
@@ -212,13 +224,12 @@ async fn fix(
 ) -> Answered {
     let (Chosen { fix }, flaw) = (read(&body)?, find(&slug)?);
     // Several whole worlds are played through.
-    let tried = tokio::task::spawn_blocking(move || host.fix(&name, flaw, fix)).await;
-    let tried = tried.map_err(|_| Refused::World("the trial broke down".to_owned()))?;
-    Ok(Json(answer(&tried?)))
+    let tried = apart(move || host.fix(&name, flaw, fix)).await?;
+    Ok(Json(answer(&tried)))
 }
 
 async fn reset(State(host): Shared, Asking(name): Asking, Path(slug): Path<String>) -> Answered {
-    host.reset(&name, find(&slug)?)?;
+    host.begin_anew(&name, find(&slug)?)?;
     Ok(Json(json!({"reset": slug})))
 }
 

@@ -7,6 +7,8 @@ mod board;
 mod class;
 mod guard;
 mod http;
+mod line;
+mod places;
 mod run;
 mod slot;
 mod socket;
@@ -22,9 +24,9 @@ pub use run::{RunError, default_address, run, seconds};
 pub use socket::SUBPROTOCOL;
 pub use teacher::{SOCKET, Told, Wish};
 
-use crate::flaws::{self, Fate, Flaw};
+use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::limits;
-use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, Opened, Receipt};
+use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, JoinCode, Opened, Receipt};
 use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth};
 use portcullis_crypto::sha256;
 use portcullis_proto::{Timestamp, UserName};
@@ -35,7 +37,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::broadcast;
-use tries::Tries;
+use tries::{Tried, Tries};
 
 /// Something that happened to a learner's progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,21 +117,24 @@ impl Host {
         &self.class
     }
 
-    /// A learner comes, and gets what they come back with. In a class only who is on the list, with the join
-    /// code; at home anybody.
+    /// A learner comes, and gets what they come back with. In a class only who is on the list, with the code
+    /// that is theirs, and nobody else hears whether they have come; at home anybody.
     ///
     /// # Errors
     /// [`Refused`].
     pub fn join(&self, name: &UserName, code: Option<&str>) -> Result<String, Refused> {
         let mut records = lock(&self.records);
         let known = records.book.learner(name);
+        if !self.class.is_empty() {
+            let own = known.and_then(|learner| self.join_code(name, learner));
+            if own.is_none() || own != code.and_then(JoinCode::parse) {
+                return Err(Refused::NotOnTheList);
+            }
+        }
         if known.is_some_and(|learner| learner.token.is_some()) {
-            return Err(Refused::Taken);
+            return Err(if self.class.is_empty() { Refused::Taken } else { Refused::Come });
         }
-        if !self.class.is_empty() && (known.is_none() || code != Some(self.join_code().as_str())) {
-            return Err(Refused::NotOnTheList);
-        }
-        if records.book.learners().count() >= limits::LEARNERS {
+        if known.is_none() && records.book.learners().count() >= limits::LEARNERS {
             return Err(Refused::Full);
         }
         let mut bytes = [0; 16];
@@ -159,16 +164,18 @@ impl Host {
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn hint(&self, name: &UserName, flaw: &'static Flaw) -> Result<Vec<&'static str>, Refused> {
+    pub fn hint(&self, name: &UserName, flaw: &'static Flaw) -> Result<Vec<String>, Refused> {
         let row = self.row(name, flaw.slug);
+        let nonce = self.nonce(name, flaw);
+        let hints = flaw.hints.iter().map(|hint| hint.replace(NONCE, &nonce));
         if row.receipt.is_some() {
-            return Ok(flaw.hints.to_vec());
+            return Ok(hints.collect());
         }
         if row.hints < flaw.hints.len() {
             let (learner, slug) = (name.clone(), flaw.slug.to_owned());
             self.add(flaw, Entry::Hint { learner, slug, at: now() }, "hint")?;
         }
-        Ok(flaw.hints.iter().copied().take(row.hints + 1).collect())
+        Ok(hints.take(row.hints + 1).collect())
     }
 
     /// The learner's world of a flaw, which is made if there is none.
@@ -177,8 +184,10 @@ impl Host {
     /// [`Refused`].
     fn slot(&self, name: &UserName, flaw: &'static Flaw) -> Result<SharedSlot, Refused> {
         let key = (name.clone(), flaw.slug);
-        if let Some(slot) = lock(&self.worlds).get(&key) {
-            return Ok(Arc::clone(slot));
+        let there = lock(&self.worlds).get(&key).cloned();
+        if let Some(slot) = there {
+            lock(&slot).touched = now();
+            return Ok(slot);
         }
         // Others go on meanwhile. Whoever asks twice at once gets what was there first: it is the same world.
         let made = Arc::new(Mutex::new(self.make(name, flaw, 0, None)?));
@@ -201,30 +210,44 @@ impl Host {
         Ok(Slot::new(flaw, secrets, variant, generation, fix)?)
     }
 
+    /// The word that a learner puts into evidence, as their world knows it.
+    fn nonce(&self, name: &UserName, flaw: &Flaw) -> String {
+        let variant = self.row(name, flaw.slug).resets;
+        self.root.secrets(self.whose(name, flaw, variant)).nonce
+    }
+
     fn whose<'a>(&'a self, name: &'a UserName, flaw: &Flaw, variant: u32) -> Whose<'a> {
         Whose { class: &self.class, learner: name.as_str(), slug: flaw.slug, variant }
     }
 
-    /// Begins a learner's world anew, with other secrets.
+    /// Ends a learner's world; the next has other secrets, and is made when somebody comes to it.
     ///
     /// # Errors
     /// [`Refused`].
     pub fn reset(&self, name: &UserName, flaw: &'static Flaw) -> Result<(), Refused> {
         let (learner, slug) = (name.clone(), flaw.slug.to_owned());
         self.add(flaw, Entry::Reset { learner, slug, at: now() }, "reset")?;
-        self.replace(name, flaw, None)
+        let ended = lock(&self.worlds).remove(&(name.clone(), flaw.slug));
+        // Whoever holds a world may wait for the others, so these must be free by now.
+        ended.iter().for_each(|slot| lock(slot).end());
+        Ok(())
     }
 
-    fn replace(
-        &self,
-        name: &UserName,
-        flaw: &'static Flaw,
-        fix: Option<usize>,
-    ) -> Result<(), Refused> {
+    /// The same, at the learner's own wish, which has a limit.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn begin_anew(&self, name: &UserName, flaw: &'static Flaw) -> Result<(), Refused> {
+        self.take(name, flaw, Tried::Reset)?;
+        self.reset(name, flaw)
+    }
+
+    fn repair(&self, name: &UserName, flaw: &'static Flaw, fix: usize) -> Result<(), Refused> {
         let slot = self.slot(name, flaw)?;
         let mut slot = lock(&slot);
         let generation = slot.generation.wrapping_add(1);
-        *slot = self.make(name, flaw, generation, fix)?;
+        let next = self.make(name, flaw, generation, Some(fix))?;
+        slot.give_way(next);
         Ok(())
     }
 
@@ -238,8 +261,15 @@ impl Host {
         flaw: &'static Flaw,
         value: &str,
     ) -> Result<Answer, Refused> {
+        // What is solved stays so, whatever has become of the world.
+        if let Some(receipt) = self.row(name, flaw.slug).receipt {
+            return Ok(Answer::Solved(receipt, self.score(name, flaw)));
+        }
+        if matches!(flaw.solve, Solve::State(_)) {
+            return Err(Refused::SeenByItself);
+        }
         let slot = self.slot(name, flaw)?;
-        lock(&self.tries).take(name, flaw.slug, now()).map_err(Refused::TooOften)?;
+        self.take(name, flaw, Tried::Submission)?;
         if lock(&slot).solves(Some(value)) {
             let receipt = self.solved(name, flaw)?;
             return Ok(Answer::Solved(receipt, self.score(name, flaw)));
@@ -254,15 +284,20 @@ impl Host {
 
     /// Whose flag this is, if it is another learner's, of any flaw.
     fn owner(&self, flag: &Flag, except: &UserName) -> Option<UserName> {
-        let records = lock(&self.records);
-        let others = records.book.learners().filter(|(name, _)| *name != except);
-        let mut others =
-            others.flat_map(|(name, _)| flaws::ALL.iter().map(move |flaw| (name, flaw)));
-        let is_theirs = |(name, flaw): &(&UserName, &&'static Flaw)| {
-            let variant = records.book.row(name, flaw.slug).resets;
-            self.root.flag(self.whose(name, flaw, variant)) == *flag
+        // A flag is computed for every world that there may be, and nobody has to wait for that.
+        let worlds: Vec<(UserName, &Flaw, u32)> = {
+            let records = lock(&self.records);
+            let others = records.book.learners().filter(|(name, _)| *name != except);
+            let worlds = others.flat_map(|(name, learner)| {
+                let resets = |flaw: &Flaw| learner.rows.get(flaw.slug).map_or(0, |row| row.resets);
+                flaws::ALL.iter().map(move |flaw| (name.clone(), *flaw, resets(flaw)))
+            });
+            worlds.collect()
         };
-        others.find(is_theirs).map(|(name, _)| name.clone())
+        let is_theirs = |(name, flaw, variant): &(UserName, &Flaw, u32)| {
+            self.root.flag(self.whose(name, flaw, *variant)) == *flag
+        };
+        worlds.into_iter().find(is_theirs).map(|(name, ..)| name)
     }
 
     /// Writes a receipt, unless there is one.
@@ -289,7 +324,17 @@ impl Host {
 
     /// Looks whether what has just happened in a world solves it.
     fn look(&self, name: &UserName, slot: &Slot) -> Result<(), Refused> {
-        if slot.solves(None) { self.solved(name, slot.flaw).map(|_| ()) } else { Ok(()) }
+        let is_open = || {
+            let records = lock(&self.records);
+            let learner = records.book.learner(name);
+            let row = learner.and_then(|learner| learner.rows.get(slot.flaw.slug));
+            row.is_none_or(|row| row.receipt.is_none())
+        };
+        // Judging reads the world's whole log, after each frame.
+        if matches!(slot.flaw.solve, Solve::State(_)) && is_open() && slot.solves(None) {
+            self.solved(name, slot.flaw)?;
+        }
+        Ok(())
     }
 
     /// Puts a candidate fix into a learner's world, and tries exploit and honest use against it in worlds of
@@ -305,7 +350,8 @@ impl Host {
     ) -> Result<Answer, Refused> {
         let place = number.checked_sub(1).ok_or(Refused::NoFix)?;
         let fix = flaw.fixes.get(place).ok_or(Refused::NoFix)?;
-        self.replace(name, flaw, Some(number))?;
+        self.take(name, flaw, Tried::Fix)?;
+        self.repair(name, flaw, number)?;
         let twins = crate::twins::Twins::with(fix.put);
         let mut trial = Trial::new(FlagRoot::random(&mut OsRng));
         let exploit = match fix.fate {
@@ -320,16 +366,28 @@ impl Host {
         Ok(Answer::Tried { exploit, honest, why })
     }
 
+    /// Takes a try, if there is one.
+    fn take(&self, name: &UserName, flaw: &Flaw, tried: Tried) -> Result<(), Refused> {
+        lock(&self.tries).take(name, flaw.slug, tried, now()).map_err(Refused::TooOften)
+    }
+
     fn add(&self, flaw: &Flaw, entry: Entry, what: &'static str) -> Result<(), Refused> {
         let news = News { learner: entry.learner().clone(), slug: flaw.slug, what };
-        lock(&self.records).add(entry)?;
+        let mut records = lock(&self.records);
+        // A forgotten learner's connection, or request, may still be there.
+        if records.book.learner(entry.learner()).is_none() {
+            return Err(Refused::Stranger);
+        }
+        records.add(entry)?;
+        drop(records);
         // Nobody may be listening.
         let _ = self.news.send(news);
         Ok(())
     }
 
-    /// A second passes in every world that somebody is connected to.
-    pub(crate) fn tick(&self) {
+    /// A second passes in every world that somebody is connected to, and those are put away that nobody has been
+    /// in for long.
+    fn tick(&self) {
         let worlds: Vec<(UserName, SharedSlot)> = lock(&self.worlds)
             .iter()
             .map(|((name, _), slot)| (name.clone(), Arc::clone(slot)))
@@ -337,11 +395,24 @@ impl Host {
         for (name, slot) in worlds {
             let mut slot = lock(&slot);
             if slot.is_used() {
+                slot.touched = now();
                 // What is wrong with a world is told to whoever asks it for something next.
                 let _ = slot.with(crate::world::World::tick);
                 let _ = self.look(&name, &slot);
             }
         }
+        self.put_away(now());
+    }
+
+    /// Drops worlds that nobody was in for long. They are made anew, with the same secrets, when somebody comes;
+    /// what was done about the flaw stands in the book.
+    fn put_away(&self, now: Timestamp) {
+        lock(&self.worlds).retain(|_, slot| {
+            // Whoever else holds it is about to use it.
+            let is_alone = Arc::strong_count(slot) == 1;
+            let until = |slot: &Slot| slot.touched.plus_millis(limits::IDLE_MILLIS);
+            !is_alone || slot.try_lock().is_ok_and(|slot| slot.is_used() || now < until(&slot))
+        });
     }
 }
 

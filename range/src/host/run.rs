@@ -2,18 +2,19 @@
 //!
 //! Leaves out whose clock it is: that is passed in, and [`seconds`] is the machine's.
 
+use super::places::Places;
 use super::{Host, http, teacher};
+use crate::limits;
 use crate::plane::{Folder, FolderError};
-use axum::serve::ListenerExt as _;
 use futures_util::{Stream, StreamExt as _, stream};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 /// Why a range does not run.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub enum RunError {
     NotLoopback(IpAddr),
     /// The folder can't be used.
     Folder(FolderError),
+    /// It is the range of this class, or of none, and another was asked for.
+    OtherClass(PathBuf, String),
     /// The system says no.
     Io(SocketAddr, io::Error),
 }
@@ -35,6 +38,12 @@ impl fmt::Display for RunError {
                  loopback only; a class comes by `ssh -L`"
             ),
             Self::Folder(error) => write!(f, "{error}"),
+            Self::OtherClass(path, own) if own.is_empty() => {
+                write!(f, "{} is a range without a class; name another folder", path.display())
+            }
+            Self::OtherClass(path, own) => {
+                write!(f, "{} is the range of class {own}", path.display())
+            }
             Self::Io(address, error) => write!(f, "{address}: {error}"),
         }
     }
@@ -42,7 +51,7 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// Runs until `stopped`; `ready` is told once it can be reached. In the worlds that somebody is connected to a
+/// Runs until `stopped`; a new folder takes the class's name, which is empty at home. `ready` is told once it can be reached. In the worlds that somebody is connected to a
 /// second passes for each of `seconds`, and has passed everywhere when the next one is asked for.
 ///
 /// # Errors
@@ -50,19 +59,25 @@ impl std::error::Error for RunError {}
 pub async fn run(
     address: SocketAddr,
     folder: &Path,
+    class: &str,
     seconds: impl Stream<Item = ()> + Send + 'static,
     ready: impl FnOnce(&Host),
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
     let listener = bind(address).await?;
     let bound = listener.local_addr().map_err(|error| RunError::Io(address, error))?;
-    let opened = Folder::open(folder, "").map_err(RunError::Folder)?;
+    // Not before there is an address: what can't run leaves nothing behind.
+    let opened = Folder::open(folder, class).map_err(RunError::Folder)?;
+    let own = opened.folder.class();
+    if !class.is_empty() && own != class {
+        return Err(RunError::OtherClass(folder.to_owned(), own.to_owned()));
+    }
     let host = Arc::new(Host::new(opened, bound));
     let teacher = teacher::listen(Arc::clone(&host), folder).map_err(RunError::Folder)?;
     let clock = tokio::spawn(tick(Arc::clone(&host), seconds));
     ready(&host);
-    let served =
-        axum::serve(listener.tap_io(at_once), http::router(host)).with_graceful_shutdown(stopped);
+    let places = Places::new(listener, limits::CONNECTIONS);
+    let served = axum::serve(places, http::router(host)).with_graceful_shutdown(stopped);
     let served = served.await.map_err(|error| RunError::Io(bound, error));
     clock.abort();
     teacher.abort();
@@ -81,12 +96,6 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
         return Err(RunError::NotLoopback(bound.ip()));
     }
     Ok(listener)
-}
-
-/// A frame goes out when it is there: a script that waits for one must not wait for the next.
-fn at_once(connection: &mut TcpStream) {
-    // Without it it is slower, and no more.
-    let _ = connection.set_nodelay(true);
 }
 
 /// Where a range is if nobody says otherwise.

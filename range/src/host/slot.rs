@@ -1,13 +1,16 @@
 //! One learner's world, and who is connected to it. Whatever goes wrong in it ends it alone.
 
+use super::line::{Doors, Inbox, Outbox, Place, Waiting};
 use super::now;
 use crate::flaws::{Flaw, Solve};
 use crate::plane::{Secrets, judge, stage};
 use crate::twins::Twins;
 use crate::world::{Line, Visit, World, WorldError};
+use portcullis_proto::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 /// Why a world does not do what was asked.
@@ -15,6 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) enum SlotError {
     /// It panicked, and is gone.
     Broken,
+    /// It keeps as much as it may; which flaw's it is.
+    Full(&'static str),
     /// It says no.
     World(WorldError),
 }
@@ -23,13 +28,13 @@ impl fmt::Display for SlotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken => f.write_str("this world has broken down and is gone; reset it"),
+            Self::Full(slug) => {
+                write!(f, "this world is full; `reset {slug}` begins it anew")
+            }
             Self::World(error) => write!(f, "{error}"),
         }
     }
 }
-
-/// What comes to a learner's connection.
-pub(super) type Outbox = mpsc::UnboundedSender<String>;
 
 /// A world and its connections.
 pub(super) struct Slot {
@@ -37,11 +42,20 @@ pub(super) struct Slot {
     pub(super) secrets: Secrets,
     /// Which of the learner's worlds of this flaw it is, from 0 on.
     pub(super) variant: u32,
-    /// Grows with every reset and repair, so that connections to an older world end.
+    /// When it was made.
+    pub(super) made: Timestamp,
+    /// When somebody was last connected to it, or asked for it.
+    pub(super) touched: Timestamp,
+    /// Grows with every repair, and with its end, so that connections to an older world end.
     pub(super) generation: u64,
     world: Option<World>,
     lines: BTreeMap<Line, Outbox>,
-    operators: Vec<mpsc::UnboundedSender<()>>,
+    /// Bytes that wait for all of them.
+    waiting: Waiting,
+    operators: Vec<mpsc::Sender<()>>,
+    doors: Doors,
+    /// Doors whose holders have a hand on the wire.
+    hands: usize,
     /// Pages that are up, and who waits for a visit.
     pages: Vec<(String, oneshot::Sender<Line>)>,
     /// Whether the learner has put a fix in: then nothing is solved in it.
@@ -70,10 +84,15 @@ impl Slot {
             flaw,
             secrets,
             variant,
+            made: now(),
+            touched: now(),
             generation,
             world: Some(world),
             lines: BTreeMap::new(),
+            waiting: Waiting::default(),
             operators: Vec::new(),
+            doors: Doors::default(),
+            hands: 0,
             pages: Vec::new(),
             repaired: fix,
         })
@@ -93,14 +112,41 @@ impl Slot {
             world.catch_up(now());
             act(world)
         })) else {
-            self.world = None;
-            self.lines.clear();
-            self.operators.clear();
-            self.pages.clear();
+            self.close();
             return Err(SlotError::Broken);
         };
         self.bring();
-        done.map_err(SlotError::World)
+        done.map_err(|error| match error {
+            WorldError::Full => SlotError::Full(self.flaw.slug),
+            error => SlotError::World(error),
+        })
+    }
+
+    /// A place for one more door that is open, whatever it leads to.
+    ///
+    /// # Errors
+    /// [`WorldError::TooManyLines`].
+    pub(super) fn room(&self) -> Result<Place, SlotError> {
+        self.doors.enter().ok_or(SlotError::World(WorldError::TooManyLines))
+    }
+
+    /// The world that follows it. Doors that are still open count on.
+    pub(super) fn give_way(&mut self, next: Self) {
+        let doors = std::mem::take(&mut self.doors);
+        *self = Self { doors, ..next };
+    }
+
+    /// Whoever is connected is sent away, and nobody comes back.
+    pub(super) fn end(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+        self.close();
+    }
+
+    fn close(&mut self) {
+        self.world = None;
+        self.lines.clear();
+        self.operators.clear();
+        self.pages.clear();
     }
 
     /// The world as it is, if it is.
@@ -108,10 +154,12 @@ impl Slot {
         self.world.as_ref()
     }
 
-    /// From now on what comes on a line goes there.
-    pub(super) fn attach(&mut self, line: Line, outbox: Outbox) {
+    /// What comes on a line from now on.
+    pub(super) fn attach(&mut self, line: Line) -> Inbox {
+        let (outbox, inbox) = self.waiting.line();
         self.lines.insert(line, outbox);
         self.bring();
+        inbox
     }
 
     /// A learner's connection has gone.
@@ -142,17 +190,34 @@ impl Slot {
     }
 
     /// An operator hears whenever something may be held.
-    pub(super) fn watch(&mut self) -> mpsc::UnboundedReceiver<()> {
-        let (sender, receiver) = mpsc::unbounded_channel();
+    pub(super) fn watch(&mut self) -> mpsc::Receiver<()> {
+        let (sender, receiver) = mpsc::channel(1);
         self.operators.push(sender);
         receiver
+    }
+
+    /// One more has a hand on the wire.
+    pub(super) const fn lay_hand(&mut self) {
+        self.hands += 1;
+    }
+
+    /// One takes it away. What was held goes on once nobody is there to decide.
+    ///
+    /// # Errors
+    /// [`SlotError`] for what follows.
+    pub(super) fn lift_hand(&mut self) -> Result<(), SlotError> {
+        self.hands = self.hands.saturating_sub(1);
+        if self.hands > 0 {
+            return Ok(());
+        }
+        self.with(|world| world.hold(false))
     }
 
     /// Whether anybody is connected.
     pub(super) fn is_used(&self) -> bool {
         let is_watched = self.operators.iter().any(|operator| !operator.is_closed());
         let has_pages = self.pages.iter().any(|(_, holder)| !holder.is_closed());
-        !self.lines.is_empty() || is_watched || has_pages
+        !self.lines.is_empty() || is_watched || has_pages || self.doors.count() > 0
     }
 
     /// Whether what was submitted, or what has happened, solves it.
@@ -173,9 +238,11 @@ impl Slot {
             }
         }
         self.lines.retain(|line, outbox| {
-            let brought = world.receive(*line).into_iter().all(|text| outbox.send(text).is_ok());
+            let brought = world.receive(*line).into_iter().all(|text| outbox.put(text));
             brought && world.is_open(*line)
         });
-        self.operators.retain(|operator| operator.send(()).is_ok());
+        // Whoever has not come round to looking since the last time is told already.
+        self.operators
+            .retain(|operator| !matches!(operator.try_send(()), Err(TrySendError::Closed(()))));
     }
 }

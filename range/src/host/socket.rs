@@ -67,7 +67,7 @@ fn open(
         return Err(Refused::NotYourPlace);
     }
     let slot = host.slot(&name, flaw)?;
-    let caller = Caller::new(host, name, slot);
+    let caller = Caller::new(host, name, slot)?;
     let opened = match door {
         "connect" => upgrade.on_upgrade(|socket| talk::talk(caller, socket, World::connect)),
         "session" => upgrade.on_upgrade(|socket| talk::talk(caller, socket, World::session)),
@@ -88,7 +88,7 @@ fn open(
 impl Host {
     /// What opens the doors of a learner's world: it changes with every reset.
     pub(super) fn ticket(&self, name: &UserName, flaw: &'static Flaw, variant: u32) -> String {
-        let ticket = self.root.ticket(self.whose(name, flaw, variant));
+        let ticket = self.key_of(name, flaw, variant);
         let mut tickets = lock(&self.tickets);
         // One for each world: an older world's opens nothing any more.
         tickets.retain(|_, (holder, of)| holder != name || of.slug != flaw.slug);
@@ -101,7 +101,12 @@ impl Host {
         let found = lock(&self.tickets).get(ticket).cloned();
         found.filter(|(name, flaw)| {
             let resets = self.row(name, flaw.slug).resets;
-            self.root.ticket(self.whose(name, flaw, resets)) == ticket
+            self.key_of(name, flaw, resets) == ticket
         })
+    }
+
+    fn key_of(&self, name: &UserName, flaw: &Flaw, variant: u32) -> String {
+        let token = lock(&self.records).book.learner(name).and_then(|own| own.token.clone());
+        self.root.ticket(self.whose(name, flaw, variant), &token.unwrap_or_default())
     }
 }

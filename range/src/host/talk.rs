@@ -4,6 +4,7 @@
 //! Each loop first sends what there is to send, and only then reads: so whatever was read before has been
 //! answered when a ping is.
 
+use super::line::Place;
 use super::slot::{Slot, SlotError};
 use super::{Host, Refused, SharedSlot, lock};
 use crate::world::{HeldId, Line, Order, World, WorldError};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 const BEGUN_ANEW: &str = "this world was begun anew";
 
@@ -24,12 +25,22 @@ pub(super) struct Caller {
     slot: SharedSlot,
     /// The world they came to; the slot may get another.
     generation: u64,
+    _place: Place,
 }
 
 impl Caller {
-    pub(super) fn new(host: Arc<Host>, name: UserName, slot: SharedSlot) -> Self {
-        let generation = lock(&slot).generation;
-        Self { host, name, slot, generation }
+    /// # Errors
+    /// [`SlotError`] where they hold as many doors of this world as they may.
+    pub(super) fn new(
+        host: Arc<Host>,
+        name: UserName,
+        slot: SharedSlot,
+    ) -> Result<Self, SlotError> {
+        let (generation, place) = {
+            let slot = lock(&slot);
+            (slot.generation, slot.room()?)
+        };
+        Ok(Self { host, name, slot, generation, _place: place })
     }
 
     /// Does something in the world that they came to, and looks whether that solves it. What went wrong, in
@@ -86,7 +97,7 @@ pub(super) async fn talk(
     begin: fn(&mut World) -> Result<Line, WorldError>,
 ) {
     match caller.with(|slot| slot.with(begin)) {
-        Ok(line) => converse(&caller, socket, line).await,
+        Ok(line) => converse(caller, socket, line).await,
         Err(why) => end(socket, &why).await,
     }
 }
@@ -115,22 +126,18 @@ pub(super) async fn show_page(
     let visit = json!({"event": "visit", "data": {"page": at}}).to_string();
     // If they are gone, that shows when there is something to send.
     let _ = socket.send(Message::text(visit)).await;
-    converse(&caller, socket, line).await;
+    converse(caller, socket, line).await;
 }
 
-async fn converse(caller: &Caller, mut socket: WebSocket, line: Line) {
-    let (outbox, mut unsent) = mpsc::unbounded_channel();
-    let attached = caller.with(|slot| {
-        slot.attach(line, outbox);
-        Ok::<_, SlotError>(())
-    });
-    if let Err(why) = attached {
-        return end(socket, &why).await;
-    }
+async fn converse(caller: Caller, mut socket: WebSocket, line: Line) {
+    let mut unsent = match caller.with(|slot| Ok::<_, SlotError>(slot.attach(line))) {
+        Ok(unsent) => unsent,
+        Err(why) => return end(socket, &why).await,
+    };
     let why = loop {
         tokio::select! {
             biased;
-            text = unsent.recv() => match text {
+            text = unsent.take() => match text {
                 Some(text) => if socket.send(Message::text(text)).await.is_err() { break None },
                 None => break Some("the world has closed this connection".to_owned()),
             },
@@ -150,13 +157,21 @@ async fn converse(caller: &Caller, mut socket: WebSocket, line: Line) {
         slot.detach(line);
         Ok::<_, SlotError>(())
     });
+    // Whoever sees the connection end may come again.
+    drop(caller);
     end(socket, &why.unwrap_or_default()).await;
 }
 
 /// Orders, one after the other, each with its answer; and for whoever asks for them the frames that are
 /// held, those that an order led to before its answer.
 pub(super) async fn take_orders(caller: Caller, mut socket: WebSocket, tells_held: bool) {
-    let mut woken = match caller.with(|slot| Ok::<_, SlotError>(slot.watch())) {
+    let begun = caller.with(|slot| {
+        if tells_held {
+            slot.lay_hand();
+        }
+        Ok::<_, SlotError>(slot.watch())
+    });
+    let mut woken = match begun {
         Ok(woken) => woken,
         Err(why) => return end(socket, &why).await,
     };
@@ -187,9 +202,11 @@ pub(super) async fn take_orders(caller: Caller, mut socket: WebSocket, tells_hel
         }
     };
     if tells_held {
-        // What was held goes on once nobody is there to decide.
-        let _ = caller.with(|slot| slot.with(|world| world.hold(false)));
+        // In an outdated world nothing is held any more.
+        let _ = caller.with(Slot::lift_hand);
     }
+    // Whoever sees the connection end may come again.
+    drop(caller);
     end(socket, why.unwrap_or_default()).await;
 }
 

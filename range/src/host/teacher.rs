@@ -1,7 +1,7 @@
 //! The teacher's door: a Unix socket in the range's folder (0700), so that whoever owns the folder is the
 //! teacher. One wish, a line of JSON, and one answer.
 
-use super::{Host, lock};
+use super::{Host, SharedSlot, lock};
 use crate::limits;
 use crate::plane::FolderError;
 use portcullis_proto::UserName;
@@ -10,12 +10,16 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 /// The socket's name.
 pub const SOCKET: &str = "teacher.sock";
+
+/// After the system could not accept.
+const PAUSE: Duration = Duration::from_millis(limits::ACCEPT_PAUSE_MILLIS);
 
 /// What a teacher wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +29,13 @@ pub enum Wish {
     Roster {
         /// The file's text.
         csv: String,
+    },
+    /// What everyone joins with.
+    Codes,
+    /// Let somebody join again.
+    Readmit {
+        /// Whom.
+        name: UserName,
     },
     /// Who has come how far.
     Progress,
@@ -76,8 +87,12 @@ pub(super) fn listen(host: Arc<Host>, folder: &Path) -> Result<JoinHandle<()>, F
     let listener = UnixListener::bind(&path).map_err(io)?;
     fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(io)?;
     Ok(tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer(Arc::clone(&host), stream));
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => drop(tokio::spawn(answer(Arc::clone(&host), stream))),
+                // No file may be left; the teacher's door opens again once one is.
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
         }
     }))
 }
@@ -107,6 +122,8 @@ impl Host {
     pub fn grant(&self, wish: Wish) -> Told {
         let done = match wish {
             Wish::Roster { csv } => self.take_roster(&csv),
+            Wish::Codes => self.codes(),
+            Wish::Readmit { name } => self.readmit(&name),
             Wish::Progress => Ok(self.progress()),
             Wish::Forget { name } => self.forget(&name),
             Wish::Reset { name, slug } => self.reset_many(name.as_ref(), slug.as_deref()),
@@ -126,9 +143,15 @@ impl Host {
         let forgotten = records.folder.forget(name);
         forgotten.map_err(|error: FolderError| error.to_string())?;
         records.book.forget(name);
-        lock(&self.worlds).retain(|(holder, _), _| holder != name);
+        let ended: Vec<SharedSlot> = lock(&self.worlds)
+            .extract_if(.., |(holder, _), _| holder == name)
+            .map(|(_, slot)| slot)
+            .collect();
         lock(&self.tries).forget(name);
         lock(&self.tickets).retain(|_, (holder, _)| holder != name);
+        // Whoever holds a world waits for the records, so these must be free by now.
+        drop(records);
+        ended.iter().for_each(|slot| lock(slot).end());
         Ok(format!("{name} was forgotten: progress, receipts and worlds"))
     }
 }

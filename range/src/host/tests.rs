@@ -1,7 +1,7 @@
 //! The scripted teacher's walk through every flaw, and many worlds at once of which some are hostile.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::{Answer, Host, Refused, Slot, SlotError, lock};
+use super::{Answer, Host, Refused, Slot, SlotError, Told, Wish, lock};
 use crate::doors::Inside;
 use crate::flaws::{self, Flaw};
 use crate::hands::Hands;
@@ -11,6 +11,7 @@ use portcullis_client_core::{Command, Show};
 use portcullis_proto::UserName;
 use serde_json::json;
 use std::net::SocketAddr;
+use tokio::sync::mpsc::error::TryRecvError;
 
 fn host(folder: &tempfile::TempDir) -> Host {
     let opened = Folder::open(&folder.path().join("range"), "").unwrap();
@@ -29,12 +30,14 @@ fn every_flaw_is_walked_through() {
     let mira = name("mira");
     host.join(&mira, None).unwrap();
     for flaw in flaws::ALL {
-        let page = host.show(&mira, flaw).unwrap();
+        let page = host.show(&mira, flaw);
         assert!(page.get("precedent").is_none(), "{}: the page gives it away", flaw.slug);
         assert_eq!(host.diff(&mira, flaw), Err(Refused::NotYet));
         for count in 1..=4 {
             assert_eq!(host.hint(&mira, flaw).unwrap().len(), count);
         }
+        let told = host.show(&mira, flaw).to_string();
+        assert!(!told.contains("NONCE"), "{}: the learner's word is not told: {told}", flaw.slug);
         let slot = host.slot(&mira, flaw).unwrap();
         let secrets = lock(&slot).secrets.clone();
         let submitted = lock(&slot).with(|world| {
@@ -57,6 +60,28 @@ fn every_flaw_is_walked_through() {
     assert_eq!(host.receipts(&mira).len(), flaws::ALL.len());
 }
 
+/// Whoever is forgotten gets nothing more through what they had open.
+#[test]
+fn a_forgotten_learner_stays_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let mira = name("mira");
+    host.join(&mira, None).unwrap();
+    let flaw = flaws::find("history-idor").unwrap();
+    let slot = host.slot(&mira, flaw).unwrap();
+    let mut watching = lock(&slot).watch();
+    let generation = lock(&slot).generation;
+    assert!(matches!(host.grant(Wish::Forget { name: mira.clone() }), Told::Text(_)));
+    assert_eq!(watching.try_recv(), Err(TryRecvError::Disconnected));
+    assert_ne!(lock(&slot).generation, generation);
+    assert!(lock(&slot).world().is_none());
+    assert_eq!(host.solved(&mira, flaw).unwrap_err(), Refused::Stranger);
+    assert_eq!(host.hint(&mira, flaw).unwrap_err(), Refused::Stranger);
+    assert!(lock(&host.records).book.learner(&mira).is_none());
+    let written = std::fs::read_to_string(folder.path().join("range/progress.jsonl")).unwrap();
+    assert_eq!(written, "");
+}
+
 /// A fix in a learner's world ends what could be solved there, until it is begun anew.
 #[test]
 fn nothing_is_solved_in_a_repaired_world() {
@@ -75,6 +100,68 @@ fn nothing_is_solved_in_a_repaired_world() {
     assert!(matches!(submit(&secrets.flag.to_string()), Answer::Wrong), "an old world's flag");
     let fresh = lock(&host.slot(&mira, flaw).unwrap()).secrets.flag.to_string();
     assert!(matches!(submit(&fresh), Answer::Solved(..)));
+}
+
+/// A world that nobody is in goes after a while; what its learner has done, and its secrets, stay.
+#[test]
+fn idle_worlds_are_put_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let mira = name("mira");
+    host.join(&mira, None).unwrap();
+    let flaw = flaws::find("history-idor").unwrap();
+    let count = || lock(&host.worlds).len();
+    let secret = lock(&host.slot(&mira, flaw).unwrap()).secrets.flag.to_string();
+    host.hint(&mira, flaw).unwrap();
+    let (start, idle) = (super::now(), crate::limits::IDLE_MILLIS);
+    host.put_away(start.plus_millis(idle / 2));
+    assert_eq!(count(), 1, "too early");
+    let held = host.slot(&mira, flaw).unwrap();
+    host.put_away(start.plus_millis(2 * idle));
+    assert_eq!(count(), 1, "somebody is about to use it");
+    let door = lock(&held).room().unwrap();
+    drop(held);
+    host.put_away(start.plus_millis(2 * idle));
+    assert_eq!(count(), 1, "somebody is in it");
+    drop(door);
+    host.put_away(start.plus_millis(2 * idle));
+    assert_eq!(count(), 0);
+    assert_eq!(lock(&host.slot(&mira, flaw).unwrap()).secrets.flag.to_string(), secret);
+    assert_eq!(host.row(&mira, flaw.slug).hints, 1);
+}
+
+/// Begun anew for ever, a world would fill the disk; the teacher is trusted not to.
+#[test]
+fn resets_and_fixes_are_limited() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let mira = name("mira");
+    host.join(&mira, None).unwrap();
+    let flaw = flaws::find("history-idor").unwrap();
+    // A slow machine may have earned some more.
+    let refused = (0..100).find_map(|_| host.begin_anew(&mira, flaw).err());
+    assert!(matches!(refused, Some(Refused::TooOften(1..=30))), "{refused:?}");
+    let refused = (0..100).find_map(|_| host.fix(&mira, flaw, 1).err());
+    assert!(matches!(refused, Some(Refused::TooOften(1..=10))), "{refused:?}");
+    host.reset(&mira, flaw).unwrap();
+}
+
+/// What is solved is said to be, in a world that was repaired or begun anew as well.
+#[test]
+fn a_solve_outlives_its_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let mira = name("mira");
+    host.join(&mira, None).unwrap();
+    let flaw = flaws::find("history-idor").unwrap();
+    let flag = lock(&host.slot(&mira, flaw).unwrap()).secrets.flag.to_string();
+    assert!(matches!(host.submit(&mira, flaw, &flag).unwrap(), Answer::Solved(..)));
+    host.fix(&mira, flaw, 1).unwrap();
+    assert!(matches!(host.submit(&mira, flaw, &flag).unwrap(), Answer::Solved(..)));
+    host.reset(&mira, flaw).unwrap();
+    assert!(matches!(host.submit(&mira, flaw, &flag).unwrap(), Answer::Solved(..)));
+    let seen = flaws::find("sender-spoof").unwrap();
+    assert_eq!(host.submit(&mira, seen, &flag).unwrap_err(), Refused::SeenByItself);
 }
 
 /// Answers itself for ever.

@@ -15,6 +15,8 @@ pub struct Book {
 pub struct Learner {
     /// The SHA-256 of what they come back with; none before they have come.
     pub token: Option<String>,
+    /// How often they were let in again.
+    pub readmitted: u32,
     /// What they have done, by flaw.
     pub rows: BTreeMap<String, Row>,
 }
@@ -44,6 +46,10 @@ impl Book {
         let learner = self.learners.entry(entry.learner().clone()).or_default();
         match entry {
             Entry::Joined { token, .. } => learner.token = token.clone().or(learner.token.take()),
+            Entry::Readmitted { .. } => {
+                learner.token = None;
+                learner.readmitted = learner.readmitted.saturating_add(1);
+            }
             Entry::Hint { slug, at, .. } => {
                 let row = learner.row(slug, *at);
                 row.hints = row.hints.saturating_add(1).min(4);
@@ -160,7 +166,12 @@ mod tests {
         book.add(&joined(Some("aa")));
         book.add(&joined(None));
         assert_eq!(book.holder("aa"), Some(&name("mira")));
-        book.forget(&name("mira"));
+        book.add(&Entry::Readmitted { learner: name("mira"), at: Timestamp(2) });
         assert_eq!(book.holder("aa"), None);
+        assert_eq!(book.learner(&name("mira")).unwrap().readmitted, 1);
+        book.add(&joined(Some("bb")));
+        assert_eq!(book.holder("bb"), Some(&name("mira")));
+        book.forget(&name("mira"));
+        assert_eq!(book.holder("bb"), None);
     }
 }

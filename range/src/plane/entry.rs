@@ -17,6 +17,13 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
+    /// The teacher lets them join again: what they came back with so far opens nothing any more.
+    Readmitted {
+        /// Who.
+        learner: UserName,
+        /// When.
+        at: Timestamp,
+    },
     /// They took the next hint.
     Hint {
         /// Who.
@@ -78,6 +85,7 @@ impl Entry {
     pub const fn learner(&self) -> &UserName {
         match self {
             Self::Joined { learner, .. }
+            | Self::Readmitted { learner, .. }
             | Self::Hint { learner, .. }
             | Self::Reset { learner, .. }
             | Self::Missed { learner, .. }

@@ -4,7 +4,7 @@
 //! that no two of them are the same bytes. A world is given its own flag; nobody can get from it to another.
 
 use hmac::{Hmac, Mac as _};
-use portcullis_crypto::Randomness;
+use portcullis_crypto::{Randomness, Secret};
 use sha2::Sha256;
 use std::fmt;
 use zeroize::Zeroizing;
@@ -50,22 +50,57 @@ impl Flag {
     /// can't be a flag.
     #[must_use]
     pub fn parse(typed: &str) -> Option<Self> {
-        let mut letters = String::new();
-        for letter in typed.chars().filter(|letter| !letter.is_whitespace() && *letter != '-') {
-            let letter = match letter.to_ascii_uppercase() {
-                'O' => '0',
-                'I' | 'L' => '1',
-                letter => letter,
-            };
-            let known = u8::try_from(letter).is_ok_and(|byte| ALPHABET.contains(&byte));
-            if !known || letters.len() == 20 {
-                return None;
-            }
-            letters.push(letter);
-        }
+        let letters = letters(typed, 20)?;
         let groups: Vec<&str> =
             (0..4).filter_map(|group| letters.get(group * 5..group * 5 + 5)).collect();
         (groups.len() == 4).then(|| Self(groups.join("-")))
+    }
+}
+
+/// The letters of what somebody typed, exactly so many.
+fn letters(typed: &str, count: usize) -> Option<String> {
+    let mut letters = String::new();
+    for letter in typed.chars().filter(|letter| !letter.is_whitespace() && *letter != '-') {
+        let letter = match letter.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            letter => letter,
+        };
+        let known = u8::try_from(letter).is_ok_and(|byte| ALPHABET.contains(&byte));
+        if !known || letters.len() == count {
+            return None;
+        }
+        letters.push(letter);
+    }
+    (letters.len() == count).then_some(letters)
+}
+
+/// What one learner joins a class with: 50 bits, as 10 characters in two groups.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JoinCode(Secret<10>);
+
+impl JoinCode {
+    /// Reads what somebody typed, as [`Flag::parse`] does.
+    #[must_use]
+    pub fn parse(typed: &str) -> Option<Self> {
+        Secret::from_slice(letters(typed, 10)?.as_bytes()).map(Self)
+    }
+}
+
+impl fmt::Display for JoinCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, letter) in self.0.expose().iter().enumerate() {
+            let dash = if place == 5 { "-" } else { "" };
+            write!(f, "{dash}{}", char::from(*letter))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for JoinCode {
+    /// Without the code.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JoinCode(..)")
     }
 }
 
@@ -157,17 +192,19 @@ impl FlagRoot {
         Flag::new(&self.of("score", Whose { variant: 0, ..whose }))
     }
 
-    /// What opens the doors of a world: 100 bits, in lower case.
+    /// What opens the doors of a world to whoever comes back with the token of this hash: 100 bits, in lower
+    /// case.
     #[must_use]
-    pub fn ticket(&self, whose: Whose<'_>) -> String {
-        Flag::new(&self.of("ticket", whose)).0.replace('-', "").to_lowercase()
+    pub fn ticket(&self, whose: Whose<'_>, token: &str) -> String {
+        let ticket = derive(&self.of("ticket", whose), &[token.as_bytes()]);
+        Flag::new(&ticket).0.replace('-', "").to_lowercase()
     }
 
-    /// What a class's learners join with: 50 bits.
+    /// What a learner joins the class with who was let in again so many times.
     #[must_use]
-    pub fn join_code(&self, class: &str) -> String {
-        let code = Flag::new(&derive(&self.0, &[b"join", class.as_bytes()])).0;
-        code.get(..11).unwrap_or_default().to_owned()
+    pub fn join_code(&self, class: &str, learner: &str, readmitted: u32) -> Option<JoinCode> {
+        let code = self.of("join", Whose { class, learner, slug: "", variant: readmitted });
+        JoinCode::parse(Flag::new(&code).0.get(..11)?)
     }
 
     /// All that a world is given.
@@ -243,6 +280,26 @@ mod tests {
         check("0A1B2-C3D4E-F5G6H-7J8K8", false);
         for no_flag in ["", "0A1B2", "0A1B2-C3D4E-F5G6H-7J8K9-0", "0A1B2-C3D4E-F5G6H-7J8U9", "é"] {
             assert_eq!(Flag::parse(no_flag), None, "{no_flag}");
+        }
+    }
+
+    #[test]
+    fn everybody_has_a_join_code_of_their_own() {
+        let (root, other) = (FlagRoot::from_bytes([7; 32]), FlagRoot::from_bytes([8; 32]));
+        let code = root.join_code("7b", "mira", 0).unwrap();
+        let typed = format!(" {} ", code.to_string().to_lowercase().replace('-', " "));
+        assert_eq!(JoinCode::parse(&typed), Some(code.clone()));
+        for others in [
+            root.join_code("7c", "mira", 0),
+            root.join_code("7b", "oleg", 0),
+            root.join_code("7b", "mira", 1),
+            other.join_code("7b", "mira", 0),
+        ] {
+            assert_ne!(others.unwrap(), code);
+        }
+        assert_eq!((code.to_string().len(), format!("{code:?}")), (11, "JoinCode(..)".to_owned()));
+        for no_code in ["", "AAAAA", "AAAAA-AAAAA-A", "AAAAA-AAAAU"] {
+            assert_eq!(JoinCode::parse(no_code), None, "{no_code}");
         }
     }
 

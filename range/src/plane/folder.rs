@@ -13,9 +13,9 @@ use portcullis_proto::UserName;
 use rand_core::{OsRng, RngCore as _};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 const ABOUT: &str = "range.json";
@@ -117,6 +117,8 @@ impl Folder {
         }
         let lock = File::open(&about).map_err(io)?;
         lock.try_lock().map_err(|_| FolderError::InUse(path.to_owned()))?;
+        // It is ours: whoever made it may have let others in, and the teacher's door is in there.
+        fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(io)?;
         let damaged = |name: &str| FolderError::Damaged(path.join(name));
         let text = fs::read_to_string(&about).map_err(io)?;
         let read: About = serde_json::from_str(&text).map_err(|_| damaged(ABOUT))?;
@@ -264,6 +266,21 @@ mod tests {
         opened.folder.append(&joined("oleg")).unwrap();
         drop(opened);
         assert_eq!(Folder::open(&path, "").unwrap().book.learners().count(), 2);
+    }
+
+    #[test]
+    fn a_folder_that_is_there_becomes_private() {
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        drop(Folder::open(folder.path(), "").unwrap());
+        assert_eq!(mode(folder.path()), 0o700);
+        // What is somebody else's stays as it is.
+        let others = tempfile::tempdir().unwrap();
+        fs::write(others.path().join("letter.txt"), b"dear").unwrap();
+        fs::set_permissions(others.path(), Permissions::from_mode(0o755)).unwrap();
+        Folder::open(others.path(), "").unwrap_err();
+        assert_eq!(mode(others.path()), 0o755);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod trial;
 
 pub use book::{Book, Learner, Row};
 pub use entry::Entry;
-pub use flag::{Flag, FlagRoot, Secrets, Whose};
+pub use flag::{Flag, FlagRoot, JoinCode, Secrets, Whose};
 pub use folder::{Folder, FolderError, Opened};
 pub use receipt::{BadReceipt, Receipt, Signer, Solved, Worth};
 pub use trial::{Trial, judge, stage};

@@ -23,6 +23,7 @@ pub fn stage(
     world.catch_up(now);
     world.stage().person(YOU)?;
     (flaw.cast)(&mut world.stage(), secrets)?;
+    world.begin();
     Ok(world)
 }
 

@@ -54,6 +54,7 @@ impl World {
         if content.len() > limits::FILE_BYTES || self.offered.len() >= limits::FILES {
             return Err(WorldError::TooLong);
         }
+        self.take(content.len())?;
         let content = content.as_bytes().to_vec();
         let prepared = prepare(self.chance.rng(), title, &content);
         let (offer, hashes) = prepared.ok_or(WorldError::TooLong)?;

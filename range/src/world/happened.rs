@@ -91,6 +91,22 @@ pub enum Happened {
     },
 }
 
+impl Happened {
+    /// Bytes that it takes. What somebody was shown is not among them: it comes in a frame, which is counted.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let held = match self {
+            Self::Asked { .. } | Self::Opened { .. } => 0,
+            Self::Stored { envelope, .. } => size_of::<Envelope>() + envelope.body.as_slice().len(),
+            Self::Shown { .. } => size_of::<Show>(),
+            Self::Said { text, .. } | Self::Read { text, .. } => text.len(),
+            Self::Recorded { record, .. } => record.row.len() + record.value.len(),
+            Self::Wrote { content, .. } => content.len(),
+        };
+        size_of::<Self>() + held
+    }
+}
+
 impl Doer {
     /// Whether this is the learner, by whatever means.
     #[must_use]

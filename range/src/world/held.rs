@@ -37,18 +37,30 @@ pub(super) struct Tap {
     on: bool,
     next: u64,
     frames: BTreeMap<HeldId, Frame>,
+    bytes: usize,
 }
 
 impl Tap {
+    /// Bytes of the frames that wait.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Gives the frame back if it may go on.
     pub(super) fn hold(&mut self, frame: Frame) -> Option<Frame> {
         if !self.on || self.frames.len() >= limits::HELD {
             return Some(frame);
         }
         self.next += 1;
+        self.bytes += taken(&frame);
         self.frames.insert(HeldId(self.next), frame);
         None
     }
+}
+
+/// What a frame takes while it waits.
+fn taken(frame: &Frame) -> usize {
+    frame.text.len() + 2 * size_of::<Frame>()
 }
 
 impl World {
@@ -60,6 +72,7 @@ impl World {
         self.held.on = on;
         if !on {
             let frames = std::mem::take(&mut self.held.frames);
+            self.held.bytes = 0;
             self.under_way.extend(frames.into_values());
         }
         self.settle()
@@ -85,11 +98,15 @@ impl World {
     /// [`WorldError::NoLine`] where no such frame waits; [`WorldError`] for what follows.
     pub fn decide(&mut self, id: HeldId, decision: Decision) -> Result<(), WorldError> {
         let frame = self.held.frames.remove(&id).ok_or(WorldError::NoLine)?;
+        self.held.bytes -= taken(&frame);
         match decision {
             Decision::Pass => self.arrive(frame),
             Decision::Replace(texts) => {
                 let Frame { connection, up, .. } = frame;
                 for text in texts {
+                    if self.under_way_bytes() > limits::MOVING_BYTES {
+                        break;
+                    }
                     self.arrive(Frame { connection, up, text });
                 }
             }

@@ -1,12 +1,12 @@
 //! The part of a world that lessons need and the chat has no counterpart of: a desk, and people who talk by it.
 
+use super::budget::Unread;
 use super::{Doer, End, Frame, Happened, Line, Stage, World, WorldError, channel, user};
 use crate::hands::YOU;
 use crate::lesson::{Act, Actor, Desk, Key, Out, Script, With};
 use crate::limits;
 use portcullis_proto::UserName;
 use portcullis_server_core::ConnectionId;
-use std::collections::VecDeque;
 
 impl World {
     /// A learner connects to the desk.
@@ -15,7 +15,7 @@ impl World {
     /// [`WorldError::Nobody`] where this world has no desk; [`WorldError`].
     pub fn connect_desk(&mut self) -> Result<Line, WorldError> {
         self.room_for_a_line()?;
-        let connection = self.next_link(End::Learner(VecDeque::new()));
+        let connection = self.next_link(End::Learner(Unread::default()));
         let desk = self.desk.as_mut().ok_or(WorldError::Nobody)?;
         desk.connect(connection, None);
         Ok(Line(connection))
@@ -116,6 +116,9 @@ impl World {
 
     /// Whether a learner may have another connection, wherever it leads.
     pub(super) fn room_for_a_line(&self) -> Result<(), WorldError> {
+        if self.budget.is_spent() {
+            return Err(WorldError::Full);
+        }
         let learners = self.links.values().filter(|end| matches!(end, End::Learner(_)));
         if learners.count() >= limits::LINES {
             return Err(WorldError::TooManyLines);

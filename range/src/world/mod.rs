@@ -3,6 +3,7 @@
 //!
 //! Leaves out who the learner is, what is secret and what counts as a solve: that is the plane's.
 
+mod budget;
 mod door;
 mod files;
 mod happened;
@@ -26,6 +27,7 @@ pub use stage::Stage;
 pub(crate) use stage::{channel, user};
 pub use wire::{Party, Passage, Wire};
 
+use self::budget::Unread;
 use crate::double::{Double, DoubleError};
 use crate::hands::YOU;
 use crate::lesson::{Actor, Desk};
@@ -68,6 +70,8 @@ pub const BEGINNING: Timestamp = Timestamp(1_700_000_000_000);
 pub enum WorldError {
     /// One input led to more frames than [`limits::STEPS`]; the world has ended.
     Exhausted,
+    /// It keeps as much as [`limits::WORLD_BYTES`] lets it.
+    Full,
     /// Its store failed.
     Store,
     /// There is no such connection, or it is closed.
@@ -89,6 +93,7 @@ impl fmt::Display for WorldError {
         f.write_str(match self {
             Self::Double(error) => return write!(f, "{error}"),
             Self::Exhausted => "this world did not come to rest and has ended; reset it",
+            Self::Full => "this world is full; reset it",
             Self::Store => "this world's store has failed; reset it",
             Self::NoLine => "there is no such connection, or it was closed",
             Self::TooManyLines => "this world has no room for another connection; close one",
@@ -120,7 +125,7 @@ enum End {
     /// Somebody of a lesson, by their place: a connection to the desk.
     Actor(usize),
     /// A learner, and what they have not read yet.
-    Learner(VecDeque<String>),
+    Learner(Unread),
     /// Somebody who sends frames without a client, and whom nobody listens to.
     Machine(UserName),
 }
@@ -146,6 +151,7 @@ pub struct World {
     links: BTreeMap<ConnectionId, End>,
     next_connection: u64,
     under_way: VecDeque<Frame>,
+    budget: budget::Budget,
     held: held::Tap,
     /// Connections that have logged in.
     sessions: BTreeSet<ConnectionId>,
@@ -195,6 +201,7 @@ impl World {
             links: BTreeMap::new(),
             next_connection: 1,
             under_way: VecDeque::new(),
+            budget: budget::Budget::default(),
             held: held::Tap::default(),
             sessions: BTreeSet::new(),
             shut: Vec::new(),
@@ -216,6 +223,11 @@ impl World {
     #[must_use]
     pub const fn wire(&self) -> &Wire {
         &self.wire
+    }
+
+    /// The scene is set: what passes from now on, the learner is there for.
+    pub const fn begin(&mut self) {
+        self.wire.end_scene();
     }
 
     /// What happened in it, in order.
@@ -241,7 +253,7 @@ impl World {
     /// [`WorldError::TooManyLines`], or what came of the frames that followed.
     pub fn connect(&mut self) -> Result<Line, WorldError> {
         self.room_for_a_line()?;
-        let connection = self.link(End::Learner(VecDeque::new()));
+        let connection = self.link(End::Learner(Unread::default()));
         self.settle()?;
         Ok(Line(connection))
     }
@@ -272,7 +284,7 @@ impl World {
             self.cut(connection);
             return Err(WorldError::NoLine);
         }
-        self.links.insert(connection, End::Learner(VecDeque::new()));
+        self.links.insert(connection, End::Learner(Unread::default()));
         self.event(script, Event::Disconnected);
         Ok(Line(connection))
     }
@@ -295,7 +307,7 @@ impl World {
     /// What has come for a learner since the last time.
     pub fn receive(&mut self, line: Line) -> Vec<String> {
         match self.links.get_mut(&line.0) {
-            Some(End::Learner(unread)) => unread.drain(..).collect(),
+            Some(End::Learner(unread)) => unread.take(),
             _ => Vec::new(),
         }
     }
@@ -333,6 +345,13 @@ impl World {
             return Err(WorldError::Exhausted);
         }
         for _ in 0..limits::STEPS {
+            if self.budget.is_spent() {
+                self.under_way.clear();
+                return Err(WorldError::Full);
+            }
+            if self.under_way_bytes() > limits::MOVING_BYTES {
+                break;
+            }
             let Some(frame) = self.under_way.pop_front() else {
                 let Some((who, origin)) = self.clicks.pop() else { return Ok(()) };
                 // Who can't come now does not come.
@@ -351,7 +370,7 @@ impl World {
 
     fn arrive(&mut self, frame: Frame) {
         let Frame { connection, up, text } = frame;
-        if !self.links.contains_key(&connection) {
+        if !self.links.contains_key(&connection) || !self.has_room(text.len()) {
             return;
         }
         let party = self.party(connection);
@@ -365,16 +384,23 @@ impl World {
         }
         match self.links.get_mut(&connection) {
             Some(End::Person(index)) => {
-                let index = *index;
+                let (index, bytes, before) = (*index, text.len(), self.happened.len());
                 self.event(index, Event::Frame(text));
+                if self.happened.len() > before {
+                    // What they were shown of it stands in the log.
+                    self.budget.spend(bytes);
+                }
             }
             Some(End::Actor(index)) => {
                 let index = *index;
                 self.tell_actor(index, &text);
             }
-            Some(End::Machine(_)) => {}
-            Some(End::Learner(unread)) if unread.len() < limits::UNREAD => unread.push_back(text),
-            _ => self.cut(connection),
+            Some(End::Learner(unread)) => {
+                if !unread.put(text) {
+                    self.cut(connection);
+                }
+            }
+            Some(End::Machine(_)) | None => {}
         }
     }
 
@@ -390,6 +416,9 @@ impl World {
         };
         let by = self.doer(connection);
         let asked = request.as_ref().ok().map(Request::kind);
+        if let Some(kind) = asked {
+            self.budget.spend(budget::stored(kind, text.len()));
+        }
         let incoming = Incoming::Request { connection, id, request };
         let outputs = self.server.run(&self.store, self.now, vec![incoming]);
         self.now = self.now.plus_millis(work::take());
@@ -409,6 +438,7 @@ impl World {
                     ..
                 }) => {
                     let envelope = Box::new(envelope.clone());
+                    self.budget.spend(limits::ROW_BYTES);
                     self.note(Happened::Stored { by: by.clone(), envelope });
                 }
                 _ => {}
@@ -516,9 +546,8 @@ impl World {
     }
 
     fn note(&mut self, happened: Happened) {
-        if self.happened.len() < limits::HAPPENED {
-            self.happened.push(happened);
-        }
+        self.budget.spend(happened.bytes());
+        self.happened.push(happened);
     }
 
     fn party(&self, connection: ConnectionId) -> Party {

@@ -154,13 +154,20 @@ impl World {
             }
             Order::Sever { whose } => self.sever(&whose)?,
             Order::Send { whose, up, text } => self.inject(&whose, up, &text)?,
-            Order::Double { account } => return Ok(self.make_double(account)),
+            Order::Double { account } => {
+                self.take(limits::DOUBLE_BYTES)?;
+                return Ok(self.make_double(account));
+            }
             Order::List { double, others, place } => {
                 let place = usize::try_from(place).unwrap_or(usize::MAX);
                 return Ok(self.double(double)?.list(others, place)?);
             }
-            Order::Package { double } => return Ok(self.double(double)?.package()?),
+            Order::Package { double } => {
+                self.take(limits::DOUBLE_BYTES)?;
+                return Ok(self.double(double)?.package()?);
+            }
             Order::Join { double, welcome } => {
+                self.take(welcome.len())?;
                 let conversation = self.double(double)?.join(&welcome)?;
                 return Ok(json!({"conversation": conversation}));
             }

@@ -39,6 +39,8 @@ pub struct Person {
     store: BTreeMap<Key, Vec<u8>>,
     /// Their files, by path.
     disk: BTreeMap<PathBuf, Vec<u8>>,
+    /// Bytes of both.
+    kept: usize,
 }
 
 /// What a person's client wants of the world after an event.
@@ -70,6 +72,7 @@ impl Person {
             online: false,
             store: BTreeMap::new(),
             disk: BTreeMap::new(),
+            kept: 0,
         }
     }
 
@@ -120,7 +123,14 @@ impl Person {
     }
 
     pub(super) fn write(&mut self, path: PathBuf, content: Vec<u8>) {
-        self.disk.insert(path, content);
+        self.kept += content.len();
+        let old = self.disk.insert(path, content);
+        self.kept -= old.map_or(0, |old| old.len());
+    }
+
+    /// Bytes that their client and their disk keep.
+    pub(super) const fn kept(&self) -> usize {
+        self.kept
     }
 
     pub(super) fn password(&self) -> Password {
@@ -134,10 +144,16 @@ impl Person {
             match effect {
                 Effect::Persist(writes) => {
                     for write in writes {
-                        match write.value {
-                            Some(value) => drop(self.store.insert(write.key, value.to_vec())),
-                            None => drop(self.store.remove(&write.key)),
-                        }
+                        let row = |value: &Vec<u8>| value.len() + size_of::<(Key, Vec<u8>)>();
+                        let old = match write.value {
+                            Some(value) => {
+                                let value = value.to_vec();
+                                self.kept += row(&value);
+                                self.store.insert(write.key, value)
+                            }
+                            None => self.store.remove(&write.key),
+                        };
+                        self.kept -= old.as_ref().map_or(0, row);
                     }
                 }
                 Effect::Send(frame) => wants.sends.push(frame),

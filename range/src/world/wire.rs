@@ -59,6 +59,7 @@ pub struct Wire {
     bytes: usize,
     count: u64,
     began: Option<Timestamp>,
+    scene: u64,
 }
 
 impl Wire {
@@ -71,6 +72,22 @@ impl Wire {
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Bytes that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes + self.passages.len() * size_of::<Passage>()
+    }
+
+    /// The number of the last frame that passed before the learner came.
+    #[must_use]
+    pub const fn scene(&self) -> u64 {
+        self.scene
+    }
+
+    /// All that has passed so far was the opening scene.
+    pub(super) const fn end_scene(&mut self) {
+        self.scene = self.count;
     }
 
     /// When the first of them passed, with which the world began.

@@ -1,6 +1,6 @@
 //! A class: a list, a join code, progress, and what leaves the range.
 
-use super::{Range, read};
+use super::{Range, Script, read};
 
 fn class() -> Range {
     let range = Range::start(&["--class", "7b"]);
@@ -11,10 +11,15 @@ fn class() -> Range {
     range
 }
 
-fn code(range: &Range) -> String {
-    let progress = range.teaches(&["progress"]);
-    let (_, code) = progress.lines().next().unwrap().rsplit_once(' ').unwrap();
-    code.to_owned()
+/// What somebody joins with.
+fn code(range: &Range, name: &str) -> String {
+    let codes = range.teaches(&["codes"]);
+    let mut lines = codes.lines().map(|line| line.split_once(' ').unwrap());
+    lines.find(|(of, _)| *of == name).unwrap().1.trim().to_owned()
+}
+
+fn join(range: &Range, name: &str) {
+    range.says(name, &["join", name, "--code", &code(range, name)]);
 }
 
 #[test]
@@ -30,20 +35,65 @@ fn a_list_is_taken_without_a_verb() {
 #[test]
 fn only_who_is_on_the_list_comes_in() {
     let range = class();
-    let code = code(&range);
+    let (mira, oleg) = (code(&range, "mira"), code(&range, "oleg"));
+    assert_ne!(mira, oleg);
     range.refuses("mira", &["join", "mira"]);
     range.refuses("mira", &["join", "mira", "--code", "AAAAA-AAAAA"]);
-    range.refuses("eve", &["join", "eve", "--code", &code]);
-    range.says("mira", &["join", "mira", "--code", &code]);
-    assert!(range.refuses("other", &["join", "mira", "--code", &code]).contains("already"));
+    range.refuses("mira", &["join", "mira", "--code", &oleg]);
+    range.refuses("eve", &["join", "eve", "--code", &mira]);
+    let typed = mira.to_lowercase().replace('-', " ");
+    range.says("mira", &["join", "mira", "--code", &typed]);
+    // Who does not have the code learns nothing of who has come.
+    let not_come = range.refuses("eve", &["join", "anna", "--code", &oleg]);
+    assert_eq!(range.refuses("eve", &["join", "mira", "--code", &oleg]), not_come);
+    assert!(range.refuses("other", &["join", "mira", "--code", &mira]).contains("readmit"));
+}
+
+/// Whoever comes again from elsewhere leaves the old machine outside, doors that it knows included.
+#[test]
+fn who_is_let_in_again_is_so_on_one_machine() {
+    let range = class();
+    join(&range, "mira");
+    let old = code(&range, "mira");
+    range.says("mira", &["hint", "history-idor"]);
+    let door = range.door("mira", "history-idor", "session");
+    let mut open = Script::open(&door);
+    assert!(range.teaches(&["readmit", "mira"]).contains(&code(&range, "mira")));
+    assert!(range.refuses("mira", &["board"]).contains("join"));
+    while open.hear().is_ok() {}
+    range.refuses("laptop", &["join", "mira", "--code", &old]);
+    range.says("laptop", &["join", "mira", "--code", &code(&range, "mira")]);
+    assert!(range.says("laptop", &["show", "history-idor"]).contains("look:"), "progress stays");
+    let fresh = range.door("laptop", "history-idor", "session");
+    assert_ne!(fresh, door);
+    let protocol = [("Sec-WebSocket-Protocol", "portcullis-range.v1")];
+    assert!(Script::try_open(&door, &protocol).is_err(), "the old machine knows a door");
+    Script::open(&fresh);
+    assert!(!range.teacher(&["readmit", "eve"]).status.success());
+}
+
+/// The fields of a line of CSV, all of which are quoted (RFC 4180).
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let (mut quoted, mut letters) = (false, line.chars().peekable());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if quoted && letters.next_if_eq(&'"').is_some() => {
+                fields.last_mut().unwrap().push('"')
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            letter => fields.last_mut().unwrap().push(letter),
+        }
+    }
+    fields
 }
 
 #[test]
 fn a_teacher_sees_who_is_stuck_and_who_copied() {
     let range = class();
-    let code = code(&range);
     for name in ["mira", "oleg"] {
-        range.says(name, &["join", name, "--code", &code]);
+        join(&range, name);
     }
     range.says("mira", &["hint", "history-idor"]);
     range.says("mira", &["hint", "history-idor"]);
@@ -55,17 +105,28 @@ fn a_teacher_sees_who_is_stuck_and_who_copied() {
     let ctfd = range.teaches(&["export", "ctfd"]);
     let head = "name,description,category,value,type,state,max_attempts,flags,tags,hints";
     assert_eq!(ctfd.lines().next(), Some(head));
-    let page = range.teaches(&["page", "teacher@laptop"]);
+    assert!(!ctfd.contains("NONCE"), "{ctfd}");
+    for (line, flaw) in ctfd.lines().skip(1).zip(portcullis_range::flaws::ALL) {
+        let fields = fields(line);
+        assert_eq!((fields.len(), fields[0].as_str()), (10, flaw.slug));
+        let [flags, hints] = [&fields[7], &fields[9]]
+            .map(|field| serde_json::from_str::<Vec<serde_json::Value>>(field).unwrap());
+        let flag = |flag: &serde_json::Value| flag["content"].as_str().unwrap().len() == 23;
+        assert!(flags.len() == 3 && flags.iter().all(flag), "{line}");
+        let hints: Vec<&str> = hints.iter().map(|hint| hint["content"].as_str().unwrap()).collect();
+        assert_eq!(hints, flaw.hints.map(|hint| hint.replace("NONCE", "YOUR-WORD")));
+    }
+    assert_eq!(ctfd.lines().count(), 1 + portcullis_range::flaws::ALL.len());
+    let page = range.teaches(&["page", "range@laptop"]);
     let port = range.address.rsplit(':').next().unwrap();
-    assert!(page.contains(&format!("ssh -N -L {port}:127.0.0.1:{port} teacher@laptop")), "{page}");
-    assert!(page.contains(&code), "{page}");
+    assert!(page.contains(&format!("ssh -N -L {port}:127.0.0.1:{port} range@laptop")), "{page}");
+    assert!(page.contains(&format!("--range 127.0.0.1:{port}")), "{page}");
 }
 
 #[test]
 fn forgetting_leaves_nothing() {
     let range = class();
-    let code = code(&range);
-    range.says("mira", &["join", "mira", "--code", &code]);
+    join(&range, "mira");
     range.says("mira", &["hint", "history-idor"]);
     assert!(range.teaches(&["forget", "mira"]).contains("forgotten"));
     assert!(!read(&range.path("range/progress.jsonl")).contains("mira"));
@@ -76,14 +137,21 @@ fn forgetting_leaves_nothing() {
 #[test]
 fn a_class_stays_one() {
     let range = class();
-    let code = code(&range);
+    let before = code(&range, "oleg");
     let range = range.restart(&["--class", "7b"]);
-    assert_eq!(super::class::code(&range), code);
-    range.says("oleg", &["join", "oleg", "--code", &code]);
+    assert_eq!(code(&range, "oleg"), before);
+    join(&range, "oleg");
     range.says("oleg", &["hint", "sender-spoof"]);
-    let reset = range.teaches(&["reset"]);
-    assert!(reset.contains("0 worlds"), "{reset}");
+    // The world is not there any more, and a learner may know its flag.
+    assert!(range.teaches(&["reset"]).contains("1 worlds"));
     range.says("oleg", &["connect", "sender-spoof"]);
     assert!(range.teaches(&["reset", "oleg"]).contains("1 worlds"));
+    assert!(range.teaches(&["reset", "oleg", "--flaw", "replay"]).contains("0 worlds"));
+    range.says("oleg", &["connect", "replay"]);
+    assert!(range.teaches(&["reset"]).contains("2 worlds"));
     assert!(range.teaches(&["reset", "--flaw", "sender-spoof"]).contains("1 worlds"));
+    let unknown = range.teacher(&["reset", "oelg"]);
+    assert!(super::text(&unknown.stderr).contains("nobody here is called oelg"));
+    let csv = range.teaches(&["export", "csv"]);
+    assert!(csv.contains("oleg,sender-spoof,1,begun,1,4,0,0"), "{csv}");
 }

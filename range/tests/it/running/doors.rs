@@ -43,7 +43,7 @@ impl Running {
             let ready = |host: &host::Host| address_told.send(host.address()).unwrap();
             let until = async { drop(stopped.await) };
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
-            runtime.block_on(host::run(any, &path, clock, ready, until)).unwrap();
+            runtime.block_on(host::run(any, &path, "", clock, ready, until)).unwrap();
         });
         let address = addresses.recv().unwrap();
         passed.recv().unwrap();

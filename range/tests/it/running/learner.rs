@@ -4,11 +4,13 @@ use super::doors::nonce;
 use super::{Range, Script};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use portcullis_proto::{Timestamp, UserName};
+use portcullis_range::plane::{Signer, Solved, Worth};
 use serde_json::{Value, json};
 
 /// The channel's id, as the learner finds it on the wire.
 fn den(range: &Range, name: &str) -> Value {
-    let wire = range.says(name, &["wire", "history-idor", "--json"]);
+    let wire = range.says(name, &["wire", "history-idor", "--all", "--json"]);
     let passages = wire.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let frames = passages
         .map(|passage| serde_json::from_str::<Value>(passage["frame"].as_str().unwrap()).unwrap());
@@ -66,14 +68,40 @@ fn a_receipt_is_checked_without_the_range() {
     let receipts = range.path("receipts");
     let receipt = range.says("mira", &["receipt"]);
     std::fs::write(&receipts, &receipt).unwrap();
-    let check = |file: &std::path::Path| {
-        std::process::Command::new(super::PROGRAM).arg("verify").arg(file).output().unwrap()
+    let check = |key: &[&str]| {
+        let mut verb = std::process::Command::new(super::PROGRAM);
+        let output = verb.arg("verify").arg(&receipts).args(key).output().unwrap();
+        output.status.success().then(|| super::text(&output.stdout))
     };
-    let checked = super::text(&check(&receipts).stdout);
-    assert!(checked.contains("mira solved history-idor with 1 hints after 0 resets"), "{checked}");
-    assert!(checked.contains("practice"), "{checked}");
-    std::fs::write(&receipts, receipt.replace("mira", "oleg")).unwrap();
-    assert!(!check(&receipts).status.success());
+    let read: Value = serde_json::from_str(receipt.lines().next().unwrap()).unwrap();
+    let key = read["key"].as_str().unwrap();
+    let checked = check(&["--key", key]).unwrap();
+    let solved = "mira solved history-idor with 1 hints after 0 resets, in no class: ";
+    assert_eq!(checked, format!("{solved}practice\n"));
+    // Whoever names no key is told whose word it is, and not what it counts for.
+    let unasked = check(&[]).unwrap();
+    assert!(unasked.starts_with(&format!("{solved}made by the key {key}")), "{unasked}");
+    assert!(!unasked.contains("practice") && unasked.contains("--key"), "{unasked}");
+    let other = Signer::from_bytes(&[7; 32]);
+    assert_eq!(check(&["--key", &other.key()]), None);
+    // Somebody's own key signs whatever they like, and their terminal's orders are not obeyed.
+    let forged = other.sign(&Solved {
+        class: "\u{1b}[2J7b\nmira".to_owned(),
+        learner: UserName::parse("mira").unwrap(),
+        slug: "replay".to_owned(),
+        resets: 0,
+        hints: 0,
+        at: Timestamp(1),
+        worth: Worth::Evidence,
+    });
+    std::fs::write(&receipts, serde_json::to_string(&forged).unwrap()).unwrap();
+    let unasked = check(&[]).unwrap();
+    assert!(!unasked.contains("evidence") && !unasked.contains('\u{1b}'), "{unasked}");
+    assert_eq!(unasked.lines().filter(|line| line.contains("mira")).count(), 1, "{unasked}");
+    for nothing in ["", "\n\n", "not a receipt\n", &receipt.replace("mira", "oleg")] {
+        std::fs::write(&receipts, nothing).unwrap();
+        assert_eq!(check(&[]), None, "{nothing:?}");
+    }
 }
 
 /// A script that is copied finds another's flag, or nothing; a reset makes the old flag worthless.
@@ -99,6 +127,85 @@ fn worlds_differ_and_resets_change_them() {
     let fresh = steal(&range, "mira");
     assert_ne!(fresh, mira);
     range.says("mira", &["submit", "history-idor", &fresh]);
+}
+
+/// What passed before the learner came is left out, and said to be.
+#[test]
+fn the_wire_begins_where_its_learner_does() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let numbers = |options: &[&str]| {
+        let words = [&["wire", "sender-spoof", "--json"], options].concat();
+        let told = range.says("mira", &words);
+        let passages = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        passages.map(|passage| passage["number"].as_u64().unwrap()).collect::<Vec<u64>>()
+    };
+    assert_eq!(numbers(&[]), [0; 0]);
+    let scene = numbers(&["--all"]);
+    let told = range.says("mira", &["wire", "sender-spoof"]);
+    assert!(told.starts_with(&format!("{} passages", scene.len())), "{told}");
+    let mut script = Script::open(&range.door("mira", "sender-spoof", "session"));
+    script.ask("channels", &json!({}));
+    let own = numbers(&[]);
+    assert!(!own.is_empty() && own.iter().all(|number| number > scene.last().unwrap()));
+    assert_eq!(numbers(&["--all"]), [scene.clone(), own.clone()].concat());
+    assert_eq!(numbers(&["--last", "2"]), own[own.len() - 2..]);
+    assert_eq!(numbers(&["--all", "--last", "1000"]).len(), scene.len() + own.len());
+    assert_eq!(numbers(&["--after", &scene[0].to_string()])[0], scene[1]);
+}
+
+/// Whoever has joined need not say again where, nor from which folder.
+#[test]
+fn where_somebody_has_joined_is_remembered() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let board = || {
+        let mut verb = std::process::Command::new(super::PROGRAM);
+        let verb = verb.arg("board").env("PORTCULLIS_RANGE_LEARNER", range.path("learner-mira"));
+        verb.output().unwrap()
+    };
+    let told = board();
+    assert!(super::text(&told.stdout).contains("0/4"), "{}", super::text(&told.stderr));
+    // Whoever has lost what they come back with is a stranger there.
+    std::fs::remove_file(range.path("learner-mira/token")).unwrap();
+    assert!(super::text(&board().stderr).contains("join first"));
+}
+
+/// Who has read enough goes, and the verb ends in peace.
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    range.says("mira", &["connect", "ghost-member"]);
+    let home = range.path("learner-mira");
+    for options in [&["--json"][..], &[]] {
+        let mut verb = std::process::Command::new(super::PROGRAM)
+            .args(["wire", "ghost-member", "--all", "--range", &range.address, "--learner"])
+            .arg(&home)
+            .args(options)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(verb.stdout.take());
+        let ended = verb.wait_with_output().unwrap();
+        assert_eq!(super::text(&ended.stderr), "");
+        assert!(ended.status.success());
+    }
+}
+
+/// What somebody comes back with is never written over.
+#[test]
+fn who_has_joined_from_a_folder_keeps_it() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let token = super::read(&range.path("learner-mira/token"));
+    let refused = range.refuses("mira", &["join", "oleg"]);
+    assert!(refused.contains("learner-mira"), "{refused}");
+    assert_eq!(super::read(&range.path("learner-mira/token")), token);
+    // Who was refused tries another name from the same folder.
+    range.refuses("oleg", &["join", "mira"]);
+    range.says("oleg", &["join", "oleg"]);
 }
 
 #[test]
@@ -150,7 +257,7 @@ fn the_wire_is_read_by_people_and_by_programs() {
     let range = Range::start(&[]);
     range.says("mira", &["join", "mira"]);
     range.says("mira", &["connect", "ghost-member"]);
-    let text = range.says("mira", &["wire", "ghost-member"]);
+    let text = range.says("mira", &["wire", "ghost-member", "--all"]);
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
     let too_long = text.lines().find(|line| line.chars().count() > 80);
     assert_eq!(too_long, None);
@@ -161,7 +268,7 @@ fn the_wire_is_read_by_people_and_by_programs() {
     assert!(is_named("account", "mira") && is_named("conversation", "#lobby"), "{text}");
     let first = rows.iter().find(|row| row.first() == Some(&"1")).unwrap();
     assert_eq!(first[1..], ["0.000", "s", "server", "->", "you", "event", "hello"]);
-    let json = range.says("mira", &["wire", "ghost-member", "--json"]);
+    let json = range.says("mira", &["wire", "ghost-member", "--all", "--json"]);
     let passages: Vec<Value> =
         json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let began = passages[0]["at"].as_u64().unwrap();
@@ -195,4 +302,7 @@ fn a_broken_invariant_is_seen_at_once() {
     let board = range.says("mira", &["board"]);
     let row = board.lines().find(|line| line.starts_with("sender-spoof")).unwrap();
     assert!(row.contains("solved"), "{row}");
+    assert!(
+        range.says("mira", &["connect", "sender-spoof"]).contains("state               solved;")
+    );
 }

@@ -1,6 +1,7 @@
 //! The range as a program: real processes, real sockets, a real folder.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod bounds;
 mod class;
 mod doors;
 mod exploits;
@@ -8,6 +9,7 @@ mod learner;
 mod safety;
 
 use serde_json::Value;
+use std::borrow::BorrowMut;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -30,7 +32,22 @@ impl Range {
     }
 
     fn start_in(folder: tempfile::TempDir, options: &[&str]) -> Self {
-        let mut process = Command::new(PROGRAM)
+        Self::run(folder, Command::new(PROGRAM), options)
+    }
+
+    /// By way of another program, which is given the range's as its arguments.
+    fn start_by(by: &mut Command) -> Self {
+        by.arg(PROGRAM);
+        Self::run(tempfile::tempdir().unwrap(), by, &[])
+    }
+
+    fn run(
+        folder: tempfile::TempDir,
+        mut program: impl BorrowMut<Command>,
+        options: &[&str],
+    ) -> Self {
+        let mut process = program
+            .borrow_mut()
             .args(["start", "--listen", "127.0.0.1:0", "--folder"])
             .arg(folder.path().join("range"))
             .args(options)

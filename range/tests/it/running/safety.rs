@@ -18,6 +18,28 @@ fn it_listens_on_loopback_only() {
     }
 }
 
+/// What can't run leaves nothing behind, and a class is not another's.
+#[test]
+fn a_start_that_fails_leaves_no_folder() {
+    let range = Range::start(&[]);
+    let start = |folder: &str, address: &str| {
+        let folder = range.path(folder);
+        let mut start = Command::new(PROGRAM);
+        start.args(["start", "--class", "7b", "--listen", address, "--folder"]).arg(&folder);
+        let ended = start.output().unwrap();
+        assert!(!ended.status.success());
+        (text(&ended.stderr), folder.exists())
+    };
+    let (_, exists) = start("busy", &range.address);
+    assert!(!exists, "it was left behind");
+    let (why, _) = start("range", "127.0.0.1:0");
+    assert!(why.contains("another range runs in"), "{why}");
+    let made = range.path("home");
+    drop(portcullis_range::plane::Folder::open(&made, "").unwrap());
+    let (why, _) = start("home", "127.0.0.1:0");
+    assert!(why.contains("a range without a class"), "{why}");
+}
+
 #[test]
 fn it_stays_out_of_the_chats_folders() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,117 @@
+//! How much of the range one learner may take: their world's bytes, its doors, and files of the process.
+
+use super::{Range, Script};
+use serde_json::{Value, json};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+
+const PROTOCOL: [(&str, &str); 1] = [("Sec-WebSocket-Protocol", "portcullis-range.v1")];
+
+/// `VmRSS` of the range (proc(5)), in KiB.
+fn resident(range: &Range) -> u64 {
+    let status = super::read(format!("/proc/{}/status", range.process.id()).as_ref());
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// The device that spoke first in the lobby.
+fn speaker(script: &mut Script) -> Value {
+    let page = json!({"conversation": LOBBY, "after": 0, "limit": 64});
+    let page = script.ask("fetch", &page);
+    page["data"]["envelopes"][0]["device"].clone()
+}
+
+const LOBBY: &str = "236c6f62627900000000000000000000";
+
+/// Whoever sends without end fills their own world, is told so, and begins anew.
+#[test]
+fn a_flood_fills_one_world_alone() {
+    let range = Range::start(&[]);
+    for name in ["mira", "oleg"] {
+        range.says(name, &["join", name]);
+    }
+    let mut mira = Script::open(&range.door("mira", "sender-spoof", "session"));
+    let mut oleg = Script::open(&range.door("oleg", "sender-spoof", "session"));
+    let device = speaker(&mut mira);
+    let before = resident(&range);
+    let body = "A".repeat(128 * 1024);
+    let mut flood = (0..4_000_u64).map(|number| {
+        let envelopes = [json!({"reference": format!("{number:032x}"), "body": body})];
+        let data = json!({
+            "conversation": LOBBY, "epoch": 0, "device": device, "envelopes": envelopes
+        });
+        let frame = json!({"id": number, "request": "submit", "data": data}).to_string();
+        let sent = mira.0.send(tungstenite::Message::text(frame));
+        loop {
+            match (&sent, mira.hear()) {
+                (Ok(()), Ok(frame)) if frame["id"] == number => return Ok(()),
+                (_, Ok(_)) => {}
+                (_, Err(why)) => return Err(why),
+            }
+        }
+    });
+    let ended = flood.find_map(Result::err);
+    assert_eq!(ended.as_deref(), Some("this world is full; `reset sender-spoof` begins it anew"));
+    let grown = resident(&range).saturating_sub(before);
+    assert!(grown < 100 * 1024, "the range grew by {grown} KiB");
+    assert_eq!(oleg.ask("channels", &json!({}))["reply"], "channels");
+    let door = range.door("mira", "sender-spoof", "session");
+    assert!(Script::open(&door).hear().unwrap_err().contains("is full"));
+    range.says("mira", &["reset", "sender-spoof"]);
+    let mut mira = Script::open(&range.door("mira", "sender-spoof", "session"));
+    assert_eq!(mira.ask("channels", &json!({}))["reply"], "channels");
+}
+
+/// All doors of a world count together, whatever they lead to.
+#[test]
+fn a_world_has_so_many_doors() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let doors = ["connect", "workshop", "wire"];
+    let doors = doors.map(|door| range.door("mira", "replay", door));
+    let elsewhere = range.door("mira", "sender-spoof", "workshop");
+    let mut around = doors.iter().cycle();
+    let most = portcullis_range::limits::LINES;
+    let mut open: Vec<Script> = around.by_ref().take(most).map(|door| Script::open(door)).collect();
+    for door in &doors {
+        assert!(Script::try_open(door, &PROTOCOL).err().unwrap().contains("409"), "{door}");
+    }
+    Script::open(&elsewhere);
+    let mut last = open.pop().unwrap();
+    last.0.close(None).unwrap();
+    while last.0.read().is_ok() {}
+    Script::open(&doors[1]);
+}
+
+/// Who takes their hand off the wire does not open another's.
+#[test]
+fn what_one_door_holds_another_does_not_let_go() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let door = range.door("mira", "replay", "wire");
+    let (mut one, mut other) = (Script::open(&door), Script::open(&door));
+    one.send(&json!({"do": "hold", "on": true}));
+    assert_eq!(one.hear().unwrap()["done"], true);
+    assert_eq!(other.settled(), [Value::Null; 0]);
+    other.0.close(None).unwrap();
+    // The connection ends after what its end led to.
+    while other.0.read().is_ok() {}
+    one.send(&json!({"do": "say", "place": "#lobby", "text": "hello"}));
+    assert!(one.hear().unwrap()["frame"].is_u64());
+}
+
+/// Files that are gone for a while do not take the teacher's door with them.
+#[test]
+fn the_teachers_door_outlives_a_lack_of_files() {
+    let range =
+        Range::start_by(Command::new("sh").args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""]));
+    let crowd: Vec<TcpStream> =
+        (0..60).map(|_| TcpStream::connect(&range.address).unwrap()).collect();
+    let files = format!("/proc/{}/fd", range.process.id());
+    while std::fs::read_dir(&files).unwrap().count() < 40 {}
+    // There is no file left to answer it with.
+    let waiting = UnixStream::connect(range.path("range/teacher.sock")).unwrap();
+    drop((crowd, waiting));
+    assert!(range.teaches(&["progress"]).contains("flaws"));
+}
