@@ -1,7 +1,7 @@
 //! `transfers`: the files that come to this home and go from it, and an end to some before their time.
 
 use portcullis_client_core::{Command, History, RecipientState, Show, TransferState, TransferView};
-use portcullis_proto::{ConversationId, FileName, TransferId, UserName};
+use portcullis_proto::{ConversationId, FileName, Timestamp, TransferId, UserName};
 use serde::Serialize;
 
 use super::files::tidy_up;
@@ -50,6 +50,9 @@ struct Line<'a> {
     /// Why it has ended, or can't go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Until when it waits for an answer, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
     /// Where what was received is.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     paths: &'a [String],
@@ -117,6 +120,7 @@ fn print(number: usize, about: &TransferView) -> Result<(), Failure> {
         bytes: about.bytes,
         state,
         reason,
+        expires: about.expires,
         paths: match &about.state {
             TransferState::Done(paths) => paths,
             _ => &[],

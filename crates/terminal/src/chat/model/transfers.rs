@@ -51,7 +51,9 @@ impl Model {
     /// All transfers, in words.
     pub(super) fn list_transfers(&mut self, all: Vec<TransferView>) {
         all.into_iter().for_each(|about| self.transfer(about));
-        self.say(self.transfers.words(|about| self.keeps_from_direct(about)), Level::Info);
+        let offset = self.view.utc_offset_seconds;
+        let words = self.transfers.words(offset, |about| self.keeps_from_direct(about));
+        self.say(words, Level::Info);
     }
 
     /// Who is here, and would get it directly, or give it, if they were verified.
@@ -199,6 +201,7 @@ impl Transfers {
     /// All of them, for `/transfers`.
     pub(super) fn words<'a>(
         &'a self,
+        utc_offset_seconds: i32,
         keeps_from_direct: impl Fn(&'a TransferView) -> Option<&'a UserName>,
     ) -> String {
         let row = |entry: &'a Entry| {
@@ -214,7 +217,10 @@ impl Transfers {
                 let way = format!("/verify {name}, or /direct {name} on for both of you");
                 format!(" · by the server, since {name} is not verified: {way}")
             });
-            format!("  {number} {what} · {size}{percent} · {state}{why}{recipients}")
+            let until = entry.about.expires.map_or_else(String::new, |at| {
+                format!(" · until {}", crate::ui::date_and_time(at.0, utc_offset_seconds))
+            });
+            format!("  {number} {what} · {size}{percent} · {state}{until}{why}{recipients}")
         };
         match self.all.as_slice() {
             [] => "No files come or go; /file USER PATH offers some.".to_owned(),
@@ -352,7 +358,7 @@ mod tests {
     use super::*;
     use crate::files::Way;
     use portcullis_client_core::Fault;
-    use portcullis_proto::{EndReason, FileName, Reference, TransferId};
+    use portcullis_proto::{EndReason, FileName, Reference, Timestamp, TransferId};
 
     fn about(number: u8, own: bool, state: TransferState) -> TransferView {
         let user = |name| UserName::parse(name).unwrap();
@@ -435,6 +441,15 @@ mod tests {
     }
 
     #[test]
+    fn until_when_it_waits() {
+        let mut transfers = Transfers::default();
+        let expires = Some(Timestamp(1_800_000_000_000));
+        transfers.take(TransferView { expires, ..about(1, true, TransferState::Waiting) });
+        let words = transfers.words(3_600, |_| None);
+        assert!(words.contains(" · waiting · until 15 January 2027, 09:00"), "{words}");
+    }
+
+    #[test]
     fn how_far_it_is() {
         let mut transfers = Transfers::default();
         transfers.take(about(1, false, TransferState::Relayed));
@@ -455,7 +470,7 @@ mod tests {
             states.iter().for_each(|state| drop(transfers.take(about(1, false, state.clone()))));
             let rows = transfers.rows(|about| Some(&about.sender));
             let row = rows.first().unwrap().state.ends_with(", by the server: not verified");
-            let words = transfers.words(|about| Some(&about.sender));
+            let words = transfers.words(0, |about| Some(&about.sender));
             let hint = "by the server, since alice is not verified: /verify alice, or /direct alice on for both of you";
             assert_eq!((row, words.contains(hint)), (expected, expected), "{states:?}");
         };
@@ -520,10 +535,10 @@ mod tests {
         transfers.take(about(4, false, TransferState::Waiting));
         assert_eq!(numbers(&transfers), [1, 3, 2]);
         // What is over is not meant by a number, and is listed for a while.
-        let listed = |transfers: &Transfers| transfers.words(|_| None).lines().count() - 1;
+        let listed = |transfers: &Transfers| transfers.words(0, |_| None).lines().count() - 1;
         assert_eq!(listed(&transfers), 4);
         assert!(
-            transfers.words(|_| None).contains("  – report.pdf from alice · 1.2 MB · declined")
+            transfers.words(0, |_| None).contains("  – report.pdf from alice · 1.2 MB · declined")
         );
         for number in 10..30 {
             transfers.take(about(number, false, TransferState::Declined));
