@@ -85,7 +85,7 @@ impl<'a> Play<'a> {
         let hidden = vec![
             secrets.flag.to_string(),
             secrets.nonce,
-            root.ticket(whose),
+            host.key_of(&other, flaw, 0),
             others_token.clone(),
             plane,
         ];

@@ -387,7 +387,7 @@ impl Host {
 
     /// A second passes in every world that somebody is connected to, and those are put away that nobody has been
     /// in for long.
-    fn tick(&self) {
+    pub(crate) fn tick(&self) {
         let worlds: Vec<(UserName, SharedSlot)> = lock(&self.worlds)
             .iter()
             .map(|((name, _), slot)| (name.clone(), Arc::clone(slot)))

@@ -105,7 +105,8 @@ impl Host {
         })
     }
 
-    fn key_of(&self, name: &UserName, flaw: &Flaw, variant: u32) -> String {
+    /// What opens a learner's world that was begun anew so many times.
+    pub(crate) fn key_of(&self, name: &UserName, flaw: &Flaw, variant: u32) -> String {
         let token = lock(&self.records).book.learner(name).and_then(|own| own.token.clone());
         self.root.ticket(self.whose(name, flaw, variant), &token.unwrap_or_default())
     }

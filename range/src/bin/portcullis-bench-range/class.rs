@@ -47,7 +47,7 @@ pub(super) fn measure(folder: &Path, learners: usize) -> Outcome<Figures> {
             let _ = told.send(host.address());
         };
         let until = async { drop(stopped.await) };
-        Ok(runtime.block_on(host::run(any, &path, host::seconds(), ready, until))?)
+        Ok(runtime.block_on(host::run(any, &path, "", host::seconds(), ready, until))?)
     });
     let figures = address.recv().map_err(Into::into).and_then(|address| class(address, learners));
     // It has ended already if this fails.
