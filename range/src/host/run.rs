@@ -51,8 +51,9 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// Runs until `stopped`; a new folder takes the class's name, which is empty at home. `ready` is told once it can be reached. In the worlds that somebody is connected to a
-/// second passes for each of `seconds`, and has passed everywhere when the next one is asked for.
+/// Runs until `stopped`; a new folder takes the class's name, which is empty at home. `ready` is told once it can be
+/// reached. In the worlds that somebody is connected to a second passes for each of `seconds`, and has passed
+/// everywhere when the next one is asked for.
 ///
 /// # Errors
 /// [`RunError`].
