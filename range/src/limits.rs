@@ -34,6 +34,17 @@ pub const LINES: usize = 32;
 /// has raised that, and three for each of 300 learners.
 pub const CONNECTIONS: usize = 900;
 
+/// Milliseconds that a connection may wait for the rest of a request, or for the next one. What is open for good, a door
+/// or a stream of news, is bounded for each learner.
+pub const SILENT_MILLIS: u64 = 10_000;
+
+/// Milliseconds within which a request is read and its answer begins: a trial of a fix plays several worlds through.
+pub const ANSWER_MILLIS: u64 = 60_000;
+
+/// Doors and streams of news that a learner may hold open, of all worlds together: fourteen such learners, and no fewer,
+/// fill the range.
+pub const OPEN: usize = 64;
+
 /// Milliseconds until a connection is accepted again after the system could not, as when no file is left.
 pub const ACCEPT_PAUSE_MILLIS: u64 = 100;
 

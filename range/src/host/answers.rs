@@ -1,6 +1,7 @@
 //! What the range answers, and what it refuses.
 
 use crate::flaws::{Fate, Lost};
+use crate::limits;
 use crate::plane::Receipt;
 
 /// What came of a submission, or of a fix.
@@ -61,6 +62,8 @@ pub enum Refused {
     SeenByItself,
     /// It was tried so often that the next time has to wait, so many seconds.
     TooOften(u64),
+    /// The learner has [`crate::limits::OPEN`] doors and streams open already.
+    TooManyOpen,
     /// The request can't be read.
     Malformed(String),
     /// The world says no.
@@ -86,6 +89,7 @@ impl Refused {
             Self::NotYet => (403, "not_yet"),
             Self::SeenByItself => (409, "seen_by_itself"),
             Self::TooOften(_) => (429, "too_often"),
+            Self::TooManyOpen => (429, "too_many_open"),
             Self::Malformed(_) => (400, "malformed"),
             Self::World(_) => (409, "world"),
             Self::Folder(_) => (500, "folder"),
@@ -117,6 +121,9 @@ impl std::fmt::Display for Refused {
                 "nothing is submitted for this flaw: the range sees it as soon as it has happened, and it has \
                  not yet",
             ),
+            Self::TooManyOpen => {
+                write!(f, "you hold {} doors and streams of news open: close one", limits::OPEN)
+            }
             Self::TooOften(seconds) => {
                 write!(f, "you have tried this often for this flaw; the next try is in {seconds} s")
             }

@@ -5,10 +5,10 @@ use super::{Host, News, Refused, guard, socket};
 use crate::flaws::{self, Flaw};
 use crate::limits;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
 type Shared = State<Arc<Host>>;
@@ -46,8 +47,16 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .route("/worlds/{ticket}/{door}", get(socket::enter))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn_with_state(address, guard::guard))
+        .layer(middleware::from_fn(in_time))
         .layer(middleware::map_response(in_form))
         .with_state(host)
+}
+
+/// Waits for the rest of a request, and for its answer, no longer than whoever asks would.
+async fn in_time(request: Request, next: Next) -> Response {
+    let patience = Duration::from_millis(limits::ANSWER_MILLIS);
+    let answered = tokio::time::timeout(patience, next.run(request)).await;
+    answered.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
 /// Gives errors that are not the range's own, but of what it is built on, the form that all others have.
@@ -70,6 +79,7 @@ async fn in_form(response: Response) -> Response {
         StatusCode::NOT_FOUND => "no_address",
         StatusCode::METHOD_NOT_ALLOWED => "no_method",
         StatusCode::PAYLOAD_TOO_LARGE => "too_long",
+        StatusCode::REQUEST_TIMEOUT => "too_slow",
         _ => "malformed",
     };
     // What else it says, such as which methods there are, stays.
@@ -237,21 +247,24 @@ async fn reset(State(host): Shared, Asking(name): Asking, Path(slug): Path<Strin
 async fn events(
     State(host): Shared,
     Asking(name): Asking,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let news = host.news.subscribe();
-    let stream = stream::unfold((news, name), |(mut news, name)| async move {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refused> {
+    let (place, news) = (host.room(&name)?, host.news.subscribe());
+    let stream = stream::unfold((place, news, name), |(place, mut news, name)| async move {
         loop {
             match news.recv().await {
                 Ok(News { learner, slug, what }) if learner == name => {
                     let data = json!({"flaw": slug, "what": what}).to_string();
-                    return Some((Ok(Event::default().event(what).data(data)), (news, name)));
+                    return Some((
+                        Ok(Event::default().event(what).data(data)),
+                        (place, news, name),
+                    ));
                 }
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return None,
             }
         }
     });
-    Sse::new(stream).keep_alive(KeepAlive::default())
+    Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
 }
 
 impl Host {

@@ -1,11 +1,11 @@
-//! A learner's connections to one world: how many there are, and how much waits for those who do not read.
+//! A learner's connections: how many are open, to one world and in all, and how much waits for those who do not read.
 
 use crate::limits;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 
-/// The doors of a world that are open.
+/// What is open: the doors of a world, or all that a learner has.
 #[derive(Debug, Default)]
 pub(super) struct Doors(Arc<()>);
 
@@ -16,9 +16,9 @@ pub(super) struct Place {
 }
 
 impl Doors {
-    /// A place, if there are not [`limits::LINES`] of them already.
-    pub(super) fn enter(&self) -> Option<Place> {
-        (self.count() < limits::LINES).then(|| Place { _door: Arc::clone(&self.0) })
+    /// A place, if there are not so many of them already.
+    pub(super) fn enter(&self, most: usize) -> Option<Place> {
+        (self.count() < most).then(|| Place { _door: Arc::clone(&self.0) })
     }
 
     /// How many are open.
@@ -91,12 +91,13 @@ mod tests {
     #[test]
     fn doors_count_until_they_are_closed() {
         let doors = Doors::default();
-        let mut open: Vec<Place> = (0..limits::LINES).map(|_| doors.enter().unwrap()).collect();
-        assert!(doors.enter().is_none());
+        let mut open: Vec<Place> =
+            (0..limits::LINES).map(|_| doors.enter(limits::LINES).unwrap()).collect();
+        assert!(doors.enter(limits::LINES).is_none());
         open.pop();
         assert_eq!(doors.count(), limits::LINES - 1);
-        open.push(doors.enter().unwrap());
-        assert!(doors.enter().is_none());
+        open.push(doors.enter(limits::LINES).unwrap());
+        assert!(doors.enter(limits::LINES).is_none());
     }
 
     #[tokio::test]

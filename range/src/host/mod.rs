@@ -28,6 +28,7 @@ use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::limits;
 use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, JoinCode, Opened, Receipt};
 use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth};
+use line::{Doors, Place};
 use portcullis_crypto::sha256;
 use portcullis_proto::{Timestamp, UserName};
 use rand_core::{OsRng, RngCore as _};
@@ -66,6 +67,8 @@ pub struct Host {
     /// Which tickets were handed out, and for whose world.
     tickets: Mutex<BTreeMap<String, (UserName, &'static Flaw)>>,
     tries: Mutex<Tries>,
+    /// What learners have open who have something open.
+    open: Mutex<BTreeMap<UserName, Doors>>,
     news: broadcast::Sender<News>,
 }
 
@@ -101,8 +104,20 @@ impl Host {
             worlds: Mutex::new(Worlds::new()),
             tickets: Mutex::default(),
             tries: Mutex::default(),
+            open: Mutex::default(),
             news,
         }
+    }
+
+    /// A place for one more door or stream of news that a learner opens, of all worlds together.
+    ///
+    /// # Errors
+    /// [`Refused::TooManyOpen`].
+    fn room(&self, name: &UserName) -> Result<Place, Refused> {
+        let mut open = lock(&self.open);
+        open.retain(|_, doors| doors.count() > 0);
+        let doors = open.entry(name.clone()).or_default();
+        doors.enter(limits::OPEN).ok_or(Refused::TooManyOpen)
     }
 
     /// Where it is reached.

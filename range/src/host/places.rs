@@ -1,59 +1,83 @@
-//! How many connections there may be at once: whoever comes then waits until one goes.
+//! The connections of a range: how many there may be at once, and how long they may be silent. Whoever comes when all
+//! places are taken waits until one goes.
 //!
-//! Leaves out whose they are: all learners come from loopback.
+//! Leaves out whose they are: all learners come from loopback. What a learner holds is bounded where they are known.
 
 use crate::limits;
-use axum::serve::Listener;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
 /// A listener with so many places.
 #[derive(Debug)]
-pub(super) struct Places {
+struct Places {
     listener: TcpListener,
     free: Arc<Semaphore>,
 }
 
 /// A connection, and its place until it ends.
 #[derive(Debug)]
-pub(super) struct Placed {
+struct Placed {
     stream: TcpStream,
     _place: Option<OwnedSemaphorePermit>,
 }
 
-impl Places {
-    pub(super) fn new(listener: TcpListener, count: usize) -> Self {
-        Self { listener, free: Arc::new(Semaphore::new(count)) }
+/// Answers whoever comes, until `stopped`; then all connections end.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stopped: impl Future<Output = ()>,
+) {
+    let places = Places::new(listener, limits::CONNECTIONS);
+    let mut connections = JoinSet::new();
+    let mut stopped = pin!(stopped);
+    loop {
+        tokio::select! {
+            () = &mut stopped => return,
+            placed = places.accept() => drop(connections.spawn(answer(placed, router.clone()))),
+            Some(_) = connections.join_next() => {}
+        }
     }
 }
 
-impl Listener for Places {
-    type Io = Placed;
-    type Addr = SocketAddr;
+/// What waits for a request, or for the rest of one, waits for a while only.
+async fn answer(placed: Placed, router: Router) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(limits::SILENT_MILLIS))
+        .serve_connection(TokioIo::new(placed), TowerToHyperService::new(router))
+        .with_upgrades();
+    // Whatever goes wrong with HTTP concerns this peer alone, and it has been told.
+    let _ = connection.await;
+}
 
-    async fn accept(&mut self) -> (Placed, SocketAddr) {
+impl Places {
+    fn new(listener: TcpListener, count: usize) -> Self {
+        Self { listener, free: Arc::new(Semaphore::new(count)) }
+    }
+
+    async fn accept(&self) -> Placed {
         // Nobody closes this semaphore, so there is always a place in the end.
         let place = Arc::clone(&self.free).acquire_owned().await.ok();
         loop {
-            if let Ok((stream, address)) = self.listener.accept().await {
+            if let Ok((stream, _)) = self.listener.accept().await {
                 // A frame goes out when it is there: a script that waits for one must not wait for the next.
                 // Without this it is slower, and no more.
                 let _ = stream.set_nodelay(true);
-                return (Placed { stream, _place: place }, address);
+                return Placed { stream, _place: place };
             }
             tokio::time::sleep(Duration::from_millis(limits::ACCEPT_PAUSE_MILLIS)).await;
         }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 }
 
@@ -105,15 +129,14 @@ mod tests {
     #[tokio::test]
     async fn whoever_comes_when_all_places_are_taken_waits_for_one() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut places = Places::new(listener, 2);
-        let address = places.local_addr().unwrap();
+        let address = listener.local_addr().unwrap();
+        let places = Places::new(listener, 2);
         let mut come = Vec::new();
         for _ in 0..3 {
             come.push(TcpStream::connect(address).await.unwrap());
         }
-        let (first, _) = places.accept().await;
-        let (second, _) = places.accept().await;
-        let third = tokio::spawn(async move { places.accept().await.1 });
+        let (first, second) = (places.accept().await, places.accept().await);
+        let third = tokio::spawn(async move { places.accept().await.stream.peer_addr().unwrap() });
         tokio::task::yield_now().await;
         assert!(!third.is_finished());
         drop(first);

@@ -2,9 +2,7 @@
 //!
 //! Leaves out whose clock it is: that is passed in, and [`seconds`] is the machine's.
 
-use super::places::Places;
-use super::{Host, http, teacher};
-use crate::limits;
+use super::{Host, http, places, teacher};
 use crate::plane::{Folder, FolderError};
 use futures_util::{Stream, StreamExt as _, stream};
 use std::fmt;
@@ -77,12 +75,10 @@ pub async fn run(
     let teacher = teacher::listen(Arc::clone(&host), folder).map_err(RunError::Folder)?;
     let clock = tokio::spawn(tick(Arc::clone(&host), seconds));
     ready(&host);
-    let places = Places::new(listener, limits::CONNECTIONS);
-    let served = axum::serve(places, http::router(host)).with_graceful_shutdown(stopped);
-    let served = served.await.map_err(|error| RunError::Io(bound, error));
+    places::serve(listener, http::router(host), stopped).await;
     clock.abort();
     teacher.abort();
-    served
+    Ok(())
 }
 
 /// Binds a loopback address, and looks again at what came of it.

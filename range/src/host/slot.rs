@@ -3,6 +3,7 @@
 use super::line::{Doors, Inbox, Outbox, Place, Waiting};
 use super::now;
 use crate::flaws::{Flaw, Solve};
+use crate::limits;
 use crate::plane::{Secrets, judge, stage};
 use crate::twins::Twins;
 use crate::world::{Line, Visit, World, WorldError};
@@ -127,7 +128,7 @@ impl Slot {
     /// # Errors
     /// [`WorldError::TooManyLines`].
     pub(super) fn room(&self) -> Result<Place, SlotError> {
-        self.doors.enter().ok_or(SlotError::World(WorldError::TooManyLines))
+        self.doors.enter(limits::LINES).ok_or(SlotError::World(WorldError::TooManyLines))
     }
 
     /// The world that follows it. Doors that are still open count on.

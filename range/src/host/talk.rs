@@ -25,22 +25,20 @@ pub(super) struct Caller {
     slot: SharedSlot,
     /// The world they came to; the slot may get another.
     generation: u64,
-    _place: Place,
+    /// Among this world's doors, and among all that this learner has open.
+    _places: [Place; 2],
 }
 
 impl Caller {
     /// # Errors
-    /// [`SlotError`] where they hold as many doors of this world as they may.
-    pub(super) fn new(
-        host: Arc<Host>,
-        name: UserName,
-        slot: SharedSlot,
-    ) -> Result<Self, SlotError> {
-        let (generation, place) = {
+    /// [`Refused`] where they hold as many doors as they may.
+    pub(super) fn new(host: Arc<Host>, name: UserName, slot: SharedSlot) -> Result<Self, Refused> {
+        let of_all = host.room(&name)?;
+        let (generation, of_world) = {
             let slot = lock(&slot);
             (slot.generation, slot.room()?)
         };
-        Ok(Self { host, name, slot, generation, _place: place })
+        Ok(Self { host, name, slot, generation, _places: [of_world, of_all] })
     }
 
     /// Does something in the world that they came to, and looks whether that solves it. What went wrong, in

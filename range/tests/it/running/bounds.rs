@@ -2,9 +2,11 @@
 
 use super::{Range, Script};
 use serde_json::{Value, json};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
+use std::thread;
 
 const PROTOCOL: [(&str, &str); 1] = [("Sec-WebSocket-Protocol", "portcullis-range.v1")];
 
@@ -82,6 +84,48 @@ fn a_world_has_so_many_doors() {
     last.0.close(None).unwrap();
     while last.0.read().is_ok() {}
     Script::open(&doors[1]);
+}
+
+/// So do all that a learner has open, of whatever world, so that nobody takes the range from the others.
+#[test]
+fn a_learner_has_so_much_open() {
+    let range = Range::start(&[]);
+    for name in ["mira", "oleg"] {
+        range.says(name, &["join", name]);
+    }
+    let slugs = ["replay", "sender-spoof", "no-tag"];
+    let doors = slugs.map(|slug| range.door("mira", slug, "workshop"));
+    let each = portcullis_range::limits::LINES - 1;
+    let most = portcullis_range::limits::OPEN;
+    let all = doors.iter().flat_map(|door| std::iter::repeat_n(door, each));
+    let mut open: Vec<Script> = all.take(most).map(|door| Script::open(door)).collect();
+    assert_eq!(open.len(), most);
+    assert!(Script::try_open(&doors[2], &PROTOCOL).err().unwrap().contains("429"));
+    assert!(range.refuses("mira", &["watch"]).contains("close one"));
+    Script::open(&range.door("oleg", "replay", "workshop"));
+    let mut last = open.pop().unwrap();
+    last.0.close(None).unwrap();
+    while last.0.read().is_ok() {}
+    Script::open(&doors[2]);
+}
+
+/// Who says nothing, or half of something, is not waited for.
+#[test]
+fn silent_connections_end() {
+    let range = Range::start(&[]);
+    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n", range.address);
+    let check = |said: &str, expected: &str| {
+        let mut stream = TcpStream::connect(&range.address).unwrap();
+        stream.write_all(said.as_bytes()).unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).unwrap();
+        assert!(heard.starts_with(expected), "{said:?}: {heard:?}");
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| check("", ""));
+        scope.spawn(|| check(&request, ""));
+        scope.spawn(|| check(&format!("{request}\r\n"), "HTTP/1.1 200 OK"));
+    });
 }
 
 /// Who takes their hand off the wire does not open another's.
