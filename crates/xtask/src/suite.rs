@@ -30,7 +30,7 @@ const STEPS: &[Step] = &[
     ("tests", tests),
     ("range", training),
     ("apart", || passed(flaws::stay_away())),
-    ("doc tests", || passed(run("cargo", &["test", "--quiet", "--doc", "--workspace"]))),
+    ("doc tests", examples),
     ("wasm", wasm),
     ("deny", deny),
 ];
@@ -114,6 +114,14 @@ fn training() -> Result<Outcome, String> {
         [&["clippy", "--quiet", "--all-targets"][..], &manifest, &["--", "-D", "warnings"]];
     run("cargo", &clippy.concat())?;
     passed(run("cargo", &[&["test", "--quiet"][..], &manifest].concat()))
+}
+
+/// The examples in documentation, where there are any.
+fn examples() -> Result<Outcome, String> {
+    if !tidy::has_examples()? {
+        return Ok(Outcome::Skipped("no documentation has an example"));
+    }
+    passed(run("cargo", &["test", "--quiet", "--doc", "--workspace"]))
 }
 
 /// The client's core compiles for the browser.

@@ -7,6 +7,7 @@ mod apart;
 mod banned;
 mod defences;
 mod depends;
+mod examples;
 mod headers;
 mod lints;
 mod locks;
@@ -66,8 +67,7 @@ pub(crate) fn tidy(arguments: &[String]) -> Result<(), String> {
             "`tidy` checks everything and takes no argument, such as `{stranger}`"
         ));
     }
-    let tree =
-        Tree::read(&root()?).map_err(|error| format!("the source can't be read: {error}"))?;
+    let tree = read()?;
     let mut count = 0;
     for (promise, rule) in RULES {
         let mut findings = rule(&tree);
@@ -79,6 +79,15 @@ pub(crate) fn tidy(arguments: &[String]) -> Result<(), String> {
         count += findings.len();
     }
     if count == 0 { Ok(()) } else { Err(format!("tidy found {count} violations")) }
+}
+
+/// Whether there is anything for doc tests to run.
+pub(crate) fn has_examples() -> Result<bool, String> {
+    Ok(examples::are_there(&read()?))
+}
+
+fn read() -> Result<Tree, String> {
+    Tree::read(&root()?).map_err(|error| format!("the source can't be read: {error}"))
 }
 
 /// Runs a rule on a made-up tree and compares what it found, written as `path:line: what`.

@@ -80,9 +80,7 @@ fn a_world_has_so_many_doors() {
         assert!(Script::try_open(door, &PROTOCOL).err().unwrap().contains("409"), "{door}");
     }
     Script::open(&elsewhere);
-    let mut last = open.pop().unwrap();
-    last.0.close(None).unwrap();
-    while last.0.read().is_ok() {}
+    open.pop().unwrap().close();
     Script::open(&doors[1]);
 }
 
@@ -103,9 +101,7 @@ fn a_learner_has_so_much_open() {
     assert!(Script::try_open(&doors[2], &PROTOCOL).err().unwrap().contains("429"));
     assert!(range.refuses("mira", &["watch"]).contains("close one"));
     Script::open(&range.door("oleg", "replay", "workshop"));
-    let mut last = open.pop().unwrap();
-    last.0.close(None).unwrap();
-    while last.0.read().is_ok() {}
+    open.pop().unwrap().close();
     Script::open(&doors[2]);
 }
 
@@ -138,9 +134,7 @@ fn what_one_door_holds_another_does_not_let_go() {
     one.send(&json!({"do": "hold", "on": true}));
     assert_eq!(one.hear().unwrap()["done"], true);
     assert_eq!(other.settled(), [Value::Null; 0]);
-    other.0.close(None).unwrap();
-    // The connection ends after what its end led to.
-    while other.0.read().is_ok() {}
+    other.close();
     one.send(&json!({"do": "say", "place": "#lobby", "text": "hello"}));
     assert!(one.hear().unwrap()["frame"].is_u64());
 }

@@ -182,6 +182,12 @@ impl Script {
         }
     }
 
+    /// Hangs up; the connection ends after what its end led to.
+    fn close(mut self) {
+        self.0.close(None).unwrap();
+        while self.0.read().is_ok() {}
+    }
+
     /// The answer to a request.
     fn ask(&mut self, request: &str, data: &Value) -> Value {
         self.send(&serde_json::json!({"id": 7, "request": request, "data": data}));
