@@ -103,6 +103,10 @@ pub const OFFERS_WAITING: usize = 32;
 /// those, unless its operator says otherwise.
 pub const OFFER_MILLIS: u64 = 7 * 24 * 3600 * 1000;
 
+/// How often, since it was started, a sender is there once more for recipients who could not reach it, where the server
+/// has no room: each is a message in the conversation.
+pub const SERVED_AGAIN: u32 = 16;
+
 /// Milliseconds for which a recipient waits for the sender's addresses before it turns to the server.
 pub const REACH_MILLIS: u64 = 10_000;
 

@@ -244,9 +244,8 @@ impl Client {
         self.change_transfer(id, |transfer| {
             let relayed = transfer.course.recipients.get(&by.0).is_some_and(|it| !it.direct);
             transfer.course.take(accepted);
-            if *said == FileStep::Relay && relayed {
-                // Said once more: the server has it no more.
-                transfer.sending().into_iter().for_each(|sending| sending.stored = false);
+            if *said == FileStep::Relay {
+                transfer.lacks_a_way(by, relayed);
             }
         });
         self.follow(step, id, by, said);
@@ -291,9 +290,9 @@ impl Client {
             }
             FileStep::Reach { device, tcp, quic } if Some(*device) == this => {
                 receiving.ways = Some(Ways { tcp: tcp.clone(), quic: quic.clone() });
-                if !receiving.relayed {
-                    transfer.moving.busy = false;
-                }
+                // Who had turned to the server is told so where that has no room.
+                receiving.relayed = false;
+                transfer.moving.busy = false;
             }
             // Where the server had it no more, it is known now why.
             FileStep::Ended { reason }

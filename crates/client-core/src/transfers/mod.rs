@@ -158,6 +158,10 @@ pub(crate) struct Moving {
     relayed: Option<bool>,
     /// The shell is there for these devices.
     serving: BTreeSet<DeviceId>,
+    /// These have not come, and nothing but this device has it for them: it waits until they say something.
+    awaited: BTreeSet<DeviceId>,
+    /// How often somebody has said so since.
+    served_again: u32,
     /// The shell dials, fetches or uploads.
     busy: bool,
     /// The shell was told to forget it.
@@ -215,6 +219,24 @@ impl Transfer {
         match &mut self.part {
             Part::Receives(receiving) => Some(receiving),
             _ => None,
+        }
+    }
+
+    /// A recipient can't reach this device, or finds no more at the server what it had. Where that has no room, this
+    /// device is there for them once more.
+    fn lacks_a_way(&mut self, (account, device): (AccountId, DeviceId), was_relayed: bool) {
+        let Part::Sends(sending) = &mut self.part else {
+            return;
+        };
+        if was_relayed {
+            sending.stored = false;
+        }
+        if sending.roomless && self.moving.served_again < limits::SERVED_AGAIN {
+            self.moving.served_again += 1;
+            self.moving.serving.remove(&device);
+            self.moving.awaited.remove(&device);
+            let recipient = self.course.recipients.get_mut(&account);
+            recipient.into_iter().for_each(|recipient| recipient.direct = true);
         }
     }
 

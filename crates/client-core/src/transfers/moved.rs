@@ -111,11 +111,15 @@ impl Client {
         }
     }
 
-    /// A recipient's device has not come: it gets the files from the server.
+    /// A recipient's device has not come: it gets the files from the server, or, where that has no room, once it is back.
     fn not_reached(&mut self, id: TransferId, device: DeviceId) {
         let account = self.recipient_with(id, device);
         self.change_transfer(id, |transfer| {
             transfer.moving.serving.remove(&device);
+            if transfer.sending().is_some_and(|sending| sending.roomless) {
+                transfer.moving.awaited.insert(device);
+                return None;
+            }
             let recipient = account.and_then(|it| transfer.course.recipients.get_mut(&it));
             recipient.map(|recipient| recipient.direct = false)
         });

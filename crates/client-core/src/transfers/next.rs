@@ -129,6 +129,7 @@ impl Client {
             let keys = self.keys_of(account, device).filter(|_| recipient.direct);
             match may.zip(keys) {
                 Some(_) if transfer.moving.serving.contains(&device) => {}
+                Some(_) if transfer.moving.awaited.contains(&device) => {}
                 Some(_) if transfer.moving.relayed.is_none() => {
                     return self.may_ask(transfer, now).then_some(Next::RegisterKey);
                 }

@@ -103,6 +103,33 @@ fn whoever_is_served_directly_is_not_ended_for_another() {
     world.check().unwrap();
 }
 
+/// Bob is away while Alice waits for him: that the server has no room ends nothing.
+#[test]
+fn who_comes_back_goes_on_directly() {
+    for comes_back in ["resumed", "restarted"] {
+        let (mut world, id) = direct();
+        verified(&mut world);
+        let (_, asked) = without_room(&mut world);
+        let offered = world.offer(ALICE, id, content(1), true).unwrap();
+        world.settle().unwrap();
+        world.command(BOB, Command::Answer { transfer: offered, place: Some(String::new()) });
+        world.deliver_all();
+        if comes_back == "resumed" {
+            does(&mut world, BOB, Command::Pause(offered));
+            (0..200).for_each(|_| drop(world.move_files(ALICE, false)));
+        } else {
+            world.crash_device(BOB);
+            (0..200).for_each(|_| world.turn_without(BOB).unwrap());
+        }
+        assert!(!state(&world, ALICE, offered).unwrap().is_over(), "{comes_back}");
+        does(&mut world, BOB, Command::Resume(offered));
+        world.settle().unwrap();
+        assert!(has(&world, BOB, offered) && went_directly(&world, BOB, offered), "{comes_back}");
+        assert_eq!(asked.get(), 1);
+        world.check().unwrap();
+    }
+}
+
 /// Bob has not answered, and it is being put on the server; then he takes it directly.
 #[test]
 fn what_goes_directly_is_not_put_on_the_server_any_more() {
