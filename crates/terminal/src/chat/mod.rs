@@ -38,7 +38,7 @@ use screen::Screen;
 use signals::Signals;
 use std::path::PathBuf;
 use tokio::sync::mpsc;
-use tokio::time::Interval;
+use tokio::time::{Interval, MissedTickBehavior};
 
 /// What a chat is begun with.
 #[derive(Debug, Clone)]
@@ -139,11 +139,14 @@ enum Happened {
 
 impl Sources {
     fn new(homes: mpsc::Receiver<Result<Home, HomeError>>) -> Result<Self, ChatError> {
+        let mut tick = tokio::time::interval(limits::TICK);
+        // After a slow frame all those that were missed would come before what the network has.
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
             input: keys::read().map_err(ChatError::Terminal)?,
             homes,
             signals: Signals::new().map_err(ChatError::Terminal)?,
-            tick: tokio::time::interval(limits::TICK),
+            tick,
         })
     }
 }

@@ -256,7 +256,11 @@ impl<'a> Receiving<'a> {
     /// Something is in the way. Who waits for one file ends; else it is tried again, after pauses that grow.
     fn fails(&mut self, about: &TransferView, fault: Fault) {
         let was = self.under_way.remove(&about.transfer).is_some();
-        self.halted |= was && !fault.is_final();
+        if fault.is_final() && !was {
+            // It was told when it happened.
+            return;
+        }
+        self.halted |= was;
         if was && !fault.is_final() && !self.what.once {
             self.again = Some(Instant::now() + AGAIN * 2_u32.pow(self.vain));
             self.vain = (self.vain + 1).min(AGAIN_DOUBLINGS);
@@ -292,6 +296,7 @@ impl<'a> Receiving<'a> {
             }
             TransferState::Failed(fault) => self.fails(about, *fault),
             TransferState::Ended(reason) if self.under_way.remove(&transfer).is_some() => {
+                self.halted = true;
                 output::note(&format!("{} of {sender}: {reason}", quoted(title)));
             }
             TransferState::Waiting | TransferState::Direct | TransferState::Relayed => {
@@ -317,7 +322,7 @@ impl<'a> Receiving<'a> {
 
     fn outcome(&self) -> Result<(), Failure> {
         if self.halted {
-            let message = "the next `receive` goes on with what could not be received";
+            let message = "not all was received; the next `receive` goes on with what still can be";
             return Err(Failure::new(Exit::Failed, message));
         }
         Ok(())

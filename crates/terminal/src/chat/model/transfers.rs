@@ -9,6 +9,9 @@ use portcullis_proto::{ConversationId, ConversationName, UserName};
 /// Transfers that are over and still listed: enough to look up where something is.
 const OVER: usize = 5;
 
+/// Paths that are named of what has arrived.
+const PATHS: usize = 3;
+
 /// All transfers that were shown, the newest last. Those that are over have no number, and the older of them leave.
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Transfers {
@@ -271,7 +274,7 @@ impl Entry {
             TransferState::Relayed => self.rate(),
             TransferState::Paused => format!("paused: /transfers resume {number}"),
             TransferState::Done(paths) if self.about.own || paths.is_empty() => "done".to_owned(),
-            TransferState::Done(paths) => format!("done: {}", paths.join(", ")),
+            TransferState::Done(paths) => format!("done: {}", first(paths)),
             TransferState::Declined => "declined".to_owned(),
             TransferState::Ended(reason) => reason.to_string(),
             TransferState::Failed(fault) if fault.is_final() => fault.to_string(),
@@ -335,11 +338,20 @@ fn recipients(about: &TransferView) -> String {
 }
 
 /// What has become of a transfer, where the conversation itself doesn't tell.
+/// Where files are: all are in one folder, and ten thousand would fill the screen for good.
+fn first(paths: &[String]) -> String {
+    let (named, more) = paths.split_at(paths.len().min(PATHS));
+    match more.len() {
+        0 => named.join(", "),
+        more => format!("{} and {more} more beside", named.join(", ")),
+    }
+}
+
 fn news(about: &TransferView, number: usize) -> Option<(String, Level)> {
     let title = quoted(&about.title);
     match &about.state {
         TransferState::Done(paths) if !about.own => {
-            Some((format!("{title} is there: {}", paths.join(", ")), Level::Info))
+            Some((format!("{title} is there: {}", first(paths)), Level::Info))
         }
         TransferState::Failed(fault) if fault.is_final() => {
             Some((format!("{title}: {fault}."), Level::Warning))
@@ -438,6 +450,14 @@ mod tests {
         check(false, TransferState::Offered, "alice offers report.pdf (3 files, 1.2 MB)");
         check(false, TransferState::Waiting, "report.pdf (3 files) from alice");
         check(true, TransferState::Waiting, "report.pdf (3 files) to bob and 1 more");
+    }
+
+    #[test]
+    fn ten_thousand_paths_are_a_line() {
+        let paths = |count| (0..count).map(|number| format!("/in/{number}")).collect::<Vec<_>>();
+        assert_eq!(first(&paths(1)), "/in/0");
+        assert_eq!(first(&paths(3)), "/in/0, /in/1, /in/2");
+        assert_eq!(first(&paths(10_000)), "/in/0, /in/1, /in/2 and 9997 more beside");
     }
 
     #[test]
