@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 const PROTOCOL: [(&str, &str); 1] = [("Sec-WebSocket-Protocol", "portcullis-range.v1")];
 
@@ -112,6 +113,9 @@ fn silent_connections_end() {
     let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n", range.address);
     let check = |said: &str, expected: &str| {
         let mut stream = TcpStream::connect(&range.address).unwrap();
+        // An answer that is being made may take longer than any of these.
+        let sooner = Duration::from_millis(portcullis_range::limits::ANSWER_MILLIS / 2);
+        stream.set_read_timeout(Some(sooner)).unwrap();
         stream.write_all(said.as_bytes()).unwrap();
         let mut heard = String::new();
         stream.read_to_string(&mut heard).unwrap();
