@@ -38,7 +38,10 @@ pub const CONNECTIONS: usize = 900;
 /// or a stream of news, is bounded for each learner.
 pub const SILENT_MILLIS: u64 = 10_000;
 
-/// Milliseconds within which a request is read and its answer begins: a trial of a fix plays several worlds through.
+/// Milliseconds that a connection may take no byte of what is written to it: whoever reads slowly takes some.
+pub const UNREAD_MILLIS: u64 = 30_000;
+
+/// Milliseconds within which an answer begins: a trial of a fix plays several worlds through.
 pub const ANSWER_MILLIS: u64 = 60_000;
 
 /// Doors and streams of news that a learner may hold open, of all worlds together: fourteen such learners, and no fewer,
@@ -104,6 +107,9 @@ pub const SUBMISSIONS: u64 = 10;
 /// guessing, 2,890 of them, finds it once in 362 times; who computes it needs one.
 pub const SUBMISSION_MILLIS: u64 = 30_000;
 
+/// Worlds of one flaw, the newest, by whose flags their learner is recognised where somebody else submits them.
+pub const OLD_WORLDS: u32 = 32;
+
 /// Resets of a world that a learner has at once, of a flaw: more than anybody needs in an hour.
 pub const RESETS: u64 = 10;
 
@@ -118,6 +124,12 @@ pub const FIX_MILLIS: u64 = 10_000;
 
 /// Passages of the wire in one answer.
 pub const PAGE: usize = 200;
+
+/// Bytes of their frames, unless the first has more: a frame is told whole and field by field.
+pub const PAGE_BYTES: usize = 256 * 1024;
+
+/// Bytes of a file of receipts, each of which takes some 500: a class of 60 with every flaw solved.
+pub const RECEIPTS_BYTES: usize = 1024 * 1024;
 
 /// Bytes of a roster: 2,000 names of 32 letters, with room for more columns.
 pub const ROSTER_BYTES: usize = 1024 * 1024;
@@ -138,6 +150,7 @@ pub const DOUBLE_BYTES: usize = 4 * 1024;
 /// Doubles of an operator that are kept in one world: a lesson needs one, or one at a time.
 pub const DOUBLES: usize = 16;
 
-/// Frames that are held in one world; further ones go on as if nobody held them. A lesson holds some tens. Letting
-/// go of all of them is one input, and has to stay below [`STEPS`] with what they lead to.
+/// Frames that are held in one world; further ones go on as if nobody held them, and what the learner would say is
+/// refused. A lesson holds some tens. Letting go of all of them is one input, and has to stay below [`STEPS`] with
+/// what they lead to.
 pub const HELD: usize = 1_000;

@@ -7,7 +7,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use portcullis_crypto::hash;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+
+/// So many of something, of which there may be one.
+pub(crate) fn counted<N: fmt::Display + From<u8> + PartialEq>(count: N, one: &str) -> String {
+    let many = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {one}{many}")
+}
 
 /// What a field is to whoever runs the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,6 +41,14 @@ impl Twins {
         twins
     }
 
+    /// Whether one of the chat's own decisions is not the sound one; the others are those of lessons and of their
+    /// world.
+    #[must_use]
+    pub fn changes_the_chat(&self) -> bool {
+        let of_the_chat = |twins: &Self| format!("{:?}\n{:?}", twins.server, twins.client);
+        of_the_chat(self) != of_the_chat(&SOUND)
+    }
+
     /// The names of the decisions that are not the sound ones.
     #[must_use]
     pub fn changed(&self) -> Vec<String> {
@@ -69,5 +77,8 @@ mod tests {
         assert_eq!(SOUND.changed(), Vec::<String>::new());
         let twins = Twins::with(|twins| twins.client.same_log = |_: Option<Hash>, _, _| true);
         assert_eq!(twins.changed(), ["same_log"]);
+        assert!(twins.changes_the_chat() && !SOUND.changes_the_chat());
+        let twins = Twins::with(|twins| twins.resume = |_, _, _| None);
+        assert!(!twins.changes_the_chat());
     }
 }

@@ -7,11 +7,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::ToSocketAddrs as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::Agent;
 use ureq::Body;
-use ureq::http::Response;
+use ureq::http::{Response, StatusCode};
 
 /// How long an answer may take: a trial of a fix plays several worlds through.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,6 +52,14 @@ impl Range {
             self.agent.post(self.url(path)).config().timeout_global(Some(PATIENCE)).build();
         let sent = self.with_token(request).send(body.to_string());
         read(sent.map_err(|error| self.unreachable(&error))?)
+    }
+
+    /// Whether the range does not know what the learner comes back with.
+    fn is_strange(&self) -> Result<bool, String> {
+        let request = self.agent.get(self.url("/api/board"));
+        let request = request.config().timeout_global(Some(PATIENCE)).build();
+        let asked = self.with_token(request).call().map_err(|error| self.unreachable(&error))?;
+        Ok(asked.status() == StatusCode::UNAUTHORIZED)
     }
 
     /// A stream of events, without end.
@@ -119,9 +127,11 @@ pub(super) fn address(at: &Where) -> Result<String, String> {
 }
 
 /// Where what a learner comes back with will lie, taken before the range is asked for it: nothing that is
-/// there is ever written over, and no name is taken whose token has no place.
+/// there and still opens something is written over, and no name is taken whose token has no place.
 pub(super) struct Place {
     path: PathBuf,
+    /// What it replaces once it is written.
+    old: Option<PathBuf>,
     file: File,
     address: String,
 }
@@ -131,16 +141,26 @@ pub(super) fn make_place(at: &Where) -> Result<Place, String> {
     let folder = learner_folder(at)?;
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     made.map_err(|error| format!("{}: {error}", folder.display()))?;
-    let path = token_file(at)?;
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    let file = file.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => format!(
-            "somebody has joined from the folder {} already; name another one with --learner",
-            folder.display()
-        ),
-        _ => format!("{}: {error}", path.display()),
-    })?;
-    Ok(Place { path, file, address: address(at)? })
+    let (token, address) = (token_file(at)?, address(at)?);
+    let make = |path: &Path| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let (path, old, made) = match make(&token) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let joined = fs::read_to_string(folder.join(ADDRESS)).unwrap_or_default();
+            // Another range than the one that gave it knows nothing of it.
+            if joined.trim() != address || !Range::new(at)?.is_strange()? {
+                return Err(format!(
+                    "somebody has joined from the folder {} already; name another one with --learner",
+                    folder.display()
+                ));
+            }
+            let path = folder.join(format!("token.{}", std::process::id()));
+            let made = make(&path);
+            (path, Some(token), made)
+        }
+        made => (token, None, made),
+    };
+    let file = made.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Place { path, old, file, address })
 }
 
 impl Place {
@@ -149,7 +169,8 @@ impl Place {
         let kept = token.and_then(|token| {
             let written = self.file.write_all(token.as_bytes());
             // Whoever has joined need not say again where.
-            let written = written.and_then(|()| {
+            let replaced = |()| self.old.as_ref().map_or(Ok(()), |old| fs::rename(&self.path, old));
+            let written = written.and_then(replaced).and_then(|()| {
                 fs::write(self.path.with_file_name(ADDRESS), self.address.as_bytes())
             });
             written.map_err(|error| format!("{}: {error}", self.path.display()))

@@ -3,15 +3,16 @@
 use super::Where;
 use super::ask::{Range, make_place};
 use super::output::{Failure, exactly, say, text};
+use crate::limits;
 use crate::plane::Receipt;
-use crate::reading;
+use crate::reading::{self, counted};
 use portcullis_proto::UserName;
 use portcullis_terminal::ui::safe_text::SafeLine;
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 use std::collections::VecDeque;
-use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -207,7 +208,11 @@ fn put_passage(passage: &Value, json: bool) -> Result<(), Failure> {
 pub(super) fn diff(at: &Where, slug: &str) -> Result<(), Failure> {
     let page = Range::new(at)?.get(&format!("/api/flaws/{slug}/diff"))?;
     say!("{}\nCWE-{}. {}.\n", word(&page, "title"), page["cwe"], word(&page, "precedent"));
-    say!("- sound, as the chat has it\n+ unsound, as this world has it\n");
+    let whose = match page["of_the_chat"].as_bool() {
+        Some(true) => "as the chat has it",
+        _ => "as the lesson should have it",
+    };
+    say!("- sound, {whose}\n+ unsound, as this world has it\n");
     let (sound, unsound) = (word(&page, "sound"), word(&page, "unsound"));
     for change in TextDiff::from_lines(sound, unsound).iter_all_changes() {
         let sign = match change.tag() {
@@ -248,7 +253,7 @@ pub(super) fn receipts(at: &Where) -> Result<(), Failure> {
 
 /// Receipts are worth what their key is worth: only by the key that a teacher has published do they count.
 pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), Failure> {
-    let lines = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let lines = read_receipts(file).map_err(|why| format!("{}: {why}", file.display()))?;
     let lines = lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let mut count = 0;
     for (number, line) in lines {
@@ -265,11 +270,11 @@ pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), Failure> {
         // Whoever made a receipt has written what stands in it.
         let [class, slug] = [&solved.class, &solved.slug].map(|text| SafeLine::name(text));
         say!(
-            "{} solved {} with {} hints after {} resets, in {}: {worth}",
+            "{} solved {} with {} after {}, in {}: {worth}",
             solved.learner,
             slug.as_str(),
-            solved.hints,
-            solved.resets,
+            counted(solved.hints, "hint"),
+            counted(solved.resets, "reset"),
             if solved.class.is_empty() { "no class" } else { class.as_str() },
         );
         count += 1;
@@ -281,6 +286,20 @@ pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), Failure> {
             "\nAnybody can make a key: `--key KEY` asks for the one that a teacher has published.",
         ),
     }
+}
+
+/// Whoever verifies does not know what they were sent.
+fn read_receipts(file: &Path) -> Result<String, String> {
+    let file = File::open(file).map_err(|error| error.to_string())?;
+    let most = u64::try_from(limits::RECEIPTS_BYTES).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    // One byte more tells what is too long from what just fits.
+    let read = file.take(most + 1).read_to_string(&mut text);
+    if text.len() > limits::RECEIPTS_BYTES {
+        return Err(format!("this is longer than {most} bytes, and no file of receipts"));
+    }
+    read.map_err(|error| error.to_string())?;
+    Ok(text)
 }
 
 pub(super) fn watch(at: &Where) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ mod start;
 mod teacher;
 
 use self::output::Failure;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use portcullis_proto::UserName;
 use std::path::PathBuf;
@@ -50,7 +51,7 @@ enum Command {
         #[arg(long, value_name = "HOST:PORT", default_value_t = crate::host::default_address())]
         listen: std::net::SocketAddr,
         /// Make it the range of a class, whose learners are on a list
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
         class: Option<String>,
         #[command(flatten)]
         folder: Folder,
@@ -239,7 +240,8 @@ enum Teaching {
     },
     /// Print the page that tells learners how to get here
     Page {
-        /// This machine, as learners name it for `ssh`
+        /// This machine, as learners name it for `ssh`: letters, digits and `@.-_`
+        #[arg(value_parser = machine)]
         host: String,
         #[command(flatten)]
         folder: Folder,
@@ -287,6 +289,15 @@ fn run(command: Command) -> Result<(), Failure> {
             teacher::teach(Teaching::Roster { file, folder })
         }
     }
+}
+
+/// What may be typed after `ssh` as it is: learners copy it into a shell.
+fn machine(typed: &str) -> Result<String, String> {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "@.-_".contains(letter);
+    if typed.is_empty() || typed.starts_with('-') || !typed.chars().all(fits) {
+        return Err("a machine's name has letters, digits and `@.-_`".to_owned());
+    }
+    Ok(typed.to_owned())
 }
 
 fn range_folder(folder: Folder) -> Result<PathBuf, String> {

@@ -344,7 +344,7 @@ impl<'a> Play<'a> {
 
     fn own_flag(&self) -> String {
         let (learner, slug) = (self.you.as_str(), self.flaw.slug);
-        let variant = self.host.row(&self.you, slug).resets;
+        let variant = self.host.row(&self.you, slug).worlds();
         FlagRoot::from_bytes(ROOT).flag(Whose { class: "", learner, slug, variant }).to_string()
     }
 

@@ -2,8 +2,10 @@
 
 use super::{Answer, Host, Refused, lock, now};
 use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
+use crate::limits;
 use crate::plane::{Receipt, Row};
 use crate::reading;
+use crate::twins::Twins;
 use crate::world::{Passage, World};
 use portcullis_proto::UserName;
 use serde_json::{Value, json};
@@ -93,7 +95,14 @@ impl Host {
         let own = |passage: &&Passage| passage.from.is_learner() || passage.to.is_learner();
         let shown = || wire.passages().filter(|passage| sees_all || own(passage));
         let opening = shown().filter(|passage| passage.number <= wire.scene()).count();
-        let page = shown().filter(|passage| passage.number > after).take(crate::limits::PAGE);
+        let mut bytes = 0;
+        let has_room = |passage: &&Passage| {
+            let is_first = bytes == 0;
+            bytes += passage.text.len();
+            is_first || bytes <= limits::PAGE_BYTES
+        };
+        let page = shown().filter(|passage| passage.number > after).take(limits::PAGE);
+        let page = page.take_while(has_room);
         let page: Vec<Value> = page.map(|passage| reading::as_json(world, passage)).collect();
         Ok(json!({
             "count": wire.count(), "scene": wire.scene(), "opening": opening, "passages": page,
@@ -110,6 +119,7 @@ impl Host {
         }
         Ok(json!({
             "slug": flaw.slug, "title": flaw.title, "cwe": flaw.cwe, "precedent": flaw.precedent,
+            "of_the_chat": Twins::with(flaw.put).changes_the_chat(),
             "sound": flaw.sound.text(), "unsound": flaw.unsound.text(),
         }))
     }

@@ -4,6 +4,7 @@ use super::{Host, SharedSlot, board, lock, now};
 use crate::flaws::{self, Flaw, NONCE};
 use crate::limits;
 use crate::plane::{Entry, JoinCode, Learner, Row, Whose};
+use crate::reading::counted;
 use portcullis_proto::UserName;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -90,10 +91,14 @@ impl Host {
             for (slug, row) in open {
                 let _ = writeln!(
                     text,
-                    "    {slug:<20} {} of 4 hints, {} misses, {} resets, {} min ago",
+                    "    {slug:<20} {} of 4 hints, {}, {}, {} min ago",
                     row.hints,
-                    row.misses,
-                    row.resets,
+                    if row.misses == 1 {
+                        "1 miss".to_owned()
+                    } else {
+                        format!("{} misses", row.misses)
+                    },
+                    counted(row.resets, "reset"),
                     board::minutes_since(row)
                 );
             }
@@ -140,7 +145,8 @@ impl Host {
         for (own, flaw) in &begun {
             self.reset(own, flaw).map_err(|refused| refused.to_string())?;
         }
-        Ok(format!("{} worlds begin anew\n", begun.len()))
+        let begin = if begun.len() == 1 { "begins" } else { "begin" };
+        Ok(format!("{} {begin} anew\n", counted(begun.len(), "world")))
     }
 
     /// A line for each learner and flaw.

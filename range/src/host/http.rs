@@ -4,8 +4,10 @@ use super::board::answer;
 use super::{Host, News, Refused, guard, socket};
 use crate::flaws::{self, Flaw};
 use crate::limits;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{
+    DefaultBodyLimit, FromRequest as _, FromRequestParts, Path, Query, Request, State,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -45,6 +47,7 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .route("/api/flaws/{slug}/fix", post(fix))
         .route("/api/flaws/{slug}/reset", post(reset))
         .route("/worlds/{ticket}/{door}", get(socket::enter))
+        .layer(middleware::from_fn(whole))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn_with_state(address, guard::guard))
         .layer(middleware::from_fn(in_time))
@@ -52,7 +55,19 @@ pub(crate) fn router(host: Arc<Host>) -> Router {
         .with_state(host)
 }
 
-/// Waits for the rest of a request, and for its answer, no longer than whoever asks would.
+/// Waits for the rest of a request no longer than for its beginning.
+async fn whole(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let patience = Duration::from_millis(limits::SILENT_MILLIS);
+    let read = Bytes::from_request(Request::from_parts(parts.clone(), body), &());
+    match tokio::time::timeout(patience, read).await {
+        Ok(Ok(body)) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Ok(Err(refused)) => refused.into_response(),
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
+}
+
+/// Waits for an answer no longer than whoever asks would.
 async fn in_time(request: Request, next: Next) -> Response {
     let patience = Duration::from_millis(limits::ANSWER_MILLIS);
     let answered = tokio::time::timeout(patience, next.run(request)).await;

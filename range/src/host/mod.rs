@@ -27,7 +27,7 @@ pub use teacher::{SOCKET, Told, Wish};
 use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::limits;
 use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, JoinCode, Opened, Receipt};
-use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth};
+use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth, is_asked_for};
 use line::{Doors, Place};
 use portcullis_crypto::sha256;
 use portcullis_proto::{Timestamp, UserName};
@@ -35,6 +35,7 @@ use rand_core::{OsRng, RngCore as _};
 use slot::{Slot, SlotError};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::broadcast;
@@ -220,14 +221,14 @@ impl Host {
         generation: u64,
         fix: Option<usize>,
     ) -> Result<Slot, Refused> {
-        let variant = self.row(name, flaw.slug).resets;
+        let variant = self.row(name, flaw.slug).worlds();
         let secrets = self.root.secrets(self.whose(name, flaw, variant));
         Ok(Slot::new(flaw, secrets, variant, generation, fix)?)
     }
 
     /// The word that a learner puts into evidence, as their world knows it.
     fn nonce(&self, name: &UserName, flaw: &Flaw) -> String {
-        let variant = self.row(name, flaw.slug).resets;
+        let variant = self.row(name, flaw.slug).worlds();
         self.root.secrets(self.whose(name, flaw, variant)).nonce
     }
 
@@ -235,14 +236,20 @@ impl Host {
         Whose { class: &self.class, learner: name.as_str(), slug: flaw.slug, variant }
     }
 
-    /// Ends a learner's world; the next has other secrets, and is made when somebody comes to it.
+    /// Ends a learner's world, at the teacher's wish; the next has other secrets, and is made when somebody comes to
+    /// it.
     ///
     /// # Errors
     /// [`Refused`].
     pub fn reset(&self, name: &UserName, flaw: &'static Flaw) -> Result<(), Refused> {
         let (learner, slug) = (name.clone(), flaw.slug.to_owned());
-        self.add(flaw, Entry::Reset { learner, slug, at: now() }, "reset")?;
-        let ended = lock(&self.worlds).remove(&(name.clone(), flaw.slug));
+        self.renew(flaw, Entry::Renewed { learner, slug, at: now() })
+    }
+
+    fn renew(&self, flaw: &'static Flaw, entry: Entry) -> Result<(), Refused> {
+        let name = entry.learner().clone();
+        self.add(flaw, entry, "reset")?;
+        let ended = lock(&self.worlds).remove(&(name, flaw.slug));
         // Whoever holds a world may wait for the others, so these must be free by now.
         ended.iter().for_each(|slot| lock(slot).end());
         Ok(())
@@ -254,7 +261,8 @@ impl Host {
     /// [`Refused`].
     pub fn begin_anew(&self, name: &UserName, flaw: &'static Flaw) -> Result<(), Refused> {
         self.take(name, flaw, Tried::Reset)?;
-        self.reset(name, flaw)
+        let (learner, slug) = (name.clone(), flaw.slug.to_owned());
+        self.renew(flaw, Entry::Reset { learner, slug, at: now() })
     }
 
     fn repair(&self, name: &UserName, flaw: &'static Flaw, fix: usize) -> Result<(), Refused> {
@@ -276,16 +284,20 @@ impl Host {
         flaw: &'static Flaw,
         value: &str,
     ) -> Result<Answer, Refused> {
+        let row = self.row(name, flaw.slug);
+        let by_itself = matches!(flaw.solve, Solve::State(_));
         // What is solved stays so, whatever has become of the world.
-        if let Some(receipt) = self.row(name, flaw.slug).receipt {
-            return Ok(Answer::Solved(receipt, self.score(name, flaw)));
+        if let Some(receipt) = &row.receipt
+            && (by_itself || self.is_own(name, flaw, &row, value))
+        {
+            return Ok(Answer::Solved(receipt.clone(), self.score(name, flaw)));
         }
-        if matches!(flaw.solve, Solve::State(_)) {
+        if by_itself {
             return Err(Refused::SeenByItself);
         }
         let slot = self.slot(name, flaw)?;
         self.take(name, flaw, Tried::Submission)?;
-        if lock(&slot).solves(Some(value)) {
+        if row.receipt.is_none() && lock(&slot).solves(Some(value)) {
             let receipt = self.solved(name, flaw)?;
             return Ok(Answer::Solved(receipt, self.score(name, flaw)));
         }
@@ -293,24 +305,36 @@ impl Host {
         let of = flag.as_ref().and_then(|flag| self.owner(flag, name));
         let (learner, slug) = (name.clone(), flaw.slug.to_owned());
         let is_foreign = of.is_some();
-        self.add(flaw, Entry::Missed { learner, slug, of, at: now() }, "missed")?;
+        // Who has solved it misses nothing any more.
+        if is_foreign || row.receipt.is_none() {
+            self.add(flaw, Entry::Missed { learner, slug, of, at: now() }, "missed")?;
+        }
         Ok(if is_foreign { Answer::Foreign } else { Answer::Wrong })
+    }
+
+    /// Whether this is the value of one of a learner's own worlds of a flaw.
+    fn is_own(&self, name: &UserName, flaw: &Flaw, row: &Row, value: &str) -> bool {
+        row.newest_worlds().any(|variant| {
+            is_asked_for(flaw, &self.root.secrets(self.whose(name, flaw, variant)), value)
+        })
     }
 
     /// Whose flag this is, if it is another learner's, of any flaw.
     fn owner(&self, flag: &Flag, except: &UserName) -> Option<UserName> {
         // A flag is computed for every world that there may be, and nobody has to wait for that.
-        let worlds: Vec<(UserName, &Flaw, u32)> = {
+        let worlds: Vec<(UserName, &Flaw, RangeInclusive<u32>)> = {
             let records = lock(&self.records);
             let others = records.book.learners().filter(|(name, _)| *name != except);
             let worlds = others.flat_map(|(name, learner)| {
-                let resets = |flaw: &Flaw| learner.rows.get(flaw.slug).map_or(0, |row| row.resets);
-                flaws::ALL.iter().map(move |flaw| (name.clone(), *flaw, resets(flaw)))
+                let row = |flaw: &Flaw| learner.rows.get(flaw.slug);
+                let newest = move |flaw| row(flaw).map_or(0..=0, Row::newest_worlds);
+                flaws::ALL.iter().map(move |flaw| (name.clone(), *flaw, newest(flaw)))
             });
             worlds.collect()
         };
-        let is_theirs = |(name, flaw, variant): &(UserName, &Flaw, u32)| {
-            self.root.flag(self.whose(name, flaw, *variant)) == *flag
+        let is_theirs = |(name, flaw, variants): &(UserName, &Flaw, RangeInclusive<u32>)| {
+            let mut variants = variants.clone();
+            variants.any(|variant| self.root.flag(self.whose(name, flaw, variant)) == *flag)
         };
         worlds.into_iter().find(is_theirs).map(|(name, ..)| name)
     }

@@ -1,5 +1,5 @@
-//! The connections of a range: how many there may be at once, and how long they may be silent. Whoever comes when all
-//! places are taken waits until one goes.
+//! The connections of a range: how many there may be at once, how long they may be silent, and how long leave unread
+//! what is written to them. Whoever comes when all places are taken waits until one goes.
 //!
 //! Leaves out whose they are: all learners come from loopback. What a learner holds is bounded where they are known.
 
@@ -17,12 +17,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::Sleep;
 
 /// A listener with so many places.
 #[derive(Debug)]
 struct Places {
     listener: TcpListener,
     free: Arc<Semaphore>,
+    /// How long a connection may take nothing of what is written to it.
+    patience: Duration,
 }
 
 /// A connection, and its place until it ends.
@@ -30,6 +33,9 @@ struct Places {
 struct Placed {
     stream: TcpStream,
     _place: Option<OwnedSemaphorePermit>,
+    patience: Duration,
+    /// Until when what waits to be written may wait.
+    unread: Option<Pin<Box<Sleep>>>,
 }
 
 /// Answers whoever comes, until `stopped`; then all connections end.
@@ -38,7 +44,8 @@ pub(super) async fn serve(
     router: Router,
     stopped: impl Future<Output = ()>,
 ) {
-    let places = Places::new(listener, limits::CONNECTIONS);
+    let patience = Duration::from_millis(limits::UNREAD_MILLIS);
+    let places = Places::new(listener, limits::CONNECTIONS, patience);
     let mut connections = JoinSet::new();
     let mut stopped = pin!(stopped);
     loop {
@@ -62,8 +69,8 @@ async fn answer(placed: Placed, router: Router) {
 }
 
 impl Places {
-    fn new(listener: TcpListener, count: usize) -> Self {
-        Self { listener, free: Arc::new(Semaphore::new(count)) }
+    fn new(listener: TcpListener, count: usize, patience: Duration) -> Self {
+        Self { listener, free: Arc::new(Semaphore::new(count)), patience }
     }
 
     async fn accept(&self) -> Placed {
@@ -74,10 +81,27 @@ impl Places {
                 // A frame goes out when it is there: a script that waits for one must not wait for the next.
                 // Without this it is slower, and no more.
                 let _ = stream.set_nodelay(true);
-                return Placed { stream, _place: place };
+                return Placed { stream, _place: place, patience: self.patience, unread: None };
             }
             tokio::time::sleep(Duration::from_millis(limits::ACCEPT_PAUSE_MILLIS)).await;
         }
+    }
+}
+
+impl Placed {
+    /// What came of a write, or that it has waited for too long.
+    fn in_time(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.unread = None;
+            return written;
+        }
+        let patience = self.patience;
+        let unread = self.unread.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        unread.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -97,7 +121,8 @@ impl AsyncWrite for Placed {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.in_time(context, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -113,7 +138,8 @@ impl AsyncWrite for Placed {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.in_time(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -125,12 +151,38 @@ impl AsyncWrite for Placed {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    const PATIENCE: Duration = Duration::from_millis(20);
+
+    /// What nobody reads is not held for ever; whoever reads gets all of it.
+    #[tokio::test]
+    async fn what_is_left_unread_ends() {
+        let much = vec![7; 64 * 1024 * 1024];
+        for reads in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let patience = if reads { Duration::from_secs(60) } else { PATIENCE };
+            let places = Places::new(listener, 1, patience);
+            let mut peer = TcpStream::connect(address).await.unwrap();
+            let mut placed = places.accept().await;
+            if reads {
+                let mut heard = vec![0; much.len()];
+                let (wrote, read) =
+                    tokio::join!(placed.write_all(&much), peer.read_exact(&mut heard));
+                assert_eq!((wrote.unwrap(), read.unwrap()), ((), much.len()));
+            } else {
+                let refused = placed.write_all(&much).await.unwrap_err();
+                assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
+            }
+        }
+    }
 
     #[tokio::test]
     async fn whoever_comes_when_all_places_are_taken_waits_for_one() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let places = Places::new(listener, 2);
+        let places = Places::new(listener, 2, PATIENCE);
         let mut come = Vec::new();
         for _ in 0..3 {
             come.push(TcpStream::connect(address).await.unwrap());

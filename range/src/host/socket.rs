@@ -100,8 +100,7 @@ impl Host {
     fn holder_of(&self, ticket: &str) -> Option<(UserName, &'static Flaw)> {
         let found = lock(&self.tickets).get(ticket).cloned();
         found.filter(|(name, flaw)| {
-            let resets = self.row(name, flaw.slug).resets;
-            self.key_of(name, flaw, resets) == ticket
+            self.key_of(name, flaw, self.row(name, flaw.slug).worlds()) == ticket
         })
     }
 

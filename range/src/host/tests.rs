@@ -102,6 +102,65 @@ fn nothing_is_solved_in_a_repaired_world() {
     assert!(matches!(submit(&fresh), Answer::Solved(..)));
 }
 
+/// After a solve only what is one's own is right, of whichever of one's worlds; somebody else's is still seen.
+#[test]
+fn what_is_submitted_after_a_solve_is_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let (mira, oleg) = (name("mira"), name("oleg"));
+    for name in [&mira, &oleg] {
+        host.join(name, None).unwrap();
+    }
+    let flaw = flaws::find("history-idor").unwrap();
+    let flag = |name| lock(&host.slot(name, flaw).unwrap()).secrets.flag.to_string();
+    let submit = |value: &str| format!("{:?}", host.submit(&mira, flaw, value).unwrap());
+    let (own, foreign) = (flag(&mira), flag(&oleg));
+    // Whose it is, is known after its owner has another world, too.
+    host.begin_anew(&oleg, flaw).unwrap();
+    assert_ne!(flag(&oleg), foreign);
+    assert_eq!(submit(&foreign), "Foreign");
+    assert_eq!(submit(&own), "Solved");
+    host.begin_anew(&mira, flaw).unwrap();
+    let fresh = flag(&mira);
+    for (value, expected) in [
+        (own.as_str(), "Solved"),
+        (&fresh, "Solved"),
+        (&foreign, "Foreign"),
+        ("00000-00000-00000-00000", "Wrong"),
+        ("", "Wrong"),
+    ] {
+        assert_eq!(submit(value), expected, "{value}");
+    }
+    let row = host.row(&mira, flaw.slug);
+    assert!(row.receipt.is_some());
+    assert_eq!((row.misses, row.foreign), (2, vec![oleg.clone(), oleg]));
+}
+
+/// What the teacher begins anew is another world, and no reset of the learner's.
+#[test]
+fn the_teachers_resets_are_not_the_learners() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(&folder);
+    let mira = name("mira");
+    host.join(&mira, None).unwrap();
+    let flaw = flaws::find("history-idor").unwrap();
+    let flag = || lock(&host.slot(&mira, flaw).unwrap()).secrets.flag.to_string();
+    let mut flags = vec![flag()];
+    host.begin_anew(&mira, flaw).unwrap();
+    flags.push(flag());
+    let told = host.grant(Wish::Reset { name: Some(mira.clone()), slug: None });
+    assert!(matches!(told, Told::Text(told) if told == "1 world begins anew\n"));
+    flags.push(flag());
+    flags.dedup();
+    assert_eq!(flags.len(), 3);
+    assert_eq!(host.row(&mira, flaw.slug).resets, 1);
+    let Answer::Solved(receipt, _) = host.submit(&mira, flaw, &flag()).unwrap() else {
+        panic!("not solved")
+    };
+    assert_eq!(receipt.verify(None).unwrap().resets, 1);
+    assert!(host.export_csv().contains("mira,history-idor,1,solved,0,1,0,0"));
+}
+
 /// A world that nobody is in goes after a while; what its learner has done, and its secrets, stay.
 #[test]
 fn idle_worlds_are_put_away() {

@@ -1,8 +1,10 @@
 //! Who has come how far: what the entries add up to.
 
 use super::{Entry, Receipt};
+use crate::limits;
 use portcullis_proto::{Timestamp, UserName};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// All learners.
 #[derive(Debug, Default)]
@@ -26,8 +28,10 @@ pub struct Learner {
 pub struct Row {
     /// Hints taken, at most 4.
     pub hints: usize,
-    /// How often the world was begun anew.
+    /// How often they began the world anew.
     pub resets: u32,
+    /// How often the teacher did.
+    pub renewed: u32,
     /// Wrong submissions.
     pub misses: u32,
     /// Whose flags were submitted besides their own, in order.
@@ -57,6 +61,10 @@ impl Book {
             Entry::Reset { slug, at, .. } => {
                 let row = learner.row(slug, *at);
                 row.resets = row.resets.saturating_add(1);
+            }
+            Entry::Renewed { slug, at, .. } => {
+                let row = learner.row(slug, *at);
+                row.renewed = row.renewed.saturating_add(1);
             }
             Entry::Missed { slug, of, at, .. } => {
                 let row = learner.row(slug, *at);
@@ -98,6 +106,21 @@ impl Book {
     pub fn row(&self, name: &UserName, slug: &str) -> Row {
         let row = self.learners.get(name).and_then(|learner| learner.rows.get(slug));
         row.cloned().unwrap_or_default()
+    }
+}
+
+impl Row {
+    /// How many worlds came before the one that there is.
+    #[must_use]
+    pub const fn worlds(&self) -> u32 {
+        self.resets.saturating_add(self.renewed)
+    }
+
+    /// The world that there is, and those before it that are not too many.
+    #[must_use]
+    pub const fn newest_worlds(&self) -> RangeInclusive<u32> {
+        let newest = self.worlds();
+        newest.saturating_sub(limits::OLD_WORLDS)..=newest
     }
 }
 

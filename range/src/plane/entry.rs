@@ -42,6 +42,15 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
+    /// The teacher began a world of theirs anew.
+    Renewed {
+        /// Whose.
+        learner: UserName,
+        /// Which.
+        slug: String,
+        /// When.
+        at: Timestamp,
+    },
     /// They submitted what was not right.
     Missed {
         /// Who.
@@ -88,6 +97,7 @@ impl Entry {
             | Self::Readmitted { learner, .. }
             | Self::Hint { learner, .. }
             | Self::Reset { learner, .. }
+            | Self::Renewed { learner, .. }
             | Self::Missed { learner, .. }
             | Self::Solved { learner, .. }
             | Self::Tried { learner, .. } => learner,

@@ -13,4 +13,4 @@ pub use entry::Entry;
 pub use flag::{Flag, FlagRoot, JoinCode, Secrets, Whose};
 pub use folder::{Folder, FolderError, Opened};
 pub use receipt::{BadReceipt, Receipt, Signer, Solved, Worth};
-pub use trial::{Trial, judge, stage};
+pub use trial::{Trial, is_asked_for, judge, stage};

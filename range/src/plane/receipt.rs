@@ -42,7 +42,7 @@ pub struct Solved {
     pub learner: UserName,
     /// Which flaw.
     pub slug: String,
-    /// In which of their worlds, from 0 on: so many resets came before.
+    /// How often they had begun the world anew; what the teacher did does not count.
     pub resets: u32,
     /// With so many hints.
     pub hints: usize,

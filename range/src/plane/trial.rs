@@ -31,9 +31,18 @@ pub fn stage(
 #[must_use]
 pub fn judge(flaw: &Flaw, secrets: &Secrets, world: &World, submitted: Option<&str>) -> bool {
     match flaw.solve {
-        Solve::Flag => submitted.and_then(Flag::parse).as_ref() == Some(&secrets.flag),
         Solve::State(broken) => broken(world.happened(), secrets),
-        Solve::Answer(answer) => submitted.is_some_and(|value| value.trim() == answer(secrets)),
+        _ => submitted.is_some_and(|value| is_asked_for(flaw, secrets, value)),
+    }
+}
+
+/// Whether this is the value that a flaw asks for; nothing is where none is submitted.
+#[must_use]
+pub fn is_asked_for(flaw: &Flaw, secrets: &Secrets, value: &str) -> bool {
+    match flaw.solve {
+        Solve::Flag => Flag::parse(value).as_ref() == Some(&secrets.flag),
+        Solve::State(_) => false,
+        Solve::Answer(answer) => value.trim() == answer(secrets),
     }
 }
 

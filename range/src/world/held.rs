@@ -46,9 +46,14 @@ impl Tap {
         self.bytes
     }
 
+    /// Whether frames are to be held, and no more can be.
+    pub(super) fn is_full(&self) -> bool {
+        self.on && self.frames.len() >= limits::HELD
+    }
+
     /// Gives the frame back if it may go on.
     pub(super) fn hold(&mut self, frame: Frame) -> Option<Frame> {
-        if !self.on || self.frames.len() >= limits::HELD {
+        if !self.on || self.is_full() {
             return Some(frame);
         }
         self.next += 1;
@@ -136,6 +141,7 @@ mod tests {
     use super::*;
     use crate::plane::{FlagRoot, Whose};
     use crate::twins::SOUND;
+    use crate::world::Order;
 
     /// Who holds on to more than a world may do at once ends it with letting go, if nothing bounds it.
     #[test]
@@ -150,6 +156,8 @@ mod tests {
             world.send(line, frame).unwrap();
         }
         assert_eq!(world.held().len(), limits::HELD);
+        let say = || Order::Say { place: "#lobby".to_owned(), text: "hello".to_owned() };
+        assert_eq!(world.obey(say()), Err(WorldError::HeldFull));
         assert_eq!(world.hold(false), Ok(()));
         assert_eq!(world.held(), []);
     }

@@ -84,6 +84,8 @@ pub enum WorldError {
     Nobody,
     /// This address is not the learner's to have.
     NotYours,
+    /// [`limits::HELD`] frames are held, and what was to be said would not be.
+    HeldFull,
     /// It can't be done with a double.
     Double(DoubleError),
 }
@@ -99,6 +101,7 @@ impl fmt::Display for WorldError {
             Self::TooManyLines => "this world has no room for another connection; close one",
             Self::TooLong => "this frame is too long",
             Self::Nobody => "there is nobody of this name here",
+            Self::HeldFull => "so many frames are held that this one would not be; let some go",
             Self::NotYours => "a page of yours is at https:// and a name that ends in .example",
         })
     }

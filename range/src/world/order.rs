@@ -143,6 +143,10 @@ impl World {
     /// [`WorldError`].
     pub fn obey(&mut self, order: Order) -> Result<Value, WorldError> {
         match order {
+            // Whoever holds the wire counts on deciding what becomes of it.
+            Order::Say { .. } | Order::Offer { .. } if self.held.is_full() => {
+                return Err(WorldError::HeldFull);
+            }
             Order::Say { place, text } => self.stage().says(YOU, &place, &text)?,
             Order::Offer { place, name, content } => {
                 self.stage().offers(YOU, &place, &name, &content)?;

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 const PROTOCOL: [(&str, &str); 1] = [("Sec-WebSocket-Protocol", "portcullis-range.v1")];
 
@@ -112,6 +113,9 @@ fn silent_connections_end() {
     let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n", range.address);
     let check = |said: &str, expected: &str| {
         let mut stream = TcpStream::connect(&range.address).unwrap();
+        // An answer that is being made may take longer than any of these.
+        let sooner = Duration::from_millis(portcullis_range::limits::ANSWER_MILLIS / 2);
+        stream.set_read_timeout(Some(sooner)).unwrap();
         stream.write_all(said.as_bytes()).unwrap();
         let mut heard = String::new();
         stream.read_to_string(&mut heard).unwrap();
@@ -121,7 +125,56 @@ fn silent_connections_end() {
         scope.spawn(|| check("", ""));
         scope.spawn(|| check(&request, ""));
         scope.spawn(|| check(&format!("{request}\r\n"), "HTTP/1.1 200 OK"));
+        let half = request.replace("GET /", "POST /api/learners");
+        let half = format!("{half}Content-Length: 40\r\n\r\n{{\"name\":");
+        scope.spawn(move || check(&half, "HTTP/1.1 408 "));
     });
+}
+
+/// Big frames come in several pages, of which a program that reads the wire prints all.
+#[test]
+fn a_page_of_the_wire_has_so_many_bytes() {
+    let range = Range::start(&[]);
+    range.says("mira", &["join", "mira"]);
+    let mut mira = Script::open(&range.door("mira", "sender-spoof", "session"));
+    let device = speaker(&mut mira);
+    let body = "A".repeat(128 * 1024);
+    for number in 0..6 {
+        let envelopes = [json!({"reference": format!("{number:032x}"), "body": body})];
+        let data = json!({
+            "conversation": LOBBY, "epoch": 0, "device": device, "envelopes": envelopes
+        });
+        mira.ask("submit", &data);
+    }
+    let token = super::read(&range.path("learner-mira/token"));
+    let page = |after: &Value| {
+        let request = format!(
+            "GET /api/flaws/sender-spoof/wire?after={after} HTTP/1.1\r\nHost: {}\r\n\
+             Authorization: Bearer {token}\r\nConnection: close\r\n\r\n",
+            range.address
+        );
+        let answer = super::http(&range.address, &request);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        serde_json::from_str::<Value>(body).unwrap()["passages"].as_array().unwrap().clone()
+    };
+    let (mut after, mut pages, mut numbers) = (json!(0), 0, Vec::new());
+    loop {
+        let passages = page(&after);
+        let Some(last) = passages.last() else { break };
+        let lengths = passages.iter().map(|passage| passage["frame"].as_str().unwrap().len());
+        let bytes: usize = lengths.sum();
+        let most = portcullis_range::limits::PAGE_BYTES;
+        assert!(bytes <= most || passages.len() == 1, "{bytes} bytes");
+        after = last["number"].clone();
+        numbers.extend(passages.iter().map(|passage| passage["number"].clone()));
+        pages += 1;
+    }
+    assert!(pages >= 3, "{pages} pages");
+    let printed = range.says("mira", &["wire", "sender-spoof", "--all", "--json"]);
+    let printed = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let printed: Vec<Value> = printed.map(|passage| passage["number"].clone()).collect();
+    assert_eq!(printed, numbers);
 }
 
 /// Who takes their hand off the wire does not open another's.

@@ -72,6 +72,41 @@ fn who_is_let_in_again_is_so_on_one_machine() {
     assert!(!range.teacher(&["readmit", "eve"]).status.success());
 }
 
+/// On the same machine they need not name another folder: what opens nothing any more makes room.
+#[test]
+fn who_is_let_in_again_may_come_from_where_they_were() {
+    let range = class();
+    join(&range, "mira");
+    let token = range.path("learner-mira/token");
+    let old = read(&token);
+    let again = code(&range, "mira");
+    assert!(range.refuses("mira", &["join", "mira", "--code", &again]).contains("--learner"));
+    range.teaches(&["readmit", "mira"]);
+    range.refuses("mira", &["join", "mira", "--code", &again]);
+    assert_eq!(read(&token), old, "what was there stays until there is something better");
+    let elsewhere = Range::start(&[]);
+    let kept = range.path("learner-mira");
+    let other = ["join", "mira", "--range", &elsewhere.address, "--learner"];
+    let other = std::process::Command::new(super::PROGRAM).args(other).arg(&kept).output().unwrap();
+    assert!(!other.status.success(), "another range's token was written over");
+    join(&range, "mira");
+    assert_ne!(read(&token), old);
+    range.says("mira", &["board"]);
+    assert_eq!(std::fs::read_dir(kept).unwrap().count(), 2, "the token, and the range's address");
+}
+
+#[test]
+fn what_a_shell_would_take_apart_is_no_machine() {
+    let range = class();
+    for host in ["", "-oProxyCommand=x", "a b", "a;b", "$(a)", "a`b`", "a\nb", "ä"] {
+        assert!(!range.teacher(&["page", "--", host]).status.success(), "{host:?}");
+    }
+    let mut start = std::process::Command::new(super::PROGRAM);
+    start.args(["start", "--class", "", "--listen", "127.0.0.1:0", "--folder"]);
+    let started = start.arg(range.path("other")).output().unwrap();
+    assert!(!started.status.success() && !range.path("other").exists());
+}
+
 /// The fields of a line of CSV, all of which are quoted (RFC 4180).
 fn fields(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
@@ -143,15 +178,15 @@ fn a_class_stays_one() {
     join(&range, "oleg");
     range.says("oleg", &["hint", "sender-spoof"]);
     // The world is not there any more, and a learner may know its flag.
-    assert!(range.teaches(&["reset"]).contains("1 worlds"));
+    assert!(range.teaches(&["reset"]).contains("1 world begins"));
     range.says("oleg", &["connect", "sender-spoof"]);
-    assert!(range.teaches(&["reset", "oleg"]).contains("1 worlds"));
+    assert!(range.teaches(&["reset", "oleg"]).contains("1 world begins"));
     assert!(range.teaches(&["reset", "oleg", "--flaw", "replay"]).contains("0 worlds"));
     range.says("oleg", &["connect", "replay"]);
     assert!(range.teaches(&["reset"]).contains("2 worlds"));
-    assert!(range.teaches(&["reset", "--flaw", "sender-spoof"]).contains("1 worlds"));
+    assert!(range.teaches(&["reset", "--flaw", "sender-spoof"]).contains("1 world begins"));
     let unknown = range.teacher(&["reset", "oelg"]);
     assert!(super::text(&unknown.stderr).contains("nobody here is called oelg"));
     let csv = range.teaches(&["export", "csv"]);
-    assert!(csv.contains("oleg,sender-spoof,1,begun,1,4,0,0"), "{csv}");
+    assert!(csv.contains("oleg,sender-spoof,1,begun,1,0,0,0"), "{csv}");
 }

@@ -49,6 +49,7 @@ fn a_learner_breaks_in_sees_why_and_mends_it() {
     assert!(range.says("mira", &["submit", "history-idor", &flag]).contains("solved"));
     assert!(range.says("mira", &["show", "history-idor"]).contains("CVE-2023-2787"));
     let diff = range.says("mira", &["diff", "history-idor"]);
+    assert!(diff.contains("as the chat has it"), "{diff}");
     assert!(diff.contains("- ") && diff.contains("+ ") && diff.contains("any_login"), "{diff}");
     let verdicts: Vec<bool> = (1..=4)
         .map(|number| range.says("mira", &["fix", "history-idor", &number.to_string()]))
@@ -76,7 +77,7 @@ fn a_receipt_is_checked_without_the_range() {
     let read: Value = serde_json::from_str(receipt.lines().next().unwrap()).unwrap();
     let key = read["key"].as_str().unwrap();
     let checked = check(&["--key", key]).unwrap();
-    let solved = "mira solved history-idor with 1 hints after 0 resets, in no class: ";
+    let solved = "mira solved history-idor with 1 hint after 0 resets, in no class: ";
     assert_eq!(checked, format!("{solved}practice\n"));
     // Whoever names no key is told whose word it is, and not what it counts for.
     let unasked = check(&[]).unwrap();
@@ -98,6 +99,8 @@ fn a_receipt_is_checked_without_the_range() {
     let unasked = check(&[]).unwrap();
     assert!(!unasked.contains("evidence") && !unasked.contains('\u{1b}'), "{unasked}");
     assert_eq!(unasked.lines().filter(|line| line.contains("mira")).count(), 1, "{unasked}");
+    std::fs::write(&receipts, receipt.repeat(4_000)).unwrap();
+    assert_eq!(check(&["--key", key]), None, "a file that is too long");
     for nothing in ["", "\n\n", "not a receipt\n", &receipt.replace("mira", "oleg")] {
         std::fs::write(&receipts, nothing).unwrap();
         assert_eq!(check(&[]), None, "{nothing:?}");
