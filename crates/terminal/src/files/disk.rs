@@ -39,11 +39,38 @@ pub(super) fn create_private(path: &Path) -> io::Result<File> {
 }
 
 /// Opens a file that is to end up in somebody's folder, as any new file there: whom it is open to is up to the
-/// system's mask. Makes it if there is none.
-pub(super) fn open_part(path: &Path, program: bool) -> io::Result<File> {
+/// system's mask. Makes it if there is none and `make` says so.
+pub(super) fn open_part(path: &Path, program: bool, make: bool) -> io::Result<File> {
     let mode = if program { 0o777 } else { 0o666 };
-    let file = with_mode(mode).read(true).write(true).create(true).truncate(false).open(path)?;
+    let file = with_mode(mode).read(true).write(true).create(make).truncate(false).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::IsADirectory.into()) }
+}
+
+/// Which file an open one is, whatever its name is by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    #[cfg(unix)]
+    device_and_number: (u64, u64),
+    /// The nearest that there is.
+    #[cfg(not(unix))]
+    created: std::time::SystemTime,
+}
+
+impl Identity {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let found = file.metadata()?;
+        #[cfg(unix)]
+        let device_and_number = {
+            use std::os::unix::fs::MetadataExt as _;
+            (found.dev(), found.ino())
+        };
+        Ok(Self {
+            #[cfg(unix)]
+            device_and_number,
+            #[cfg(not(unix))]
+            created: found.created()?,
+        })
+    }
 }
 
 /// Makes a folder that this user alone may enter, unless it is there.
@@ -265,7 +292,7 @@ mod tests {
         std::os::unix::fs::symlink(path("file"), path("to-file")).unwrap();
         std::os::unix::fs::symlink(path("folder"), path("to-folder")).unwrap();
         assert!(open(&path("to-file")).is_err());
-        assert!(open_part(&path("to-file"), false).is_err());
+        assert!(open_part(&path("to-file"), false, true).is_err());
         assert!(create_private(&path("to-nothing")).is_ok());
         assert!(private_folder(&path("to-folder")).is_err());
         assert!(private_folder(&path("folder")).is_ok());

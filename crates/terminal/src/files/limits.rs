@@ -95,3 +95,8 @@ pub const PART_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Age of kept hashes of an own offer that nobody has asked for, after which they are removed: some weeks longer
 /// than a server keeps what is on it.
 pub const HASHES_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How long a part's writer is waited for that may be about to end: stopped, it ends within moments.
+pub(super) const WRITER_ENDS: Duration = Duration::from_secs(3);
+/// Between two looks whether it has ended.
+pub(super) const WRITER_PAUSE: Duration = Duration::from_millis(20);

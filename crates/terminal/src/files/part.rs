@@ -8,6 +8,7 @@
 mod files;
 mod flush;
 mod judge;
+mod lock;
 mod place;
 
 use std::fs;
@@ -20,6 +21,7 @@ use portcullis_proto::{FileOffer, Manifest};
 
 use files::Files;
 pub(super) use judge::Judge;
+use lock::Lock;
 
 use super::blob::{Blob, What};
 use super::disk;
@@ -27,6 +29,7 @@ use super::halt::Halt;
 use super::meter::Meter;
 use super::stop::Stop;
 
+const LOCK: &str = "lock";
 const HASHES: &str = "hashes";
 const MANIFEST: &str = "manifest";
 const FILES: &str = "files";
@@ -45,6 +48,7 @@ pub(super) struct Kept {
     /// Where the files go in the end.
     into: PathBuf,
     folder: PathBuf,
+    lock: Lock,
     defences: Defences,
     blob: Blob,
     /// Bytes of the blob that are there and hold.
@@ -64,6 +68,9 @@ enum State {
 
 impl Part {
     /// Opens what there is of a transfer in a folder, or begins; verifies what is there, and counts that.
+    ///
+    /// # Errors
+    /// [`Halt::Fault`], also where another program is receiving it there.
     pub(super) fn open(
         offer: FileOffer,
         into: &Path,
@@ -74,9 +81,10 @@ impl Part {
         let blob = Blob::of(&offer).ok_or(Halt::Fault(Fault::Manifest))?;
         let folder = into.join(part_name(offer.transfer));
         disk::private_folder(&folder).map_err(|error| Halt::disk(&error))?;
+        let lock = Lock::take(folder.join(LOCK), stop)?;
         let judge = Judge::open(&offer, folder.join(HASHES), defences, blob)?;
         let (into, state) = (into.to_owned(), State::Manifest(Vec::new()));
-        let kept = Kept { offer, into, folder, defences, blob, offset: 0, state };
+        let kept = Kept { offer, into, folder, lock, defences, blob, offset: 0, state };
         let mut part = Self { judge, kept };
         part.go_on(stop, checked)?;
         Ok(part)

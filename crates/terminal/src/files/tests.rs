@@ -5,6 +5,7 @@
 mod direct;
 mod engine;
 mod part;
+mod part_lost;
 mod quic;
 mod sealed;
 mod source;

@@ -1,6 +1,7 @@
 //! The files of a transfer that arrives: bytes of its stream go where the manifest says, one file open at a time.
 
 use std::fs::{self, File};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use portcullis_client_core::defences::{ChunkAccepted, Defences, EntryPlaced};
 use portcullis_crypto::file::CHUNK;
 use portcullis_proto::{EntryKind, Manifest};
 
-use super::super::disk;
+use super::super::disk::{self, Identity};
 use super::super::halt::Halt;
 use super::super::layout::{Home, Layout};
 use super::super::limits::FLUSHED_SINGLY;
@@ -24,6 +25,8 @@ pub(super) struct Files {
     encoded: Vec<u8>,
     layout: Arc<Layout>,
     placed: Vec<EntryPlaced>,
+    /// Which file each entry had when it was first opened.
+    seen: Vec<Option<Identity>>,
     open: Option<(usize, Arc<File>)>,
     flusher: Flusher,
 }
@@ -45,6 +48,7 @@ impl Files {
             manifest,
             encoded,
             layout,
+            seen: vec![None; placed.len()],
             placed,
             open: None,
             flusher: Flusher::default(),
@@ -60,7 +64,7 @@ impl Files {
         self.write_at(chunk.index() * CHUNK as u64, chunk.bytes())
     }
 
-    /// Writes verified bytes of the stream.
+    /// Writes verified bytes of the stream, after those that are there.
     pub(super) fn write_at(&mut self, at: u64, bytes: &[u8]) -> Result<(), Halt> {
         let layout = Arc::clone(&self.layout);
         let mut rest = bytes;
@@ -69,6 +73,10 @@ impl Files {
             rest = after;
             if let Home::Entry(entry) = span.home {
                 let file = Arc::clone(self.file(entry)?);
+                // Cut short behind our back, it would get zeros where bytes were.
+                if length(&file)? < span.at {
+                    return Err(Halt::Fault(Fault::Disk));
+                }
                 disk::write_at(&file, now, span.at).map_err(|error| Halt::disk(&error))?;
                 self.flusher.wrote(&file, now.len() as u64);
             }
@@ -102,13 +110,22 @@ impl Files {
     }
 
     /// Makes what has no bytes, and all of it durable.
+    ///
+    /// # Errors
+    /// [`Halt::Fault`], also where a file is no longer there, or not as long as it was written; trying again judges
+    /// what is left.
     pub(super) fn complete(&mut self) -> Result<(), Halt> {
         self.open = None;
         self.flusher.end().map_err(|error| Halt::disk(&error))?;
         // One by one each waits for the disk; beyond some, all that waits for this disk is quicker.
         let one_by_one = self.placed.len() <= FLUSHED_SINGLY || !disk::can_sync_all();
         for entry in 0..self.placed.len() {
+            let kind = self.manifest.entries().get(entry).map(|entry| entry.kind);
+            let is_file = kind != Some(EntryKind::Folder);
             let file = self.file(entry)?;
+            if is_file && Some(length(file)?) != kind.map(EntryKind::bytes) {
+                return Err(Halt::Fault(Fault::Disk));
+            }
             if one_by_one {
                 file.sync_data().map_err(|error| Halt::disk(&error))?;
             }
@@ -122,7 +139,7 @@ impl Files {
 
     fn file(&mut self, entry: usize) -> Result<&Arc<File>, Halt> {
         if self.open.as_ref().is_none_or(|(open, _)| *open != entry) {
-            let opened = self.make(entry).map_err(|error| Halt::disk(&error))?;
+            let opened = self.same(entry).map_err(|error| Halt::disk(&error))?;
             self.open = Some((entry, Arc::new(opened)));
         }
         match &self.open {
@@ -131,9 +148,24 @@ impl Files {
         }
     }
 
-    /// Opens an entry's file, or folder; makes it, and the folders that it is in.
-    fn make(&self, entry: usize) -> std::io::Result<File> {
-        let missing = std::io::ErrorKind::NotFound;
+    /// Opens an entry's file, or folder. What was opened before has to be the same as then: bytes were written there
+    /// or judged, and a new one would lack them.
+    fn same(&mut self, entry: usize) -> io::Result<File> {
+        let before = self.seen.get(entry).copied().flatten();
+        let file = self.open_or_make(entry, before.is_none())?;
+        let now = Identity::of(&file)?;
+        if before.is_some_and(|before| before != now) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        if let Some(seen) = self.seen.get_mut(entry) {
+            *seen = Some(now);
+        }
+        Ok(file)
+    }
+
+    /// Opens an entry's file, or folder; makes it, and the folders that it is in, if it is new.
+    fn open_or_make(&self, entry: usize, new: bool) -> io::Result<File> {
+        let missing = io::ErrorKind::NotFound;
         let (Some(placed), Some(kind)) =
             (self.placed.get(entry), self.manifest.entries().get(entry).map(|entry| entry.kind))
         else {
@@ -141,15 +173,23 @@ impl Files {
         };
         let path = self.folder.join(placed.path());
         if kind == EntryKind::Folder {
-            fs::create_dir_all(&path)?;
+            if new {
+                fs::create_dir_all(&path)?;
+            }
             return File::open(&path);
         }
-        fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
-        let file = disk::open_part(&path, matches!(kind, EntryKind::Program(_)))?;
+        if new {
+            fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
+        }
+        let file = disk::open_part(&path, matches!(kind, EntryKind::Program(_)), new)?;
         // Nobody writes here but this program; if it is longer all the same, the rest is nobody's.
         if file.metadata()?.len() > kind.bytes() {
             file.set_len(kind.bytes())?;
         }
         Ok(file)
     }
+}
+
+fn length(file: &File) -> Result<u64, Halt> {
+    file.metadata().map(|found| found.len()).map_err(|error| Halt::disk(&error))
 }

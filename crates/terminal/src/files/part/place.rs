@@ -45,6 +45,7 @@ impl Kept {
             let manifest = files.manifest().clone();
             self.state = State::Placing(manifest);
         }
+        self.lock.check()?;
         let State::Placing(manifest) = &self.state else {
             return Err(Halt::Fault(Fault::Corrupt));
         };

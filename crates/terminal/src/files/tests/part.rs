@@ -298,11 +298,13 @@ fn a_crash_while_files_get_their_places() {
     let paths = receive(&mut part, offered.pieces(0).unwrap()).unwrap();
     let expected = ["a", "b (2)", "c"].map(|name| world.chosen().join(name));
     assert_eq!(paths, expected);
+    drop(part);
     // After the last of them, and before anybody has heard of it: it is not begun anew.
     let mut again = world.part(&offered.offer).unwrap();
     assert!(again.is_whole());
     assert_eq!(again.finish().unwrap(), expected);
     assert_eq!(world.shown(), ["a", "b", "b (2)", "c"]);
+    drop(again);
     // Between the second and the third, of which the name was written down, or half of it.
     let folder = world.chosen().join(part_name(offered.offer.transfer));
     let log = read(&folder.join("placed"));
