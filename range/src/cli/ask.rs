@@ -2,6 +2,7 @@
 
 use super::{Where, data_folder, set};
 use crate::host::default_address;
+use crate::plane::admit_learner;
 use serde_json::Value;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -139,6 +140,7 @@ pub(super) struct Place {
 /// Takes the place.
 pub(super) fn make_place(at: &Where) -> Result<Place, String> {
     let folder = learner_folder(at)?;
+    admit_learner(&folder).map_err(|error| error.to_string())?;
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
     made.map_err(|error| format!("{}: {error}", folder.display()))?;
     let (token, address) = (token_file(at)?, address(at)?);

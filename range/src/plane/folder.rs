@@ -23,8 +23,8 @@ const SECRETS: &str = "secrets";
 const PROGRESS: &str = "progress.jsonl";
 
 /// What the chat's data folders and homes are known by.
-const OF_THE_CHAT: &[&str] =
-    &["portcullis.db", "opaque-setup", "classroom-key", "home.db", "home.key", "home.json"];
+const OF_THE_CHAT: [&str; 6] =
+    ["portcullis.db", "opaque-setup", "classroom-key", "home.db", "home.key", "home.json"];
 
 /// Why a folder can't be used.
 #[derive(Debug)]
@@ -93,6 +93,29 @@ pub struct Opened {
     pub book: Book,
 }
 
+/// Whether what a learner comes back with may lie in a folder: not in one of the chat's, nor in a range's own.
+///
+/// # Errors
+/// [`FolderError`].
+pub fn admit_learner(path: &Path) -> Result<(), FolderError> {
+    refuse_the_chats(path)?;
+    match path.join(ABOUT).exists() {
+        true => Err(FolderError::NotEmpty(path.to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// Neither a folder of the chat's, nor one anywhere inside it.
+fn refuse_the_chats(path: &Path) -> Result<(), FolderError> {
+    let io = |error| FolderError::Io(path.to_owned(), error);
+    let whole = fs::canonicalize(path).or_else(|_| std::path::absolute(path)).map_err(io)?;
+    let files = whole.ancestors().flat_map(|folder| OF_THE_CHAT.map(|name| folder.join(name)));
+    match files.into_iter().find(|file| file.exists()) {
+        Some(file) => Err(FolderError::OfTheChat(file)),
+        None => Ok(()),
+    }
+}
+
 impl Folder {
     /// Opens a range's folder, or makes one; `class` names a new one's class, and is empty at home.
     ///
@@ -100,13 +123,8 @@ impl Folder {
     /// [`FolderError`].
     pub fn open(path: &Path, class: &str) -> Result<Opened, FolderError> {
         let io = |error| FolderError::Io(path.to_owned(), error);
+        refuse_the_chats(path)?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
-        for name in OF_THE_CHAT {
-            let of_the_chat = path.join(name);
-            if of_the_chat.exists() {
-                return Err(FolderError::OfTheChat(of_the_chat));
-            }
-        }
         let about = path.join(ABOUT);
         if !about.exists() {
             let mut entries = fs::read_dir(path).map_err(io)?;
@@ -288,11 +306,19 @@ mod tests {
         for name in OF_THE_CHAT {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join(name), b"").unwrap();
-            let refused = Folder::open(folder.path(), "");
-            assert!(matches!(refused, Err(FolderError::OfTheChat(_))), "{name}");
+            for path in [folder.path().to_owned(), folder.path().join("a/range")] {
+                let refused = Folder::open(&path, "");
+                assert!(matches!(refused, Err(FolderError::OfTheChat(_))), "{name}");
+                assert!(matches!(admit_learner(&path), Err(FolderError::OfTheChat(_))), "{name}");
+                assert!(!folder.path().join("a").exists(), "nothing is made there");
+            }
         }
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("letter.txt"), b"dear").unwrap();
         assert!(matches!(Folder::open(folder.path(), ""), Err(FolderError::NotEmpty(_))));
+        let range = tempfile::tempdir().unwrap();
+        admit_learner(range.path()).unwrap();
+        Folder::open(range.path(), "").unwrap();
+        assert!(matches!(admit_learner(range.path()), Err(FolderError::NotEmpty(_))));
     }
 }
