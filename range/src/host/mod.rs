@@ -363,12 +363,7 @@ impl Host {
 
     /// Looks whether what has just happened in a world solves it.
     fn look(&self, name: &UserName, slot: &Slot) -> Result<(), Refused> {
-        let is_open = || {
-            let records = lock(&self.records);
-            let learner = records.book.learner(name);
-            let row = learner.and_then(|learner| learner.rows.get(slot.flaw.slug));
-            row.is_none_or(|row| row.receipt.is_none())
-        };
+        let is_open = || self.row(name, slot.flaw.slug).receipt.is_none();
         // Judging reads the world's whole log, after each frame.
         if matches!(slot.flaw.solve, Solve::State(_)) && is_open() && slot.solves(None) {
             self.solved(name, slot.flaw)?;

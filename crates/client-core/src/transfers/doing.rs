@@ -169,7 +169,7 @@ impl Client {
             return self.put_offer(step, id, true);
         }
         if roomless && offered {
-            return self.is_roomless(step, id);
+            return self.lacks_room(step, id);
         }
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
@@ -194,7 +194,7 @@ impl Client {
 
     /// The server has no room for what was offered. That ends it where somebody waits for that, and nobody else is
     /// served meanwhile.
-    fn is_roomless(&mut self, step: &mut Step<'_>, id: TransferId) {
+    fn lacks_room(&mut self, step: &mut Step<'_>, id: TransferId) {
         let ways = self.transfers.get(&id).map(|transfer| self.ways_of(transfer));
         self.change_transfer(id, |transfer| {
             transfer.moving.put_off(step.now);

@@ -143,12 +143,8 @@ async fn until(person: &Person, bytes: u64) {
 #[tokio::test]
 async fn stopped_and_begun_again_it_goes_on() {
     let world = World::new();
-    world.file("a", &bytes(LARGE));
     let (mut alice, mut bob) = (Person::new(), Person::new());
-    let (offer, place) = alice.offer(&world, "a").await;
-    let tcp = alice.serve(&offer, &place).await;
-    // What a sender says who falls silent after three chunks.
-    let said = alice_blob(&tcp, &offer).await;
+    let (offer, tcp, said) = large_file(&world, &mut alice).await;
     let (silent, mut called) = silent_after(said[..320 + 3 * PIECE].to_vec()).await;
     let at_silent = Task::Dial { tcp: vec![silent], quic: None, own: None, pass: pass(&offer) };
     bob.assign(&offer, false, &world, at_silent.clone());
@@ -183,11 +179,8 @@ async fn stopped_and_begun_again_it_goes_on() {
 #[tokio::test]
 async fn where_it_goes_stays_as_it_was_when_it_was_begun() {
     let world = World::new();
-    world.file("a", &bytes(LARGE));
     let (mut alice, mut bob) = (Person::new(), Person::new());
-    let (offer, place) = alice.offer(&world, "a").await;
-    let tcp = alice.serve(&offer, &place).await;
-    let said = alice_blob(&tcp, &offer).await;
+    let (offer, tcp, said) = large_file(&world, &mut alice).await;
     let some = 320 + 3 * PIECE;
     let (silent, mut called) = silent_after(said[..some].to_vec()).await;
     let folders = ["one", "two", "three"].map(|name| world.chosen().join(name));
@@ -236,6 +229,15 @@ async fn where_what_was_begun_is_gone_it_begins_where_everything_goes() {
     assert_eq!(bob.next().await, Moved::Received { paths });
 }
 
+/// Alice offers a large file, and is there for whoever calls: where, and all that she sends then.
+async fn large_file(world: &World, alice: &mut Person) -> (FileOffer, Vec<SocketAddr>, Vec<u8>) {
+    world.file("a", &bytes(LARGE));
+    let (offer, place) = alice.offer(world, "a").await;
+    let tcp = alice.serve(&offer, &place).await;
+    let blob = alice_blob(&tcp, &offer).await;
+    (offer, tcp, blob)
+}
+
 /// All that a sender sends to its recipient.
 async fn alice_blob(tcp: &[SocketAddr], offer: &FileOffer) -> Vec<u8> {
     let mut stream = tokio::net::TcpStream::connect(tcp[0]).await.unwrap();
@@ -275,11 +277,8 @@ async fn what_is_forgotten_leaves_nothing_but_the_files() {
 #[tokio::test]
 async fn progress_is_told_for_each_way() {
     let world = World::new();
-    world.file("a", &bytes(LARGE));
     let (mut alice, mut bob) = (Person::new(), Person::new());
-    let (offer, place) = alice.offer(&world, "a").await;
-    let tcp = alice.serve(&offer, &place).await;
-    let said = alice_blob(&tcp, &offer).await;
+    let (offer, _, said) = large_file(&world, &mut alice).await;
     let (silent, mut called) = silent_after(said[..320 + 2 * PIECE].to_vec()).await;
     assert_eq!(bob.engine.progress(), []);
     bob.assign(
