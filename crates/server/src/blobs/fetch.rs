@@ -21,7 +21,7 @@ use super::places::Place;
 use super::range::{BadRange, Stretch, fetched};
 use super::refused::Refused;
 use super::slot::Slot;
-use super::{Blobs, UPLOAD_LENGTH, UPLOAD_OFFSET};
+use super::{Blobs, UPLOAD_BEGIN, UPLOAD_LENGTH, UPLOAD_OFFSET};
 use crate::body::Pieces;
 use crate::http::{Site, sole};
 
@@ -34,6 +34,7 @@ pub(super) async fn head(
     answer(&site, |blobs| {
         let (_, slot) = blobs.admit(&id, &headers, None)?;
         let mut response = Response::new(Body::empty());
+        response.headers_mut().insert(UPLOAD_BEGIN, slot.begins().into());
         response.headers_mut().insert(UPLOAD_OFFSET, slot.stored().into());
         response.headers_mut().insert(UPLOAD_LENGTH, slot.bytes.into());
         Ok(response)
@@ -76,6 +77,9 @@ fn hand_on(blobs: &Arc<Blobs>, id: &str, headers: &HeaderMap) -> Result<Response
         Some(Err(BadRange::Malformed)) => return Err(Refused::Malformed),
         Some(Err(BadRange::Beyond)) => return Err(Refused::Beyond(slot.bytes)),
     };
+    if stretch.start < slot.begins() {
+        return Err(Refused::Before(slot.begins()));
+    }
     let place = blobs.fetches.take(accepted.account()).ok_or(Refused::Busy)?;
     let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
     let whole = slot.bytes;
@@ -136,7 +140,7 @@ fn piece((file, slot): (Option<File>, Arc<Slot>), next: Stretch) -> io::Result<(
     let mut file = match file {
         Some(file) => file,
         None => {
-            let mut file = File::open(&slot.path)?;
+            let mut file = File::open(slot.path())?;
             file.seek(io::SeekFrom::Start(next.start))?;
             file
         }

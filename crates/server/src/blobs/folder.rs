@@ -1,13 +1,19 @@
 //! The folder of the blobs' bytes: the server's alone, one file for each blob of which something is there,
-//! under the random name that stands in its row. What has no row is removed.
+//! under the random name that stands in its row. Where its first bytes are missing, the name says from which on
+//! they are there, and the file has a hole before that. What has no row is removed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use portcullis_server_core::Disk;
 use portcullis_server_core::store::BlobFile;
+
+/// The random names of blobs, and from which byte on they are there.
+pub(super) type Names = HashMap<String, u64>;
 
 /// Makes the folder for its owner alone, if there is none.
 pub(super) fn make(folder: &Path) -> io::Result<()> {
@@ -24,10 +30,47 @@ pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
     names.filter_map(Result::transpose).collect()
 }
 
+/// A blob's file, whose bytes are there from this one on.
+pub(super) fn path(file: &Path, begins: u64) -> PathBuf {
+    match begins {
+        0 => file.to_owned(),
+        _ => {
+            let mut name = file.as_os_str().to_owned();
+            name.push(format!("-{begins}"));
+            name.into()
+        }
+    }
+}
+
+/// Which of a blob's bytes are there, among these names.
+pub(super) fn there(file: &Path, bytes: u64, names: &Names) -> io::Result<Range<u64>> {
+    let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let begins = names.get(name).copied().unwrap_or_default().min(bytes);
+    let end = length(&path(file, begins))?.clamp(begins, bytes);
+    Ok(begins..end)
+}
+
+/// The blobs' files that are there, and from which byte on.
+pub(super) fn begins(names: &[String]) -> Names {
+    let split = names.iter().filter_map(|name| parts(name));
+    split.map(|(name, begins)| (name.to_owned(), begins)).collect()
+}
+
+/// A blob's random name, and from which byte on it is there; nothing of what no server has made.
+fn parts(name: &str) -> Option<(&str, u64)> {
+    let (random, begins) = match name.split_once('-') {
+        None => (name, 0),
+        Some((random, begins)) => (random, begins.parse().ok().filter(|begins| *begins > 0)?),
+    };
+    let is_hex = random.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (random.len() == 32 && is_hex).then_some((random, begins))
+}
+
 /// Removes those of these files that no blob has. Whatever else somebody has put there stays.
 pub(super) fn remove_strays(folder: &Path, names: Vec<String>, known: &HashSet<BlobFile>) {
     let known: HashSet<String> = known.iter().map(BlobFile::to_string).collect();
-    for name in names.into_iter().filter(|name| is_ours(name) && !known.contains(name)) {
+    let is_stray = |name: &String| parts(name).is_some_and(|(random, _)| !known.contains(random));
+    for name in names.into_iter().filter(is_stray) {
         remove(&folder.join(name));
     }
 }
@@ -44,7 +87,7 @@ pub(super) fn remove(path: &Path) {
 }
 
 /// How many bytes a file has; none where there is no file.
-pub(super) fn length(path: &Path) -> io::Result<u64> {
+fn length(path: &Path) -> io::Result<u64> {
     match std::fs::metadata(path) {
         Ok(metadata) => Ok(metadata.len()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
@@ -73,10 +116,6 @@ pub(super) fn disk(folder: &Path, stored: u64) -> io::Result<Disk> {
     Ok(Disk { free: found.f_bavail.saturating_mul(found.f_frsize), stored })
 }
 
-fn is_ours(name: &str) -> bool {
-    name.len() == 32 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
@@ -95,8 +134,31 @@ mod tests {
         };
         check(&"ab".repeat(16), true);
         check(&"cd".repeat(16), false);
+        check(&format!("{}-70", "ab".repeat(16)), true);
+        check(&format!("{}-70", "cd".repeat(16)), false);
+        check(&format!("{}-x", "cd".repeat(16)), true);
         check(&"AB".repeat(16), true);
         check("notes.txt", true);
+    }
+
+    /// The name of a blob's file, its length, and what is there of a blob of 100 bytes.
+    #[test]
+    fn a_files_name_says_where_it_begins() {
+        let check = |begins: u64, length: u64, expected: Range<u64>| {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("ab".repeat(16));
+            open(&path(&file, begins)).unwrap().set_len(length).unwrap();
+            let names = super::begins(&names(folder.path()).unwrap());
+            assert_eq!(there(&file, 100, &names).unwrap(), expected, "{begins} {length}");
+        };
+        check(0, 0, 0..0);
+        check(0, 70, 0..70);
+        check(0, 170, 0..100);
+        check(40, 70, 40..70);
+        check(40, 7, 40..40);
+        check(140, 0, 100..100);
+        let none = there(Path::new("nothing"), 100, &Names::new());
+        assert_eq!(none.unwrap(), 0..0);
     }
 
     #[cfg(unix)]

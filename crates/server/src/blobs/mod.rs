@@ -4,7 +4,8 @@
 //!
 //! What the core has committed about blobs comes here as effects, on the domain's thread, which never waits
 //! for a disk: all reading, writing and removing is done by other threads. A blob's progress is the length of
-//! its file, so nothing is written but bytes, and whatever has arrived stays. Header names follow the IETF's
+//! its file, so nothing is written but bytes, and whatever has arrived stays. It may begin anywhere: who was
+//! given the first bytes in another way needs only the others. Header names follow the IETF's
 //! draft of resumable uploads (draft-ietf-httpbis-resumable-upload).
 
 mod fetch;
@@ -45,8 +46,11 @@ use places::Places;
 use refused::{Counters, Refused};
 use slot::Slot;
 
-/// How many bytes of a blob are there.
+/// Where those of a blob's bytes end that are there.
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+
+/// From which on they are there.
+const UPLOAD_BEGIN: HeaderName = HeaderName::from_static("upload-begin");
 
 /// How many it will have.
 const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
@@ -80,12 +84,14 @@ impl Blobs {
     pub fn open(settings: Settings, key: CapabilityKey, blobs: &[Blob]) -> io::Result<Arc<Self>> {
         folder::make(&settings.folder)?;
         let files = blobs.iter().map(|blob| blob.file).collect();
-        folder::remove_strays(&settings.folder, folder::names(&settings.folder)?, &files);
+        let names = folder::names(&settings.folder)?;
+        let begins = folder::begins(&names);
+        folder::remove_strays(&settings.folder, names, &files);
         let mut slots = HashMap::new();
         for blob in blobs {
-            let path = settings.folder.join(blob.file.to_string());
-            let stored = folder::length(&path)?.min(blob.bytes);
-            slots.insert(blob.id, Kept::new(blob, Slot::new(path, blob.bytes, stored)));
+            let file = settings.folder.join(blob.file.to_string());
+            let there = folder::there(&file, blob.bytes, &begins)?;
+            slots.insert(blob.id, Kept::new(blob, Slot::new(file, blob.bytes, there)));
         }
         let stored = slots.values().map(|kept| kept.slot.stored()).sum();
         let blobs = Arc::new(Self {
@@ -104,14 +110,14 @@ impl Blobs {
 
     /// There is room for a blob from now on.
     pub(crate) fn keep(&self, blob: &Blob) {
-        let path = self.settings.folder.join(blob.file.to_string());
-        self.lock().insert(blob.id, Kept::new(blob, Slot::new(path, blob.bytes, 0)));
+        let file = self.settings.folder.join(blob.file.to_string());
+        self.lock().insert(blob.id, Kept::new(blob, Slot::new(file, blob.bytes, 0..0)));
     }
 
     /// Blobs of which no byte has come for so long that no room is kept for them.
     pub(crate) fn lapsed(&self) -> Vec<TransferId> {
         let (slots, now) = (self.lock(), now());
-        let lapsed = slots.iter().filter(|(_, it)| it.lapses_at <= now && it.slot.stored() == 0);
+        let lapsed = slots.iter().filter(|(_, it)| it.lapses_at <= now && it.slot.held() == 0);
         lapsed.map(|(id, _)| *id).collect()
     }
 
@@ -119,7 +125,7 @@ impl Blobs {
     pub(crate) fn remove(&self, blob: TransferId) {
         let Some(Kept { slot, .. }) = self.lock().remove(&blob) else { return };
         slot.end();
-        self.runtime.spawn_blocking(move || folder::remove(&slot.path));
+        self.runtime.spawn_blocking(move || folder::remove(&slot.path()));
     }
 
     /// How full the disk was within the last seconds.
@@ -148,7 +154,7 @@ impl Blobs {
     /// How many blobs there are, and how many bytes of them.
     fn count(&self) -> (usize, u64) {
         let slots = self.lock();
-        (slots.len(), slots.values().map(|kept| kept.slot.stored()).sum())
+        (slots.len(), slots.values().map(|kept| kept.slot.held()).sum())
     }
 
     /// The blob that a request is about, if its token serves for that.

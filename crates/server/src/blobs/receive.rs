@@ -68,10 +68,8 @@ async fn store(
     let stretch = stretch(headers, &accepted)?;
     let mut turn = slot.begin_turn().await?;
     let _place = blobs.uploads.take(accepted.account()).ok_or(Refused::Busy)?;
-    let mut writing = Writing::open(Arc::clone(&slot), blobs.settings.gather).await?;
-    if slot.stored() != stretch.start {
-        return Err(Refused::Elsewhere(slot.stored()));
-    }
+    let mut writing =
+        Writing::open(Arc::clone(&slot), stretch.start, blobs.settings.gather).await?;
     let received = receive(blobs, &slot, &mut turn, body, stretch, &mut writing).await;
     let written = writing.finish(received.is_ok()).await;
     blobs
@@ -137,24 +135,30 @@ struct Writing {
 }
 
 impl Writing {
-    /// Opens a blob's file where it ends.
-    async fn open(slot: Arc<Slot>, gather: Duration) -> Result<Self, Refused> {
+    /// Opens a blob's file to go on at `start`: where it ends, or, where nothing is there or only what comes
+    /// later, anew.
+    async fn open(slot: Arc<Slot>, start: u64, gather: Duration) -> Result<Self, Refused> {
         let opened = blocking(move || {
-            let file = folder::open(&slot.path)?;
+            if slot.held() == 0 && slot.begins() != start || start < slot.begins() {
+                slot.begin_anew(start);
+            }
+            let path = slot.path();
+            let file = folder::open(&path)?;
             // It may have been dropped, and its file removed, before it was made.
             if slot.is_gone() {
-                folder::remove(&slot.path);
-                return Ok(None);
+                folder::remove(&path);
+                return Ok(Err(Refused::Missing));
             }
             // What somebody has cut off by hand comes again; what lies beyond was never acknowledged.
             let (length, known) = (file.metadata()?.len(), slot.stored());
-            if length != known {
-                file.set_len(length.min(known))?;
-                slot.note(length.min(known));
+            let end = length.min(known).max(slot.begins());
+            if length != end {
+                file.set_len(end)?;
             }
-            Ok(Some((slot, file)))
+            slot.note(end);
+            Ok(if end == start { Ok((slot, file)) } else { Err(Refused::Elsewhere(end)) })
         });
-        let (slot, file) = opened.await?.ok_or(Refused::Missing)?;
+        let (slot, file) = opened.await??;
         Ok(Self {
             slot,
             file: Arc::new(file),
@@ -261,7 +265,7 @@ mod tests {
     }
 
     fn slot(path: &std::path::Path, stored: u64) -> Arc<Slot> {
-        Arc::new(Slot::new(path.to_owned(), 1_000, stored))
+        Arc::new(Slot::new(path.to_owned(), 1_000, 0..stored))
     }
 
     /// A disk without room: Linux has one for tests (full(4)).
@@ -270,7 +274,7 @@ mod tests {
     fn nothing_follows_a_piece_that_could_not_be_written() {
         run(async {
             let slot = slot("/dev/full".as_ref(), 0);
-            let mut writing = Writing::open(Arc::clone(&slot), GATHER).await.unwrap();
+            let mut writing = Writing::open(Arc::clone(&slot), 0, GATHER).await.unwrap();
             writing.add(Bytes::from_static(&[1; PIECE_BYTES])).await.unwrap();
             let second = writing.add(Bytes::from_static(&[2; PIECE_BYTES])).await.unwrap_err();
             assert_eq!(Refused::from(second), Refused::Full);
@@ -279,7 +283,7 @@ mod tests {
         });
     }
 
-    /// A file, what is known of its length, and where writing goes on.
+    /// A file, what is known of its length, and what is there once two bytes more are.
     #[test]
     fn writing_goes_on_where_both_file_and_knowledge_end() {
         let folder = tempfile::tempdir().unwrap();
@@ -288,7 +292,8 @@ mod tests {
             std::fs::write(&path, before).unwrap();
             let slot = slot(&path, known);
             run(async {
-                let mut writing = Writing::open(Arc::clone(&slot), GATHER).await.unwrap();
+                let start = known.min(before.len() as u64);
+                let mut writing = Writing::open(Arc::clone(&slot), start, GATHER).await.unwrap();
                 writing.add(Bytes::from_static(b"")).await.unwrap();
                 writing.add(Bytes::from_static(b"xy")).await.unwrap();
                 writing.finish(true).await.unwrap();
@@ -308,7 +313,9 @@ mod tests {
         let path = folder.path().join("a");
         let slot = slot(&path, 0);
         slot.end();
-        run(async { assert!(matches!(Writing::open(slot, GATHER).await, Err(Refused::Missing))) });
+        run(async {
+            assert!(matches!(Writing::open(slot, 0, GATHER).await, Err(Refused::Missing)))
+        });
         assert!(!path.exists());
     }
 }

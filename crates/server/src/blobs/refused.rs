@@ -7,8 +7,8 @@ use axum::body::Body;
 use http::header::{CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-use super::UPLOAD_OFFSET;
 use super::limits::BUSY_MILLIS;
+use super::{UPLOAD_BEGIN, UPLOAD_OFFSET};
 use crate::http::text;
 use crate::metrics::row;
 
@@ -29,6 +29,8 @@ pub(super) enum Refused {
     TakenOver,
     /// Nothing of what was asked for is in the blob, which has so many bytes.
     Beyond(u64),
+    /// The first of the bytes that were asked for will not be there: it has them from this one on.
+    Before(u64),
     /// The account, or everybody together, has as many uploads or fetches as may be.
     Busy,
     /// Nothing came for a while.
@@ -46,7 +48,7 @@ type Row = (&'static str, StatusCode, &'static str);
 
 impl Refused {
     /// How many kinds there are.
-    const KINDS: usize = 12;
+    const KINDS: usize = 13;
 
     const fn row(self) -> (usize, Row) {
         use StatusCode as S;
@@ -67,6 +69,7 @@ impl Refused {
             Self::Failed => {
                 (11, ("failed", S::INTERNAL_SERVER_ERROR, "the bytes can't be stored or read"))
             }
+            Self::Before(_) => (12, ("before", S::RANGE_NOT_SATISFIABLE, "the blob begins later")),
         }
     }
 
@@ -85,6 +88,7 @@ impl Refused {
             Self::Cut,
             Self::Full,
             Self::Failed,
+            Self::Before(0),
         ]
     }
 
@@ -105,6 +109,9 @@ impl Refused {
                 if let Ok(value) = HeaderValue::try_from(format!("bytes */{bytes}")) {
                     headers.insert(CONTENT_RANGE, value);
                 }
+            }
+            Self::Before(begins) => {
+                headers.insert(UPLOAD_BEGIN, begins.into());
             }
             Self::Busy => {
                 headers.insert(RETRY_AFTER, BUSY_MILLIS.div_ceil(1000).into());

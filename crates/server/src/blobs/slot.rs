@@ -1,7 +1,8 @@
-//! A blob as the shell knows it: how many of its bytes are there, and who may add to them. Whoever fetches
+//! A blob as the shell knows it: which of its bytes are there, and who may add to them. Whoever fetches
 //! hears of each piece that is added; whoever begins to write takes the place of whoever wrote before, since
 //! a connection that is half dead must not keep its owner out.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +10,13 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::timeout;
 
+use super::folder;
 use super::refused::Refused;
 
 /// A blob.
 pub(super) struct Slot {
-    /// Where its bytes lie, once there are any.
-    pub(super) path: PathBuf,
+    /// Where its bytes lie, once there are any and if they are there from the first on.
+    file: PathBuf,
     /// How many it will have.
     pub(super) bytes: u64,
     progress: watch::Sender<Progress>,
@@ -23,9 +25,10 @@ pub(super) struct Slot {
     writer: Arc<Mutex<()>>,
 }
 
-/// How far a blob is.
+/// How far a blob is: the bytes from `begins` up to `stored` are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Progress {
+    begins: u64,
     stored: u64,
     /// It was dropped: nothing is stored or fetched any more.
     gone: bool,
@@ -39,15 +42,41 @@ pub(super) struct Turn {
 }
 
 impl Slot {
-    /// A blob of which so much is there.
-    pub(super) fn new(path: PathBuf, bytes: u64, stored: u64) -> Self {
-        let progress = watch::Sender::new(Progress { stored, gone: false });
-        Self { path, bytes, progress, turn: watch::Sender::new(0), writer: Arc::default() }
+    /// A blob of which these bytes are there.
+    pub(super) fn new(file: PathBuf, bytes: u64, there: Range<u64>) -> Self {
+        let progress = Progress { begins: there.start, stored: there.end, gone: false };
+        let progress = watch::Sender::new(progress);
+        Self { file, bytes, progress, turn: watch::Sender::new(0), writer: Arc::default() }
+    }
+
+    /// Where its bytes lie, once there are any.
+    pub(super) fn path(&self) -> PathBuf {
+        folder::path(&self.file, self.begins())
+    }
+
+    /// The first byte that is there, or will be the first.
+    pub(super) fn begins(&self) -> u64 {
+        self.progress.borrow().begins
+    }
+
+    /// Where the bytes end that are there.
+    pub(super) fn stored(&self) -> u64 {
+        self.progress.borrow().stored
     }
 
     /// How many bytes are there.
-    pub(super) fn stored(&self) -> u64 {
-        self.progress.borrow().stored
+    pub(super) fn held(&self) -> u64 {
+        let progress = *self.progress.borrow();
+        progress.stored.saturating_sub(progress.begins)
+    }
+
+    /// What is there is no use: it begins here.
+    pub(super) fn begin_anew(&self, begins: u64) {
+        let file = self.path();
+        self.progress.send_modify(|progress| {
+            (progress.begins, progress.stored) = (begins, begins);
+        });
+        folder::remove(&file);
     }
 
     /// Notes how many are there now.
@@ -91,13 +120,13 @@ impl Slot {
         if self.is_gone() { Refused::Missing } else { Refused::TakenOver }
     }
 
-    /// Waits until there are more bytes than `at`, and says how many; nothing where none came for so long, or
-    /// none will.
+    /// Waits until the byte at `at` is there, and says where those end that are; nothing where none came for so
+    /// long, or it won't come.
     pub(super) async fn more_than(&self, at: u64, stall: Duration) -> Option<u64> {
         let mut progress = self.progress.subscribe();
         let more = progress.wait_for(|progress| progress.gone || progress.stored > at);
         let progress = *timeout(stall, more).await.ok()?.ok()?;
-        (!progress.gone).then_some(progress.stored)
+        (!progress.gone && progress.begins <= at).then_some(progress.stored)
     }
 }
 

@@ -253,7 +253,6 @@ fn what_does_not_fit_the_blob_is_refused() {
     ten("Content-Length: 10\r\nContent-Range: bytes 0-8/1000000\r\n", 400);
     ten("Content-Length: 10\r\nContent-Range: bytes 0-10/1000000\r\n", 400);
     ten("Content-Length: 10\r\nContent-Range: bytes 999991-1000000/1000000\r\n", 400);
-    ten("Content-Length: 10\r\nContent-Range: bytes 1-10/1000000\r\n", 409);
     // Without a length the body's end is what counts.
     let chunked = "Transfer-Encoding: chunked\r\nContent-Range: bytes 0-9/1000000\r\n";
     let chunks = |body: &[u8]| world.ask(&request("PUT", &store, chunked), body).status;
@@ -264,6 +263,8 @@ fn what_does_not_fit_the_blob_is_refused() {
     let rest = chunked.replace("0-9", "5-9");
     let rest = world.ask(&request("PUT", &store, &rest), b"5\r\n56789\r\n0\r\n\r\n");
     rest.check(204, "upload-offset", Some("10"));
+    ten("Content-Length: 10\r\nContent-Range: bytes 0-9/1000000\r\n", 409);
+    ten("Content-Length: 10\r\nContent-Range: bytes 11-20/1000000\r\n", 409);
 
     world.get(&fetch, "Range: bytes=1000000-\r\n").check(
         416,
@@ -441,6 +442,42 @@ fn an_upload_outlives_the_server() {
     assert_eq!(world.offset(&store), 600_000);
     world.put(&store, 600_000, BYTES).check(204, "upload-offset", Some("1000000"));
     assert!(world.get(&fetch, "").body == content());
+}
+
+/// Who has the first bytes needs only the others; if they are lost after all, the blob begins anew.
+#[test]
+fn a_blob_may_begin_anywhere() {
+    let mut world = World::new();
+    let (store, fetch) = (world.reserve(BLOB), world.fetch(BLOB));
+    let begins = |world: &World, store: &str, begins: &str| {
+        let head = request("HEAD", store, "");
+        world.ask(&head, b"").check(200, "upload-begin", Some(begins));
+    };
+    begins(&world, &store, "0");
+    // Whoever waits for what will never come is told so.
+    let mut early = world.begin(&request("GET", &fetch, ""));
+    let early = std::thread::spawn(move || answer(&mut early).body.len());
+    world.put(&store, 700_000, 800_000).check(204, "upload-offset", Some("800000"));
+    assert_eq!(early.join().unwrap(), 0);
+    begins(&world, &store, "700000");
+    world.get(&fetch, "").check(416, "upload-begin", Some("700000"));
+    world.get(&fetch, "Range: bytes=699999-\r\n").check(416, "upload-begin", Some("700000"));
+
+    let mut world = world.restart();
+    let (store, fetch) = (world.reserve(BLOB), world.fetch(BLOB));
+    begins(&world, &store, "700000");
+    assert_eq!(world.offset(&store), 800_000);
+    world.put(&store, 800_000, BYTES).check(204, "upload-offset", Some("1000000"));
+    assert!(world.get(&fetch, "Range: bytes=700000-\r\n").body == content()[700_000..]);
+    let range = "Range: bytes=750000-750009\r\n";
+    assert!(world.get(&fetch, range).body == content()[750_000..750_010]);
+
+    world.put(&store, 500_000, 500_010).check(204, "upload-offset", Some("500010"));
+    begins(&world, &store, "500000");
+    world.put(&store, 0, BYTES).check(204, "upload-offset", Some("1000000"));
+    begins(&world, &store, "0");
+    assert!(world.get(&fetch, "").body == content());
+    assert_eq!(world.files().len(), 1);
 }
 
 /// What lies on the disk now is what a killed process leaves.
