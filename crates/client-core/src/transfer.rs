@@ -44,6 +44,8 @@ pub enum Task {
     Upload {
         /// The server's permission.
         token: String,
+        /// The first byte of the blob that anybody lacks.
+        begin: u64,
     },
     /// Stop putting it on the server; what is there may stay.
     StopUpload,
@@ -90,10 +92,12 @@ pub enum Moved {
         /// On QUIC.
         quic: Option<QuicWay>,
     },
-    /// The path of the task did not come about, or it broke and could not be made again.
-    Unreached {
-        /// For whom it listened; none if it dialed, fetched or uploaded.
-        device: Option<DeviceId>,
+    /// This device, for which the shell listened, has not come, or not come back.
+    Unreached(DeviceId),
+    /// The path by which it was dialed or fetched did not come about, broke, or leads no further.
+    Lacking {
+        /// So many of the blob's first bytes are here.
+        have: u64,
     },
     /// All of it is on the server.
     Uploaded,

@@ -350,7 +350,7 @@ impl World {
     /// The bytes of blobs without a row are removed.
     fn sweep_blobs(&mut self) {
         let is_empty = |id: &&TransferId| {
-            self.blob_file(**id).is_some_and(|file| self.blobs.len(BlobFile(file)) == 0)
+            self.blob_file(**id).is_some_and(|file| self.blobs.held(BlobFile(file)) == 0)
         };
         let empty: Vec<TransferId> = self.offers.keys().filter(is_empty).copied().collect();
         let server = self.server.as_mut();

@@ -81,12 +81,12 @@ impl World {
     /// All pieces come, one after the other; what is whole gets its place.
     fn collect(&mut self, index: usize, id: TransferId, offer: &FileOffer) -> Moved {
         let Some(Offered { content, hashes }) = self.offered.get(&id) else {
-            return Moved::Unreached { device: None };
+            return Moved::Lacking { have: 0 };
         };
         let mut part = Part::default();
         loop {
             let Some(piece) = piece(offer, hashes, content, part.next_piece()) else {
-                return Moved::Unreached { device: None };
+                return Moved::Lacking { have: 0 };
             };
             match part.take(offer, piece) {
                 Ok(false) => {}

@@ -149,7 +149,7 @@ mod tests {
             check(&[], by, ACCEPTED, NOT_THEIRS);
             check(&[], by, DECLINED, NOT_THEIRS);
             check(&answered, by, FileStep::Received, NOT_THEIRS);
-            check(&answered, by, FileStep::Relay, NOT_THEIRS);
+            check(&answered, by, FileStep::Relay { have: 0 }, NOT_THEIRS);
         }
         check(&answered, BOB_S_OTHER, ACCEPTED, LATE);
         check(&answered, BOB, DECLINED, LATE);
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn only_the_device_that_took_it_goes_on() {
         let answered = [(BOB, ACCEPTED)];
-        for step in [FileStep::Relay, FileStep::Received, ENDED] {
+        for step in [FileStep::Relay { have: 0 }, FileStep::Received, ENDED] {
             check(&answered, BOB, step.clone(), Ok(()));
             check(&answered, BOB_S_OTHER, step.clone(), LATE);
             // Mallory speaks of her own part, which has not begun.
@@ -188,7 +188,7 @@ mod tests {
         for said in [&ended[..], &done[..]] {
             check(said, ALICE, ENDED, LATE);
             check(said, ALICE, reach(BOB), LATE);
-            for step in [ACCEPTED, FileStep::Relay, FileStep::Received, ENDED] {
+            for step in [ACCEPTED, FileStep::Relay { have: 0 }, FileStep::Received, ENDED] {
                 check(said, BOB, step, LATE);
             }
         }

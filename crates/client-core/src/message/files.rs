@@ -51,7 +51,7 @@ impl FilesTold {
             FileStep::Declined { full: false } => Some(Self::Declined),
             FileStep::Received => Some(Self::Received),
             FileStep::Ended { reason } => Some(Self::Ended(*reason)),
-            FileStep::Reach { .. } | FileStep::Relay => None,
+            FileStep::Reach { .. } | FileStep::Relay { .. } => None,
         }
     }
 }

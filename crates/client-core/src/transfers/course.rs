@@ -28,10 +28,12 @@ pub struct Recipient {
     pub device: Option<DeviceId>,
     /// Its device may be reached directly.
     pub direct: bool,
+    /// So many of the blob's first bytes it had when it turned to the server.
+    pub have: u64,
 }
 
 impl Recipient {
-    const ASKED: Self = Self { state: RecipientState::Asked, device: None, direct: false };
+    const ASKED: Self = Self { state: RecipientState::Asked, device: None, direct: false, have: 0 };
 }
 
 impl Course {
@@ -63,8 +65,8 @@ impl Course {
             FileStep::Declined { full: false } => RecipientState::Declined,
             FileStep::Received => RecipientState::Received,
             FileStep::Ended { reason } => RecipientState::Ended(*reason),
-            FileStep::Relay => {
-                recipient.direct = false;
+            FileStep::Relay { have } => {
+                (recipient.direct, recipient.have) = (false, *have);
                 recipient.state
             }
             FileStep::Reach { .. } => recipient.state,
@@ -90,6 +92,12 @@ impl Course {
     pub(crate) fn accepted(&self) -> impl Iterator<Item = (AccountId, &Recipient, DeviceId)> {
         let accepted = self.recipients.iter().filter(|(_, r)| r.state == RecipientState::Accepted);
         accepted.filter_map(|(account, r)| Some((*account, r, r.device?)))
+    }
+
+    /// The first byte of the blob that anybody lacks: nobody's word counts for another.
+    pub(crate) fn lacked_from(&self) -> u64 {
+        let lacking = self.recipients.values().filter(|recipient| !recipient.state.is_settled());
+        lacking.map(|recipient| recipient.have).min().unwrap_or(0)
     }
 
     /// Whether nothing more is to come: the sender has ended it, or every recipient is done with it.

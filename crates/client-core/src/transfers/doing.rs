@@ -29,7 +29,10 @@ impl Client {
                 let own = self.transfers.get(&id).and_then(Transfer::own_end);
                 self.tell_shell(step, id, Task::Serve { device, auth, own });
             }
-            Next::Upload(token) => self.hand_on(step, id, Task::Upload { token }),
+            Next::Upload(token, begin) => {
+                self.hand_on(step, id, Task::Upload { token, begin });
+                self.change_transfer(id, |transfer| transfer.moving.begin = begin);
+            }
             Next::StopUpload => {
                 self.change_transfer(id, |transfer| transfer.moving.busy = false);
                 self.tell_shell(step, id, Task::StopUpload);
@@ -39,7 +42,7 @@ impl Client {
                 let own = self.transfers.get(&id).and_then(Transfer::own_end);
                 match self.pass_for(id) {
                     Some(pass) => self.hand_on(step, id, may.into_task(own, pass)),
-                    None => self.turn_to_server(step, id),
+                    None => self.turn_to_server(step, id, None),
                 }
             }
             Next::Forget => {
@@ -48,7 +51,7 @@ impl Client {
                 }
                 self.tell_shell(step, id, Task::Forget);
             }
-            Next::Relay => self.turn_to_server(step, id),
+            Next::Relay => self.turn_to_server(step, id, None),
             Next::Expire => self.expire(step, id),
             Next::Take(_) => {
                 self.note_taken(step, id);
@@ -235,7 +238,7 @@ impl Client {
             self.fails(step, id, Fault::Expired);
         } else if first {
             // Its sender puts it there once it hears of it.
-            self.say_step(step, id, FileStep::Relay);
+            self.turn_to_server(step, id, None);
         }
     }
 

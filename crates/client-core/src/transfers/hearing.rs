@@ -244,7 +244,7 @@ impl Client {
         self.change_transfer(id, |transfer| {
             let relayed = transfer.course.recipients.get(&by.0).is_some_and(|it| !it.direct);
             transfer.course.take(accepted);
-            if *said == FileStep::Relay {
+            if matches!(said, FileStep::Relay { .. }) {
                 transfer.lacks_a_way(by, relayed);
             }
         });

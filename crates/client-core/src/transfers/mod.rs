@@ -99,11 +99,13 @@ pub(crate) struct Receiving {
     pub(crate) relayed: bool,
     /// Where this device's answer stands in the log.
     pub(crate) answered_at: Option<u64>,
+    /// So many of the blob's first bytes were here when it turned to the server, as the sender knows.
+    pub(crate) have: u64,
 }
 
 impl Receiving {
     const fn new() -> Self {
-        Self { stage: Stage::New, ways: None, relayed: false, answered_at: None }
+        Self { stage: Stage::New, ways: None, relayed: false, answered_at: None, have: 0 }
     }
 }
 
@@ -164,6 +166,8 @@ pub(crate) struct Moving {
     served_again: u32,
     /// The shell dials, fetches or uploads.
     busy: bool,
+    /// From this byte on it uploads.
+    begin: u64,
     /// The shell was told to forget it.
     forgotten: bool,
     /// Until then others are waited for: recipients for an answer, the sender for its addresses.
@@ -203,6 +207,13 @@ impl Transfer {
     fn own_end(&self) -> Option<QuicEnd> {
         let relayed = self.moving.relayed == Some(true);
         self.secret.clone().map(|secret| QuicEnd { secret, relayed })
+    }
+
+    /// The first byte that the server needs.
+    fn upload_begin(&self) -> u64 {
+        let begin = self.course.lacked_from();
+        // Who says to have all of it, and wants it nevertheless, gets all of it.
+        if self.offer.blob_bytes().is_some_and(|bytes| begin < bytes) { begin } else { 0 }
     }
 
     fn assignment(&self, task: Task) -> Assignment {

@@ -21,9 +21,7 @@ impl Client {
             (Part::Sends(_), Moved::Listening { device, tcp, quic }) => {
                 self.listens(step, id, device, (tcp, quic));
             }
-            (Part::Sends(_), Moved::Unreached { device: Some(device) }) => {
-                self.not_reached(id, device);
-            }
+            (Part::Sends(_), Moved::Unreached(device)) => self.not_reached(id, device),
             (Part::Sends(_), Moved::Uploaded) => {
                 self.change_transfer(id, |transfer| {
                     transfer.moving.busy = false;
@@ -39,12 +37,17 @@ impl Client {
                 });
                 self.say_step(step, id, FileStep::Received);
             }
-            (Part::Receives(receiving), Moved::Unreached { .. }) if !receiving.relayed => {
-                self.turn_to_server(step, id);
+            (Part::Receives(receiving), Moved::Lacking { have }) => {
+                if !receiving.relayed || have < receiving.have {
+                    self.turn_to_server(step, id, Some(have));
+                } else {
+                    self.tries_again(step, id);
+                }
             }
             (Part::Watches, _) | (_, Moved::Listening { .. } | Moved::Received { .. }) => {}
             (_, Moved::Uploaded | Moved::Changed) => {}
-            (_, Moved::Unreached { .. } | Moved::TokenRefused) => self.tries_again(step, id),
+            (_, Moved::Unreached(_) | Moved::Lacking { .. }) => {}
+            (_, Moved::TokenRefused) => self.tries_again(step, id),
             // The offering device reserves it anew.
             (Part::Sends(_), Moved::Failed(Fault::Expired)) => self.tries_again(step, id),
             (_, Moved::Failed(fault)) => self.fails(step, id, fault),
@@ -132,13 +135,24 @@ impl Client {
         Some(found.0)
     }
 
-    /// The sender can't be reached: the server has it, or will.
-    pub(super) fn turn_to_server(&mut self, step: &mut Step<'_>, id: TransferId) {
-        self.change_transfer(id, |transfer| {
+    /// The sender can't be reached: the server has it, or will, from the first byte on that is lacking here. How
+    /// much is here is said, if it is known anew.
+    pub(super) fn turn_to_server(
+        &mut self,
+        step: &mut Step<'_>,
+        id: TransferId,
+        have: Option<u64>,
+    ) {
+        let have = self.change_transfer(id, |transfer| {
             transfer.moving.busy = false;
-            transfer.receiving().map(|receiving| receiving.relayed = true)
+            let receiving = transfer.receiving()?;
+            receiving.relayed = true;
+            receiving.have = have.unwrap_or(receiving.have);
+            Some(receiving.have)
         });
-        self.say_step(step, id, FileStep::Relay);
+        if let Some(have) = have.flatten() {
+            self.say_step(step, id, FileStep::Relay { have });
+        }
     }
 
     /// A transfer can't go on. A recipient who can't have it ever says so.

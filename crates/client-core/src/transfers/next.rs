@@ -22,8 +22,8 @@ pub(super) enum Next {
     Release,
     /// Have the shell be there for a device.
     Serve(DeviceId, AuthPublic, MayGoDirect),
-    /// Have the shell upload.
-    Upload(String),
+    /// Have the shell upload, from this byte on.
+    Upload(String, u64),
     /// Have the shell stop that.
     StopUpload,
     /// Have the shell dial.
@@ -141,14 +141,16 @@ impl Client {
         let silent = recipients.any(|recipient| recipient.state == RecipientState::Asked);
         let waited = sending.relay_now || now >= transfer.moving.deadline;
         relayed |= silent && waited && !sending.roomless;
-        if !relayed {
-            return transfer.moving.busy.then_some(Next::StopUpload);
+        let begin = transfer.upload_begin();
+        if transfer.moving.busy {
+            let vain = !relayed || begin != transfer.moving.begin;
+            return vain.then_some(Next::StopUpload);
         }
-        if sending.stored || transfer.moving.busy {
+        if !relayed || sending.stored {
             return None;
         }
         match &transfer.moving.token {
-            Some(token) => Some(Next::Upload(token.clone())),
+            Some(token) => Some(Next::Upload(token.clone(), begin)),
             None => may_ask.then_some(Next::Reserve),
         }
     }

@@ -9,6 +9,7 @@ use portcullis_proto::{
     Timestamp, TransferId,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// What is kept of a transfer.
@@ -22,6 +23,9 @@ pub(crate) struct TransferRecord {
     sender: AccountId,
     device: DeviceId,
     recipients: Vec<(AccountId, RecipientStateRecord, Option<DeviceId>, bool)>,
+    /// What some of them have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    have: BTreeMap<AccountId, u64>,
     ended: Option<EndReason>,
     part: PartRecord,
     halted: Option<HaltedRecord>,
@@ -55,6 +59,8 @@ enum PartRecord {
         quic: Option<QuicWay>,
         relayed: bool,
         answered_at: Option<u64>,
+        #[serde(default)]
+        have: u64,
     },
     Watches,
 }
@@ -102,6 +108,7 @@ impl Convert<Fault> for FaultRecord {
 pub(crate) fn transfer_record(transfer: &Transfer) -> TransferRecord {
     let offer = &transfer.offer;
     let recipients = transfer.course.recipients.iter();
+    let have = recipients.clone().filter(|(_, recipient)| recipient.have > 0);
     TransferRecord {
         offer: OfferRecord {
             transfer: offer.transfer,
@@ -119,6 +126,7 @@ pub(crate) fn transfer_record(transfer: &Transfer) -> TransferRecord {
         sender: transfer.course.sender,
         device: transfer.course.device,
         recipients: recipients.map(|(id, r)| (*id, r.state.into(), r.device, r.direct)).collect(),
+        have: have.map(|(id, recipient)| (*id, recipient.have)).collect(),
         ended: transfer.course.ended,
         part: part_record(&transfer.part),
         halted: transfer.halted.map(Into::into),
@@ -132,12 +140,12 @@ fn part_record(part: &Part) -> PartRecord {
             let (offered, relay_now) = (*offered, *relay_now);
             PartRecord::Sends { offered, relay_now, stored: *stored, roomless: *roomless }
         }
-        Part::Receives(Receiving { stage, ways, relayed, answered_at }) => {
+        Part::Receives(Receiving { stage, ways, relayed, answered_at, have }) => {
             let ways = ways.clone();
             let (tcp, quic) = ways.map(|ways| (ways.tcp, ways.quic)).unwrap_or_default();
             let stage = stage.clone().into();
-            let (relayed, answered_at) = (*relayed, *answered_at);
-            PartRecord::Receives { stage, tcp, quic, relayed, answered_at }
+            let (relayed, answered_at, have) = (*relayed, *answered_at, *have);
+            PartRecord::Receives { stage, tcp, quic, relayed, answered_at, have }
         }
         Part::Watches => PartRecord::Watches,
     }
@@ -156,7 +164,8 @@ pub(crate) fn read_transfer(id: TransferId, record: TransferRecord) -> Option<Tr
         files: record.offer.files,
     };
     let recipients = record.recipients.into_iter().map(|(account, state, device, direct)| {
-        (account, Recipient { state: state.into(), device, direct })
+        let have = record.have.get(&account).copied().unwrap_or(0);
+        (account, Recipient { state: state.into(), device, direct, have })
     });
     let course = Course {
         sender: record.sender,
@@ -184,10 +193,10 @@ fn read_part(record: PartRecord) -> Part {
         PartRecord::Sends { offered, relay_now, stored, roomless } => {
             Part::Sends(Sending { offered, relay_now, stored, roomless })
         }
-        PartRecord::Receives { stage, tcp, quic, relayed, answered_at } => {
+        PartRecord::Receives { stage, tcp, quic, relayed, answered_at, have } => {
             let some = !tcp.is_empty() || quic.is_some();
             let ways = some.then_some(Ways { tcp, quic });
-            Part::Receives(Receiving { stage: stage.into(), ways, relayed, answered_at })
+            Part::Receives(Receiving { stage: stage.into(), ways, relayed, answered_at, have })
         }
         PartRecord::Watches => Part::Watches,
     }

@@ -33,7 +33,11 @@ pub enum FileStep {
         quic: Option<QuicWay>,
     },
     /// A recipient can't reach the sender, and fetches from the server.
-    Relay,
+    Relay {
+        /// So many of the blob's first bytes it has already.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        have: u64,
+    },
     /// A recipient has all of it.
     Received,
     /// The sender, or a recipient for itself, ends it.
@@ -125,6 +129,11 @@ mod ended {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl FileStep {
     /// Whether its lists are within their limits.
     #[must_use]
@@ -156,7 +165,8 @@ mod tests {
         check(&FileStep::Accepted { direct: true }, r#"{"step":"accepted","direct":true}"#);
         check(&FileStep::Declined { full: false }, r#"{"step":"declined"}"#);
         check(&FileStep::Declined { full: true }, r#"{"step":"declined","full":true}"#);
-        check(&FileStep::Relay, r#"{"step":"relay"}"#);
+        check(&FileStep::Relay { have: 0 }, r#"{"step":"relay"}"#);
+        check(&FileStep::Relay { have: 70 }, r#"{"step":"relay","have":70}"#);
         check(&FileStep::Received, r#"{"step":"received"}"#);
         let tcp = vec!["127.0.0.1:5".parse().unwrap(), "[::1]:6".parse().unwrap()];
         check(

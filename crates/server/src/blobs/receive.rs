@@ -20,7 +20,7 @@ use super::pace::Pace;
 use super::range::{Stretch, stored};
 use super::refused::Refused;
 use super::slot::{Slot, Turn};
-use super::{Blobs, UPLOAD_OFFSET, folder};
+use super::{Blobs, UPLOAD_BEGIN, UPLOAD_OFFSET, folder};
 use crate::body::{drain, packet};
 use crate::http::{Site, sole};
 
@@ -66,10 +66,11 @@ async fn store(
 ) -> Result<u64, Refused> {
     let (accepted, slot) = blobs.admit(id, headers, Some(BlobUse::Store))?;
     let stretch = stretch(headers, &accepted)?;
+    let anew = begins_anew(headers, stretch)?;
     let mut turn = slot.begin_turn().await?;
     let _place = blobs.uploads.take(accepted.account()).ok_or(Refused::Busy)?;
     let mut writing =
-        Writing::open(Arc::clone(&slot), stretch.start, blobs.settings.gather).await?;
+        Writing::open(Arc::clone(&slot), (stretch.start, anew), blobs.settings.gather).await?;
     let received = receive(blobs, &slot, &mut turn, body, stretch, &mut writing).await;
     let written = writing.finish(received.is_ok()).await;
     blobs
@@ -89,6 +90,15 @@ fn stretch(headers: &HeaderMap, accepted: &CapabilityAccepted) -> Result<Stretch
     match value(&CONTENT_LENGTH)? {
         Some(length) if length != stretch.len().to_string() => Err(Refused::Malformed),
         _ => Ok(stretch),
+    }
+}
+
+/// Whether the blob is to begin with these bytes, whatever is there.
+fn begins_anew(headers: &HeaderMap, stretch: Stretch) -> Result<bool, Refused> {
+    match sole(headers, &UPLOAD_BEGIN).map_err(|()| Refused::Malformed)? {
+        None => Ok(false),
+        Some(begin) if begin == stretch.start.to_string() => Ok(true),
+        Some(_) => Err(Refused::Malformed),
     }
 }
 
@@ -135,11 +145,14 @@ struct Writing {
 }
 
 impl Writing {
-    /// Opens a blob's file to go on at `start`: where it ends, or, where nothing is there or only what comes
-    /// later, anew.
-    async fn open(slot: Arc<Slot>, start: u64, gather: Duration) -> Result<Self, Refused> {
+    /// Opens a blob's file to go on at `start`: where it ends, or anew.
+    async fn open(
+        slot: Arc<Slot>,
+        (start, anew): (u64, bool),
+        gather: Duration,
+    ) -> Result<Self, Refused> {
         let opened = blocking(move || {
-            if slot.held() == 0 && slot.begins() != start || start < slot.begins() {
+            if anew {
                 slot.begin_anew(start);
             }
             let path = slot.path();
@@ -274,7 +287,7 @@ mod tests {
     fn nothing_follows_a_piece_that_could_not_be_written() {
         run(async {
             let slot = slot("/dev/full".as_ref(), 0);
-            let mut writing = Writing::open(Arc::clone(&slot), 0, GATHER).await.unwrap();
+            let mut writing = Writing::open(Arc::clone(&slot), (0, false), GATHER).await.unwrap();
             writing.add(Bytes::from_static(&[1; PIECE_BYTES])).await.unwrap();
             let second = writing.add(Bytes::from_static(&[2; PIECE_BYTES])).await.unwrap_err();
             assert_eq!(Refused::from(second), Refused::Full);
@@ -293,7 +306,8 @@ mod tests {
             let slot = slot(&path, known);
             run(async {
                 let start = known.min(before.len() as u64);
-                let mut writing = Writing::open(Arc::clone(&slot), start, GATHER).await.unwrap();
+                let mut writing =
+                    Writing::open(Arc::clone(&slot), (start, false), GATHER).await.unwrap();
                 writing.add(Bytes::from_static(b"")).await.unwrap();
                 writing.add(Bytes::from_static(b"xy")).await.unwrap();
                 writing.finish(true).await.unwrap();
@@ -314,7 +328,7 @@ mod tests {
         let slot = slot(&path, 0);
         slot.end();
         run(async {
-            assert!(matches!(Writing::open(slot, 0, GATHER).await, Err(Refused::Missing)))
+            assert!(matches!(Writing::open(slot, (0, false), GATHER).await, Err(Refused::Missing)))
         });
         assert!(!path.exists());
     }

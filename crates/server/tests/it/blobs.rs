@@ -253,6 +253,7 @@ fn what_does_not_fit_the_blob_is_refused() {
     ten("Content-Length: 10\r\nContent-Range: bytes 0-8/1000000\r\n", 400);
     ten("Content-Length: 10\r\nContent-Range: bytes 0-10/1000000\r\n", 400);
     ten("Content-Length: 10\r\nContent-Range: bytes 999991-1000000/1000000\r\n", 400);
+    ten("Content-Length: 10\r\nContent-Range: bytes 1-10/1000000\r\n", 409);
     // Without a length the body's end is what counts.
     let chunked = "Transfer-Encoding: chunked\r\nContent-Range: bytes 0-9/1000000\r\n";
     let chunks = |body: &[u8]| world.ask(&request("PUT", &store, chunked), body).status;
@@ -265,6 +266,11 @@ fn what_does_not_fit_the_blob_is_refused() {
     rest.check(204, "upload-offset", Some("10"));
     ten("Content-Length: 10\r\nContent-Range: bytes 0-9/1000000\r\n", 409);
     ten("Content-Length: 10\r\nContent-Range: bytes 11-20/1000000\r\n", 409);
+    let begin = "Content-Length: 10\r\nContent-Range: bytes 20-29/1000000\r\nUpload-Begin: ";
+    ten(&format!("{begin}21\r\n"), 400);
+    ten(&format!("{begin}+20\r\n"), 400);
+    ten(&format!("{begin}20\r\nUpload-Begin: 20\r\n"), 400);
+    assert_eq!(world.offset(&store), 10);
 
     world.get(&fetch, "Range: bytes=1000000-\r\n").check(
         416,
@@ -448,6 +454,11 @@ fn an_upload_outlives_the_server() {
 #[test]
 fn a_blob_may_begin_anywhere() {
     let mut world = World::new();
+    let put_anew = |world: &World, store: &str, start: usize, end: usize| {
+        let request = put(store, start, end);
+        let anew = request.replacen("\r\n", &format!("\r\nUpload-Begin: {start}\r\n"), 1);
+        world.ask(&anew, &content()[start..end])
+    };
     let (store, fetch) = (world.reserve(BLOB), world.fetch(BLOB));
     let begins = |world: &World, store: &str, begins: &str| {
         let head = request("HEAD", store, "");
@@ -457,7 +468,7 @@ fn a_blob_may_begin_anywhere() {
     // Whoever waits for what will never come is told so.
     let mut early = world.begin(&request("GET", &fetch, ""));
     let early = std::thread::spawn(move || answer(&mut early).body.len());
-    world.put(&store, 700_000, 800_000).check(204, "upload-offset", Some("800000"));
+    put_anew(&world, &store, 700_000, 800_000).check(204, "upload-offset", Some("800000"));
     assert_eq!(early.join().unwrap(), 0);
     begins(&world, &store, "700000");
     world.get(&fetch, "").check(416, "upload-begin", Some("700000"));
@@ -472,9 +483,9 @@ fn a_blob_may_begin_anywhere() {
     let range = "Range: bytes=750000-750009\r\n";
     assert!(world.get(&fetch, range).body == content()[750_000..750_010]);
 
-    world.put(&store, 500_000, 500_010).check(204, "upload-offset", Some("500010"));
+    put_anew(&world, &store, 500_000, 500_010).check(204, "upload-offset", Some("500010"));
     begins(&world, &store, "500000");
-    world.put(&store, 0, BYTES).check(204, "upload-offset", Some("1000000"));
+    put_anew(&world, &store, 0, BYTES).check(204, "upload-offset", Some("1000000"));
     begins(&world, &store, "0");
     assert!(world.get(&fetch, "").body == content());
     assert_eq!(world.files().len(), 1);

@@ -11,16 +11,28 @@ use std::ops::Range;
 #[derive(Debug, Default)]
 pub(crate) struct Blobs(BTreeMap<[u8; 16], Blob>);
 
+/// A blob, with zeros where its first bytes are missing.
 #[derive(Debug, Default)]
 struct Blob {
+    begins: usize,
     bytes: Vec<u8>,
     durable: usize,
 }
 
 impl Blobs {
-    /// Bytes that are stored.
-    pub(crate) fn len(&self, file: BlobFile) -> usize {
-        self.0.get(&file.0).map_or(0, |blob| blob.bytes.len())
+    /// Where an upload goes on: at the end of what is there, unless something is lacked from before that, or only what
+    /// comes later; then it begins anew.
+    pub(crate) fn begin(&mut self, file: BlobFile, lacked: usize) -> usize {
+        let blob = self.0.entry(file.0).or_default();
+        if !(blob.begins..=blob.bytes.len()).contains(&lacked) {
+            *blob = Blob { begins: lacked, bytes: vec![0; lacked], durable: lacked };
+        }
+        blob.bytes.len()
+    }
+
+    /// How many bytes are stored.
+    pub(crate) fn held(&self, file: BlobFile) -> usize {
+        self.0.get(&file.0).map_or(0, |blob| blob.bytes.len() - blob.begins)
     }
 
     pub(crate) fn append(&mut self, file: BlobFile, bytes: &[u8]) {
@@ -28,7 +40,8 @@ impl Blobs {
     }
 
     pub(crate) fn read(&self, file: BlobFile, range: Range<usize>) -> Option<Vec<u8>> {
-        self.0.get(&file.0)?.bytes.get(range).map(<[u8]>::to_vec)
+        let blob = self.0.get(&file.0).filter(|blob| blob.begins <= range.start)?;
+        blob.bytes.get(range).map(<[u8]>::to_vec)
     }
 
     /// What is stored stays.
@@ -58,7 +71,7 @@ impl Blobs {
 
     /// Bytes of all of them.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.values().map(|blob| blob.bytes.len()).sum()
+        self.0.keys().map(|file| self.held(BlobFile(*file))).sum()
     }
 
     /// How many there are.

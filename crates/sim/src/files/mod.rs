@@ -77,7 +77,7 @@ impl World {
             return false;
         };
         let came_of_it = match &job.task {
-            Some(Task::Upload(token)) => self.upload(index, id, &job, token),
+            Some(Task::Upload(token, begin)) => self.upload((index, id), &job, token, *begin),
             Some(Task::Fetch(token)) => self.fetch(index, id, &job, token),
             Some(Task::Dial(port, pass)) => self.dial((index, id), &job, (*port, pass), faults),
             None => None,
@@ -91,16 +91,16 @@ impl World {
     /// The next piece goes to the server.
     fn upload(
         &mut self,
-        index: DeviceIndex,
-        id: TransferId,
+        (index, id): (DeviceIndex, TransferId),
         job: &Job,
         token: &str,
+        begin: u64,
     ) -> Option<Moved> {
         let file = match self.capability(id, BlobUse::Store, token) {
             Ok(file) => file,
             Err(moved) => return Some(moved),
         };
-        let stored = self.blobs.len(file);
+        let stored = self.blobs.begin(file, usize::try_from(begin).ok()?);
         let total = usize::try_from(job.offer.blob_bytes()?).ok()?;
         if stored >= total {
             self.blobs.sync(file);
@@ -114,7 +114,7 @@ impl World {
         let Some(bytes) = piece(&job.offer, disk.hashes.get(&id)?, content, at) else {
             return Some(Moved::Changed);
         };
-        let start = source::piece_end(&job.offer, at)? - bytes.len();
+        let start = source::piece_start(&job.offer, at)?;
         self.blobs.append(file, bytes.get(stored - start..).unwrap_or_default());
         None
     }
@@ -134,10 +134,13 @@ impl World {
         let device = self.devices.get_mut(index.0)?;
         let at = device.disk.part(id).next_piece();
         let end = source::piece_end(&job.offer, at)?;
-        let start = at.checked_sub(1).map_or(Some(0), |at| source::piece_end(&job.offer, at))?;
+        let start = source::piece_start(&job.offer, at)?;
         match self.blobs.read(file, start..end) {
             Some(bytes) => device.take(id, &job.offer, bytes),
-            None => device.shell.waits(id, PATIENCE).then_some(Moved::Unreached { device: None }),
+            None => {
+                let have = start as u64;
+                device.shell.waits(id, PATIENCE).then_some(Moved::Lacking { have })
+            }
         }
     }
 
@@ -149,7 +152,7 @@ impl World {
         token: &str,
     ) -> Result<portcullis_server_core::store::BlobFile, Moved> {
         let accepted = self.accepts_capability(id, usage, token);
-        accepted.ok_or(Moved::Unreached { device: None })?.map_err(|_| Moved::TokenRefused)
+        accepted.ok_or(Moved::TokenRefused)?.map_err(|_| Moved::TokenRefused)
     }
 
     /// The next piece comes from the sender's device itself.
@@ -160,7 +163,9 @@ impl World {
         (port, pass): (u16, &Signature),
         faults: bool,
     ) -> Option<Moved> {
-        let unreached = Some(Moved::Unreached { device: None });
+        let at = self.devices.get_mut(index.0)?.disk.part(id).next_piece();
+        let have = source::piece_start(&job.offer, at)? as u64;
+        let unreached = Some(Moved::Lacking { have });
         let me = self.devices.get(index.0)?.id()?;
         let breaks = faults && self.chance.one_in(6);
         let Some(sender) = self.devices.iter_mut().position(|d| d.shell.serves(port, id, me))
@@ -174,7 +179,6 @@ impl World {
         if breaks || proven.is_err() {
             return unreached;
         }
-        let at = self.devices.get_mut(index.0)?.disk.part(id).next_piece();
         let sender = self.devices.get_mut(sender)?;
         let content = sender.disk.places.get(&place)?;
         match piece(&job.offer, sender.disk.hashes.get(&id)?, content, at) {

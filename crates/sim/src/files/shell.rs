@@ -71,7 +71,7 @@ pub(super) struct Job {
 /// One of these at a time.
 #[derive(Debug, Clone)]
 pub(super) enum Task {
-    Upload(String),
+    Upload(String, u64),
     Fetch(String),
     Dial(u16, Signature),
 }
@@ -117,7 +117,7 @@ impl Shell {
                 job.serving.insert(device, 0);
                 return;
             }
-            Told::Upload { token } => Task::Upload(token),
+            Told::Upload { token, begin } => Task::Upload(token, begin),
             Told::Fetch { token } => Task::Fetch(token),
             Told::Dial { tcp, pass, .. } => {
                 Task::Dial(tcp.first().map_or(0, SocketAddr::port), pass)
@@ -180,7 +180,7 @@ impl Shell {
         for (id, job) in &mut self.jobs {
             job.serving.values_mut().for_each(|waited| *waited += 1);
             let late = job.serving.extract_if(.., |_, waited| *waited > LISTENS);
-            let late = late.map(|(device, _)| (*id, Moved::Unreached { device: Some(device) }));
+            let late = late.map(|(device, _)| (*id, Moved::Unreached(device)));
             self.reports.extend(late);
         }
     }

@@ -58,6 +58,11 @@ pub(super) fn piece_end(offer: &FileOffer, at: usize) -> Option<usize> {
     Some(hashes + (0..at as u64).map(|chunk| shape.sealed_len(chunk)).sum::<usize>())
 }
 
+/// Where it begins there.
+pub(super) fn piece_start(offer: &FileOffer, at: usize) -> Option<usize> {
+    at.checked_sub(1).map_or(Some(0), |before| piece_end(offer, before))
+}
+
 /// Which piece has the byte at this place of the blob.
 pub(super) fn piece_at(offer: &FileOffer, byte: usize) -> Option<usize> {
     let pieces = usize::try_from(offer.shape()?.chunks()).ok()? + 1;

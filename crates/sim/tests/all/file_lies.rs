@@ -150,7 +150,8 @@ fn steps_unchecked() -> Defences {
                 FileStep::Reach { device, .. } => Some(*device),
                 _ => None,
             };
-            let accepted = Recipient { state: RecipientState::Accepted, device, direct: true };
+            let accepted =
+                Recipient { state: RecipientState::Accepted, device, direct: true, have: 0 };
             let recipients = [(AccountId::from_bytes([1; 16]), accepted)].into();
             let course = Course { sender: by.0, device: by.1, recipients, ended: None };
             (SOUND.accept_step)(Some(&course), by, step)
@@ -187,7 +188,7 @@ fn members_speak_for_themselves_alone() {
     let (mut world, id, offered) = accepted_in_group();
     let offer = transfer(&world, BOB, offered).unwrap().message;
     let ended = FileStep::Ended { reason: EndReason::Cancelled };
-    let said = [ended, FileStep::Received, FileStep::Relay];
+    let said = [ended, FileStep::Received, FileStep::Relay { have: 0 }];
     let said = said.into_iter().map(|step| (Kind::Step(step), vec![offer])).collect();
     mallory_says(&mut world, id, said);
     assert_eq!(recipient(&world, offered, "bob"), RecipientState::Accepted);

@@ -283,6 +283,51 @@ fn room_that_has_lapsed_is_reserved_again() {
     world.check().unwrap();
 }
 
+/// The direct path breaks when Bob has two of three chunks: the server gets the third, even if Alice has begun to put
+/// all of it there; and what Bob loses after all, it gets as well.
+#[test]
+fn after_a_broken_path_the_server_gets_what_is_lacking() {
+    for (early, loses) in [(false, false), (true, false), (false, true)] {
+        let (mut world, id) = direct();
+        for (who, whom) in [(ALICE, "bob"), (BOB, "alice")] {
+            does(&mut world, who, Command::AllowDirect(name(whom), true));
+        }
+        let offered = offers(&mut world, ALICE, id);
+        world.command(BOB, Command::Answer { transfer: offered, place: Some(String::new()) });
+        for _ in 0..9 {
+            world.deliver_all();
+            world.move_files(ALICE, false);
+        }
+        (0..3).for_each(|_| assert!(world.move_files(BOB, false)));
+        if early {
+            world.command(ALICE, Command::AllowDirect(name("bob"), false));
+            world.deliver_all();
+            assert!(world.move_files(ALICE, false));
+            assert!(world.stored_bytes() > 0);
+        }
+        world.crash_device(ALICE);
+        for _ in 0..9 {
+            world.move_files(BOB, false);
+            world.deliver_all();
+        }
+        assert_eq!(state(&world, BOB, offered), Some(TransferState::Relayed));
+        world.command(BOB, Command::Pause(offered));
+        (0..20).for_each(|_| world.turn_without(CAROL).unwrap());
+        assert_eq!(state(&world, ALICE, offered), Some(TransferState::Stored));
+        let stored = world.stored_bytes();
+        assert!((1..200_000).contains(&stored), "{stored}");
+        if loses {
+            world.crash_device(BOB);
+            world.turn_without(CAROL).unwrap();
+        }
+        does(&mut world, BOB, Command::Resume(offered));
+        world.settle().unwrap();
+        assert!(has(&world, BOB, offered), "{early} {loses}");
+        assert_eq!(world.stored_bytes(), 0);
+        world.check().unwrap();
+    }
+}
+
 /// Its sender believes that it is there.
 #[test]
 fn what_the_server_has_lost_is_put_there_again() {

@@ -156,7 +156,9 @@ impl Engine {
             Task::Serve { device, auth, own } => {
                 jobs.serve(&self.shared, (offer, place), own, (device, auth));
             }
-            Task::Upload { token } => jobs.upload(&self.shared, offer, place, token),
+            Task::Upload { token, begin } => {
+                jobs.upload(&self.shared, (offer, place), token, begin);
+            }
             Task::StopUpload => jobs.ending.extend(jobs.uploading.take().map(Job::stopped)),
             task @ (Task::Dial { .. } | Task::Fetch { .. }) => {
                 jobs.receive(&self.shared, offer, &place, task);
@@ -201,12 +203,18 @@ impl Jobs {
         self.serving = Some((Job { stop, running: tokio::spawn(serving) }, devices));
     }
 
-    fn upload(&mut self, shared: &Arc<Shared>, offer: FileOffer, place: String, token: String) {
+    fn upload(
+        &mut self,
+        shared: &Arc<Shared>,
+        source: (FileOffer, String),
+        token: String,
+        begin: u64,
+    ) {
         if self.uploading.as_ref().is_some_and(Job::goes_on) {
             return;
         }
         let stop = Stop::default();
-        let uploading = job::upload(Arc::clone(shared), offer, place, token, stop.clone());
+        let uploading = job::upload(Arc::clone(shared), source, token, begin, stop.clone());
         self.uploading = Some(Job { stop, running: tokio::spawn(uploading) });
     }
 

@@ -13,6 +13,8 @@ pub(super) enum Halt {
     Stopped,
     /// The path is broken; another try may go on.
     Broken,
+    /// The path leads no further: what is lacking here is not there.
+    Lacking,
     /// The path is too slow to be waited for; another is taken.
     Slow,
     /// What is to be sent is no longer what was offered.

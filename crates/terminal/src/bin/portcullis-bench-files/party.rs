@@ -126,7 +126,7 @@ async fn answer_all(server: &str, home: &Path, sources: &[PathBuf]) -> Result<()
             }
             ["upload", token] => {
                 let (offer, place) = own.clone().ok_or("nothing is prepared")?;
-                let task = Task::Upload { token: (*token).to_owned() };
+                let task = Task::Upload { token: (*token).to_owned(), begin: 0 };
                 engine.assign(Assignment { offer, own: true, place, task });
                 String::new()
             }

@@ -181,7 +181,7 @@ impl Port {
     /// Waits no longer for a device.
     fn give_up(&mut self, device: DeviceId) {
         self.waits.remove(&device);
-        self.tell(Moved::Unreached { device: Some(device) });
+        self.tell(Moved::Unreached(device));
         self.is_deserted = self.waits.is_empty();
     }
 

@@ -46,7 +46,10 @@ pub(super) async fn serve(
     };
     // Who could not be reached was told for each device.
     let moved = match served.await {
-        Ok(()) | Err(Halt::Stopped | Halt::Broken | Halt::Slow | Halt::TokenRefused) => return,
+        Ok(())
+        | Err(Halt::Stopped | Halt::Broken | Halt::Lacking | Halt::Slow | Halt::TokenRefused) => {
+            return;
+        }
         Err(Halt::Changed) => Moved::Changed,
         Err(Halt::Fault(fault)) => Moved::Failed(fault),
     };
@@ -56,9 +59,9 @@ pub(super) async fn serve(
 /// Puts an own offer on the server.
 pub(super) async fn upload(
     shared: Arc<Shared>,
-    offer: FileOffer,
-    place: String,
+    (offer, place): (FileOffer, String),
     token: String,
+    begin: u64,
     stop: Stop,
 ) {
     let transfer = offer.transfer;
@@ -66,12 +69,12 @@ pub(super) async fn upload(
         let sealed = open(&shared, &offer, place).await?;
         let metered = shared.gauges.open(transfer, Way::Upload, sealed.blob().bytes());
         let relaying = relaying(&shared, &offer, token, metered.meter(), &stop);
-        relay::upload(sealed, &relaying).await
+        relay::upload(sealed, begin, &relaying).await
     };
     let moved = match uploaded.await {
         Ok(()) => Moved::Uploaded,
         // It is tried again until it is stopped.
-        Err(Halt::Stopped | Halt::Broken | Halt::Slow) => return,
+        Err(Halt::Stopped | Halt::Broken | Halt::Lacking | Halt::Slow) => return,
         Err(Halt::TokenRefused) => Moved::TokenRefused,
         Err(Halt::Changed) => Moved::Changed,
         Err(Halt::Fault(fault)) => Moved::Failed(fault),
@@ -91,13 +94,14 @@ pub(super) async fn receive(
 ) {
     ended(before).await;
     let transfer = offer.transfer;
-    let moved = match received(&shared, offer, named, task, &stop).await {
+    let mut have = 0;
+    let moved = match received(&shared, offer, named, task, (&stop, &mut have)).await {
         Ok(paths) => {
             let paths = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
             Moved::Received { paths }
         }
         Err(Halt::Stopped) => return,
-        Err(Halt::Broken | Halt::Slow) => Moved::Unreached { device: None },
+        Err(Halt::Broken | Halt::Lacking | Halt::Slow) => Moved::Lacking { have },
         Err(Halt::TokenRefused) => Moved::TokenRefused,
         // Nobody here has it to change.
         Err(Halt::Changed) => Moved::Failed(Fault::Corrupt),
@@ -113,12 +117,13 @@ pub(super) async fn ended(jobs: Vec<JoinHandle<()>>) {
     }
 }
 
+/// The paths of what was received; where it ends before that, how much of the blob there is.
 async fn received(
     shared: &Shared,
     offer: FileOffer,
     named: Option<PathBuf>,
     task: Task,
-    stop: &Stop,
+    (stop, have): (&Stop, &mut u64),
 ) -> Result<Vec<PathBuf>, Halt> {
     stop.check()?;
     let part = begin(shared, &offer, named, stop).await?;
@@ -148,6 +153,7 @@ async fn received(
             return Err(Halt::Stopped);
         }
     };
+    *have = part.offset();
     moved?;
     blocking(move || {
         let mut part = part;

@@ -11,7 +11,10 @@ use super::super::halt::Halt;
 use super::Relaying;
 use super::body::Pieces;
 
-/// How many bytes of a blob the server has.
+/// From which byte on the server has a blob.
+pub(super) const UPLOAD_BEGIN: HeaderName = HeaderName::from_static("upload-begin");
+
+/// Up to which byte.
 pub(super) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
 /// Bytes of an answer that are read at once.
@@ -46,13 +49,13 @@ impl Asked {
     pub(super) async fn ask(
         mut self,
         method: Method,
-        header: Option<(HeaderName, String)>,
+        headers: Vec<(HeaderName, String)>,
         body: Pieces,
     ) -> Result<(Response<Incoming>, Self), Halt> {
         let request = Request::builder().method(method).uri(&self.path);
         let request = request.header(HOST, &self.host).header(AUTHORIZATION, &self.bearer);
         let request =
-            header.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+            headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         let request = request.body(body).map_err(|_| Halt::TokenRefused)?;
         self.sender.ready().await.map_err(|_| Halt::Broken)?;
         let answer = self.sender.send_request(request).await.map_err(|_| Halt::Broken)?;

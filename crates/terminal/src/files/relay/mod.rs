@@ -26,7 +26,7 @@ use super::sealed::Sealed;
 use super::stop::Stop;
 use crate::net::Connector;
 use body::Pieces;
-use http::{Asked, UPLOAD_OFFSET, number};
+use http::{Asked, UPLOAD_BEGIN, UPLOAD_OFFSET, number};
 
 /// What moving a blob to or from the server needs.
 #[derive(Clone)]
@@ -38,17 +38,21 @@ pub(super) struct Relaying {
     pub(super) stop: Stop,
 }
 
-/// Puts a blob on the server.
+/// Puts a blob on the server, from the first byte on that anybody lacks.
 ///
 /// # Errors
 /// [`Halt`], but not [`Halt::Broken`].
-pub(super) async fn upload(sealed: Arc<Sealed>, relaying: &Relaying) -> Result<(), Halt> {
+pub(super) async fn upload(
+    sealed: Arc<Sealed>,
+    begin: u64,
+    relaying: &Relaying,
+) -> Result<(), Halt> {
     let mut pause = Pause::default();
     loop {
         let before = relaying.meter.get();
         let tried = tokio::select! {
             () = relaying.stop.wanted() => return Err(Halt::Stopped),
-            tried = put(&sealed, relaying) => tried,
+            tried = put(&sealed, begin, relaying) => tried,
         };
         match tried {
             Err(Halt::Broken) => {}
@@ -80,13 +84,15 @@ pub(super) async fn fetch(
     Ok((part, Ok(())))
 }
 
-/// Asks how much the server has, and sends the rest.
-async fn put(sealed: &Arc<Sealed>, relaying: &Relaying) -> Result<(), Halt> {
+/// Asks what the server has, and sends the rest.
+async fn put(sealed: &Arc<Sealed>, begin: u64, relaying: &Relaying) -> Result<(), Halt> {
     let asked = Asked::connect(relaying).await?;
-    let head = asked.ask(Method::HEAD, None, Pieces::none());
+    let head = asked.ask(Method::HEAD, Vec::new(), Pieces::none());
     let (head, asked) = in_time(head).await?;
     refusal(head.status())?;
-    let (offset, of) = (number(&head, UPLOAD_OFFSET).ok_or(Halt::Broken)?, sealed.blob().bytes());
+    let end = number(&head, UPLOAD_OFFSET).ok_or(Halt::Broken)?;
+    let (offset, anew) = goes_on(begin, number(&head, UPLOAD_BEGIN), end);
+    let of = sealed.blob().bytes();
     relaying.meter.set(offset);
     if offset >= of {
         return Ok(());
@@ -95,15 +101,26 @@ async fn put(sealed: &Arc<Sealed>, relaying: &Relaying) -> Result<(), Halt> {
     let (sealed, stop) = (Arc::clone(sealed), relaying.stop.clone());
     let sealing = spawn_blocking(move || seal(&sealed, offset, into, &stop));
     let range = format!("bytes {offset}-{}/{of}", of - 1);
+    let mut headers = vec![(CONTENT_RANGE, range)];
+    headers.extend(anew.then(|| (UPLOAD_BEGIN, offset.to_string())));
     let body = Pieces::new(from, of - offset, Arc::clone(&relaying.meter));
     let answer = tokio::select! {
-        answer = asked.ask(Method::PUT, Some((CONTENT_RANGE, range)), body) => answer,
+        answer = asked.ask(Method::PUT, headers, body) => answer,
         () = stalled(&relaying.meter, STALLED_RELAY) => Err(Halt::Broken),
     };
     // What stopped the sealing is why there is no answer. The pieces are gone by now, so it has ended.
     sealing.await.unwrap_or(Err(Halt::Stopped))?;
     let (answer, _) = answer?;
     refusal(answer.status())
+}
+
+/// Where an upload goes on, and whether anew: at the end of what is there, unless something is lacked from before
+/// that, or only what comes later. A server that says nothing of a beginning can't begin elsewhere.
+fn goes_on(lacked: u64, begins: Option<u64>, end: u64) -> (u64, bool) {
+    match begins {
+        Some(begins) if !(begins..=end).contains(&lacked) => (lacked, true),
+        _ => (end, false),
+    }
 }
 
 /// Asks for the rest of a blob, and keeps what comes.
@@ -119,7 +136,7 @@ async fn get(part: Part, relaying: &Relaying) -> Result<(Part, Result<(), Halt>)
     let came = async {
         let range = format!("bytes={offset}-");
         let asked = Asked::connect(relaying).await?;
-        let answer = asked.ask(Method::GET, Some((RANGE, range)), Pieces::none());
+        let answer = asked.ask(Method::GET, vec![(RANGE, range)], Pieces::none());
         let (answer, _asked) = in_time(answer).await?;
         refusal(answer.status())?;
         if answer.status() != StatusCode::PARTIAL_CONTENT {
@@ -148,6 +165,7 @@ fn refusal(status: StatusCode) -> Result<(), Halt> {
     Err(match status {
         status if status.is_success() => return Ok(()),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Halt::TokenRefused,
+        StatusCode::RANGE_NOT_SATISFIABLE => Halt::Lacking,
         StatusCode::NOT_FOUND | StatusCode::GONE => Halt::Fault(Fault::Expired),
         StatusCode::INSUFFICIENT_STORAGE | StatusCode::PAYLOAD_TOO_LARGE => {
             Halt::Fault(Fault::NoRoom)
@@ -185,5 +203,30 @@ impl Pause {
             () = stop.wanted() => Err(Halt::Stopped),
             () = sleep(RELAY_PAUSE * 2_u32.pow(self.vain)) => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first byte that anybody lacks, what the server has, and where it goes on.
+    #[test]
+    fn where_an_upload_goes_on() {
+        let check = |lacked: u64, begins: Option<u64>, end: u64, expected: (u64, bool)| {
+            assert_eq!(goes_on(lacked, begins, end), expected, "{lacked} {begins:?} {end}");
+        };
+        check(0, Some(0), 0, (0, false));
+        check(0, Some(0), 70, (70, false));
+        check(40, Some(0), 0, (40, true));
+        check(40, Some(0), 10, (40, true));
+        check(40, Some(0), 40, (40, false));
+        check(40, Some(0), 70, (70, false));
+        check(40, Some(20), 70, (70, false));
+        check(40, Some(40), 40, (40, false));
+        check(40, Some(60), 70, (40, true));
+        check(0, Some(60), 70, (0, true));
+        check(40, None, 0, (0, false));
+        check(40, None, 70, (70, false));
     }
 }

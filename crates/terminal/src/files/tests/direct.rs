@@ -90,7 +90,7 @@ async fn nobody_there() {
             &world,
             Task::Dial { tcp, quic: None, own: None, pass: pass(&offer) },
         );
-        assert_eq!(bob.next().await, Moved::Unreached { device: None });
+        assert_eq!(bob.next().await, Moved::Lacking { have: 0 });
     }
     assert_eq!(world.shown(), Vec::<String>::new());
 }
@@ -115,7 +115,7 @@ async fn nothing_on_this_machine_is_called_for_somebody_elsewhere() {
         let called = tokio::select! {
             _ = service.accept() => true,
             moved = bob.next() => {
-                assert_eq!(moved, Moved::Unreached { device: None });
+                assert_eq!(moved, Moved::Lacking { have: 0 });
                 false
             }
         };
@@ -130,7 +130,7 @@ async fn nobody_comes() {
     let mut alice = Person::new();
     let (offer, place) = alice.offer(&world, "a").await;
     let tcp = alice.serve(&offer, &place).await;
-    assert_eq!(alice.next().await, Moved::Unreached { device: Some(DEVICE) });
+    assert_eq!(alice.next().await, Moved::Unreached(DEVICE));
     // Nobody listens any more, until it is wanted anew.
     while TcpStream::connect(tcp[0]).await.is_ok() {}
     assert!(!alice.serve(&offer, &place).await.is_empty());
@@ -235,7 +235,7 @@ async fn a_sender_who_drips_is_not_waited_for() {
         moved = bob.next() => moved,
         () = dripping => unreachable!(),
     };
-    assert_eq!(moved, Moved::Unreached { device: None });
+    assert_eq!(moved, Moved::Lacking { have: 0 });
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,7 +255,7 @@ async fn a_recipient_who_takes_it_in_drops_is_not_waited_for() {
         advance(Duration::from_secs(10)).await;
     }
     assert!(got < offer.blob_bytes().unwrap(), "{got}");
-    assert_eq!(alice.next().await, Moved::Unreached { device: Some(DEVICE) });
+    assert_eq!(alice.next().await, Moved::Unreached(DEVICE));
 }
 
 /// All of an offer's blob.
@@ -284,7 +284,7 @@ async fn a_file_that_changed_does_not_leave() {
     assert!(got.len() < 6 * PIECE, "{}", got.len());
 }
 
-/// What a recipient says of a sender who sends this to whoever calls.
+/// What a recipient says of a sender who has this blob for whoever calls.
 async fn check_sender(offer: &portcullis_proto::FileOffer, sent: Vec<u8>, expected: Moved) {
     let world = World::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -293,8 +293,10 @@ async fn check_sender(offer: &portcullis_proto::FileOffer, sent: Vec<u8>, expect
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut hello = [0; HELLO];
             stream.read_exact(&mut hello).await.unwrap();
+            let offset = u64::from_be_bytes(hello[16..24].try_into().unwrap());
+            let rest = sent.get(offset as usize..).unwrap_or_default();
             // The other side may have heard enough.
-            let _ = stream.write_all(&sent).await;
+            let _ = stream.write_all(rest).await;
         }
     });
     let mut bob = Person::new();
@@ -316,7 +318,9 @@ async fn senders_who_send_something_else() {
     check_sender(&offer, damaged, corrupt.clone()).await;
     let (_, others) = forged(&manifest, &bytes(LARGE), |_| ());
     check_sender(&offer, others.concat(), corrupt).await;
-    check_sender(&offer, Vec::new(), Moved::Unreached { device: None }).await;
+    check_sender(&offer, Vec::new(), Moved::Lacking { have: 0 }).await;
+    let have = pieces[..3].concat().len();
+    check_sender(&offer, blob[..have + 5].to_vec(), Moved::Lacking { have: have as u64 }).await;
     let (bad, pieces) = forged(r#"[{"path":["..","a"],"file":3}]"#, b"123", |_| ());
     check_sender(&bad, pieces.concat(), Moved::Failed(Fault::Manifest)).await;
 }
