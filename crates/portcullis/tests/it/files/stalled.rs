@@ -1,11 +1,13 @@
 //! Somebody is there, and says nothing: their program is halted while a file moves directly. The other side doesn't
-//! wait for ever: it turns to the server, and says so. Once the halted one goes on, the file arrives, whole.
+//! wait for ever: it turns to the server, and says so. Once the halted one goes on, the file arrives, whole; of what
+//! had come the server gets nothing.
 
 use std::fs;
 
 use rustix::process::Signal;
 
 use super::{bytes_below, found, noise, until};
+use crate::classroom::http::counter;
 use crate::program::World;
 use crate::pty::Pty;
 
@@ -43,6 +45,9 @@ fn a_sender_who_is_halted_is_not_waited_for() {
     noor.wait_for("large.bin is there:");
     assert_eq!(mira.json()["state"], "received");
     assert_eq!(mira.end(), Some(0));
+    let stored = counter(server.strip_prefix("ws://").unwrap(), "blob_stored_bytes");
+    // A piece or two may have been on its way to the disk.
+    assert!((1..BYTES as u64 - SOME / 2).contains(&stored), "{stored}");
     assert_eq!(found(&into), ["large.bin"]);
     assert!(fs::read(into.join("large.bin")).unwrap() == content, "it is the same");
 }
