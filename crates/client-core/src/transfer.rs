@@ -5,7 +5,7 @@
 
 use portcullis_crypto::{AuthPublic, Secret, Signature};
 use portcullis_proto::{
-    ConversationId, DeviceId, EndReason, FileName, FileOffer, QuicWay, Reference, Timestamp,
+    ConversationId, DeviceId, EndReason, FileName, FileOffer, Holds, QuicWay, Reference, Timestamp,
     TransferId, UserName,
 };
 use std::fmt;
@@ -173,6 +173,8 @@ pub struct TransferView {
     pub files: u32,
     /// Bytes of the files.
     pub bytes: u64,
+    /// What is in it.
+    pub holds: Holds,
     /// Where the files are, or are to be put.
     pub place: String,
     /// How far it has come here.

@@ -5,8 +5,8 @@ use crate::records::twin::{Convert, convert, twin};
 use crate::transfer::{Fault, RecipientState};
 use portcullis_crypto::{FileKey, Hash, Secret};
 use portcullis_proto::{
-    AccountId, Bytes, ConversationId, DeviceId, EndReason, FileName, FileOffer, QuicWay, Reference,
-    Timestamp, TransferId,
+    AccountId, Bytes, ConversationId, DeviceId, EndReason, FileName, FileOffer, Holds, QuicWay,
+    Reference, Timestamp, TransferId,
 };
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -37,6 +37,8 @@ struct OfferRecord {
     manifest: u32,
     title: FileName,
     files: u32,
+    #[serde(default)]
+    holds: Holds,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,6 +113,7 @@ pub(crate) fn transfer_record(transfer: &Transfer) -> TransferRecord {
             manifest: offer.manifest,
             title: offer.title.clone(),
             files: offer.files,
+            holds: offer.holds,
         },
         conversation: transfer.conversation,
         message: transfer.message,
@@ -154,6 +157,7 @@ pub(crate) fn read_transfer(id: TransferId, record: TransferRecord) -> Option<Tr
         manifest: record.offer.manifest,
         title: record.offer.title,
         files: record.offer.files,
+        holds: record.offer.holds,
     };
     let recipients = record.recipients.into_iter().map(|(account, state, device, direct)| {
         (account, Recipient { state: state.into(), device, direct })

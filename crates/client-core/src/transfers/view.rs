@@ -56,6 +56,7 @@ impl Client {
             title: transfer.offer.title.clone(),
             files: transfer.offer.files,
             bytes: transfer.offer.content_bytes(),
+            holds: transfer.offer.holds,
             place: transfer.place.clone(),
             state,
             expires: transfer.expires(),

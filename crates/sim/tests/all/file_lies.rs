@@ -12,7 +12,7 @@ use portcullis_client_core::{
 use portcullis_crypto::{FileKey, Hash, Secret};
 use portcullis_proto::{
     AccountId, Bytes, Code, Content, ConversationId, EndReason, FileName, FileOffer, FileStep,
-    Kind, Reference, Refusal, Reply, ServerFrame, TransferId,
+    Holds, Kind, Reference, Refusal, Reply, ServerFrame, TransferId,
 };
 use portcullis_sim::World;
 
@@ -206,6 +206,7 @@ fn forged(transfer: TransferId) -> Kind {
         manifest: 100,
         title: FileName::closest("malware"),
         files: 1,
+        holds: Holds::FILE,
     }))
 }
 

@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use portcullis_client_core::Fault;
-use portcullis_client_core::defences::{ChunkAccepted, Defences, part_name};
+use portcullis_client_core::defences::{ChunkAccepted, Defences, ManifestAccepted, part_name};
 use portcullis_crypto::file::CHUNK;
 use portcullis_proto::{FileOffer, Manifest};
 
@@ -133,12 +133,13 @@ impl Part {
     fn go_on(&mut self, stop: &Stop, checked: &Meter) -> Result<(), Halt> {
         let Self { judge, kept } = self;
         let encoded = fs::read(kept.folder.join(MANIFEST)).ok();
-        let manifest = encoded.as_ref().and_then(|bytes| read_manifest(bytes, &kept.offer).ok());
+        let accept = |bytes: &Vec<u8>| (kept.defences.accept_manifest)(&kept.offer, bytes).ok();
+        let manifest = encoded.as_ref().and_then(accept);
         if place::has_begun(&kept.folder)
             && let Some(manifest) = &manifest
         {
             kept.offset = kept.blob.bytes();
-            kept.state = State::Placing(manifest.clone());
+            kept.state = State::Placing(manifest.manifest().clone());
             return Ok(());
         }
         if !judge.has_hashes() {
@@ -199,7 +200,8 @@ impl Kept {
         let State::Manifest(head) = &mut self.state else { return Ok(()) };
         let head = std::mem::take(head);
         let encoded = head.get(..self.offer.manifest as usize).unwrap_or_default().to_vec();
-        let manifest = read_manifest(&encoded, &self.offer)?;
+        let manifest = (self.defences.accept_manifest)(&self.offer, &encoded)
+            .map_err(|_| Halt::Fault(Fault::Manifest))?;
         let path = self.folder.join(MANIFEST);
         disk::write_private(&path, &encoded).map_err(|error| Halt::disk(&error))?;
         let mut files = self.files(manifest, encoded)?;
@@ -208,18 +210,7 @@ impl Kept {
         Ok(())
     }
 
-    fn files(&self, manifest: Manifest, encoded: Vec<u8>) -> Result<Files, Halt> {
+    fn files(&self, manifest: ManifestAccepted, encoded: Vec<u8>) -> Result<Files, Halt> {
         Files::new(self.folder.join(FILES), manifest, encoded, &self.defences)
     }
-}
-
-/// The manifest, if it is what an offer says of it.
-fn read_manifest(encoded: &[u8], offer: &FileOffer) -> Result<Manifest, Halt> {
-    let bad = Halt::Fault(Fault::Manifest);
-    let manifest = Manifest::decode(encoded).map_err(|_| bad)?;
-    let fits = encoded.len() == offer.manifest as usize
-        && manifest.entries().len() == offer.files as usize
-        && manifest.bytes() == offer.content_bytes()
-        && manifest.tops().first().is_some_and(|top| **top == offer.title);
-    if fits { Ok(manifest) } else { Err(bad) }
 }

@@ -18,7 +18,7 @@ use portcullis_client_core::defences::{self, HELLO, SOUND};
 use portcullis_crypto::{
     AuthKey, ChunkHash, FileCipher, FileKey, FileRoot, Hash, Secret, Signature,
 };
-use portcullis_proto::{DeviceId, FileName, FileOffer, TransferId};
+use portcullis_proto::{DeviceId, FileName, FileOffer, Holds, TransferId};
 use rand_core::OsRng;
 use tempfile::TempDir;
 
@@ -163,6 +163,7 @@ fn forged(
         manifest: u32::try_from(manifest.len()).unwrap(),
         title: FileName::parse("a").unwrap(),
         files: 1,
+        holds: Holds::FILE,
     };
     change(&mut offer);
     let shape = offer.shape().unwrap();

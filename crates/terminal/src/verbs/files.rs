@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use portcullis_client_core::{
-    Command, Fault, History, Show, TransferState, TransferView, quoted, size,
+    Command, Fault, History, Show, TransferState, TransferView, kind_of, quoted, size, titled,
 };
-use portcullis_proto::{ConversationName, FileName, Refusal, TransferId, UserName};
+use portcullis_proto::{ConversationName, FileName, Holds, Refusal, TransferId, UserName};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -27,6 +27,8 @@ struct Sent<'a> {
     title: &'a FileName,
     files: u32,
     bytes: u64,
+    kind: &'static str,
+    programs: bool,
     /// What has become of it: on the server, or with its recipients.
     state: &'static str,
 }
@@ -39,6 +41,8 @@ struct Got<'a> {
     title: &'a FileName,
     files: u32,
     bytes: u64,
+    kind: &'static str,
+    programs: bool,
     paths: &'a [String],
 }
 
@@ -141,6 +145,8 @@ fn print(to: &ConversationName, about: &TransferView, state: &'static str) -> Re
         title: &about.title,
         files: about.files,
         bytes: about.bytes,
+        kind: kind(about.holds),
+        programs: about.holds.programs,
         state,
     })
 }
@@ -248,8 +254,7 @@ impl<'a> Receiving<'a> {
     }
 
     fn begins(&mut self, about: &TransferView) {
-        let TransferView { title, sender, bytes, .. } = about;
-        let what = format!("{sender} to send {} ({})", quoted(title), size(*bytes));
+        let what = format!("{} to send {}", about.sender, offered(about));
         self.under_way.insert(about.transfer, what);
     }
 
@@ -275,7 +280,7 @@ impl<'a> Receiving<'a> {
         }
         match &about.state {
             TransferState::Offered if self.wants(about) => {
-                output::note(&format!("{sender} offers {} ({})", quoted(title), size(about.bytes)));
+                output::note(&format!("{sender} offers {}", offered(about)));
                 self.begins(about);
                 if self.what.direct {
                     session.command(Command::AllowDirect(sender.clone(), true))?;
@@ -291,6 +296,8 @@ impl<'a> Receiving<'a> {
                     title,
                     files: about.files,
                     bytes: about.bytes,
+                    kind: kind(about.holds),
+                    programs: about.holds.programs,
                     paths,
                 })?;
             }
@@ -330,8 +337,22 @@ impl<'a> Receiving<'a> {
 }
 
 fn left_alone(about: &TransferView) {
-    let TransferView { title, sender, bytes, .. } = about;
-    output::note(&format!("left alone: {} ({}) of {sender}", quoted(title), size(*bytes)));
+    output::note(&format!("left alone: {} of {}", offered(about), about.sender));
+}
+
+/// What is offered: `photos/ (folder, 214 files, 1.2 GB)`.
+fn offered(about: &TransferView) -> String {
+    let kind = kind_of(about.files, about.holds).map(|kind| kind + ", ").unwrap_or_default();
+    format!("{} ({kind}{})", titled(&about.title, about.holds), size(about.bytes))
+}
+
+/// What it is, in a word for programs.
+pub(super) const fn kind(holds: Holds) -> &'static str {
+    match holds {
+        Holds { tops: 0 | 1, folder: true, .. } => "folder",
+        Holds { tops: 0 | 1, .. } => "file",
+        _ => "several",
+    }
 }
 
 #[cfg(test)]
@@ -353,6 +374,7 @@ mod tests {
             title: FileName::parse("a").unwrap(),
             files: 1,
             bytes: 1,
+            holds: Holds::FILE,
             place: String::new(),
             state,
             recipients: Vec::new(),

@@ -4,7 +4,7 @@ use portcullis_client_core::{Command, History, RecipientState, Show, TransferSta
 use portcullis_proto::{ConversationId, FileName, Timestamp, TransferId, UserName};
 use serde::Serialize;
 
-use super::files::tidy_up;
+use super::files::{kind, tidy_up};
 use super::{Common, Exit, Failure, Session, TIMEOUT, output, within};
 
 /// A transfer, by its place in the list or by its id, which stays.
@@ -46,6 +46,8 @@ struct Line<'a> {
     title: &'a FileName,
     files: u32,
     bytes: u64,
+    kind: &'static str,
+    programs: bool,
     state: &'static str,
     /// Why it has ended, or can't go on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,6 +120,8 @@ fn print(number: usize, about: &TransferView) -> Result<(), Failure> {
         title: &about.title,
         files: about.files,
         bytes: about.bytes,
+        kind: kind(about.holds),
+        programs: about.holds.programs,
         state,
         reason,
         expires: about.expires,

@@ -32,6 +32,10 @@ fn files_wait_for_whoever_is_away() {
     assert_eq!(sent[0]["state"], "stored");
     assert_eq!(sent[0]["title"], "report.pdf");
     assert_eq!(sent[0]["files"], 6);
+    assert_eq!((&sent[0]["kind"], &sent[0]["programs"]), (&"several".into(), &true.into()));
+    let offered = world.lines("noor", "noor", &["transfers"]);
+    let kind = (&offered[0]["state"], &offered[0]["kind"], &offered[0]["programs"]);
+    assert_eq!(kind, (&"offered".into(), &"several".into(), &true.into()));
 
     let into = world.folder("incoming");
     fs::write(into.join("report.pdf"), "something of noor's own").unwrap();
@@ -41,6 +45,7 @@ fn files_wait_for_whoever_is_away() {
         &["receive", "--from", "mira", "--into", into.to_str().unwrap(), "--once"],
     );
     assert_eq!((got.len(), &got[0]["sender"]), (1, &"mira".into()));
+    assert_eq!((&got[0]["kind"], &got[0]["programs"]), (&"several".into(), &true.into()));
     let expected = [
         "photos/deep/er/two.png",
         "photos/none",

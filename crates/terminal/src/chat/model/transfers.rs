@@ -3,7 +3,9 @@
 use super::Model;
 use crate::files::Progress;
 use crate::ui::view::{Level, Transfer, Trust};
-use portcullis_client_core::{RecipientState, TransferState, TransferView, quoted, size};
+use portcullis_client_core::{
+    RecipientState, TransferState, TransferView, kind_of, quoted, size, titled,
+};
 use portcullis_proto::{ConversationId, ConversationName, UserName};
 
 /// Transfers that are over and still listed: enough to look up where something is.
@@ -16,6 +18,8 @@ const PATHS: usize = 3;
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Transfers {
     all: Vec<Entry>,
+    /// The highest number that any has had: a person may still have it before their eyes.
+    numbered: usize,
     /// Bytes that were read of what is to be offered, and how many there are.
     reading: Option<(u64, u64)>,
 }
@@ -23,7 +27,7 @@ pub(in crate::chat) struct Transfers {
 #[derive(Debug)]
 struct Entry {
     about: TransferView,
-    /// The least that no other had, as long as it is not over.
+    /// None other has it as long as this program runs.
     number: usize,
     /// It has gone directly, or was to: it is known how.
     was_direct: bool,
@@ -115,8 +119,8 @@ impl Transfers {
     }
 
     fn add(&mut self, about: TransferView) {
-        let taken = |number: &usize| self.open().any(|entry| entry.number == *number);
-        let number = (1..).find(|number| !taken(number)).unwrap_or_default();
+        self.numbered += 1;
+        let number = self.numbered;
         let was_direct = about.state == TransferState::Direct;
         self.all.push(Entry { about, number, was_direct, progress: None });
         self.drop_old();
@@ -151,9 +155,35 @@ impl Transfers {
     pub(in crate::chat) fn pick(
         &self,
         number: Option<usize>,
-        fits: fn(&TransferView) -> bool,
+        fits: impl Fn(&TransferView) -> bool,
     ) -> Option<&TransferView> {
         self.fitting(number, fits).last()
+    }
+
+    /// The offer of this number; without one, the newest that waits for an answer in the open conversation.
+    ///
+    /// # Errors
+    /// What to say: nothing waits there, and what waits elsewhere is taken by its number.
+    pub(in crate::chat) fn offered(
+        &self,
+        number: Option<usize>,
+        open: Option<ConversationId>,
+        verb: &str,
+    ) -> Result<&TransferView, String> {
+        let waits = |about: &TransferView| !about.own && about.state == TransferState::Offered;
+        let here = |about: &TransferView| number.is_some() || Some(about.conversation) == open;
+        if let Some(about) = self.pick(number, |about| waits(about) && here(about)) {
+            return Ok(about);
+        }
+        let elsewhere = self.open().filter(|entry| number.is_none() && waits(&entry.about)).last();
+        Err(match elsewhere {
+            Some(Entry { about, number, .. }) => {
+                let title = titled(&about.title, about.holds);
+                let sender = &about.sender;
+                format!("nothing is offered here; {sender} offers {title}: {verb} {number}")
+            }
+            None => "no such offer waits for an answer: /transfers shows all".to_owned(),
+        })
     }
 
     /// The transfer of this number, or the only one that fits; else how many do.
@@ -172,7 +202,7 @@ impl Transfers {
     fn fitting(
         &self,
         number: Option<usize>,
-        fits: fn(&TransferView) -> bool,
+        fits: impl Fn(&TransferView) -> bool,
     ) -> impl Iterator<Item = &TransferView> {
         let meant = move |entry: &&Entry| number.is_none_or(|number| number == entry.number);
         self.open().filter(meant).map(|entry| &entry.about).filter(move |about| fits(about))
@@ -238,14 +268,14 @@ impl Transfers {
 impl Entry {
     fn row(&self) -> Transfer {
         let (about, number) = (&self.about, self.number);
-        let (title, sender) = (quoted(&about.title), &about.sender);
-        let (files, all) = match about.files {
-            0 | 1 => (String::new(), String::new()),
-            files => (format!("{files} files, "), format!(" ({files} files)")),
+        let (title, sender) = (titled(&about.title, about.holds), &about.sender);
+        let (kind, all) = match kind_of(about.files, about.holds) {
+            None => (String::new(), String::new()),
+            Some(kind) => (format!("{kind}, "), format!(" ({kind})")),
         };
         let (what, state) = match &about.state {
             TransferState::Offered => (
-                format!("{sender} offers {title} ({files}{})", size(about.bytes)),
+                format!("{sender} offers {title} ({kind}{})", size(about.bytes)),
                 format!("/get {number} or /decline {number}"),
             ),
             state if about.own => {
@@ -370,7 +400,7 @@ mod tests {
     use super::*;
     use crate::files::Way;
     use portcullis_client_core::Fault;
-    use portcullis_proto::{EndReason, FileName, Reference, Timestamp, TransferId};
+    use portcullis_proto::{EndReason, FileName, Holds, Reference, Timestamp, TransferId};
 
     fn about(number: u8, own: bool, state: TransferState) -> TransferView {
         let user = |name| UserName::parse(name).unwrap();
@@ -387,6 +417,7 @@ mod tests {
             title: FileName::parse("report.pdf").unwrap(),
             files: 1,
             bytes: 1_200_000,
+            holds: Holds::FILE,
             place: String::new(),
             state,
             expires: None,
@@ -442,14 +473,21 @@ mod tests {
 
     #[test]
     fn several_files_are_counted() {
-        let check = |own: bool, state: TransferState, expected: &str| {
+        let check = |own: bool, state: TransferState, holds: Holds, expected: &str| {
             let mut transfers = Transfers::default();
-            transfers.take(TransferView { files: 3, ..about(1, own, state) });
+            transfers.take(TransferView { files: 3, holds, ..about(1, own, state) });
             assert_eq!(transfers.all.first().unwrap().row().what, expected);
         };
-        check(false, TransferState::Offered, "alice offers report.pdf (3 files, 1.2 MB)");
-        check(false, TransferState::Waiting, "report.pdf (3 files) from alice");
-        check(true, TransferState::Waiting, "report.pdf (3 files) to bob and 1 more");
+        let three = Holds { tops: 3, ..Holds::FILE };
+        let folder = Holds { folder: true, programs: true, ..Holds::FILE };
+        let offers = "alice offers report.pdf and 2 more (3 files, 1.2 MB)";
+        check(false, TransferState::Offered, three, offers);
+        let offers = "alice offers report.pdf/ (folder, 3 files, with programs, 1.2 MB)";
+        check(false, TransferState::Offered, folder, offers);
+        let comes = "report.pdf/ (folder, 3 files, with programs) from alice";
+        check(false, TransferState::Waiting, folder, comes);
+        let goes = "report.pdf and 2 more (3 files) to bob and 1 more";
+        check(true, TransferState::Waiting, three, goes);
     }
 
     #[test]
@@ -522,6 +560,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_offered_elsewhere_is_taken_by_its_number_alone() {
+        let (here, there) = (ConversationId::LOBBY, ConversationId::from_bytes([7; 16]));
+        let mut transfers = Transfers::default();
+        for (number, conversation) in [(1, here), (2, here), (3, there)] {
+            let offered = about(number, false, TransferState::Offered);
+            transfers.take(TransferView { conversation, ..offered });
+        }
+        let check = |number, open, expected: Result<u8, &str>| {
+            let found = transfers.offered(number, open, "/get").map(|about| about.transfer);
+            let expected = expected.map(|number| TransferId::from_bytes([number; 16]));
+            assert_eq!(found, expected.map_err(str::to_owned));
+        };
+        check(None, Some(here), Ok(2));
+        check(None, Some(there), Ok(3));
+        check(Some(1), Some(there), Ok(1));
+        check(Some(3), None, Ok(3));
+        let elsewhere = "nothing is offered here; alice offers report.pdf: /get 3";
+        check(None, None, Err(elsewhere));
+        check(None, Some(ConversationId::from_bytes([9; 16])), Err(elsewhere));
+        check(Some(9), Some(here), Err("no such offer waits for an answer: /transfers shows all"));
+    }
+
+    #[test]
     fn without_a_number_the_only_one_that_fits_is_meant() {
         let mut transfers = Transfers::default();
         for (number, state) in
@@ -541,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stay_small() {
+    fn a_number_that_was_shown_means_nothing_else() {
         let mut transfers = Transfers::default();
         let numbers = |transfers: &Transfers| -> Vec<usize> {
             transfers.open().map(|entry| entry.number).collect()
@@ -553,7 +614,8 @@ mod tests {
         transfers.take(about(2, false, TransferState::Declined));
         assert_eq!(numbers(&transfers), [1, 3]);
         transfers.take(about(4, false, TransferState::Waiting));
-        assert_eq!(numbers(&transfers), [1, 3, 2]);
+        assert_eq!(numbers(&transfers), [1, 3, 4]);
+        assert!(transfers.pick(Some(2), |_| true).is_none());
         // What is over is not meant by a number, and is listed for a while.
         let listed = |transfers: &Transfers| transfers.words(0, |_| None).lines().count() - 1;
         assert_eq!(listed(&transfers), 4);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis_client_core::Fault;
-use portcullis_client_core::defences::{ChunkAccepted, Defences, EntryPlaced};
+use portcullis_client_core::defences::{ChunkAccepted, Defences, EntryPlaced, ManifestAccepted};
 use portcullis_crypto::file::CHUNK;
 use portcullis_proto::{EntryKind, Manifest};
 
@@ -34,10 +34,11 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn new(
         folder: PathBuf,
-        manifest: Manifest,
+        accepted: ManifestAccepted,
         encoded: Vec<u8>,
         defences: &Defences,
     ) -> Result<Self, Halt> {
+        let manifest = accepted.manifest().clone();
         let placed = manifest.entries().iter().map(|entry| (defences.place_entry)(&entry.path));
         let placed: Result<Vec<_>, _> = placed.collect();
         let placed = placed.map_err(|_| Halt::Fault(Fault::Manifest))?;

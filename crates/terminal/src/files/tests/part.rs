@@ -246,6 +246,10 @@ fn manifests_of_senders_who_mean_ill() {
         offer.files = 2
     });
     check_forged(r#"[{"path":["a"],"file":3}]"#, b"123", |offer| offer.manifest -= 1);
+    // What people were told was a document.
+    check_forged(r#"[{"path":["a"],"program":3}]"#, b"123", |_| ());
+    check_forged(r#"[{"path":["a","b.txt"],"file":3}]"#, b"123", |_| ());
+    check_forged(r#"[{"path":["a","b.exe"],"file":3}]"#, b"123", |offer| offer.holds.folder = true);
     check_forged("[]", b"123", |_| ());
     check_forged("", b"123", |offer| offer.manifest = 1);
     let own =
