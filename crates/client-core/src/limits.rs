@@ -99,6 +99,10 @@ pub const TRANSFERS: usize = 256;
 /// Offers of one person that wait for an answer: more than anybody looks through.
 pub const OFFERS_WAITING: usize = 32;
 
+/// Bytes that each file or folder counts at least where it is taken without asking: a block of the disk, which an empty
+/// one may take too.
+pub const UNASKED_ENTRY_BYTES: u64 = 4096;
+
 /// Milliseconds for which an offer waits for an answer, and an accepted one for its bytes: as long as a server keeps
 /// those, unless its operator says otherwise.
 pub const OFFER_MILLIS: u64 = 7 * 24 * 3600 * 1000;

@@ -248,6 +248,7 @@ impl Client {
             all_known: self.is_blocked(transfer.conversation).is_none(),
             limit,
             bytes: transfer.offer.bytes,
+            files: transfer.offer.files,
             taken: person.unasked.within_a_day(now),
         };
         (self.defences.auto_accept)(&offer).filter(|_| offer.identity != IdentityState::Own)

@@ -138,6 +138,12 @@ impl Shell {
             self.nothing_comes("there is no such folder");
             return Ok(());
         };
+        // Once it is taken, another folder can't be named.
+        let checked = self.device.as_ref().map(|device| device.check_folder(place.as_deref()));
+        if let Some(Err(why)) = checked {
+            self.nothing_comes(why);
+            return Ok(());
+        }
         let place = place.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
         self.answer_offer(open, number, Some(place))
     }

@@ -170,6 +170,7 @@ pub struct Receive {
 /// [`Failure`]; what was under way goes on with the next `receive` of this home.
 pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
     let mut session = Session::begin(common, History::All).await?;
+    session.device().check_folder(None).map_err(|why| Failure::new(Exit::Usage, why))?;
     session.be_patient(common.timeout);
     let mut receiving = Receiving::new(what);
     receiving.go_on(&mut session)?;

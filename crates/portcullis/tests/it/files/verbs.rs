@@ -187,14 +187,30 @@ fn what_could_not_be_kept_is_tried_again() {
     let _server = world.serve();
     world.register(&["mira", "noor"]);
     let file = world.file("note", &noise(5000, 1));
-    world.lines("mira", "mira", &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
-    let into = world.path("later");
+    let (into, transfers) = (world.folder("later"), world.path("noor").join("transfers"));
+    // Whoever begins to receive makes it anew, after a look at the folder.
+    let _ = fs::remove_dir_all(&transfers);
     let receiving = world.start("noor", "noor", &["receive", "--into", into.to_str().unwrap()]);
+    until("it receives", || transfers.exists());
+    fs::remove_dir(&into).unwrap();
+    world.lines("mira", "mira", &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
     // It has been tried by the time that this is there.
-    until("it is taken", || !found(&world.path("noor").join("transfers")).is_empty());
+    until("it is taken", || !found(&transfers).is_empty());
     fs::create_dir(&into).unwrap();
     assert_eq!(receiving.json()["title"], "note");
     until("nothing else is left", || found(&into) == ["note"]);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_at_once() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["noor"]);
+    let into = world.path("nowhere");
+    let output = world.run("noor", "noor", &["receive", "--into", into.to_str().unwrap()]);
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("nowhere: there is no such folder"), "{errors}");
 }
 
 #[test]
