@@ -119,6 +119,8 @@ pub enum Fault {
     Forbidden,
     /// The folder, or a file, is not there.
     NotFound,
+    /// Another program receives it into the same folder.
+    Busy,
     /// Reading or writing failed otherwise.
     Disk,
     /// What came is not what was offered.
@@ -145,6 +147,7 @@ impl fmt::Display for Fault {
             Self::NoSpace => "there is no room left on this disk",
             Self::Forbidden => "the folder or a file in it may not be opened",
             Self::NotFound => "the folder or a file in it is not there",
+            Self::Busy => "another program is receiving it into this folder",
             Self::Disk => "the disk can't be read or written",
             Self::Corrupt => "what came is not what was offered",
             Self::Manifest => "what was offered has names or sizes that can't be kept",

@@ -57,7 +57,7 @@ pub use may_dial::{MayDial, may_dial};
 pub use may_go_direct::{DirectAsked, MayGoDirect, may_go_direct};
 pub use open_channel::{ContentOpened, OpenError, open_channel};
 pub use open_guest_chat::{ChatOpened, ChatRefused, open_guest_chat};
-pub use place_entry::{EntryPlaced, PlaceRefused, part_name, place_entry};
+pub use place_entry::{EntryPlaced, PlaceRefused, is_part_name, part_name, place_entry};
 pub use prove_path::{
     HELLO, PathProven, PathRefused, path_hello, path_name, path_pass, prove_path,
 };

@@ -76,7 +76,7 @@ twin!(HaltedRecord, Halted { Paused, Failed(fault: FaultRecord) });
 
 twin!(
     FaultRecord,
-    Fault { NoSpace, Forbidden, NotFound, Disk, Corrupt, Manifest, Expired, NoRoom }
+    Fault { NoSpace, Forbidden, NotFound, Busy, Disk, Corrupt, Manifest, Expired, NoRoom }
 );
 
 twin!(RecipientStateRecord, RecipientState {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use portcullis_client_core::Fault;
 use portcullis_client_core::defences::part_name;
-use portcullis_proto::TransferId;
+use portcullis_proto::{DeviceId, TransferId};
 use rand_core::OsRng;
 
 /// What an error of the system means for a transfer.
@@ -98,7 +98,7 @@ pub(super) fn private_folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// In words, why nothing can.
 pub(crate) fn check_folder(path: &Path) -> Result<(), String> {
-    let tried = path.join(part_name(TransferId::random(&mut OsRng)));
+    let tried = path.join(part_name(TransferId::random(&mut OsRng), DeviceId::random(&mut OsRng)));
     private_folder(&tried).and_then(|()| fs::remove_dir(&tried)).map_err(|error| {
         let why = match fault(&error) {
             Fault::NotFound => "there is no such folder".to_owned(),

@@ -1,5 +1,5 @@
-//! What has arrived of a transfer: a folder of its own in the folder that it goes to, `.portcullis-<id>.part`,
-//! until all of it is there and has been verified.
+//! What has arrived of a transfer: a folder of its own in the folder that it goes to,
+//! `.portcullis-<transfer>-<device>.part`, until all of it is there and has been verified.
 //!
 //! In it lie the hashes, the manifest, and the files under their names. After a break what lies there is sealed
 //! once more and compared with the hashes: nothing is written down about how far it came that could be wrong. How
@@ -12,12 +12,13 @@ mod lock;
 mod place;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use portcullis_client_core::Fault;
 use portcullis_client_core::defences::{ChunkAccepted, Defences, ManifestAccepted, part_name};
 use portcullis_crypto::file::CHUNK;
-use portcullis_proto::{FileOffer, Manifest};
+use portcullis_proto::{DeviceId, FileOffer, Manifest, TransferId};
 
 use files::Files;
 pub(super) use judge::Judge;
@@ -67,23 +68,36 @@ enum State {
 }
 
 impl Part {
-    /// Opens what there is of a transfer in a folder, or begins; verifies what is there, and counts that.
+    /// The part that a device has of a transfer which goes into this folder.
+    pub(super) fn path(into: &Path, transfer: TransferId, device: DeviceId) -> PathBuf {
+        into.join(part_name(transfer, device))
+    }
+
+    /// Removes a part, unless somebody writes it.
+    pub(super) fn remove(folder: &Path) -> io::Result<()> {
+        if Lock::is_held(&folder.join(LOCK)) {
+            return Ok(());
+        }
+        disk::remove_folder(folder)
+    }
+
+    /// Opens what there is of a transfer, or begins; verifies what is there, and counts that.
     ///
     /// # Errors
     /// [`Halt::Fault`], also where another program is receiving it there.
     pub(super) fn open(
         offer: FileOffer,
-        into: &Path,
+        folder: PathBuf,
         defences: Defences,
         stop: &Stop,
         checked: &Meter,
     ) -> Result<Self, Halt> {
         let blob = Blob::of(&offer).ok_or(Halt::Fault(Fault::Manifest))?;
-        let folder = into.join(part_name(offer.transfer));
+        let into = folder.parent().ok_or(Halt::Fault(Fault::NotFound))?.to_owned();
         disk::private_folder(&folder).map_err(|error| Halt::disk(&error))?;
         let lock = Lock::take(folder.join(LOCK), stop)?;
         let judge = Judge::open(&offer, folder.join(HASHES), defences, blob)?;
-        let (into, state) = (into.to_owned(), State::Manifest(Vec::new()));
+        let state = State::Manifest(Vec::new());
         let kept = Kept { offer, into, folder, lock, defences, blob, offset: 0, state };
         let mut part = Self { judge, kept };
         part.go_on(stop, checked)?;
@@ -135,12 +149,16 @@ impl Part {
         let encoded = fs::read(kept.folder.join(MANIFEST)).ok();
         let accept = |bytes: &Vec<u8>| (kept.defences.accept_manifest)(&kept.offer, bytes).ok();
         let manifest = encoded.as_ref().and_then(accept);
-        if place::has_begun(&kept.folder)
-            && let Some(manifest) = &manifest
-        {
-            kept.offset = kept.blob.bytes();
-            kept.state = State::Placing(manifest.manifest().clone());
-            return Ok(());
+        if place::has_begun(&kept.folder) {
+            if let (Some(manifest), Some(encoded)) = (&manifest, &encoded)
+                && let Some(state) = kept.placing(judge, manifest, encoded, (stop, checked))?
+            {
+                kept.offset = kept.blob.bytes();
+                kept.state = state;
+                return Ok(());
+            }
+            // What has its place keeps it; all of it is received once more.
+            place::begin_anew(&kept.folder).map_err(|error| Halt::disk(&error))?;
         }
         if !judge.has_hashes() {
             return Ok(());
@@ -212,5 +230,24 @@ impl Kept {
 
     fn files(&self, manifest: ManifestAccepted, encoded: Vec<u8>) -> Result<Files, Halt> {
         Files::new(self.folder.join(FILES), manifest, encoded, &self.defences)
+    }
+
+    /// Goes on with giving files their places, if what has its place and what has none yet are together what was
+    /// offered; none where they are not.
+    fn placing(
+        &self,
+        judge: &Judge,
+        manifest: &ManifestAccepted,
+        encoded: &[u8],
+        (stop, checked): (&Stop, &Meter),
+    ) -> Result<Option<State>, Halt> {
+        let placed = self.placed(manifest.manifest()).map_err(|error| Halt::disk(&error))?;
+        if placed.len() == manifest.manifest().tops().len() {
+            return Ok(Some(State::Placing(manifest.manifest().clone())));
+        }
+        let mut files = self.files(manifest.clone(), encoded.to_vec())?;
+        files.look_for(placed);
+        let whole = judge.whole_chunks(&mut files, stop, checked)?;
+        Ok((whole == self.blob.shape().chunks()).then_some(State::Files(files)))
     }
 }

@@ -71,7 +71,8 @@ impl World {
     }
 
     fn part(&self, offer: &FileOffer) -> Result<Part, Halt> {
-        Part::open(offer.clone(), &self.chosen(), SOUND, &Stop::default(), &Meter::default())
+        let part = Part::path(&self.chosen(), offer.transfer, DEVICE);
+        Part::open(offer.clone(), part, SOUND, &Stop::default(), &Meter::default())
     }
 
     /// The names in the recipient's folder, in order.

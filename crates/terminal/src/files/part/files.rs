@@ -1,5 +1,6 @@
 //! The files of a transfer that arrives: bytes of its stream go where the manifest says, one file open at a time.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use portcullis_client_core::Fault;
 use portcullis_client_core::defences::{ChunkAccepted, Defences, EntryPlaced, ManifestAccepted};
 use portcullis_crypto::file::CHUNK;
-use portcullis_proto::{EntryKind, Manifest};
+use portcullis_proto::{EntryKind, FileName, Manifest};
 
 use super::super::disk::{self, Identity};
 use super::super::halt::Halt;
@@ -25,6 +26,8 @@ pub(super) struct Files {
     encoded: Vec<u8>,
     layout: Arc<Layout>,
     placed: Vec<EntryPlaced>,
+    /// Where those of the outermost are that are here no more.
+    moved: BTreeMap<FileName, PathBuf>,
     /// Which file each entry had when it was first opened.
     seen: Vec<Option<Identity>>,
     open: Option<(usize, Arc<File>)>,
@@ -51,9 +54,15 @@ impl Files {
             layout,
             seen: vec![None; placed.len()],
             placed,
+            moved: BTreeMap::new(),
             open: None,
             flusher: Flusher::default(),
         })
+    }
+
+    /// These have their places already, and are only read.
+    pub(super) fn look_for(&mut self, moved: BTreeMap<FileName, PathBuf>) {
+        self.moved = moved;
     }
 
     pub(super) const fn manifest(&self) -> &Manifest {
@@ -121,6 +130,9 @@ impl Files {
         // One by one each waits for the disk; beyond some, all that waits for this disk is quicker.
         let one_by_one = self.placed.len() <= FLUSHED_SINGLY || !disk::can_sync_all();
         for entry in 0..self.placed.len() {
+            if self.moved_to(entry).is_some() {
+                continue;
+            }
             let kind = self.manifest.entries().get(entry).map(|entry| entry.kind);
             let is_file = kind != Some(EntryKind::Folder);
             let file = self.file(entry)?;
@@ -164,6 +176,14 @@ impl Files {
         Ok(file)
     }
 
+    /// Where an entry's file, or folder, is that has its place already.
+    fn moved_to(&self, entry: usize) -> Option<PathBuf> {
+        let path = &self.manifest.entries().get(entry)?.path;
+        let top = self.moved.get(path.top()?)?;
+        let inner = path.names().iter().skip(1).map(FileName::as_str);
+        Some(std::iter::once(top.as_path()).chain(inner.map(Path::new)).collect())
+    }
+
     /// Opens an entry's file, or folder; makes it, and the folders that it is in, if it is new.
     fn open_or_make(&self, entry: usize, new: bool) -> io::Result<File> {
         let missing = io::ErrorKind::NotFound;
@@ -172,6 +192,9 @@ impl Files {
         else {
             return Err(missing.into());
         };
+        if let Some(moved) = self.moved_to(entry) {
+            return disk::open(&moved);
+        }
         let path = self.folder.join(placed.path());
         if kind == EntryKind::Folder {
             if new {
