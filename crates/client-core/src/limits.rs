@@ -111,6 +111,10 @@ pub const OFFER_MILLIS: u64 = 7 * 24 * 3600 * 1000;
 /// has no room: each is a message in the conversation.
 pub const SERVED_AGAIN: u32 = 16;
 
+/// How often, since it was started, a recipient takes it that the server gave something else than was offered, and lets it
+/// be tried again: a disk that has lost a chunk gives the same each time.
+pub const DAMAGED_TRIES: u32 = 8;
+
 /// Milliseconds for which a recipient waits for the sender's addresses before it turns to the server.
 pub const REACH_MILLIS: u64 = 10_000;
 

@@ -123,7 +123,9 @@ pub enum Fault {
     Busy,
     /// Reading or writing failed otherwise.
     Disk,
-    /// What came is not what was offered.
+    /// What came this time is not what was offered; another time it may be.
+    Damaged,
+    /// What came is not what was offered, however often it was fetched.
     Corrupt,
     /// The list of files in it has names or sizes that no sound client offers.
     Manifest,
@@ -149,6 +151,7 @@ impl fmt::Display for Fault {
             Self::NotFound => "the folder or a file in it is not there",
             Self::Busy => "another program is receiving it into this folder",
             Self::Disk => "the disk can't be read or written",
+            Self::Damaged => "what the server gave is not what was offered",
             Self::Corrupt => "what came is not what was offered",
             Self::Manifest => "what was offered has names or sizes that can't be kept",
             Self::Expired => "the server no longer has it",

@@ -63,6 +63,8 @@ pub(crate) struct Transfer {
     pub(crate) moving: Moving,
     /// The key of this device's end of a path by QUIC, for as long as this program runs.
     pub(crate) secret: Option<Secret<32>>,
+    /// How often the server has given something else than was offered, since this program began.
+    pub(crate) damaged: u32,
 }
 
 /// What this device does about a transfer.

@@ -4,6 +4,7 @@ use super::{Halted, Part, Stage, Transfer};
 use crate::client::{Client, Step};
 use crate::conversation::Outgoing;
 use crate::effect::Key;
+use crate::limits;
 use crate::transfer::{Fault, Moved};
 use portcullis_proto::{
     AccountId, ConversationId, DeviceId, EndReason, FileStep, Kind, QuicWay, TransferId,
@@ -145,6 +146,7 @@ impl Client {
     pub(super) fn fails(&mut self, step: &mut Step<'_>, id: TransferId, fault: Fault) {
         let last = self.change_transfer(id, |transfer| {
             transfer.moving.busy = false;
+            let fault = transfer.worsened(fault);
             match &mut transfer.part {
                 Part::Receives(receiving) if fault.is_final() => {
                     receiving.stage = Stage::Failed(fault);
@@ -177,5 +179,16 @@ impl Client {
         if told == Some(true) {
             self.say_step(step, id, FileStep::Ended { reason });
         }
+    }
+}
+
+impl Transfer {
+    /// What a fault is once it has come too often.
+    const fn worsened(&mut self, fault: Fault) -> Fault {
+        if !matches!(fault, Fault::Damaged) {
+            return fault;
+        }
+        self.damaged += 1;
+        if self.damaged < limits::DAMAGED_TRIES { fault } else { Fault::Corrupt }
     }
 }

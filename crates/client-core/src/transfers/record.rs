@@ -76,7 +76,7 @@ twin!(HaltedRecord, Halted { Paused, Failed(fault: FaultRecord) });
 
 twin!(
     FaultRecord,
-    Fault { NoSpace, Forbidden, NotFound, Busy, Disk, Corrupt, Manifest, Expired, NoRoom }
+    Fault { NoSpace, Forbidden, NotFound, Busy, Disk, Damaged, Corrupt, Manifest, Expired, NoRoom }
 );
 
 twin!(RecipientStateRecord, RecipientState {
@@ -180,6 +180,7 @@ pub(crate) fn read_transfer(id: TransferId, record: TransferRecord) -> Option<Tr
         released: record.released,
         moving: Moving::default(),
         secret: None,
+        damaged: 0,
     })
 }
 

@@ -38,6 +38,7 @@ pub(super) fn received(number: u64, stage: Stage) -> Transfer {
         released: false,
         moving: Moving::default(),
         secret: None,
+        damaged: 0,
     }
 }
 

@@ -128,14 +128,15 @@ impl Part {
     /// # Errors
     /// [`Halt::Fault`]: they are not what was offered, or can't be kept.
     pub(super) fn take_hashes(&mut self, bytes: &[u8]) -> Result<(), Halt> {
-        let corrupt = Halt::Fault(Fault::Corrupt);
-        let piece = self.kept.blob.piece_at(self.kept.offset).ok_or(corrupt)?;
+        let damaged = Halt::Fault(Fault::Damaged);
+        let piece = self.kept.blob.piece_at(self.kept.offset).ok_or(damaged)?;
         if piece.len != bytes.len() || !matches!(piece.what, What::Hashes(_)) {
-            return Err(corrupt);
+            return Err(damaged);
         }
-        self.judge.take_hashes(piece, bytes)?;
-        self.kept.offset = piece.end();
-        Ok(())
+        let taken = self.judge.take_hashes(piece, bytes);
+        // Of hashes that are not all the offer's, none can be told to be.
+        self.kept.offset = if taken.is_ok() { piece.end() } else { 0 };
+        taken
     }
 
     /// Who says what the chunks are worth, and who keeps them, for two threads.

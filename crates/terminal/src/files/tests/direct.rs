@@ -1,6 +1,8 @@
 //! Directly from engine to engine, over real sockets, and what strangers get to hear on them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use portcullis_client_core::defences::{self, HELLO, path_pass};
@@ -309,14 +311,49 @@ async fn senders_who_send_something_else() {
     let manifest = format!(r#"[{{"path":["a"],"file":{LARGE}}}]"#);
     let (offer, pieces) = forged(&manifest, &bytes(LARGE), |_| ());
     let blob = pieces.concat();
-    let corrupt = Moved::Failed(Fault::Corrupt);
-    check_sender(&offer, vec![0; blob.len()], corrupt.clone()).await;
+    // There is no other way, but by the server.
+    let unreached = Moved::Unreached { device: None };
+    check_sender(&offer, vec![0; blob.len()], unreached.clone()).await;
     let mut damaged = blob.clone();
     damaged[4 * PIECE] ^= 1;
-    check_sender(&offer, damaged, corrupt.clone()).await;
+    check_sender(&offer, damaged, unreached.clone()).await;
     let (_, others) = forged(&manifest, &bytes(LARGE), |_| ());
-    check_sender(&offer, others.concat(), corrupt).await;
-    check_sender(&offer, Vec::new(), Moved::Unreached { device: None }).await;
+    check_sender(&offer, others.concat(), unreached.clone()).await;
+    check_sender(&offer, Vec::new(), unreached).await;
     let (bad, pieces) = forged(r#"[{"path":["..","a"],"file":3}]"#, b"123", |_| ());
     check_sender(&bad, pieces.concat(), Moved::Failed(Fault::Manifest)).await;
+}
+
+/// Says zeros to whoever calls, and counts who has said hello before.
+async fn zeros() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, calls) = (listener.local_addr().unwrap(), Arc::<AtomicUsize>::default());
+    let called = Arc::clone(&calls);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut hello = [0; HELLO];
+            if stream.read_exact(&mut hello).await.is_ok() {
+                called.fetch_add(1, Ordering::Relaxed);
+                let _ = stream.write_all(&vec![0; LARGE]).await;
+            }
+        }
+    });
+    (address, calls)
+}
+
+#[tokio::test]
+async fn a_path_that_gives_something_else_is_left_for_another() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let (mut alice, mut bob) = (Person::new(), Person::new());
+    let (offer, place) = alice.offer(&world, "a").await;
+    let good = alice.serve(&offer, &place).await[0];
+    let ((bad, calls), good) = (zeros().await, breaking(good, 2 * PIECE as u64).await);
+    let tcp = vec![bad, good];
+    let dial = Task::Dial { tcp, quic: None, own: None, pass: pass(&offer) };
+    bob.assign(&offer, false, &world, dial);
+    let paths = vec![world.chosen().join("a").to_str().unwrap().to_owned()];
+    assert_eq!(bob.next().await, Moved::Received { paths });
+    assert!(read(&world.chosen().join("a")) == bytes(LARGE));
+    assert!(calls.load(Ordering::Relaxed) <= 1, "it is called no more");
 }
