@@ -185,6 +185,8 @@ pub struct TransferView {
     pub place: String,
     /// How far it has come here.
     pub state: TransferState,
+    /// It is offered here, and the server has no room for it: it goes directly, or not at all.
+    pub roomless: bool,
     /// Until when it waits for an answer, if it does.
     pub expires: Option<Timestamp>,
     /// How far it has come for each recipient, where this device offers it.

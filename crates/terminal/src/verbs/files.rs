@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use portcullis_client_core::{
     Command, Fault, History, Show, TransferState, TransferView, kind_of, quoted, size, titled,
@@ -89,6 +90,7 @@ async fn run_send(
     let earlier = Core::transfers(session.device().client());
     let news = session.device_mut().offer(id, paths, !direct);
     let mut shows = session.take_in(news)?;
+    let mut roomless = None;
     loop {
         // Why the server refuses it says more than that it has ended.
         if let Some(refusal) = own_refusal(&shows, &earlier) {
@@ -98,14 +100,46 @@ async fn run_send(
             Show::Transfer(about) if about.own && !earlier.contains(&about.transfer) => Some(about),
             _ => None,
         });
-        if let Some(about) = offered
-            && let Some(state) = settled(about, direct)?
-        {
-            print(to, about, state)?;
-            return tidy_up(&mut session).await;
+        if let Some(about) = offered {
+            if let Some(state) = settled(about, direct)? {
+                print(to, about, state)?;
+                return tidy_up(&mut session).await;
+            }
+            if about.roomless && roomless.is_none() {
+                output::note(&waits_directly(about, to, session.patience()));
+                roomless = Some(about.transfer);
+            }
         }
-        shows = session.next().await?;
+        shows = match (session.next().await, roomless) {
+            // With `--direct` it was said that it may take days, and the next verb goes on with it.
+            (Err(failure), Some(transfer)) if !direct => {
+                return Err(withdraw(&mut session, transfer, failure).await);
+            }
+            (shows, _) => shows?,
+        };
     }
+}
+
+/// What is said where the server has no room for what others may take directly.
+fn waits_directly(about: &TransferView, to: &ConversationName, limit: Option<Duration>) -> String {
+    let time = limit.map(|limit| format!(" for {} s", limit.as_secs())).unwrap_or_default();
+    let title = titled(&about.title, about.holds);
+    format!("the server has no room for {title}: waiting{time} for {to} to take it directly")
+}
+
+/// Takes an offer back that nobody has taken while somebody waited for it.
+async fn withdraw(session: &mut Session, transfer: TransferId, why: Failure) -> Failure {
+    session.be_patient(Some(WAITED));
+    let ended = match session.command(Command::Cancel(transfer)) {
+        Ok(_) => tidy_up(session).await,
+        Err(failure) => Err(failure),
+    };
+    let Failure { exit, message, .. } = why;
+    let words = match ended {
+        Ok(()) => "the offer was withdrawn",
+        Err(_) => "the offer is withdrawn with the next command of this home",
+    };
+    Failure::new(exit, format!("{message}; {words}"))
 }
 
 /// Why nothing was offered. What is refused to earlier commands, or is about something else, is not this one's.
@@ -377,6 +411,7 @@ mod tests {
             bytes: 1,
             holds: Holds::FILE,
             place: String::new(),
+            roomless: false,
             state,
             recipients: Vec::new(),
             expires: None,

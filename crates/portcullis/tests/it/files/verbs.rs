@@ -162,6 +162,40 @@ fn what_can_not_be_sent() {
 }
 
 #[test]
+fn what_the_server_has_no_room_for_waits_for_its_recipient() {
+    let mut world = World::new(&["--blob-quota", "1000000"]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let content = noise(2_000_000, 1);
+    let large = world.file("large", &content);
+    let send = ["send", "--to", "noor", "--file", large.to_str().unwrap()];
+    // From here on noor may know where mira is.
+    let direct = [&send[..], &["--direct", "--timeout", "1"]].concat();
+    assert_eq!(world.run("mira", "mira", &direct).status.code(), Some(6));
+    world.lines("mira", "mira", &["transfers", "--cancel", "1"]);
+
+    let output = world.run("mira", "mira", &[&send[..], &["--timeout", "3"]].concat());
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{errors}");
+    let waits = "the server has no room for large: waiting for 3 s for noor to take it directly";
+    assert!(errors.contains(waits), "{errors}");
+    assert!(errors.contains("the offer was withdrawn"), "{errors}");
+    let all = world.lines("mira", "mira", &["transfers"]);
+    let states = all.iter().map(|line| line["state"].as_str());
+    assert!(states.into_iter().all(|state| state == Some("ended")), "{all:?}");
+
+    // While it waits, noor comes.
+    let sending = world.start("mira", "mira", &send);
+    let into = world.folder("in");
+    let into_name = into.to_str().unwrap();
+    let receive = ["receive", "--into", into_name, "--once", "--direct"];
+    let got = world.lines("noor", "noor", &receive);
+    assert_eq!(got.len(), 1);
+    assert!(fs::read(into.join("large")).unwrap() == content);
+    assert_eq!(sending.json()["state"], "received");
+}
+
+#[test]
 fn what_is_left_alone() {
     let mut world = World::new(&[]);
     let _server = world.serve();

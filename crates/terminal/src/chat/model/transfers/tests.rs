@@ -21,6 +21,7 @@ fn about(number: u8, own: bool, state: TransferState) -> TransferView {
         bytes: 1_200_000,
         holds: Holds::FILE,
         place: String::new(),
+        roomless: false,
         state,
         expires: None,
         recipients: if own { recipients } else { Vec::new() },
