@@ -29,6 +29,11 @@ impl Client {
                 let own = self.transfers.get(&id).and_then(Transfer::own_end);
                 self.tell_shell(step, id, Task::Serve { device, auth, own });
             }
+            Next::Withhold(device) => {
+                self.change_transfer(id, |transfer| transfer.moving.withheld.insert(device));
+                let (tcp, quic) = (Vec::new(), None);
+                self.say_step(step, id, FileStep::Reach { device, tcp, quic });
+            }
             Next::Upload(token) => self.hand_on(step, id, Task::Upload { token }),
             Next::StopUpload => {
                 self.change_transfer(id, |transfer| transfer.moving.busy = false);

@@ -160,6 +160,8 @@ pub(crate) struct Moving {
     relayed: Option<bool>,
     /// The shell is there for these devices.
     serving: BTreeSet<DeviceId>,
+    /// They were told that they get no addresses.
+    withheld: BTreeSet<DeviceId>,
     /// These have not come, and nothing but this device has it for them: it waits until they say something.
     awaited: BTreeSet<DeviceId>,
     /// How often somebody has said so since.

@@ -86,8 +86,11 @@ impl Client {
         };
         let says_where = |outgoing: &Outgoing| {
             let content = &outgoing.content;
-            let Kind::Step(FileStep::Reach { device, .. }) = content.kind else { return None };
-            Some((content.id, *content.refs.first()?, device))
+            let Kind::Step(FileStep::Reach { device, tcp, quic }) = &content.kind else {
+                return None;
+            };
+            let says = !tcp.is_empty() || quic.is_some();
+            Some((content.id, *content.refs.first()?, *device)).filter(|_| says)
         };
         let waiting: Vec<_> = conversation.outbox.iter().filter_map(says_where).collect();
         for (reference, offer, device) in waiting {

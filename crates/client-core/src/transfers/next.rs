@@ -22,6 +22,8 @@ pub(super) enum Next {
     Release,
     /// Have the shell be there for a device.
     Serve(DeviceId, AuthPublic, MayGoDirect),
+    /// Say to a device that it is told no addresses.
+    Withhold(DeviceId),
     /// Have the shell upload.
     Upload(String),
     /// Have the shell stop that.
@@ -134,6 +136,13 @@ impl Client {
                     return self.may_ask(transfer, now).then_some(Next::RegisterKey);
                 }
                 Some((may, keys)) => return Some(Next::Serve(device, keys.auth, may)),
+                // It would wait for addresses that don't come.
+                None if may.is_none()
+                    && recipient.direct
+                    && self.may_withhold(transfer, device) =>
+                {
+                    return Some(Next::Withhold(device));
+                }
                 None => relayed = true,
             }
         }
@@ -190,6 +199,12 @@ impl Client {
             }
             may_dial => Some(may_dial.map_or(Next::Relay, Next::Dial)),
         }
+    }
+
+    /// Whether a device may be told so: once, and where the server has room.
+    fn may_withhold(&self, transfer: &Transfer, device: DeviceId) -> bool {
+        let roomless = matches!(&transfer.part, Part::Sends(sending) if sending.roomless);
+        !roomless && !transfer.moving.withheld.contains(&device) && self.is_ready(transfer)
     }
 
     /// Whether recipients wait for it who can be reached directly, and whether some can't.

@@ -50,7 +50,7 @@ pub(super) fn open_part(path: &Path, program: bool, make: bool) -> io::Result<Fi
 }
 
 /// Which file an open one is, whatever its name is by now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Identity {
     #[cfg(unix)]
     device_and_number: (u64, u64),

@@ -70,6 +70,9 @@ pub enum BadSource {
 impl fmt::Display for BadSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotFound(path) if is_pattern(path) => {
+                write!(f, "{}: it is not there, and stands for no other names", path.display())
+            }
             Self::NotFound(path) => write!(f, "{}: it is not there", path.display()),
             Self::Forbidden(path) => write!(f, "{}: it may not be read", path.display()),
             Self::Name => f.write_str("a path is no text, and can't be kept"),
@@ -324,6 +327,11 @@ impl Walk {
         self.written.push(written);
         Ok(())
     }
+}
+
+/// Whether a shell would put other names in the place of this one.
+fn is_pattern(path: &Path) -> bool {
+    path.to_string_lossy().contains(['*', '?'])
 }
 
 /// Whether this program calls what is arriving so.

@@ -206,6 +206,7 @@ pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
     let mut session = Session::begin(common, History::All).await?;
     session.device().check_folder(None).map_err(|why| Failure::new(Exit::Usage, why))?;
     session.be_patient(common.timeout);
+    check_names(&mut session, &what.from).await?;
     let mut receiving = Receiving::new(what);
     receiving.go_on(&mut session)?;
     let mut shows = session.command(Command::ListTransfers)?;
@@ -230,6 +231,39 @@ pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
         if receiving.again.is_some_and(|again| again <= Instant::now()) {
             shows.extend(receiving.go_on(&mut session)?);
         }
+    }
+}
+
+/// Looks whether there are accounts of these names: whoever waits for one that is misspelt waits for ever.
+async fn check_names(session: &mut Session, names: &[UserName]) -> Result<(), Failure> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut missing = names.to_vec();
+    session.log_in().await?;
+    let mut shows = session.command(Command::ListUsers)?;
+    loop {
+        for show in &shows {
+            match show {
+                Show::Listed => drop(session.command(Command::ListUsers)?),
+                Show::People { people, more, .. } => {
+                    missing.retain(|name| people.iter().all(|person| person.name != *name));
+                    match missing.first() {
+                        None => return Ok(()),
+                        Some(name) if !more => {
+                            let why = format!("there is no account called {name}");
+                            return Err(Failure::new(Exit::Refused, why));
+                        }
+                        Some(_) => {}
+                    }
+                }
+                Show::Refused { what: what @ "list users", refusal } => {
+                    return Err(Failure::refused(what, refusal));
+                }
+                _ => {}
+            }
+        }
+        shows = session.next().await?;
     }
 }
 

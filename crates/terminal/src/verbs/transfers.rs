@@ -52,6 +52,9 @@ struct Line<'a> {
     /// Why it has ended, or can't go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Where it can't go on: whether trying again is of no use.
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
+    is_final: Option<bool>,
     /// Until when it waits for an answer, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<Timestamp>,
@@ -124,6 +127,10 @@ fn print(number: usize, about: &TransferView) -> Result<(), Failure> {
         programs: about.holds.programs,
         state,
         reason,
+        is_final: match &about.state {
+            TransferState::Failed(fault) => Some(fault.is_final()),
+            _ => None,
+        },
         expires: about.expires,
         paths: match &about.state {
             TransferState::Done(paths) => paths,

@@ -235,7 +235,7 @@ fn what_could_not_be_kept_is_tried_again() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_told_at_once() {
+fn a_folder_or_a_person_that_is_not_there_is_told_at_once() {
     let mut world = World::new(&[]);
     let _server = world.serve();
     world.register(&["noor"]);
@@ -244,6 +244,12 @@ fn a_folder_that_is_not_there_is_told_at_once() {
     let errors = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{errors}");
     assert!(errors.contains("nowhere: there is no such folder"), "{errors}");
+    let into = world.folder("in");
+    let from = ["receive", "--from", "mira", "--into", into.to_str().unwrap()];
+    let output = world.run("noor", "noor", &from);
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{errors}");
+    assert!(errors.contains("there is no account called mira"), "{errors}");
 }
 
 #[test]

@@ -305,6 +305,9 @@ impl Entry {
         match state {
             TransferState::Offered | TransferState::Waiting => "waiting".to_owned(),
             TransferState::Stored => "on the server, to be fetched".to_owned(),
+            TransferState::Direct if self.about.own && self.progress.is_none() => {
+                "directly, once they take it".to_owned()
+            }
             TransferState::Direct => format!("directly, {}", self.rate()),
             TransferState::Relayed => self.rate(),
             TransferState::Paused => format!("paused: /transfers resume {number}"),

@@ -30,6 +30,8 @@ pub(super) struct Files {
     moved: BTreeMap<FileName, PathBuf>,
     /// Which file each entry had when it was first opened.
     seen: Vec<Option<Identity>>,
+    /// Which entry has each of these files.
+    taken: BTreeMap<Identity, usize>,
     open: Option<(usize, Arc<File>)>,
     flusher: Flusher,
 }
@@ -55,6 +57,7 @@ impl Files {
             seen: vec![None; placed.len()],
             placed,
             moved: BTreeMap::new(),
+            taken: BTreeMap::new(),
             open: None,
             flusher: Flusher::default(),
         })
@@ -152,7 +155,7 @@ impl Files {
 
     fn file(&mut self, entry: usize) -> Result<&Arc<File>, Halt> {
         if self.open.as_ref().is_none_or(|(open, _)| *open != entry) {
-            let opened = self.same(entry).map_err(|error| Halt::disk(&error))?;
+            let opened = self.same(entry)?;
             self.open = Some((entry, Arc::new(opened)));
         }
         match &self.open {
@@ -162,13 +165,19 @@ impl Files {
     }
 
     /// Opens an entry's file, or folder. What was opened before has to be the same as then: bytes were written there
-    /// or judged, and a new one would lack them.
-    fn same(&mut self, entry: usize) -> io::Result<File> {
+    /// or judged, and a new one would lack them. No two are one file: some systems don't tell names apart that differ
+    /// for others, such as é written as one letter or as two.
+    fn same(&mut self, entry: usize) -> Result<File, Halt> {
+        let disk = |error: io::Error| Halt::disk(&error);
         let before = self.seen.get(entry).copied().flatten();
-        let file = self.open_or_make(entry, before.is_none())?;
-        let now = Identity::of(&file)?;
+        let file = self.open_or_make(entry, before.is_none()).map_err(disk)?;
+        let now = Identity::of(&file).map_err(disk)?;
         if before.is_some_and(|before| before != now) {
-            return Err(io::ErrorKind::NotFound.into());
+            return Err(Halt::Fault(Fault::NotFound));
+        }
+        // Where creation is all that is known of a file, two made at once are not one.
+        if cfg!(unix) && *self.taken.entry(now).or_insert(entry) != entry {
+            return Err(Halt::Fault(Fault::Manifest));
         }
         if let Some(seen) = self.seen.get_mut(entry) {
             *seen = Some(now);

@@ -118,6 +118,24 @@ fn what_was_judged_is_not_made_anew() {
     assert_eq!(world.shown(), Vec::<String>::new());
 }
 
+#[cfg(unix)]
+#[test]
+fn names_that_a_system_takes_for_one() {
+    let world = World::new();
+    world.file("folder/\u{e9}", &bytes(LARGE));
+    world.file("folder/e\u{301}", &bytes(LARGE));
+    let offered = world.offer(&["folder"]);
+    let pieces = offered.pieces(0).unwrap();
+    let mut part = world.part(&offered.offer).unwrap();
+    pieces[..2].iter().for_each(|piece| take(&mut part, piece).unwrap());
+    // What this one would do.
+    let folder =
+        world.chosen().join(part_name(offered.offer.transfer, DEVICE)).join("files/folder");
+    fs::hard_link(folder.join("e\u{301}"), folder.join("\u{e9}")).unwrap();
+    assert_eq!(receive(&mut part, pieces[2..].to_vec()), Err(Halt::Fault(Fault::Manifest)));
+    assert_eq!(world.shown(), Vec::<String>::new());
+}
+
 #[test]
 fn a_part_has_one_writer() {
     let world = World::new();

@@ -48,7 +48,7 @@ fn what_is_said_of_each_state() {
         "/get 1 or /decline 1",
     );
     check(false, TransferState::Waiting, from, "waiting");
-    check(true, TransferState::Direct, to, "directly, waiting for bytes");
+    check(true, TransferState::Direct, to, "directly, once they take it");
     check(true, TransferState::Relayed, to, "waiting for bytes");
     check(true, TransferState::Stored, to, "on the server, to be fetched");
     check(false, TransferState::Paused, from, "paused: /transfers resume 1");
