@@ -7,6 +7,7 @@ mod engine;
 mod part;
 mod part_lost;
 mod quic;
+mod relay;
 mod sealed;
 mod source;
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use portcullis_client_core::{
-    Command, Fault, History, Show, TransferState, TransferView, kind_of, quoted, size, titled,
+    Command, Fault, History, PersonView, Show, TransferState, TransferView, kind_of, quoted, size,
+    titled,
 };
 use portcullis_proto::{ConversationName, FileName, Holds, Refusal, TransferId, UserName};
 use serde::Serialize;
@@ -206,13 +207,16 @@ pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
     let mut session = Session::begin(common, History::All).await?;
     session.device().check_folder(None).map_err(|why| Failure::new(Exit::Usage, why))?;
     session.be_patient(common.timeout);
-    check_names(&mut session, &what.from).await?;
     let mut receiving = Receiving::new(what);
     receiving.go_on(&mut session)?;
     let mut shows = session.command(Command::ListTransfers)?;
     loop {
         for show in &shows {
             match show {
+                Show::Listed if !receiving.unknown.is_empty() => {
+                    session.command(Command::ListUsers)?;
+                }
+                Show::People { people, more, .. } => receiving.know(people, *more)?,
                 Show::Transfers(all) => {
                     for about in all {
                         receiving.look_at(&mut session, about)?;
@@ -234,39 +238,6 @@ pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
     }
 }
 
-/// Looks whether there are accounts of these names: whoever waits for one that is misspelt waits for ever.
-async fn check_names(session: &mut Session, names: &[UserName]) -> Result<(), Failure> {
-    if names.is_empty() {
-        return Ok(());
-    }
-    let mut missing = names.to_vec();
-    session.log_in().await?;
-    let mut shows = session.command(Command::ListUsers)?;
-    loop {
-        for show in &shows {
-            match show {
-                Show::Listed => drop(session.command(Command::ListUsers)?),
-                Show::People { people, more, .. } => {
-                    missing.retain(|name| people.iter().all(|person| person.name != *name));
-                    match missing.first() {
-                        None => return Ok(()),
-                        Some(name) if !more => {
-                            let why = format!("there is no account called {name}");
-                            return Err(Failure::new(Exit::Refused, why));
-                        }
-                        Some(_) => {}
-                    }
-                }
-                Show::Refused { what: what @ "list users", refusal } => {
-                    return Err(Failure::refused(what, refusal));
-                }
-                _ => {}
-            }
-        }
-        shows = session.next().await?;
-    }
-}
-
 /// Says what is left to be said, and lets go of what is needed no more, here and on the server.
 pub(super) async fn tidy_up(session: &mut Session) -> Result<(), Failure> {
     while session.has_unsent() || session.device().client().has_lingering_transfers() {
@@ -277,6 +248,8 @@ pub(super) async fn tidy_up(session: &mut Session) -> Result<(), Failure> {
 
 struct Receiving<'a> {
     what: &'a Receive,
+    /// Of those who are named, who may have no account: whoever waits for one that is misspelt waits for ever.
+    unknown: Vec<UserName>,
     /// What is received, in words.
     under_way: BTreeMap<TransferId, String>,
     got: u64,
@@ -290,9 +263,9 @@ struct Receiving<'a> {
 }
 
 impl<'a> Receiving<'a> {
-    const fn new(what: &'a Receive) -> Self {
-        let under_way = BTreeMap::new();
-        Self { what, under_way, got: 0, halted: false, again: None, vain: 0, told: false }
+    fn new(what: &'a Receive) -> Self {
+        let (unknown, under_way) = (what.from.clone(), BTreeMap::new());
+        Self { what, unknown, under_way, got: 0, halted: false, again: None, vain: 0, told: false }
     }
 
     /// Tries again what something was in the way of: somebody may have removed it.
@@ -306,6 +279,18 @@ impl<'a> Receiving<'a> {
         let again = all.filter(|about| halted(about) && self.wants(about));
         let again: Vec<Command> = again.map(|about| Command::Resume(about.transfer)).collect();
         session.commands(again)
+    }
+
+    /// These have accounts, and perhaps others.
+    fn know(&mut self, people: &[PersonView], more: bool) -> Result<(), Failure> {
+        self.unknown.retain(|name| people.iter().all(|person| person.name != *name));
+        match self.unknown.first() {
+            Some(name) if !more => {
+                let why = format!("there is no account called {name}");
+                Err(Failure::new(Exit::Refused, why))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Says what is waited for, once that takes a while.

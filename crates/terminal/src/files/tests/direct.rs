@@ -260,6 +260,30 @@ async fn a_recipient_who_takes_it_in_drops_is_not_waited_for() {
     assert_eq!(alice.next().await, Moved::Unreached { device: Some(DEVICE) });
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_recipient_who_takes_nothing_is_not_waited_for() {
+    let world = World::new();
+    // More than sockets hold.
+    world.file("a", &vec![0; 32 * 1024 * 1024]);
+    let mut alice = Person::new();
+    let (offer, place) = alice.offer(&world, "a").await;
+    let to = alice.serve(&offer, &place).await[0];
+    // Its system says for it that all has arrived.
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    stream.write_all(&path_hello(&offer.key, DEVICE, 0, [1; 16])).await.unwrap();
+    stream.readable().await.unwrap();
+    let passing = async {
+        loop {
+            advance(Duration::from_secs(1)).await;
+        }
+    };
+    let moved = tokio::select! {
+        moved = alice.next() => moved,
+        () = passing => unreachable!(),
+    };
+    assert_eq!(moved, Moved::Unreached { device: Some(DEVICE) });
+}
+
 /// All of an offer's blob.
 async fn pieces_of(
     sender: &mut Person,

@@ -134,7 +134,7 @@ async fn silent_after(blob: Vec<u8>) -> (SocketAddr, tokio::sync::mpsc::Unbounde
 }
 
 /// Waits until a recipient has so much.
-async fn until(person: &Person, bytes: u64) {
+pub(super) async fn until(person: &Person, bytes: u64) {
     while person.engine.progress().first().is_none_or(|progress| progress.bytes < bytes) {
         tokio::task::yield_now().await;
     }
