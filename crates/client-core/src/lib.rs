@@ -34,7 +34,9 @@ pub use client::{Client, Config, History};
 pub use drive::drive;
 pub use effect::{Effect, Effects, Key, Write};
 pub use event::{Command, Event, JobId, Saying};
-pub use message::{Body, FilesOffered, FilesStep, FilesTold, Message, Notice, quoted, size};
+pub use message::{
+    Body, FilesOffered, FilesStep, FilesTold, Message, Notice, kind_of, quoted, size, titled,
+};
 pub use portcullis_mls::{GroupView, RecordKey};
 pub use records::{BadRecord, read_message};
 pub use show::{

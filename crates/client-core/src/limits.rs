@@ -99,6 +99,10 @@ pub const TRANSFERS: usize = 256;
 /// Offers of one person that wait for an answer: more than anybody looks through.
 pub const OFFERS_WAITING: usize = 32;
 
+/// Bytes that each file or folder counts at least where it is taken without asking: a block of the disk, which an empty
+/// one may take too.
+pub const UNASKED_ENTRY_BYTES: u64 = 4096;
+
 /// Milliseconds for which an offer waits for an answer, and an accepted one for its bytes: as long as a server keeps
 /// those, unless its operator says otherwise.
 pub const OFFER_MILLIS: u64 = 7 * 24 * 3600 * 1000;
@@ -106,6 +110,10 @@ pub const OFFER_MILLIS: u64 = 7 * 24 * 3600 * 1000;
 /// How often, since it was started, a sender is there once more for recipients who could not reach it, where the server
 /// has no room: each is a message in the conversation.
 pub const SERVED_AGAIN: u32 = 16;
+
+/// How often, since it was started, a recipient takes it that the server gave something else than was offered, and lets it
+/// be tried again: a disk that has lost a chunk gives the same each time.
+pub const DAMAGED_TRIES: u32 = 8;
 
 /// Milliseconds for which a recipient waits for the sender's addresses before it turns to the server.
 pub const REACH_MILLIS: u64 = 10_000;

@@ -3,7 +3,7 @@
 
 mod files;
 
-pub use self::files::{FilesOffered, FilesStep, FilesTold, quoted, size};
+pub use self::files::{FilesOffered, FilesStep, FilesTold, kind_of, quoted, size, titled};
 
 use crate::show::IdentityState;
 use portcullis_proto::{

@@ -5,7 +5,7 @@
 
 use portcullis_crypto::{AuthPublic, Secret, Signature};
 use portcullis_proto::{
-    ConversationId, DeviceId, EndReason, FileName, FileOffer, QuicWay, Reference, Timestamp,
+    ConversationId, DeviceId, EndReason, FileName, FileOffer, Holds, QuicWay, Reference, Timestamp,
     TransferId, UserName,
 };
 use std::fmt;
@@ -123,9 +123,13 @@ pub enum Fault {
     Forbidden,
     /// The folder, or a file, is not there.
     NotFound,
+    /// Another program receives it into the same folder.
+    Busy,
     /// Reading or writing failed otherwise.
     Disk,
-    /// What came is not what was offered.
+    /// What came this time is not what was offered; another time it may be.
+    Damaged,
+    /// What came is not what was offered, however often it was fetched.
     Corrupt,
     /// The list of files in it has names or sizes that no sound client offers.
     Manifest,
@@ -149,7 +153,9 @@ impl fmt::Display for Fault {
             Self::NoSpace => "there is no room left on this disk",
             Self::Forbidden => "the folder or a file in it may not be opened",
             Self::NotFound => "the folder or a file in it is not there",
+            Self::Busy => "another program is receiving it into this folder",
             Self::Disk => "the disk can't be read or written",
+            Self::Damaged => "what the server gave is not what was offered",
             Self::Corrupt => "what came is not what was offered",
             Self::Manifest => "what was offered has names or sizes that can't be kept",
             Self::Expired => "the server no longer has it",
@@ -177,10 +183,14 @@ pub struct TransferView {
     pub files: u32,
     /// Bytes of the files.
     pub bytes: u64,
+    /// What is in it.
+    pub holds: Holds,
     /// Where the files are, or are to be put.
     pub place: String,
     /// How far it has come here.
     pub state: TransferState,
+    /// It is offered here, and the server has no room for it: it goes directly, or not at all.
+    pub roomless: bool,
     /// Until when it waits for an answer, if it does.
     pub expires: Option<Timestamp>,
     /// How far it has come for each recipient, where this device offers it.

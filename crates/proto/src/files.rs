@@ -5,11 +5,13 @@
 //! up to a size that tells little. How the stream is sealed is [`portcullis_crypto::file`]'s matter. Leaves
 //! out where the bytes are on anybody's disk, and who may offer what to whom.
 
+mod holds;
 mod manifest;
 mod name;
 mod offer;
 mod step;
 
+pub use holds::Holds;
 pub use manifest::{BadManifest, Entry, EntryKind, Manifest};
 pub use name::{BadFileName, FileName, FilePath};
 pub use offer::FileOffer;

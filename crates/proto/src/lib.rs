@@ -27,7 +27,7 @@ pub use device_list::{
 pub use envelope::{Draft, Envelope};
 pub use files::{
     BadFileName, BadManifest, EndReason, Entry, EntryKind, FileName, FileOffer, FilePath, FileStep,
-    Manifest, QuicWay,
+    Holds, Manifest, QuicWay,
 };
 pub use frame::{
     ClientFrame, ServerFrame, decode_request, encode_event, encode_refusal, encode_reply,

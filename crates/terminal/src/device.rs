@@ -9,7 +9,7 @@ mod mover;
 pub use mover::{FileOptions, Files};
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use portcullis_client_core::defences::SOUND;
@@ -160,6 +160,14 @@ impl Device {
             Err(error) => error.to_string(),
         };
         vec![News::Files { words, offering: Offering::Failed }]
+    }
+
+    /// Whether what is offered can be put into a folder, or into the default one.
+    ///
+    /// # Errors
+    /// In words, why not.
+    pub fn check_folder(&self, folder: Option<&Path>) -> Result<(), String> {
+        self.mover.check_folder(folder)
     }
 
     /// Begins to receive nothing more of a transfer for as long as this runs; whatever runs on the home next goes on

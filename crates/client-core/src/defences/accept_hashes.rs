@@ -61,7 +61,7 @@ pub(super) mod tests {
     use crate::client::tests::rng;
     use portcullis_crypto::file::CHUNK;
     use portcullis_crypto::{FileCipher, FileKey, Hash};
-    use portcullis_proto::{FileName, TransferId};
+    use portcullis_proto::{FileName, Holds, TransferId};
 
     /// An offer of a file of these bytes, its cipher, and its chunks, sealed, with their hashes.
     pub(in crate::defences) struct Offered {
@@ -80,6 +80,7 @@ pub(super) mod tests {
             manifest: 40,
             title: FileName::parse("report.pdf").unwrap(),
             files: 1,
+            holds: Holds::FILE,
         };
         let shape = offer.shape().unwrap();
         let cipher = FileCipher::new(offer.transfer.as_bytes(), &offer.key, shape);

@@ -1,12 +1,13 @@
 //! Files are taken without asking only from whom the person has named, only up to the size that they have named for
 //! all of a day, and only where nobody's identity is in doubt.
 //!
-//! Attack: somebody fills a disk, with one file or with one after the other, or puts files where a person finds them among their own, without anybody having
-//! said yes; the server puts itself in the place of the one whose files are taken.
+//! Attack: somebody fills a disk, with one file or with one after the other, or with very many that are empty, or puts
+//! files where a person finds them among their own, without anybody having said yes; the server puts itself in the place of the one whose files are taken.
 //! CWE-434, unrestricted upload of file with dangerous type; CWE-400.
 //! Precedent: CVE-2019-11932 (a picture that WhatsApp had taken by itself ran code); AirDrop, open to everyone
 //! until 2022.
 
+use crate::limits::UNASKED_ENTRY_BYTES;
 use crate::show::IdentityState;
 
 /// An offer that might be taken without asking.
@@ -20,6 +21,8 @@ pub struct AutoOffer {
     pub limit: Option<u64>,
     /// Bytes that are offered.
     pub bytes: u64,
+    /// How many files and empty folders are offered.
+    pub files: u32,
     /// Bytes of the same author that were taken so within a day.
     pub taken: u64,
 }
@@ -27,14 +30,28 @@ pub struct AutoOffer {
 /// Proof that an offer may be taken without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AutoAccepted {
-    _private: (),
+    counts: u64,
 }
 
 impl AutoAccepted {
+    /// How many bytes it counts of what is taken so in a day.
+    #[must_use]
+    pub const fn counts(self) -> u64 {
+        self.counts
+    }
+
     /// For the range's unsound twins: without any check.
     #[must_use]
-    pub const fn unproven() -> Self {
-        Self { _private: () }
+    pub const fn unproven(counts: u64) -> Self {
+        Self { counts }
+    }
+}
+
+impl AutoOffer {
+    /// As many bytes as its files can take, each at least [`UNASKED_ENTRY_BYTES`]: how many are in which is not known.
+    fn counts(&self) -> u64 {
+        let more = u64::from(self.files.saturating_sub(1)) * UNASKED_ENTRY_BYTES;
+        self.bytes.max(UNASKED_ENTRY_BYTES).saturating_add(more)
     }
 }
 
@@ -42,8 +59,9 @@ impl AutoAccepted {
 #[must_use]
 pub fn auto_accept(offer: &AutoOffer) -> Option<AutoAccepted> {
     let known = matches!(offer.identity, IdentityState::Verified | IdentityState::NotVerified);
-    let fits = offer.limit.is_some_and(|most| offer.bytes.saturating_add(offer.taken) <= most);
-    (known && offer.all_known && fits).then_some(AutoAccepted { _private: () })
+    let counts = offer.counts();
+    let fits = offer.limit.is_some_and(|most| counts.saturating_add(offer.taken) <= most);
+    (known && offer.all_known && fits).then_some(AutoAccepted { counts })
 }
 
 #[cfg(test)]
@@ -54,9 +72,10 @@ mod tests {
     const OFFER: AutoOffer = AutoOffer {
         identity: IdentityState::NotVerified,
         all_known: true,
-        limit: Some(100),
-        bytes: 60,
-        taken: 40,
+        limit: Some(100_000),
+        bytes: 60_000,
+        files: 1,
+        taken: 40_000,
     };
 
     fn check(offer: AutoOffer, expected: bool) {
@@ -69,8 +88,8 @@ mod tests {
         check(OFFER, true);
         check(AutoOffer { identity: Verified, ..OFFER }, true);
         check(AutoOffer { limit: None, ..OFFER }, false);
-        check(AutoOffer { bytes: 61, ..OFFER }, false);
-        check(AutoOffer { taken: 41, ..OFFER }, false);
+        check(AutoOffer { bytes: 60_001, ..OFFER }, false);
+        check(AutoOffer { taken: 40_001, ..OFFER }, false);
         check(AutoOffer { bytes: u64::MAX, limit: Some(u64::MAX - 1), ..OFFER }, false);
         check(AutoOffer { all_known: false, ..OFFER }, false);
         for identity in [Changed, Guest, Own] {
@@ -79,8 +98,21 @@ mod tests {
     }
 
     #[test]
+    fn very_many_empty_files_are_not_nothing() {
+        let check = |bytes: u64, files: u32, counts: u64| {
+            let offer = AutoOffer { bytes, files, taken: 0, limit: Some(counts), ..OFFER };
+            assert_eq!(auto_accept(&offer).map(AutoAccepted::counts), Some(counts));
+            check(AutoOffer { limit: Some(counts - 1), ..offer }, false);
+        };
+        check(0, 1, 4096);
+        check(5000, 1, 5000);
+        check(5000, 3, 5000 + 2 * 4096);
+        check(300_000, 10_000, 300_000 + 9_999 * 4096);
+    }
+
+    #[test]
     fn without_it_anybody_s_files_are_taken() {
-        let twin = Defences { auto_accept: |_| Some(AutoAccepted::unproven()), ..SOUND };
+        let twin = Defences { auto_accept: |_| Some(AutoAccepted::unproven(0)), ..SOUND };
         let stranger = AutoOffer { limit: None, ..OFFER };
         assert!((twin.auto_accept)(&stranger).is_some());
         assert!((SOUND.auto_accept)(&stranger).is_none());

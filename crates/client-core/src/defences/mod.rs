@@ -10,6 +10,7 @@ mod accept_identity;
 mod accept_key_package;
 mod accept_leaves;
 mod accept_list;
+mod accept_manifest;
 mod accept_number;
 mod accept_offer;
 mod accept_page;
@@ -40,6 +41,7 @@ pub use accept_identity::{Contact, Pinned, accept_identity};
 pub use accept_key_package::{PackageAccepted, accept_key_package};
 pub use accept_leaves::{LeavesAccepted, accept_leaves};
 pub use accept_list::{ListTaken, accept_list};
+pub use accept_manifest::{ManifestAccepted, ManifestRefused, accept_manifest};
 pub use accept_number::{Numbered, accept_number};
 pub use accept_offer::{OfferAccepted, OfferMade, OfferRefused, accept_offer};
 pub use accept_page::{PageAccepted, accept_page};
@@ -55,7 +57,7 @@ pub use may_dial::{MayDial, may_dial};
 pub use may_go_direct::{DirectAsked, MayGoDirect, may_go_direct};
 pub use open_channel::{ContentOpened, OpenError, open_channel};
 pub use open_guest_chat::{ChatOpened, ChatRefused, open_guest_chat};
-pub use place_entry::{EntryPlaced, PlaceRefused, part_name, place_entry};
+pub use place_entry::{EntryPlaced, PlaceRefused, is_part_name, part_name, place_entry};
 pub use prove_path::{
     HELLO, PathProven, PathRefused, path_hello, path_name, path_pass, prove_path,
 };
@@ -96,6 +98,7 @@ pub struct Defences {
     pub accept_key_package: fn(&Offered<'_>, Timestamp) -> Result<PackageAccepted, PackageRefused>,
     pub accept_leaves: fn(&Committed<'_>, &dyn Lists) -> Result<LeavesAccepted, CommitRefused>,
     pub accept_list: fn(AccountId, &IdentityPublic, Option<&ListRecord>, &SignedList) -> Result<ListTaken, BadList>,
+    pub accept_manifest: fn(&FileOffer, &[u8]) -> Result<ManifestAccepted, ManifestRefused>,
     pub accept_number: fn(Option<u64>, u64) -> Numbered,
     pub accept_offer: for<'a> fn(&OfferMade<'a>) -> Result<OfferAccepted<'a>, OfferRefused>,
     pub accept_page: fn(ConversationId, Option<Seen>, &Fetched) -> Result<PageAccepted, Warning>,
@@ -130,6 +133,7 @@ pub const SOUND: Defences = Defences {
     accept_key_package,
     accept_leaves,
     accept_list,
+    accept_manifest,
     accept_number,
     accept_offer,
     accept_page,

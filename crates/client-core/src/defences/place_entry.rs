@@ -6,16 +6,24 @@
 //! CWE-22, path traversal; CWE-73, external control of a file's name or path.
 //! Precedent: CVE-2019-6111 (scp wrote whatever files the server named); "Zip Slip" (Snyk 2018).
 
-use portcullis_proto::{FilePath, TransferId};
+use portcullis_proto::{DeviceId, FileName, FilePath, TransferId};
 use std::path::{Component, Path, PathBuf};
 
 const BEFORE: &str = ".portcullis-";
 const AFTER: &str = ".part";
 
-/// The name of the folder in which a transfer's parts lie until it is whole.
+/// The name of the folder in which what a device has of a transfer lies until it is whole. Two accounts may receive one
+/// offer into one folder: what one has is not the other's to go on with, or to remove.
 #[must_use]
-pub fn part_name(transfer: TransferId) -> String {
-    format!("{BEFORE}{transfer}{AFTER}")
+pub fn part_name(transfer: TransferId, device: DeviceId) -> String {
+    format!("{BEFORE}{transfer}-{device}{AFTER}")
+}
+
+/// Whether something is called like such a folder, on a system that doesn't tell case apart.
+#[must_use]
+pub fn is_part_name(name: &FileName) -> bool {
+    let name = name.folded();
+    name.starts_with(BEFORE) && name.ends_with(AFTER)
 }
 
 /// Proof that a path stays below the folder that it is joined to.
@@ -53,8 +61,7 @@ pub fn place_entry(entry: &FilePath) -> Result<EntryPlaced, PlaceRefused> {
     if parts != entry.names().len() || path.components().count() != parts {
         return Err(PlaceRefused);
     }
-    let top = entry.top().map(|name| name.folded()).unwrap_or_default();
-    if top.starts_with(BEFORE) && top.ends_with(AFTER) {
+    if entry.top().is_some_and(is_part_name) {
         return Err(PlaceRefused);
     }
     Ok(EntryPlaced { path })
@@ -64,7 +71,10 @@ pub fn place_entry(entry: &FilePath) -> Result<EntryPlaced, PlaceRefused> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use portcullis_proto::FileName;
+
+    fn own_name() -> String {
+        part_name(TransferId::from_bytes([7; 16]), DeviceId::from_bytes([8; 16]))
+    }
 
     fn entry(names: &[&str]) -> FilePath {
         let names = names.iter().map(|name| FileName::parse(name).unwrap()).collect();
@@ -85,7 +95,7 @@ mod tests {
         check(place_entry, &[".bashrc"], Some(".bashrc"));
         check(place_entry, &[".portcullis-notes"], Some(".portcullis-notes"));
         check(place_entry, &["a.part"], Some("a.part"));
-        let own = part_name(TransferId::from_bytes([7; 16]));
+        let own = own_name();
         check(place_entry, &[&own], None);
         check(place_entry, &[&own.to_uppercase(), "files", "x"], None);
         check(place_entry, &["photos", &own], Some(&format!("photos/{own}")));
@@ -94,7 +104,7 @@ mod tests {
     #[test]
     fn a_twin_that_places_anything_lets_a_sender_make_parts() {
         let twin: Decision = |entry| Ok(EntryPlaced::unproven(PathBuf::from(entry.to_string())));
-        let own = part_name(TransferId::from_bytes([7; 16]));
+        let own = own_name();
         check(twin, &[&own, "placed"], Some(&format!("{own}/placed")));
     }
 }

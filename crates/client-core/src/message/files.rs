@@ -1,6 +1,6 @@
 //! Offers of files and what is said of them, for people to read. Leaves out the keys.
 
-use portcullis_proto::{EndReason, FileName, FileOffer, FileStep, Reference, TransferId};
+use portcullis_proto::{EndReason, FileName, FileOffer, FileStep, Holds, Reference, TransferId};
 use std::fmt;
 
 /// Files that are offered.
@@ -14,6 +14,8 @@ pub struct FilesOffered {
     pub files: u32,
     /// Bytes of the files.
     pub bytes: u64,
+    /// What is in it.
+    pub holds: Holds,
 }
 
 /// What somebody says of an offer.
@@ -63,6 +65,7 @@ impl From<&FileOffer> for FilesOffered {
             title: offer.title.clone(),
             files: offer.files,
             bytes: offer.content_bytes(),
+            holds: offer.holds,
         }
     }
 }
@@ -70,12 +73,9 @@ impl From<&FileOffer> for FilesOffered {
 /// The words that follow the sender's name.
 impl fmt::Display for FilesOffered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { title, files, bytes, .. } = self;
-        let (title, size) = (quoted(title), size(*bytes));
-        match files {
-            0 | 1 => write!(f, "offers {title} ({size})"),
-            files => write!(f, "offers {title} ({files} files, {size})"),
-        }
+        let Self { title, files, bytes, holds, .. } = self;
+        let kind = kind_of(*files, *holds).map(|kind| kind + ", ").unwrap_or_default();
+        write!(f, "offers {} ({kind}{})", titled(title, *holds), size(*bytes))
     }
 }
 
@@ -112,6 +112,30 @@ pub fn quoted(name: &FileName) -> String {
     let name = name.as_str();
     let is_plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '_' | '-');
     if name.chars().all(is_plain) { name.to_owned() } else { format!("\"{name}\"") }
+}
+
+/// What is offered, by name: `report.pdf`, `photos/`, `report.pdf and 3 more`.
+#[must_use]
+pub fn titled(title: &FileName, holds: Holds) -> String {
+    let folder = if holds.folder { "/" } else { "" };
+    let more = match holds.tops {
+        0 | 1 => String::new(),
+        tops => format!(" and {} more", tops - 1),
+    };
+    format!("{}{folder}{more}", quoted(title))
+}
+
+/// What it is that is offered, where that is more than a file: `program`, `folder, 214 files`.
+#[must_use]
+pub fn kind_of(files: u32, holds: Holds) -> Option<String> {
+    let Holds { tops, folder, programs } = holds;
+    let count = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    let kind = match (tops, folder) {
+        (0 | 1, false) if files <= 1 => return programs.then(|| "program".to_owned()),
+        (0 | 1, true) => format!("folder, {count}"),
+        _ => count,
+    };
+    Some(if programs { format!("{kind}, with programs") } else { kind })
 }
 
 /// A size as people read it, in steps of a thousand.
@@ -169,13 +193,22 @@ mod tests {
     #[test]
     fn offers_and_steps_in_words() {
         let title = || FileName::parse("report.pdf").unwrap();
-        let offered = |files, expected: &str| {
-            let transfer = TransferId::from_bytes([1; 16]);
-            let offered = FilesOffered { transfer, title: title(), files, bytes: 1_200_000 };
+        let offered = |files, (tops, folder, programs), expected: &str| {
+            let (transfer, bytes) = (TransferId::from_bytes([1; 16]), 1_200_000);
+            let holds = Holds { tops, folder, programs };
+            let offered = FilesOffered { transfer, title: title(), files, bytes, holds };
             assert_eq!(offered.to_string(), expected);
         };
-        offered(1, "offers report.pdf (1.2 MB)");
-        offered(7, "offers report.pdf (7 files, 1.2 MB)");
+        offered(1, (1, false, false), "offers report.pdf (1.2 MB)");
+        offered(1, (1, false, true), "offers report.pdf (program, 1.2 MB)");
+        offered(7, (1, true, false), "offers report.pdf/ (folder, 7 files, 1.2 MB)");
+        offered(1, (1, true, true), "offers report.pdf/ (folder, 1 file, with programs, 1.2 MB)");
+        offered(7, (4, false, false), "offers report.pdf and 3 more (7 files, 1.2 MB)");
+        offered(
+            7,
+            (4, true, true),
+            "offers report.pdf/ and 3 more (7 files, with programs, 1.2 MB)",
+        );
         let check = |told, expected: &str| {
             let offer = Reference::from_bytes([1; 16]);
             assert_eq!(FilesStep { offer, title: title(), told }.to_string(), expected);

@@ -5,8 +5,8 @@ use super::{from_bytes, to_bytes};
 use crate::message::{Body, FilesOffered, FilesStep, FilesTold, Message, Notice};
 use crate::show::IdentityState;
 use portcullis_proto::{
-    AccountId, ConversationId, DeviceId, EndReason, FileName, GroupName, PersonName, Reference,
-    Timestamp, TransferId, UserName,
+    AccountId, ConversationId, DeviceId, EndReason, FileName, GroupName, Holds, PersonName,
+    Reference, Timestamp, TransferId, UserName,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,8 @@ struct OfferedRecord {
     title: FileName,
     files: u32,
     bytes: u64,
+    #[serde(default)]
+    holds: Holds,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,15 +57,15 @@ struct StepRecord {
 
 impl Convert<OfferedRecord> for FilesOffered {
     fn convert(self) -> OfferedRecord {
-        let Self { transfer, title, files, bytes } = self;
-        OfferedRecord { transfer, title, files, bytes }
+        let Self { transfer, title, files, bytes, holds } = self;
+        OfferedRecord { transfer, title, files, bytes, holds }
     }
 }
 
 impl Convert<FilesOffered> for OfferedRecord {
     fn convert(self) -> FilesOffered {
-        let Self { transfer, title, files, bytes } = self;
-        FilesOffered { transfer, title, files, bytes }
+        let Self { transfer, title, files, bytes, holds } = self;
+        FilesOffered { transfer, title, files, bytes, holds }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::next::Next;
 use super::{Part, Stage, Transfer};
 use crate::client::{Client, Pending, Step};
-use crate::defences::path_pass;
+use crate::defences::{AutoAccepted, path_pass};
 use crate::effect::Key;
 use crate::show::Show;
 use crate::transfer::{Fault, Task};
@@ -29,6 +29,11 @@ impl Client {
                 let own = self.transfers.get(&id).and_then(Transfer::own_end);
                 self.tell_shell(step, id, Task::Serve { device, auth, own });
             }
+            Next::Withhold(device) => {
+                self.change_transfer(id, |transfer| transfer.moving.withheld.insert(device));
+                let (tcp, quic) = (Vec::new(), None);
+                self.say_step(step, id, FileStep::Reach { device, tcp, quic });
+            }
             Next::Upload(token, begin) => {
                 self.hand_on(step, id, Task::Upload { token, begin });
                 self.change_transfer(id, |transfer| transfer.moving.begin = begin);
@@ -53,8 +58,8 @@ impl Client {
             }
             Next::Relay => self.turn_to_server(step, id, None),
             Next::Expire => self.expire(step, id),
-            Next::Take(_) => {
-                self.note_taken(step, id);
+            Next::Take(accepted) => {
+                self.note_taken(step, id, accepted);
                 self.take_offered(step, id, String::new());
             }
             Next::Ask => {
@@ -278,13 +283,12 @@ impl Client {
     }
 
     /// Of the sender so much more is taken without asking.
-    fn note_taken(&mut self, step: &Step<'_>, id: TransferId) {
-        let Some(transfer) = self.transfers.get(&id) else {
+    fn note_taken(&mut self, step: &Step<'_>, id: TransferId, accepted: AutoAccepted) {
+        let Some(sender) = self.transfers.get(&id).map(|transfer| transfer.course.sender) else {
             return;
         };
-        let (sender, bytes) = (transfer.course.sender, transfer.offer.bytes);
         if let Some(person) = self.people.get_mut(&sender) {
-            person.unasked.add(step.now, bytes);
+            person.unasked.add(step.now, accepted.counts());
             self.touch(Key::Person(sender));
         }
     }

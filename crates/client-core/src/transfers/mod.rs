@@ -63,6 +63,8 @@ pub(crate) struct Transfer {
     pub(crate) moving: Moving,
     /// The key of this device's end of a path by QUIC, for as long as this program runs.
     pub(crate) secret: Option<Secret<32>>,
+    /// How often the server has given something else than was offered, since this program began.
+    pub(crate) damaged: u32,
 }
 
 /// What this device does about a transfer.
@@ -160,6 +162,8 @@ pub(crate) struct Moving {
     relayed: Option<bool>,
     /// The shell is there for these devices.
     serving: BTreeSet<DeviceId>,
+    /// They were told that they get no addresses.
+    withheld: BTreeSet<DeviceId>,
     /// These have not come, and nothing but this device has it for them: it waits until they say something.
     awaited: BTreeSet<DeviceId>,
     /// How often somebody has said so since.

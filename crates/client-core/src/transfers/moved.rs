@@ -4,6 +4,7 @@ use super::{Halted, Part, Stage, Transfer};
 use crate::client::{Client, Step};
 use crate::conversation::Outgoing;
 use crate::effect::Key;
+use crate::limits;
 use crate::transfer::{Fault, Moved};
 use portcullis_proto::{
     AccountId, ConversationId, DeviceId, EndReason, FileStep, Kind, QuicWay, TransferId,
@@ -88,8 +89,11 @@ impl Client {
         };
         let says_where = |outgoing: &Outgoing| {
             let content = &outgoing.content;
-            let Kind::Step(FileStep::Reach { device, .. }) = content.kind else { return None };
-            Some((content.id, *content.refs.first()?, device))
+            let Kind::Step(FileStep::Reach { device, tcp, quic }) = &content.kind else {
+                return None;
+            };
+            let says = !tcp.is_empty() || quic.is_some();
+            Some((content.id, *content.refs.first()?, *device)).filter(|_| says)
         };
         let waiting: Vec<_> = conversation.outbox.iter().filter_map(says_where).collect();
         for (reference, offer, device) in waiting {
@@ -159,6 +163,7 @@ impl Client {
     pub(super) fn fails(&mut self, step: &mut Step<'_>, id: TransferId, fault: Fault) {
         let last = self.change_transfer(id, |transfer| {
             transfer.moving.busy = false;
+            let fault = transfer.worsened(fault);
             match &mut transfer.part {
                 Part::Receives(receiving) if fault.is_final() => {
                     receiving.stage = Stage::Failed(fault);
@@ -191,5 +196,16 @@ impl Client {
         if told == Some(true) {
             self.say_step(step, id, FileStep::Ended { reason });
         }
+    }
+}
+
+impl Transfer {
+    /// What a fault is once it has come too often.
+    const fn worsened(&mut self, fault: Fault) -> Fault {
+        if !matches!(fault, Fault::Damaged) {
+            return fault;
+        }
+        self.damaged += 1;
+        if self.damaged < limits::DAMAGED_TRIES { fault } else { Fault::Corrupt }
     }
 }

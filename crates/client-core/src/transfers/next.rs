@@ -22,6 +22,8 @@ pub(super) enum Next {
     Release,
     /// Have the shell be there for a device.
     Serve(DeviceId, AuthPublic, MayGoDirect),
+    /// Say to a device that it is told no addresses.
+    Withhold(DeviceId),
     /// Have the shell upload, from this byte on.
     Upload(String, u64),
     /// Have the shell stop that.
@@ -134,6 +136,13 @@ impl Client {
                     return self.may_ask(transfer, now).then_some(Next::RegisterKey);
                 }
                 Some((may, keys)) => return Some(Next::Serve(device, keys.auth, may)),
+                // It would wait for addresses that don't come.
+                None if may.is_none()
+                    && recipient.direct
+                    && self.may_withhold(transfer, device) =>
+                {
+                    return Some(Next::Withhold(device));
+                }
                 None => relayed = true,
             }
         }
@@ -194,6 +203,12 @@ impl Client {
         }
     }
 
+    /// Whether a device may be told so: once, and where the server has room.
+    fn may_withhold(&self, transfer: &Transfer, device: DeviceId) -> bool {
+        let roomless = matches!(&transfer.part, Part::Sends(sending) if sending.roomless);
+        !roomless && !transfer.moving.withheld.contains(&device) && self.is_ready(transfer)
+    }
+
     /// Whether recipients wait for it who can be reached directly, and whether some can't.
     pub(super) fn ways_of(&self, transfer: &Transfer) -> (bool, bool) {
         let may = self.may_go_direct(&self.hearers(transfer)).is_some();
@@ -250,6 +265,7 @@ impl Client {
             all_known: self.is_blocked(transfer.conversation).is_none(),
             limit,
             bytes: transfer.offer.bytes,
+            files: transfer.offer.files,
             taken: person.unasked.within_a_day(now),
         };
         (self.defences.auto_accept)(&offer).filter(|_| offer.identity != IdentityState::Own)

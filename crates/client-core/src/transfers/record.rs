@@ -5,8 +5,8 @@ use crate::records::twin::{Convert, convert, twin};
 use crate::transfer::{Fault, RecipientState};
 use portcullis_crypto::{FileKey, Hash, Secret};
 use portcullis_proto::{
-    AccountId, Bytes, ConversationId, DeviceId, EndReason, FileName, FileOffer, QuicWay, Reference,
-    Timestamp, TransferId,
+    AccountId, Bytes, ConversationId, DeviceId, EndReason, FileName, FileOffer, Holds, QuicWay,
+    Reference, Timestamp, TransferId,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,6 +41,8 @@ struct OfferRecord {
     manifest: u32,
     title: FileName,
     files: u32,
+    #[serde(default)]
+    holds: Holds,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,7 +82,7 @@ twin!(HaltedRecord, Halted { Paused, Failed(fault: FaultRecord) });
 
 twin!(
     FaultRecord,
-    Fault { NoSpace, Forbidden, NotFound, Disk, Corrupt, Manifest, Expired, NoRoom }
+    Fault { NoSpace, Forbidden, NotFound, Busy, Disk, Damaged, Corrupt, Manifest, Expired, NoRoom }
 );
 
 twin!(RecipientStateRecord, RecipientState {
@@ -118,6 +120,7 @@ pub(crate) fn transfer_record(transfer: &Transfer) -> TransferRecord {
             manifest: offer.manifest,
             title: offer.title.clone(),
             files: offer.files,
+            holds: offer.holds,
         },
         conversation: transfer.conversation,
         message: transfer.message,
@@ -162,6 +165,7 @@ pub(crate) fn read_transfer(id: TransferId, record: TransferRecord) -> Option<Tr
         manifest: record.offer.manifest,
         title: record.offer.title,
         files: record.offer.files,
+        holds: record.offer.holds,
     };
     let recipients = record.recipients.into_iter().map(|(account, state, device, direct)| {
         let have = record.have.get(&account).copied().unwrap_or(0);
@@ -185,6 +189,7 @@ pub(crate) fn read_transfer(id: TransferId, record: TransferRecord) -> Option<Tr
         released: record.released,
         moving: Moving::default(),
         secret: None,
+        damaged: 0,
     })
 }
 

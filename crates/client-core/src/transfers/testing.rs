@@ -5,8 +5,8 @@ use crate::client::Client;
 use crate::{Config, History, defences};
 use portcullis_crypto::{FileKey, Hash, Secret, Stretch};
 use portcullis_proto::{
-    AccountId, ConversationId, DeviceId, DeviceName, FileName, FileOffer, Reference, Timestamp,
-    TransferId,
+    AccountId, ConversationId, DeviceId, DeviceName, FileName, FileOffer, Holds, Reference,
+    Timestamp, TransferId,
 };
 
 /// An offer of one small file; the number makes its id.
@@ -19,6 +19,7 @@ pub(crate) fn offer(number: u64) -> FileOffer {
         manifest: 120,
         title: FileName::closest("report.pdf"),
         files: 1,
+        holds: Holds::FILE,
     }
 }
 
@@ -37,6 +38,7 @@ pub(super) fn received(number: u64, stage: Stage) -> Transfer {
         released: false,
         moving: Moving::default(),
         secret: None,
+        damaged: 0,
     }
 }
 

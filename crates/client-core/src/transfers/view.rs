@@ -56,8 +56,10 @@ impl Client {
             title: transfer.offer.title.clone(),
             files: transfer.offer.files,
             bytes: transfer.offer.content_bytes(),
+            holds: transfer.offer.holds,
             place: transfer.place.clone(),
             state,
+            roomless: matches!(&transfer.part, Part::Sends(sending) if sending.roomless),
             expires: transfer.expires(),
             recipients: if own { recipients } else { Vec::new() },
         })

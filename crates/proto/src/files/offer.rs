@@ -4,7 +4,7 @@ use portcullis_crypto::{FileKey, Hash, Secret, Shape};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-use super::FileName;
+use super::{FileName, Holds};
 use crate::bytes::fixed;
 use crate::{Bytes, TransferId, limits};
 
@@ -25,6 +25,8 @@ pub struct FileOffer {
     pub title: FileName,
     /// How many files and empty folders it has.
     pub files: u32,
+    /// What is in it.
+    pub holds: Holds,
 }
 
 impl FileOffer {
@@ -53,6 +55,7 @@ impl FileOffer {
             && u64::from(self.manifest) <= self.bytes
             && self.bytes <= most
             && (1..=limits::FILE_ENTRIES as u64).contains(&u64::from(self.files))
+            && self.holds.fits(self.files)
     }
 }
 
@@ -85,6 +88,8 @@ pub(crate) struct OfferWire<'a> {
     manifest: u32,
     title: Cow<'a, FileName>,
     files: u32,
+    #[serde(default)]
+    holds: Holds,
 }
 
 impl<'a> OfferWire<'a> {
@@ -97,11 +102,14 @@ impl<'a> OfferWire<'a> {
             manifest: offer.manifest,
             title: Cow::Borrowed(&offer.title),
             files: offer.files,
+            holds: offer.holds,
         }
     }
 
     /// Nothing where the key has another length, or the numbers can't be true.
     pub(crate) fn offer(self) -> Option<FileOffer> {
+        // What can be seen is not left to be said.
+        let programs = self.holds.programs || !self.holds.folder && self.title.is_started();
         let offer = FileOffer {
             transfer: self.transfer,
             key: FileKey::from_secret(Secret::from_slice(self.key.as_slice())?),
@@ -110,6 +118,7 @@ impl<'a> OfferWire<'a> {
             manifest: self.manifest,
             title: self.title.into_owned(),
             files: self.files,
+            holds: Holds { programs, ..self.holds },
         };
         offer.is_well_formed().then_some(offer)
     }
@@ -129,6 +138,7 @@ pub(crate) mod tests {
             manifest: 120,
             title: FileName::parse("report.pdf").unwrap(),
             files: 1,
+            holds: Holds::FILE,
         }
     }
 
@@ -163,6 +173,20 @@ pub(crate) mod tests {
         check(|offer| offer.manifest = u32::MAX, false);
         check(|offer| offer.files = 0, false);
         check(|offer| offer.files = u32::MAX, false);
+        check(|offer| offer.files = 2, false);
+        check(|offer| (offer.files, offer.holds.folder) = (2, true), true);
+    }
+
+    #[test]
+    fn a_program_s_name_says_what_it_is() {
+        let check = |title: &str, folder: bool, expected: bool| {
+            let (title, holds) = (FileName::parse(title).unwrap(), Holds { folder, ..Holds::FILE });
+            let read = OfferWire::of(&FileOffer { title, holds, ..offer() }).offer().unwrap();
+            assert_eq!(read.holds.programs, expected, "{}", read.title);
+        };
+        check("invoice.pdf", false, false);
+        check("invoice.pdf.exe", false, true);
+        check("example.com", true, false);
     }
 
     #[test]

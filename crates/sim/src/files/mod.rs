@@ -182,7 +182,10 @@ impl World {
         let sender = self.devices.get_mut(sender)?;
         let content = sender.disk.places.get(&place)?;
         match piece(&job.offer, sender.disk.hashes.get(&id)?, content, at) {
-            Some(bytes) => self.devices.get_mut(index.0)?.take(id, &job.offer, bytes),
+            Some(bytes) => match self.devices.get_mut(index.0)?.take(id, &job.offer, bytes) {
+                Some(Moved::Failed(Fault::Damaged)) => unreached,
+                moved => moved,
+            },
             None => {
                 sender.shell.ends(id, Moved::Changed);
                 unreached

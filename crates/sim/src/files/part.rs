@@ -28,19 +28,19 @@ impl Part {
     /// Takes the next piece; true if it was the last.
     ///
     /// # Errors
-    /// [`Fault::Corrupt`] for what was not offered.
+    /// [`Fault::Damaged`] for what was not offered.
     pub fn take(&mut self, offer: &FileOffer, mut piece: Vec<u8>) -> Result<bool, Fault> {
         let shape = offer.shape().ok_or(Fault::Corrupt)?;
         let Some(chunk) = self.next_piece().checked_sub(1) else {
-            self.hashes = hashes(offer, &piece).ok_or(Fault::Corrupt)?;
+            self.hashes = hashes(offer, &piece).ok_or(Fault::Damaged)?;
             return Ok(false);
         };
         let index = chunk as u64;
         if self.hashes.get(chunk) != Some(&ChunkHash::of(shape, index, &piece)) {
-            return Err(Fault::Corrupt);
+            return Err(Fault::Damaged);
         }
         let cipher = FileCipher::new(offer.transfer.as_bytes(), &offer.key, shape);
-        let opened = cipher.open(index, &mut piece).map_err(|_| Fault::Corrupt)?;
+        let opened = cipher.open(index, &mut piece).map_err(|_| Fault::Damaged)?;
         self.chunks.push(opened.to_vec());
         Ok(index + 1 == shape.chunks())
     }

@@ -1,7 +1,7 @@
 //! What a sender's shell does: a file as a stream, sealed in chunks, each compared before it leaves.
 
 use portcullis_crypto::{ChunkHash, FileCipher, FileKey, FileRoot, Hash, Randomness};
-use portcullis_proto::{FileName, FileOffer, TransferId};
+use portcullis_proto::{FileName, FileOffer, Holds, TransferId};
 
 /// Bytes of the manifest, which nobody reads here.
 pub(super) const MANIFEST: usize = 64;
@@ -22,6 +22,7 @@ pub fn prepare(
         manifest: u32::try_from(MANIFEST).ok()?,
         title,
         files: 1,
+        holds: Holds::FILE,
     };
     let shape = offer.shape()?;
     let mut root = FileRoot::default();

@@ -12,7 +12,7 @@ use portcullis_client_core::{
 use portcullis_crypto::{FileKey, Hash, Secret};
 use portcullis_proto::{
     AccountId, Bytes, Code, Content, ConversationId, EndReason, FileName, FileOffer, FileStep,
-    Kind, Reference, Refusal, Reply, ServerFrame, TransferId,
+    Holds, Kind, Reference, Refusal, Reply, ServerFrame, TransferId,
 };
 use portcullis_sim::World;
 
@@ -42,13 +42,29 @@ fn bytes_that_are_not_what_was_offered_are_not_kept() {
         |bytes| bytes.iter_mut().for_each(|byte| *byte = 0),
     ];
     for tamper in rows {
-        let (world, transfer) = with_tampered_bytes(tamper);
-        assert!(world.devices[BOB.0].disk.received.is_empty());
-        assert_eq!(state(&world, BOB, transfer), Some(TransferState::Failed(Fault::Corrupt)));
+        let (mut world, transfer) = with_tampered_bytes(tamper);
+        // A server that gives the same each time is asked so often, and no more.
+        for tried in 1..=limits::DAMAGED_TRIES {
+            assert!(world.devices[BOB.0].disk.received.is_empty());
+            let is_last = tried == limits::DAMAGED_TRIES;
+            let fault = if is_last { Fault::Corrupt } else { Fault::Damaged };
+            assert_eq!(state(&world, BOB, transfer), Some(TransferState::Failed(fault)));
+            does(&mut world, BOB, Command::Resume(transfer));
+        }
         let ended = RecipientState::Ended(EndReason::Failed);
         assert_eq!(recipient(&world, transfer, "bob"), ended);
         world.check().unwrap();
     }
+}
+
+#[test]
+fn a_server_s_bad_chunk_is_asked_for_again() {
+    let (mut world, transfer) = with_tampered_bytes(|bytes| bytes[400_000] ^= 1);
+    assert_eq!(state(&world, BOB, transfer), Some(TransferState::Failed(Fault::Damaged)));
+    world.tamper_with_blobs(|bytes| bytes[400_000] ^= 1);
+    does(&mut world, BOB, Command::Resume(transfer));
+    assert!(has(&world, BOB, transfer));
+    world.check().unwrap();
 }
 
 /// Changes the first answers of a kind that Bob gets.
@@ -207,6 +223,7 @@ fn forged(transfer: TransferId) -> Kind {
         manifest: 100,
         title: FileName::closest("malware"),
         files: 1,
+        holds: Holds::FILE,
     }))
 }
 

@@ -2,7 +2,9 @@
 
 use crate::puppet::*;
 use portcullis_client_core::defences::{Defences, SOUND};
-use portcullis_client_core::{Command, Key, RecipientState, Show, TransferState, TransferView};
+use portcullis_client_core::{
+    Command, Key, RecipientState, Show, TransferState, TransferView, limits,
+};
 use portcullis_crypto::Stretch;
 use portcullis_proto::{ConversationId, EndReason, FileStep, TransferId};
 use portcullis_sim::{DeviceIndex, World};
@@ -314,6 +316,20 @@ fn in_a_group_nobody_learns_where_a_sender_is_until_all_may() {
     check(&mut world, &[(ALICE, "mallory", false)], false);
     // Her being known is not enough either.
     check(&mut world, &[(ALICE, "mallory", true), (ALICE, "bob", false)], false);
+    world.check().unwrap();
+}
+
+#[test]
+fn nobody_waits_for_addresses_that_will_not_come() {
+    let (mut world, id) = group();
+    for (who, whom) in [(ALICE, "bob"), (BOB, "alice")] {
+        does(&mut world, who, Command::AllowDirect(name(whom), true));
+    }
+    let transfer = offers(&mut world, ALICE, id);
+    let begun = world.now;
+    accepts(&mut world, BOB, transfer);
+    assert!(has(&world, BOB, transfer));
+    assert!(world.now < begun.plus_millis(limits::REACH_MILLIS), "{:?}", world.now);
     world.check().unwrap();
 }
 

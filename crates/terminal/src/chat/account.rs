@@ -184,6 +184,7 @@ impl Shell {
     fn new_model(&self, account: Option<String>) -> Model {
         let mut model = Model::new(self.options.server.to_string(), account, &self.options.device);
         model.set_time(clock::now(), self.utc_offset_seconds);
+        model.number_after(&self.model);
         model
     }
 }

@@ -20,8 +20,8 @@ impl Shell {
     ) -> Result<(), ChatError> {
         match command {
             Typed::File(words) => self.offer(open, words),
-            Typed::Get(number, folder) => self.take_offer(number, folder.as_deref()),
-            Typed::Decline(number) => self.answer_offer(number, None),
+            Typed::Get(number, folder) => self.take_offer(open, number, folder.as_deref()),
+            Typed::Decline(number) => self.answer_offer(open, number, None),
             Typed::Transfers(None) => self.command(Command::ListTransfers),
             Typed::Transfers(Some((verb, number))) => self.change_transfer(verb, number),
             Typed::AutoAccept(name, bytes) => self.command(Command::AutoAccept(name, bytes)),
@@ -127,26 +127,38 @@ impl Shell {
     }
 
     /// Takes an offer, into a folder or the default one.
-    fn take_offer(&mut self, number: Option<usize>, folder: Option<&str>) -> Result<(), ChatError> {
+    fn take_offer(
+        &mut self,
+        open: Option<ConversationId>,
+        number: Option<usize>,
+        folder: Option<&str>,
+    ) -> Result<(), ChatError> {
         let place = folder.map(expand).map(std::path::absolute).transpose();
         let Ok(place) = place else {
             self.nothing_comes("there is no such folder");
             return Ok(());
         };
+        // Once it is taken, another folder can't be named.
+        let checked = self.device.as_ref().map(|device| device.check_folder(place.as_deref()));
+        if let Some(Err(why)) = checked {
+            self.nothing_comes(why);
+            return Ok(());
+        }
         let place = place.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
-        self.answer_offer(number, Some(place))
+        self.answer_offer(open, number, Some(place))
     }
 
     fn answer_offer(
         &mut self,
+        open: Option<ConversationId>,
         number: Option<usize>,
         place: Option<String>,
     ) -> Result<(), ChatError> {
-        let offered = |about: &TransferView| !about.own && about.state == TransferState::Offered;
-        match self.model.transfers().pick(number, offered).map(|about| about.transfer) {
-            Some(transfer) => self.command(Command::Answer { transfer, place }),
-            None => {
-                self.nothing_comes("no such offer waits for an answer: /transfers shows all");
+        let verb = if place.is_some() { "/get" } else { "/decline" };
+        match self.model.transfers().offered(number, open, verb).map(|about| about.transfer) {
+            Ok(transfer) => self.command(Command::Answer { transfer, place }),
+            Err(why) => {
+                self.nothing_comes(why);
                 Ok(())
             }
         }

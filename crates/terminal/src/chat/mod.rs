@@ -229,6 +229,9 @@ impl Shell {
                 News::Files { words, offering } => {
                     let goes = offering == Offering::Goes;
                     let level = if goes { Level::Info } else { Level::Warning };
+                    if !goes {
+                        self.ui.give_back_files();
+                    }
                     self.model.say(words, level);
                 }
                 News::Show(show) => {

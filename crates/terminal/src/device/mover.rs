@@ -1,7 +1,7 @@
 //! Files, beside everything else that a device does: its engine, once it is known as which device it moves them,
 //! and what is being read to be offered.
 
-use crate::files::{BadSource, Engine, Prepared, Preparing, Progress, Setup, Told};
+use crate::files::{BadSource, Engine, Prepared, Preparing, Progress, Setup, Told, check_folder};
 use crate::net::{Address, Connector, TlsError, TlsRoots};
 use portcullis_client_core::defences::SOUND;
 use portcullis_client_core::{Assignment, Moved, Task};
@@ -9,7 +9,7 @@ use portcullis_proto::{ConversationId, DeviceId, FileOffer, TransferId};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::task::JoinSet;
 
 /// What somebody wants of files, besides the files.
@@ -123,6 +123,12 @@ impl Mover {
         drop(engine.keep_only(known));
         self.engine = Some((device, engine));
         Ok(())
+    }
+
+    /// Whether something can be put into a folder, or into the default one.
+    pub(super) fn check_folder(&self, folder: Option<&Path>) -> Result<(), String> {
+        let default = self.files.as_ref().map(|files| files.downloads.as_path());
+        folder.or(default).map_or(Ok(()), check_folder)
     }
 
     /// Begins to receive nothing more of a transfer. False where that is so already.

@@ -7,6 +7,9 @@ use std::io;
 use std::path::Path;
 
 use portcullis_client_core::Fault;
+use portcullis_client_core::defences::part_name;
+use portcullis_proto::{DeviceId, TransferId};
+use rand_core::OsRng;
 
 /// What an error of the system means for a transfer.
 pub(super) fn fault(error: &io::Error) -> Fault {
@@ -47,7 +50,7 @@ pub(super) fn open_part(path: &Path, program: bool, make: bool) -> io::Result<Fi
 }
 
 /// Which file an open one is, whatever its name is by now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Identity {
     #[cfg(unix)]
     device_and_number: (u64, u64),
@@ -88,6 +91,22 @@ pub(super) fn private_folder(path: &Path) -> io::Result<()> {
         }
         made => made,
     }
+}
+
+/// Sees whether something can be put into a folder, by putting an empty folder there for a moment.
+///
+/// # Errors
+/// In words, why nothing can.
+pub(crate) fn check_folder(path: &Path) -> Result<(), String> {
+    let tried = path.join(part_name(TransferId::random(&mut OsRng), DeviceId::random(&mut OsRng)));
+    private_folder(&tried).and_then(|()| fs::remove_dir(&tried)).map_err(|error| {
+        let why = match fault(&error) {
+            Fault::NotFound => "there is no such folder".to_owned(),
+            Fault::Forbidden => "nothing may be put into this folder".to_owned(),
+            fault => fault.to_string(),
+        };
+        format!("{}: {why}", path.display())
+    })
 }
 
 /// Replaces a file's contents; they are whole or not there.
@@ -280,6 +299,24 @@ mod tests {
             check(rename, "ones", "empty", taken);
             check(rename, "nothing", "three", Err(io::ErrorKind::NotFound));
         }
+    }
+
+    #[test]
+    fn a_folder_is_tried_and_nothing_is_left_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "text").unwrap();
+        let check = |name: &str, expected: Option<&str>| {
+            let path = folder.path().join(name);
+            let words = expected.map(|why| format!("{}: {why}", path.display()));
+            assert_eq!(check_folder(&path).err(), words);
+        };
+        check("", None);
+        check("file", Some("there is no such folder"));
+        check("nothing", Some("there is no such folder"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        // This is nobody's to write to, whoever runs it.
+        #[cfg(target_os = "linux")]
+        assert!(check_folder(Path::new("/proc")).is_err());
     }
 
     #[cfg(unix)]

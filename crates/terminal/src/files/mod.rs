@@ -24,6 +24,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use disk::check_folder;
 pub use engine::{Engine, Prepared, Setup};
 pub use meter::{Progress, Way};
 pub use prepare::Preparing;

@@ -1,5 +1,5 @@
-//! What has arrived of a transfer: a folder of its own in the folder that it goes to, `.portcullis-<id>.part`,
-//! until all of it is there and has been verified.
+//! What has arrived of a transfer: a folder of its own in the folder that it goes to,
+//! `.portcullis-<transfer>-<device>.part`, until all of it is there and has been verified.
 //!
 //! In it lie the hashes, the manifest, and the files under their names. After a break what lies there is sealed
 //! once more and compared with the hashes: nothing is written down about how far it came that could be wrong. How
@@ -12,12 +12,13 @@ mod lock;
 mod place;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use portcullis_client_core::Fault;
-use portcullis_client_core::defences::{ChunkAccepted, Defences, part_name};
+use portcullis_client_core::defences::{ChunkAccepted, Defences, ManifestAccepted, part_name};
 use portcullis_crypto::file::CHUNK;
-use portcullis_proto::{FileOffer, Manifest};
+use portcullis_proto::{DeviceId, FileOffer, Manifest, TransferId};
 
 use files::Files;
 pub(super) use judge::Judge;
@@ -67,23 +68,36 @@ enum State {
 }
 
 impl Part {
-    /// Opens what there is of a transfer in a folder, or begins; verifies what is there, and counts that.
+    /// The part that a device has of a transfer which goes into this folder.
+    pub(super) fn path(into: &Path, transfer: TransferId, device: DeviceId) -> PathBuf {
+        into.join(part_name(transfer, device))
+    }
+
+    /// Removes a part, unless somebody writes it.
+    pub(super) fn remove(folder: &Path) -> io::Result<()> {
+        if Lock::is_held(&folder.join(LOCK)) {
+            return Ok(());
+        }
+        disk::remove_folder(folder)
+    }
+
+    /// Opens what there is of a transfer, or begins; verifies what is there, and counts that.
     ///
     /// # Errors
     /// [`Halt::Fault`], also where another program is receiving it there.
     pub(super) fn open(
         offer: FileOffer,
-        into: &Path,
+        folder: PathBuf,
         defences: Defences,
         stop: &Stop,
         checked: &Meter,
     ) -> Result<Self, Halt> {
         let blob = Blob::of(&offer).ok_or(Halt::Fault(Fault::Manifest))?;
-        let folder = into.join(part_name(offer.transfer));
+        let into = folder.parent().ok_or(Halt::Fault(Fault::NotFound))?.to_owned();
         disk::private_folder(&folder).map_err(|error| Halt::disk(&error))?;
         let lock = Lock::take(folder.join(LOCK), stop)?;
         let judge = Judge::open(&offer, folder.join(HASHES), defences, blob)?;
-        let (into, state) = (into.to_owned(), State::Manifest(Vec::new()));
+        let state = State::Manifest(Vec::new());
         let kept = Kept { offer, into, folder, lock, defences, blob, offset: 0, state };
         let mut part = Self { judge, kept };
         part.go_on(stop, checked)?;
@@ -114,14 +128,15 @@ impl Part {
     /// # Errors
     /// [`Halt::Fault`]: they are not what was offered, or can't be kept.
     pub(super) fn take_hashes(&mut self, bytes: &[u8]) -> Result<(), Halt> {
-        let corrupt = Halt::Fault(Fault::Corrupt);
-        let piece = self.kept.blob.piece_at(self.kept.offset).ok_or(corrupt)?;
+        let damaged = Halt::Fault(Fault::Damaged);
+        let piece = self.kept.blob.piece_at(self.kept.offset).ok_or(damaged)?;
         if piece.len != bytes.len() || !matches!(piece.what, What::Hashes(_)) {
-            return Err(corrupt);
+            return Err(damaged);
         }
-        self.judge.take_hashes(piece, bytes)?;
-        self.kept.offset = piece.end();
-        Ok(())
+        let taken = self.judge.take_hashes(piece, bytes);
+        // Of hashes that are not all the offer's, none can be told to be.
+        self.kept.offset = if taken.is_ok() { piece.end() } else { 0 };
+        taken
     }
 
     /// Who says what the chunks are worth, and who keeps them, for two threads.
@@ -133,13 +148,18 @@ impl Part {
     fn go_on(&mut self, stop: &Stop, checked: &Meter) -> Result<(), Halt> {
         let Self { judge, kept } = self;
         let encoded = fs::read(kept.folder.join(MANIFEST)).ok();
-        let manifest = encoded.as_ref().and_then(|bytes| read_manifest(bytes, &kept.offer).ok());
-        if place::has_begun(&kept.folder)
-            && let Some(manifest) = &manifest
-        {
-            kept.offset = kept.blob.bytes();
-            kept.state = State::Placing(manifest.clone());
-            return Ok(());
+        let accept = |bytes: &Vec<u8>| (kept.defences.accept_manifest)(&kept.offer, bytes).ok();
+        let manifest = encoded.as_ref().and_then(accept);
+        if place::has_begun(&kept.folder) {
+            if let (Some(manifest), Some(encoded)) = (&manifest, &encoded)
+                && let Some(state) = kept.placing(judge, manifest, encoded, (stop, checked))?
+            {
+                kept.offset = kept.blob.bytes();
+                kept.state = state;
+                return Ok(());
+            }
+            // What has its place keeps it; all of it is received once more.
+            place::begin_anew(&kept.folder).map_err(|error| Halt::disk(&error))?;
         }
         if !judge.has_hashes() {
             return Ok(());
@@ -199,7 +219,8 @@ impl Kept {
         let State::Manifest(head) = &mut self.state else { return Ok(()) };
         let head = std::mem::take(head);
         let encoded = head.get(..self.offer.manifest as usize).unwrap_or_default().to_vec();
-        let manifest = read_manifest(&encoded, &self.offer)?;
+        let manifest = (self.defences.accept_manifest)(&self.offer, &encoded)
+            .map_err(|_| Halt::Fault(Fault::Manifest))?;
         let path = self.folder.join(MANIFEST);
         disk::write_private(&path, &encoded).map_err(|error| Halt::disk(&error))?;
         let mut files = self.files(manifest, encoded)?;
@@ -208,18 +229,26 @@ impl Kept {
         Ok(())
     }
 
-    fn files(&self, manifest: Manifest, encoded: Vec<u8>) -> Result<Files, Halt> {
+    fn files(&self, manifest: ManifestAccepted, encoded: Vec<u8>) -> Result<Files, Halt> {
         Files::new(self.folder.join(FILES), manifest, encoded, &self.defences)
     }
-}
 
-/// The manifest, if it is what an offer says of it.
-fn read_manifest(encoded: &[u8], offer: &FileOffer) -> Result<Manifest, Halt> {
-    let bad = Halt::Fault(Fault::Manifest);
-    let manifest = Manifest::decode(encoded).map_err(|_| bad)?;
-    let fits = encoded.len() == offer.manifest as usize
-        && manifest.entries().len() == offer.files as usize
-        && manifest.bytes() == offer.content_bytes()
-        && manifest.tops().first().is_some_and(|top| **top == offer.title);
-    if fits { Ok(manifest) } else { Err(bad) }
+    /// Goes on with giving files their places, if what has its place and what has none yet are together what was
+    /// offered; none where they are not.
+    fn placing(
+        &self,
+        judge: &Judge,
+        manifest: &ManifestAccepted,
+        encoded: &[u8],
+        (stop, checked): (&Stop, &Meter),
+    ) -> Result<Option<State>, Halt> {
+        let placed = self.placed(manifest.manifest()).map_err(|error| Halt::disk(&error))?;
+        if placed.len() == manifest.manifest().tops().len() {
+            return Ok(Some(State::Placing(manifest.manifest().clone())));
+        }
+        let mut files = self.files(manifest.clone(), encoded.to_vec())?;
+        files.look_for(placed);
+        let whole = judge.whole_chunks(&mut files, stop, checked)?;
+        Ok((whole == self.blob.shape().chunks()).then_some(State::Files(files)))
+    }
 }

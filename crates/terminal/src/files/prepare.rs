@@ -86,6 +86,7 @@ fn draft(source: &Source, rng: &mut dyn Randomness) -> Result<FileOffer, BadSour
         manifest: small(source.manifest_bytes())?,
         title: manifest.tops().first().copied().ok_or_else(|| too_many.clone())?.clone(),
         files: small(manifest.entries().len())?,
+        holds: manifest.holds(),
     })
 }
 

@@ -7,33 +7,33 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use portcullis_client_core::defences::part_name;
 use portcullis_proto::TransferId;
 
 use super::disk;
+use super::part::Part;
 use super::prepare::hashes_path;
 
 fn path(transfers: &Path, transfer: TransferId) -> PathBuf {
     transfers.join(format!("{transfer}.part"))
 }
 
-/// The folder in which a transfer has its part; none where there is no part.
-pub(super) fn folder(transfers: &Path, transfer: TransferId) -> Option<PathBuf> {
-    let into = PathBuf::from(fs::read_to_string(path(transfers, transfer)).ok()?);
-    fs::symlink_metadata(into.join(part_name(transfer))).is_ok_and(|it| it.is_dir()).then_some(into)
+/// A transfer's part; none where it has none.
+pub(super) fn part(transfers: &Path, transfer: TransferId) -> Option<PathBuf> {
+    let part = PathBuf::from(fs::read_to_string(path(transfers, transfer)).ok()?);
+    fs::symlink_metadata(&part).is_ok_and(|it| it.is_dir()).then_some(part)
 }
 
-/// Writes down that a transfer has a part in this folder.
-pub(super) fn add(transfers: &Path, transfer: TransferId, into: &Path) -> io::Result<()> {
-    let into = into.to_str().ok_or(io::ErrorKind::InvalidInput)?;
-    disk::write_private(&path(transfers, transfer), into.as_bytes())
+/// Writes down where a transfer's part is, or will be.
+pub(super) fn add(transfers: &Path, transfer: TransferId, part: &Path) -> io::Result<()> {
+    let part = part.to_str().ok_or(io::ErrorKind::InvalidInput)?;
+    disk::write_private(&path(transfers, transfer), part.as_bytes())
 }
 
-/// Removes a transfer's part.
+/// Removes a transfer's part, unless a program is writing it; then it is no longer this one's.
 pub(super) fn remove(transfers: &Path, transfer: TransferId) -> io::Result<()> {
     let record = path(transfers, transfer);
     match fs::read_to_string(&record) {
-        Ok(into) => disk::remove_folder(&Path::new(&into).join(part_name(transfer)))?,
+        Ok(part) => Part::remove(Path::new(&part))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     }

@@ -146,6 +146,7 @@ fn halt(error: &BadSource) -> Halt {
         BadSource::Several(all) => all.first().map_or(Halt::Changed, halt),
         BadSource::Special(_)
         | BadSource::Deep(_)
+        | BadSource::Part(_)
         | BadSource::Changed(_)
         | BadSource::Manifest(_) => Halt::Changed,
     }

@@ -1,8 +1,9 @@
 //! What a person offers: paths become a manifest, and the manifest's bytes can be read.
 //!
 //! A path that was named may be a link; inside folders links are left out, and told. What is neither file nor
-//! folder is refused. A name that can't travel gets the closest that can, and that is told too.
+//! folder is refused. What is arriving itself, and would be refused by its name, is left out too. A name that can't travel gets the closest that can, and that is told too.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -10,6 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use portcullis_client_core::defences::is_part_name;
 use portcullis_proto::{BadManifest, Entry, EntryKind, FileName, FilePath, Manifest, limits};
 
 use super::disk;
@@ -22,6 +24,8 @@ pub enum Told {
     Renamed(PathBuf, FileName),
     /// This link is left out.
     Link(PathBuf),
+    /// This is arriving itself, and left out.
+    Part(PathBuf),
 }
 
 impl fmt::Display for Told {
@@ -29,6 +33,7 @@ impl fmt::Display for Told {
         match self {
             Self::Renamed(path, name) => write!(f, "{} goes as {name}", path.display()),
             Self::Link(path) => write!(f, "{} is a link, and left out", path.display()),
+            Self::Part(path) => write!(f, "{} is arriving itself, and left out", path.display()),
         }
     }
 }
@@ -44,6 +49,8 @@ pub enum BadSource {
     Name,
     /// Neither a file nor a folder: a pipe, a socket, a device.
     Special(PathBuf),
+    /// It is arriving itself, or called as if it were.
+    Part(PathBuf),
     /// The folder that it is in lies too deep.
     Deep(PathBuf),
     /// It changed while it was read.
@@ -63,10 +70,14 @@ pub enum BadSource {
 impl fmt::Display for BadSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotFound(path) if is_pattern(path) => {
+                write!(f, "{}: it is not there, and stands for no other names", path.display())
+            }
             Self::NotFound(path) => write!(f, "{}: it is not there", path.display()),
             Self::Forbidden(path) => write!(f, "{}: it may not be read", path.display()),
             Self::Name => f.write_str("a path is no text, and can't be kept"),
             Self::Special(path) => write!(f, "{}: neither a file nor a folder", path.display()),
+            Self::Part(path) => write!(f, "{}: it is arriving itself", path.display()),
             Self::Deep(path) => write!(f, "{}: folders lie too deep in each other", path.display()),
             Self::Changed(path) => write!(f, "{}: it changed while it was read", path.display()),
             Self::Io(path, kind) => write!(f, "{}: {kind}", path.display()),
@@ -253,15 +264,13 @@ impl Walk {
         // `..`, `.` and the like have the name of what they stand for.
         let name = path.file_name().or(real.file_name()).unwrap_or_default().to_owned();
         let seen = fs::metadata(&real).map_err(|error| BadSource::io(path, &error))?;
+        if is_part(&name) {
+            return Err(BadSource::Part(path.to_owned()));
+        }
         self.visit(&real, &name, &seen)
     }
 
-    fn visit(
-        &mut self,
-        path: &Path,
-        name: &std::ffi::OsStr,
-        seen: &Metadata,
-    ) -> Result<(), BadSource> {
+    fn visit(&mut self, path: &Path, name: &OsStr, seen: &Metadata) -> Result<(), BadSource> {
         if self.entries.len() > limits::FILE_ENTRIES {
             return Err(BadSource::Manifest(BadManifest::TooMany));
         }
@@ -291,6 +300,8 @@ impl Walk {
             let seen = fs::symlink_metadata(&path).map_err(|error| BadSource::io(&path, &error))?;
             if seen.is_symlink() {
                 self.told.push(Told::Link(path));
+            } else if is_part(&name) {
+                self.told.push(Told::Part(path));
             } else {
                 self.visit(&path, &name, &seen)?;
             }
@@ -316,6 +327,16 @@ impl Walk {
         self.written.push(written);
         Ok(())
     }
+}
+
+/// Whether a shell would put other names in the place of this one.
+fn is_pattern(path: &Path) -> bool {
+    path.to_string_lossy().contains(['*', '?'])
+}
+
+/// Whether this program calls what is arriving so.
+fn is_part(name: &OsStr) -> bool {
+    is_part_name(&FileName::closest(&name.to_string_lossy()))
 }
 
 /// The names in a folder, in order.

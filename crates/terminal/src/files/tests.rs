@@ -7,6 +7,7 @@ mod engine;
 mod part;
 mod part_lost;
 mod quic;
+mod relay;
 mod sealed;
 mod source;
 
@@ -18,7 +19,7 @@ use portcullis_client_core::defences::{self, HELLO, SOUND};
 use portcullis_crypto::{
     AuthKey, ChunkHash, FileCipher, FileKey, FileRoot, Hash, Secret, Signature,
 };
-use portcullis_proto::{DeviceId, FileName, FileOffer, TransferId};
+use portcullis_proto::{DeviceId, FileName, FileOffer, Holds, TransferId};
 use rand_core::OsRng;
 use tempfile::TempDir;
 
@@ -71,7 +72,8 @@ impl World {
     }
 
     fn part(&self, offer: &FileOffer) -> Result<Part, Halt> {
-        Part::open(offer.clone(), &self.chosen(), SOUND, &Stop::default(), &Meter::default())
+        let part = Part::path(&self.chosen(), offer.transfer, DEVICE);
+        Part::open(offer.clone(), part, SOUND, &Stop::default(), &Meter::default())
     }
 
     /// The names in the recipient's folder, in order.
@@ -163,6 +165,7 @@ fn forged(
         manifest: u32::try_from(manifest.len()).unwrap(),
         title: FileName::parse("a").unwrap(),
         files: 1,
+        holds: Holds::FILE,
     };
     change(&mut offer);
     let shape = offer.shape().unwrap();

@@ -51,7 +51,7 @@ pub enum Command {
     Guests(Option<bool>),
     /// Offer files; where the first word names somebody or a group, there, else in the open conversation.
     File(Vec<String>),
-    /// Take the offer of this number, or the newest, into a folder if one is named.
+    /// Take the offer of this number, or the newest of the open conversation, into a folder if one is named.
     Get(Option<usize>, Option<String>),
     /// Don't take it.
     Decline(Option<usize>),
@@ -310,7 +310,7 @@ pub static COMMANDS: &[Entry] = &[
         name: "get",
         alias: "",
         usage: "/get [N] [FOLDER]",
-        help: "take what is offered, the newest or number N",
+        help: "take what is offered here, or number N",
         arguments: &[Argument::Paths],
         parse: |words| Ok(Command::Get(words.number()?, words.path()?)),
     },

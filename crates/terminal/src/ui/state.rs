@@ -135,6 +135,14 @@ impl Ui {
         }
     }
 
+    /// The same once it is known that nothing came of it, unless another line was sent since.
+    pub fn give_back_files(&mut self) {
+        let offers = |line: &str| line.starts_with("/file ") || line.starts_with("/send ");
+        if self.sent.as_ref().is_some_and(|(_, line)| offers(line)) {
+            self.give_back();
+        }
+    }
+
     /// Asks for the password by which this device is to be taken off the list.
     pub fn ask_to_revoke(&mut self, device: DeviceId, name: DeviceName) {
         self.overlay = Overlay::Password(Box::new(Form::revoke(device, name)));

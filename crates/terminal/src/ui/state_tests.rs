@@ -204,6 +204,18 @@ fn a_line_that_comes_to_nothing_is_given_back() {
 }
 
 #[test]
+fn files_that_can_not_be_offered_are_given_back_unless_something_was_said_since() {
+    let mut person = Person::new();
+    person.enter("/file bob nothing.txt");
+    person.ui.give_back_files();
+    assert_eq!(person.input(), "/file bob nothing.txt");
+    person.press(KeyCode::Enter);
+    person.enter("hello");
+    person.ui.give_back_files();
+    assert_eq!(person.input(), "");
+}
+
+#[test]
 fn older_lines_are_asked_for_at_the_oldest() {
     let mut person = Person::new();
     person.view.has_older = true;

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use portcullis_client_core::{
-    Command, Fault, History, Show, TransferState, TransferView, quoted, size,
+    Command, Fault, History, PersonView, Show, TransferState, TransferView, kind_of, quoted, size,
+    titled,
 };
-use portcullis_proto::{ConversationName, FileName, Refusal, TransferId, UserName};
+use portcullis_proto::{ConversationName, FileName, Holds, Refusal, TransferId, UserName};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -27,6 +29,8 @@ struct Sent<'a> {
     title: &'a FileName,
     files: u32,
     bytes: u64,
+    kind: &'static str,
+    programs: bool,
     /// What has become of it: on the server, or with its recipients.
     state: &'static str,
 }
@@ -39,6 +43,8 @@ struct Got<'a> {
     title: &'a FileName,
     files: u32,
     bytes: u64,
+    kind: &'static str,
+    programs: bool,
     paths: &'a [String],
 }
 
@@ -85,6 +91,7 @@ async fn run_send(
     let earlier = Core::transfers(session.device().client());
     let news = session.device_mut().offer(id, paths, !direct);
     let mut shows = session.take_in(news)?;
+    let mut roomless = None;
     loop {
         // Why the server refuses it says more than that it has ended.
         if let Some(refusal) = own_refusal(&shows, &earlier) {
@@ -94,14 +101,46 @@ async fn run_send(
             Show::Transfer(about) if about.own && !earlier.contains(&about.transfer) => Some(about),
             _ => None,
         });
-        if let Some(about) = offered
-            && let Some(state) = settled(about, direct)?
-        {
-            print(to, about, state)?;
-            return tidy_up(&mut session).await;
+        if let Some(about) = offered {
+            if let Some(state) = settled(about, direct)? {
+                print(to, about, state)?;
+                return tidy_up(&mut session).await;
+            }
+            if about.roomless && roomless.is_none() {
+                output::note(&waits_directly(about, to, session.patience()));
+                roomless = Some(about.transfer);
+            }
         }
-        shows = session.next().await?;
+        shows = match (session.next().await, roomless) {
+            // With `--direct` it was said that it may take days, and the next verb goes on with it.
+            (Err(failure), Some(transfer)) if !direct => {
+                return Err(withdraw(&mut session, transfer, failure).await);
+            }
+            (shows, _) => shows?,
+        };
     }
+}
+
+/// What is said where the server has no room for what others may take directly.
+fn waits_directly(about: &TransferView, to: &ConversationName, limit: Option<Duration>) -> String {
+    let time = limit.map(|limit| format!(" for {} s", limit.as_secs())).unwrap_or_default();
+    let title = titled(&about.title, about.holds);
+    format!("the server has no room for {title}: waiting{time} for {to} to take it directly")
+}
+
+/// Takes an offer back that nobody has taken while somebody waited for it.
+async fn withdraw(session: &mut Session, transfer: TransferId, why: Failure) -> Failure {
+    session.be_patient(Some(WAITED));
+    let ended = match session.command(Command::Cancel(transfer)) {
+        Ok(_) => tidy_up(session).await,
+        Err(failure) => Err(failure),
+    };
+    let Failure { exit, message, .. } = why;
+    let words = match ended {
+        Ok(()) => "the offer was withdrawn",
+        Err(_) => "the offer is withdrawn with the next command of this home",
+    };
+    Failure::new(exit, format!("{message}; {words}"))
 }
 
 /// Why nothing was offered. What is refused to earlier commands, or is about something else, is not this one's.
@@ -141,6 +180,8 @@ fn print(to: &ConversationName, about: &TransferView, state: &'static str) -> Re
         title: &about.title,
         files: about.files,
         bytes: about.bytes,
+        kind: kind(about.holds),
+        programs: about.holds.programs,
         state,
     })
 }
@@ -164,6 +205,7 @@ pub struct Receive {
 /// [`Failure`]; what was under way goes on with the next `receive` of this home.
 pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
     let mut session = Session::begin(common, History::All).await?;
+    session.device().check_folder(None).map_err(|why| Failure::new(Exit::Usage, why))?;
     session.be_patient(common.timeout);
     let mut receiving = Receiving::new(what);
     receiving.go_on(&mut session)?;
@@ -171,6 +213,10 @@ pub async fn receive(common: &Common, what: &Receive) -> Result<(), Failure> {
     loop {
         for show in &shows {
             match show {
+                Show::Listed if !receiving.unknown.is_empty() => {
+                    session.command(Command::ListUsers)?;
+                }
+                Show::People { people, more, .. } => receiving.know(people, *more)?,
                 Show::Transfers(all) => {
                     for about in all {
                         receiving.look_at(&mut session, about)?;
@@ -202,6 +248,8 @@ pub(super) async fn tidy_up(session: &mut Session) -> Result<(), Failure> {
 
 struct Receiving<'a> {
     what: &'a Receive,
+    /// Of those who are named, who may have no account: whoever waits for one that is misspelt waits for ever.
+    unknown: Vec<UserName>,
     /// What is received, in words.
     under_way: BTreeMap<TransferId, String>,
     got: u64,
@@ -215,9 +263,9 @@ struct Receiving<'a> {
 }
 
 impl<'a> Receiving<'a> {
-    const fn new(what: &'a Receive) -> Self {
-        let under_way = BTreeMap::new();
-        Self { what, under_way, got: 0, halted: false, again: None, vain: 0, told: false }
+    fn new(what: &'a Receive) -> Self {
+        let (unknown, under_way) = (what.from.clone(), BTreeMap::new());
+        Self { what, unknown, under_way, got: 0, halted: false, again: None, vain: 0, told: false }
     }
 
     /// Tries again what something was in the way of: somebody may have removed it.
@@ -231,6 +279,18 @@ impl<'a> Receiving<'a> {
         let again = all.filter(|about| halted(about) && self.wants(about));
         let again: Vec<Command> = again.map(|about| Command::Resume(about.transfer)).collect();
         session.commands(again)
+    }
+
+    /// These have accounts, and perhaps others.
+    fn know(&mut self, people: &[PersonView], more: bool) -> Result<(), Failure> {
+        self.unknown.retain(|name| people.iter().all(|person| person.name != *name));
+        match self.unknown.first() {
+            Some(name) if !more => {
+                let why = format!("there is no account called {name}");
+                Err(Failure::new(Exit::Refused, why))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Says what is waited for, once that takes a while.
@@ -248,8 +308,7 @@ impl<'a> Receiving<'a> {
     }
 
     fn begins(&mut self, about: &TransferView) {
-        let TransferView { title, sender, bytes, .. } = about;
-        let what = format!("{sender} to send {} ({})", quoted(title), size(*bytes));
+        let what = format!("{} to send {}", about.sender, offered(about));
         self.under_way.insert(about.transfer, what);
     }
 
@@ -275,7 +334,7 @@ impl<'a> Receiving<'a> {
         }
         match &about.state {
             TransferState::Offered if self.wants(about) => {
-                output::note(&format!("{sender} offers {} ({})", quoted(title), size(about.bytes)));
+                output::note(&format!("{sender} offers {}", offered(about)));
                 self.begins(about);
                 if self.what.direct {
                     session.command(Command::AllowDirect(sender.clone(), true))?;
@@ -291,6 +350,8 @@ impl<'a> Receiving<'a> {
                     title,
                     files: about.files,
                     bytes: about.bytes,
+                    kind: kind(about.holds),
+                    programs: about.holds.programs,
                     paths,
                 })?;
             }
@@ -330,8 +391,22 @@ impl<'a> Receiving<'a> {
 }
 
 fn left_alone(about: &TransferView) {
-    let TransferView { title, sender, bytes, .. } = about;
-    output::note(&format!("left alone: {} ({}) of {sender}", quoted(title), size(*bytes)));
+    output::note(&format!("left alone: {} of {}", offered(about), about.sender));
+}
+
+/// What is offered: `photos/ (folder, 214 files, 1.2 GB)`.
+fn offered(about: &TransferView) -> String {
+    let kind = kind_of(about.files, about.holds).map(|kind| kind + ", ").unwrap_or_default();
+    format!("{} ({kind}{})", titled(&about.title, about.holds), size(about.bytes))
+}
+
+/// What it is, in a word for programs.
+pub(super) const fn kind(holds: Holds) -> &'static str {
+    match holds {
+        Holds { tops: 0 | 1, folder: true, .. } => "folder",
+        Holds { tops: 0 | 1, .. } => "file",
+        _ => "several",
+    }
 }
 
 #[cfg(test)]
@@ -353,7 +428,9 @@ mod tests {
             title: FileName::parse("a").unwrap(),
             files: 1,
             bytes: 1,
+            holds: Holds::FILE,
             place: String::new(),
+            roomless: false,
             state,
             recipients: Vec::new(),
             expires: None,

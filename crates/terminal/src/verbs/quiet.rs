@@ -24,6 +24,11 @@ impl Default for Quiet {
 }
 
 impl Quiet {
+    /// Nothing has been looked at yet.
+    pub(super) fn within(limit: Option<Duration>) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
     /// Looks whether something has moved, or a transfer or the session has come further.
     ///
     /// # Errors

@@ -142,9 +142,14 @@ impl Session {
         Ok(shows)
     }
 
-    /// Gives up once nothing has moved for so long.
-    pub(super) const fn be_patient(&mut self, limit: Option<Duration>) {
-        self.quiet.limit = limit;
+    /// Gives up once nothing has moved for so long, from now on.
+    pub(super) fn be_patient(&mut self, limit: Option<Duration>) {
+        self.quiet = Quiet::within(limit);
+    }
+
+    /// How long nothing may move.
+    pub(super) const fn patience(&self) -> Option<Duration> {
+        self.quiet.limit
     }
 
     /// How long nothing has moved.

@@ -4,7 +4,7 @@ use portcullis_client_core::{Command, History, RecipientState, Show, TransferSta
 use portcullis_proto::{ConversationId, FileName, Timestamp, TransferId, UserName};
 use serde::Serialize;
 
-use super::files::tidy_up;
+use super::files::{kind, tidy_up};
 use super::{Common, Exit, Failure, Session, TIMEOUT, output, within};
 
 /// A transfer, by its place in the list or by its id, which stays.
@@ -46,10 +46,15 @@ struct Line<'a> {
     title: &'a FileName,
     files: u32,
     bytes: u64,
+    kind: &'static str,
+    programs: bool,
     state: &'static str,
     /// Why it has ended, or can't go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// Where it can't go on: whether trying again is of no use.
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
+    is_final: Option<bool>,
     /// Until when it waits for an answer, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<Timestamp>,
@@ -118,8 +123,14 @@ fn print(number: usize, about: &TransferView) -> Result<(), Failure> {
         title: &about.title,
         files: about.files,
         bytes: about.bytes,
+        kind: kind(about.holds),
+        programs: about.holds.programs,
         state,
         reason,
+        is_final: match &about.state {
+            TransferState::Failed(fault) => Some(fault.is_final()),
+            _ => None,
+        },
         expires: about.expires,
         paths: match &about.state {
             TransferState::Done(paths) => paths,

@@ -36,6 +36,7 @@ const PROOF_TOKENS: &[(&str, &str)] = &[
     ("AccountKept", "crates/client-core/src/defences/keep_account.rs"),
     ("ContextKept", "crates/client-core/src/defences/keep_context.rs"),
     ("HashesAccepted", "crates/client-core/src/defences/accept_hashes.rs"),
+    ("ManifestAccepted", "crates/client-core/src/defences/accept_manifest.rs"),
     ("ChunkAccepted", "crates/client-core/src/defences/accept_chunk.rs"),
     ("ChunkReleased", "crates/client-core/src/defences/release_chunk.rs"),
     ("EntryPlaced", "crates/client-core/src/defences/place_entry.rs"),

@@ -98,9 +98,8 @@ fn where_nothing_may_be_written_nothing_is_received_until_it_may() {
     allow(&into, 0o555);
     let receive = ["receive", "--into", into.to_str().unwrap(), "--once"];
     let (code, errors) = town.run("noor", &receive);
-    let says = "note.bin of mira: the folder or a file in it may not be opened";
-    assert!(errors.contains(says), "{errors}");
-    assert_eq!(code, Some(1));
+    assert!(errors.contains("in: nothing may be put into this folder"), "{errors}");
+    assert_eq!(code, Some(2));
     assert_eq!(found(&into), [""; 0]);
 
     allow(&into, 0o777);

@@ -32,6 +32,9 @@ fn files_wait_for_whoever_is_away() {
     assert_eq!(sent[0]["state"], "stored");
     assert_eq!(sent[0]["title"], "report.pdf");
     assert_eq!(sent[0]["files"], 6);
+    assert_eq!((&sent[0]["kind"], &sent[0]["programs"]), (&"several".into(), &true.into()));
+    let listed = world.lines("mira", "mira", &["transfers"]);
+    assert_eq!((&listed[0]["kind"], &listed[0]["programs"]), (&"several".into(), &true.into()));
 
     let into = world.folder("incoming");
     fs::write(into.join("report.pdf"), "something of noor's own").unwrap();
@@ -41,6 +44,7 @@ fn files_wait_for_whoever_is_away() {
         &["receive", "--from", "mira", "--into", into.to_str().unwrap(), "--once"],
     );
     assert_eq!((got.len(), &got[0]["sender"]), (1, &"mira".into()));
+    assert_eq!((&got[0]["kind"], &got[0]["programs"]), (&"several".into(), &true.into()));
     let expected = [
         "photos/deep/er/two.png",
         "photos/none",
@@ -158,6 +162,40 @@ fn what_can_not_be_sent() {
 }
 
 #[test]
+fn what_the_server_has_no_room_for_waits_for_its_recipient() {
+    let mut world = World::new(&["--blob-quota", "1000000"]);
+    let _server = world.serve();
+    world.register(&["mira", "noor"]);
+    let content = noise(2_000_000, 1);
+    let large = world.file("large", &content);
+    let send = ["send", "--to", "noor", "--file", large.to_str().unwrap()];
+    // From here on noor may know where mira is.
+    let direct = [&send[..], &["--direct", "--timeout", "1"]].concat();
+    assert_eq!(world.run("mira", "mira", &direct).status.code(), Some(6));
+    world.lines("mira", "mira", &["transfers", "--cancel", "1"]);
+
+    let output = world.run("mira", "mira", &[&send[..], &["--timeout", "3"]].concat());
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{errors}");
+    let waits = "the server has no room for large: waiting for 3 s for noor to take it directly";
+    assert!(errors.contains(waits), "{errors}");
+    assert!(errors.contains("the offer was withdrawn"), "{errors}");
+    let all = world.lines("mira", "mira", &["transfers"]);
+    let states = all.iter().map(|line| line["state"].as_str());
+    assert!(states.into_iter().all(|state| state == Some("ended")), "{all:?}");
+
+    // While it waits, noor comes.
+    let sending = world.start("mira", "mira", &send);
+    let into = world.folder("in");
+    let into_name = into.to_str().unwrap();
+    let receive = ["receive", "--into", into_name, "--once", "--direct"];
+    let got = world.lines("noor", "noor", &receive);
+    assert_eq!(got.len(), 1);
+    assert!(fs::read(into.join("large")).unwrap() == content);
+    assert_eq!(sending.json()["state"], "received");
+}
+
+#[test]
 fn what_is_left_alone() {
     let mut world = World::new(&[]);
     let _server = world.serve();
@@ -182,14 +220,36 @@ fn what_could_not_be_kept_is_tried_again() {
     let _server = world.serve();
     world.register(&["mira", "noor"]);
     let file = world.file("note", &noise(5000, 1));
-    world.lines("mira", "mira", &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
-    let into = world.path("later");
+    let (into, transfers) = (world.folder("later"), world.path("noor").join("transfers"));
+    // Whoever begins to receive makes it anew, after a look at the folder.
+    let _ = fs::remove_dir_all(&transfers);
     let receiving = world.start("noor", "noor", &["receive", "--into", into.to_str().unwrap()]);
+    until("it receives", || transfers.exists());
+    fs::remove_dir(&into).unwrap();
+    world.lines("mira", "mira", &["send", "--to", "noor", "--file", file.to_str().unwrap()]);
     // It has been tried by the time that this is there.
-    until("it is taken", || !found(&world.path("noor").join("transfers")).is_empty());
+    until("it is taken", || !found(&transfers).is_empty());
     fs::create_dir(&into).unwrap();
     assert_eq!(receiving.json()["title"], "note");
     until("nothing else is left", || found(&into) == ["note"]);
+}
+
+#[test]
+fn a_folder_or_a_person_that_is_not_there_is_told_at_once() {
+    let mut world = World::new(&[]);
+    let _server = world.serve();
+    world.register(&["noor"]);
+    let into = world.path("nowhere");
+    let output = world.run("noor", "noor", &["receive", "--into", into.to_str().unwrap()]);
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("nowhere: there is no such folder"), "{errors}");
+    let into = world.folder("in");
+    let from = ["receive", "--from", "mira", "--into", into.to_str().unwrap()];
+    let output = world.run("noor", "noor", &from);
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{errors}");
+    assert!(errors.contains("there is no account called mira"), "{errors}");
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! An offer as one word, for the pipes between the processes.
 
 use portcullis_crypto::{FileKey, Hash, Secret};
-use portcullis_proto::{FileName, FileOffer, TransferId};
+use portcullis_proto::{FileName, FileOffer, Holds, TransferId};
 
 use super::Result;
 
 pub(crate) fn of(offer: &FileOffer) -> String {
-    let FileOffer { transfer, key, root, bytes, manifest, title, files } = offer;
+    let FileOffer { transfer, key, root, bytes, manifest, title, files, .. } = offer;
     let (key, root) = (hex(key.secret().expose()), hex(root.as_bytes()));
     format!("{transfer},{key},{root},{bytes},{manifest},{files},{title}")
 }
@@ -24,6 +24,8 @@ pub(crate) fn read(word: &str) -> Result<FileOffer> {
         manifest: manifest.parse()?,
         title: FileName::parse(title)?,
         files: files.parse()?,
+        // One file is measured.
+        holds: Holds::FILE,
     })
 }
 

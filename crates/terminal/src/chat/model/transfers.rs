@@ -3,7 +3,9 @@
 use super::Model;
 use crate::files::Progress;
 use crate::ui::view::{Level, Transfer, Trust};
-use portcullis_client_core::{RecipientState, TransferState, TransferView, quoted, size};
+use portcullis_client_core::{
+    RecipientState, TransferState, TransferView, kind_of, quoted, size, titled,
+};
 use portcullis_proto::{ConversationId, ConversationName, UserName};
 
 /// Transfers that are over and still listed: enough to look up where something is.
@@ -16,6 +18,8 @@ const PATHS: usize = 3;
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Transfers {
     all: Vec<Entry>,
+    /// The highest number that any has had: a person may still have it before their eyes.
+    numbered: usize,
     /// Bytes that were read of what is to be offered, and how many there are.
     reading: Option<(u64, u64)>,
 }
@@ -23,7 +27,7 @@ pub(in crate::chat) struct Transfers {
 #[derive(Debug)]
 struct Entry {
     about: TransferView,
-    /// The least that no other had, as long as it is not over.
+    /// None other has it as long as this program runs.
     number: usize,
     /// It has gone directly, or was to: it is known how.
     was_direct: bool,
@@ -37,6 +41,11 @@ impl Model {
             self.transfers.take(about);
         }
         self.is_stale = true;
+    }
+
+    /// Numbers that were shown of another account's transfers mean none of these.
+    pub(crate) const fn number_after(&mut self, before: &Self) {
+        self.transfers.numbered = before.transfers.numbered;
     }
 
     /// A transfer is there, or has changed.
@@ -115,8 +124,8 @@ impl Transfers {
     }
 
     fn add(&mut self, about: TransferView) {
-        let taken = |number: &usize| self.open().any(|entry| entry.number == *number);
-        let number = (1..).find(|number| !taken(number)).unwrap_or_default();
+        self.numbered += 1;
+        let number = self.numbered;
         let was_direct = about.state == TransferState::Direct;
         self.all.push(Entry { about, number, was_direct, progress: None });
         self.drop_old();
@@ -151,9 +160,35 @@ impl Transfers {
     pub(in crate::chat) fn pick(
         &self,
         number: Option<usize>,
-        fits: fn(&TransferView) -> bool,
+        fits: impl Fn(&TransferView) -> bool,
     ) -> Option<&TransferView> {
         self.fitting(number, fits).last()
+    }
+
+    /// The offer of this number; without one, the newest that waits for an answer in the open conversation.
+    ///
+    /// # Errors
+    /// What to say: nothing waits there, and what waits elsewhere is taken by its number.
+    pub(in crate::chat) fn offered(
+        &self,
+        number: Option<usize>,
+        open: Option<ConversationId>,
+        verb: &str,
+    ) -> Result<&TransferView, String> {
+        let waits = |about: &TransferView| !about.own && about.state == TransferState::Offered;
+        let here = |about: &TransferView| number.is_some() || Some(about.conversation) == open;
+        if let Some(about) = self.pick(number, |about| waits(about) && here(about)) {
+            return Ok(about);
+        }
+        let elsewhere = self.open().filter(|entry| number.is_none() && waits(&entry.about)).last();
+        Err(match elsewhere {
+            Some(Entry { about, number, .. }) => {
+                let title = titled(&about.title, about.holds);
+                let sender = &about.sender;
+                format!("nothing is offered here; {sender} offers {title}: {verb} {number}")
+            }
+            None => "no such offer waits for an answer: /transfers shows all".to_owned(),
+        })
     }
 
     /// The transfer of this number, or the only one that fits; else how many do.
@@ -172,7 +207,7 @@ impl Transfers {
     fn fitting(
         &self,
         number: Option<usize>,
-        fits: fn(&TransferView) -> bool,
+        fits: impl Fn(&TransferView) -> bool,
     ) -> impl Iterator<Item = &TransferView> {
         let meant = move |entry: &&Entry| number.is_none_or(|number| number == entry.number);
         self.open().filter(meant).map(|entry| &entry.about).filter(move |about| fits(about))
@@ -238,14 +273,14 @@ impl Transfers {
 impl Entry {
     fn row(&self) -> Transfer {
         let (about, number) = (&self.about, self.number);
-        let (title, sender) = (quoted(&about.title), &about.sender);
-        let (files, all) = match about.files {
-            0 | 1 => (String::new(), String::new()),
-            files => (format!("{files} files, "), format!(" ({files} files)")),
+        let (title, sender) = (titled(&about.title, about.holds), &about.sender);
+        let (kind, all) = match kind_of(about.files, about.holds) {
+            None => (String::new(), String::new()),
+            Some(kind) => (format!("{kind}, "), format!(" ({kind})")),
         };
         let (what, state) = match &about.state {
             TransferState::Offered => (
-                format!("{sender} offers {title} ({files}{})", size(about.bytes)),
+                format!("{sender} offers {title} ({kind}{})", size(about.bytes)),
                 format!("/get {number} or /decline {number}"),
             ),
             state if about.own => {
@@ -270,6 +305,9 @@ impl Entry {
         match state {
             TransferState::Offered | TransferState::Waiting => "waiting".to_owned(),
             TransferState::Stored => "on the server, to be fetched".to_owned(),
+            TransferState::Direct if self.about.own && self.progress.is_none() => {
+                "directly, once they take it".to_owned()
+            }
             TransferState::Direct => format!("directly, {}", self.rate()),
             TransferState::Relayed => self.rate(),
             TransferState::Paused => format!("paused: /transfers resume {number}"),
@@ -365,221 +403,4 @@ fn news(about: &TransferView, number: usize) -> Option<(String, Level)> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-    use crate::files::Way;
-    use portcullis_client_core::Fault;
-    use portcullis_proto::{EndReason, FileName, Reference, Timestamp, TransferId};
-
-    fn about(number: u8, own: bool, state: TransferState) -> TransferView {
-        let user = |name| UserName::parse(name).unwrap();
-        let recipients = vec![
-            (user("bob"), RecipientState::Accepted),
-            (user("carol"), RecipientState::Received),
-        ];
-        TransferView {
-            transfer: TransferId::from_bytes([number; 16]),
-            conversation: ConversationId::LOBBY,
-            message: Reference::from_bytes([number; 16]),
-            sender: user("alice"),
-            own,
-            title: FileName::parse("report.pdf").unwrap(),
-            files: 1,
-            bytes: 1_200_000,
-            place: String::new(),
-            state,
-            expires: None,
-            recipients: if own { recipients } else { Vec::new() },
-        }
-    }
-
-    fn check(own: bool, state: TransferState, what: &str, words: &str) {
-        let mut transfers = Transfers::default();
-        transfers.take(about(1, own, TransferState::Waiting));
-        transfers.take(about(1, own, state.clone()));
-        let rows = transfers.rows(|_| None);
-        assert_eq!(rows.is_empty(), state.is_over());
-        let row = transfers.all.first().unwrap().row();
-        assert_eq!((row.what.as_str(), row.state.as_str()), (what, words));
-    }
-
-    #[test]
-    fn what_is_said_of_each_state() {
-        let (to, from) = ("report.pdf to bob and 1 more", "report.pdf from alice");
-        check(
-            false,
-            TransferState::Offered,
-            "alice offers report.pdf (1.2 MB)",
-            "/get 1 or /decline 1",
-        );
-        check(false, TransferState::Waiting, from, "waiting");
-        check(true, TransferState::Direct, to, "directly, waiting for bytes");
-        check(true, TransferState::Relayed, to, "waiting for bytes");
-        check(true, TransferState::Stored, to, "on the server, to be fetched");
-        check(false, TransferState::Paused, from, "paused: /transfers resume 1");
-        check(
-            false,
-            TransferState::Failed(Fault::NoSpace),
-            from,
-            "there is no room left on this disk: /transfers resume 1",
-        );
-        check(
-            false,
-            TransferState::Failed(Fault::Corrupt),
-            from,
-            "what came is not what was offered",
-        );
-        check(
-            false,
-            TransferState::Done(vec!["/tmp/report.pdf".into()]),
-            from,
-            "done: /tmp/report.pdf",
-        );
-        check(true, TransferState::Done(vec![]), to, "done");
-        check(false, TransferState::Ended(EndReason::Cancelled), from, "cancelled");
-    }
-
-    #[test]
-    fn several_files_are_counted() {
-        let check = |own: bool, state: TransferState, expected: &str| {
-            let mut transfers = Transfers::default();
-            transfers.take(TransferView { files: 3, ..about(1, own, state) });
-            assert_eq!(transfers.all.first().unwrap().row().what, expected);
-        };
-        check(false, TransferState::Offered, "alice offers report.pdf (3 files, 1.2 MB)");
-        check(false, TransferState::Waiting, "report.pdf (3 files) from alice");
-        check(true, TransferState::Waiting, "report.pdf (3 files) to bob and 1 more");
-    }
-
-    #[test]
-    fn ten_thousand_paths_are_a_line() {
-        let paths = |count| (0..count).map(|number| format!("/in/{number}")).collect::<Vec<_>>();
-        assert_eq!(first(&paths(1)), "/in/0");
-        assert_eq!(first(&paths(3)), "/in/0, /in/1, /in/2");
-        assert_eq!(first(&paths(10_000)), "/in/0, /in/1, /in/2 and 9997 more beside");
-    }
-
-    #[test]
-    fn until_when_it_waits() {
-        let mut transfers = Transfers::default();
-        let expires = Some(Timestamp(1_800_000_000_000));
-        transfers.take(TransferView { expires, ..about(1, true, TransferState::Waiting) });
-        let words = transfers.words(3_600, |_| None);
-        assert!(words.contains(" · waiting · until 15 January 2027, 09:00"), "{words}");
-    }
-
-    #[test]
-    fn how_far_it_is() {
-        let mut transfers = Transfers::default();
-        transfers.take(about(1, false, TransferState::Relayed));
-        let transfer = TransferId::from_bytes([1; 16]);
-        let progress = Progress { transfer, way: Way::Fetch, bytes: 42, of: 100, rate: 2 };
-        assert!(transfers.moved(&[progress], Some((1, 4))));
-        let rows = transfers.rows(|_| None);
-        let shown: Vec<_> = rows.iter().map(|row| (row.state.as_str(), row.percent)).collect();
-        assert_eq!(shown, [("", Some(25)), ("2 bytes/s, 0:29 left", Some(42))]);
-        assert!(transfers.moved(&[], None), "what was read is gone");
-        assert!(!transfers.moved(&[], None));
-    }
-
-    #[test]
-    fn a_person_hears_why_it_goes_by_the_server() {
-        let check = |states: &[TransferState], expected: bool| {
-            let mut transfers = Transfers::default();
-            states.iter().for_each(|state| drop(transfers.take(about(1, false, state.clone()))));
-            let rows = transfers.rows(|about| Some(&about.sender));
-            let row = rows.first().unwrap().state.ends_with(", by the server: not verified");
-            let words = transfers.words(0, |about| Some(&about.sender));
-            let hint = "by the server, since alice is not verified: /verify alice, or /direct alice on for both of you";
-            assert_eq!((row, words.contains(hint)), (expected, expected), "{states:?}");
-        };
-        check(&[TransferState::Relayed], true);
-        check(&[TransferState::Waiting, TransferState::Relayed], true);
-        check(&[TransferState::Waiting], false);
-        check(&[TransferState::Direct], false);
-        // That way has led nowhere.
-        check(&[TransferState::Direct, TransferState::Relayed], false);
-    }
-
-    #[test]
-    fn the_newest_that_fits_is_meant_unless_a_number_is_given() {
-        let mut transfers = Transfers::default();
-        for (number, state) in
-            [(1, TransferState::Offered), (2, TransferState::Offered), (3, TransferState::Waiting)]
-        {
-            transfers.take(about(number, false, state));
-        }
-        let check = |number: Option<usize>, expected: Option<u8>| {
-            let offered = |about: &TransferView| about.state == TransferState::Offered;
-            let picked = transfers.pick(number, offered).map(|about| about.transfer);
-            assert_eq!(picked, expected.map(|number| TransferId::from_bytes([number; 16])));
-        };
-        check(None, Some(2));
-        check(Some(1), Some(1));
-        check(Some(3), None);
-        check(Some(9), None);
-    }
-
-    #[test]
-    fn without_a_number_the_only_one_that_fits_is_meant() {
-        let mut transfers = Transfers::default();
-        for (number, state) in
-            [(1, TransferState::Paused), (2, TransferState::Relayed), (3, TransferState::Direct)]
-        {
-            transfers.take(about(number, false, state));
-        }
-        let check = |number: Option<usize>, fits, expected: Result<u8, usize>| {
-            let only = transfers.only(number, fits).map(|about| about.transfer);
-            assert_eq!(only, expected.map(|number| TransferId::from_bytes([number; 16])));
-        };
-        check(None, |about| about.state == TransferState::Paused, Ok(1));
-        check(None, |about| about.state != TransferState::Paused, Err(2));
-        check(None, |about| about.state == TransferState::Stored, Err(0));
-        check(Some(2), |_| true, Ok(2));
-        check(Some(2), |about| about.state == TransferState::Paused, Err(0));
-    }
-
-    #[test]
-    fn numbers_stay_small() {
-        let mut transfers = Transfers::default();
-        let numbers = |transfers: &Transfers| -> Vec<usize> {
-            transfers.open().map(|entry| entry.number).collect()
-        };
-        for number in 1..=3 {
-            transfers.take(about(number, false, TransferState::Waiting));
-        }
-        assert_eq!(numbers(&transfers), [1, 2, 3]);
-        transfers.take(about(2, false, TransferState::Declined));
-        assert_eq!(numbers(&transfers), [1, 3]);
-        transfers.take(about(4, false, TransferState::Waiting));
-        assert_eq!(numbers(&transfers), [1, 3, 2]);
-        // What is over is not meant by a number, and is listed for a while.
-        let listed = |transfers: &Transfers| transfers.words(0, |_| None).lines().count() - 1;
-        assert_eq!(listed(&transfers), 4);
-        assert!(
-            transfers.words(0, |_| None).contains("  – report.pdf from alice · 1.2 MB · declined")
-        );
-        for number in 10..30 {
-            transfers.take(about(number, false, TransferState::Declined));
-        }
-        assert_eq!((numbers(&transfers).len(), listed(&transfers)), (3, 3 + OVER));
-    }
-
-    #[test]
-    fn a_person_hears_where_files_are_and_why_they_are_not() {
-        let mut transfers = Transfers::default();
-        assert_eq!(transfers.take(about(1, false, TransferState::Waiting)), None);
-        let mut check = |state: TransferState, expected: Option<(&str, Level)>| {
-            let expected = expected.map(|(words, level)| (words.to_owned(), level));
-            assert_eq!(transfers.take(about(1, false, state)), expected);
-        };
-        check(TransferState::Relayed, None);
-        let failed =
-            "report.pdf: there is no room left on this disk. /transfers resume 1 tries again.";
-        check(TransferState::Failed(Fault::NoSpace), Some((failed, Level::Warning)));
-        check(TransferState::Failed(Fault::NoSpace), None);
-        let done = TransferState::Done(vec!["/tmp/report.pdf".into()]);
-        check(done, Some(("report.pdf is there: /tmp/report.pdf", Level::Info)));
-    }
-}
+mod tests;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_client_core::QuicEnd;
 use portcullis_client_core::defences::{HELLO, path_hello};
+use portcullis_client_core::{Fault, QuicEnd};
 use portcullis_crypto::{FileKey, Signature};
 use portcullis_proto::{DeviceId, QuicWay};
 use rand_core::{OsRng, RngCore as _};
@@ -81,9 +81,10 @@ async fn rounds(
     quic: Option<&Arc<Quic>>,
 ) -> Result<(Part, Result<(), Halt>), Halt> {
     let (mut vain, mut gained) = (0, Instant::now());
+    let mut dialling = dialling.clone();
     loop {
         let before = part.offset();
-        let (back, ended) = round(part, dialling, quic).await?;
+        let (back, ended) = round(part, &mut dialling, quic).await?;
         part = back;
         (vain, gained) =
             if part.offset() > before { (0, Instant::now()) } else { (vain + 1, gained) };
@@ -102,37 +103,53 @@ async fn rounds(
 /// Calls all addresses at once, and takes the first by which something is gained.
 async fn round(
     mut part: Part,
-    dialling: &Dialling,
+    dialling: &mut Dialling,
     quic: Option<&Arc<Quic>>,
 ) -> Result<(Part, Result<(), Halt>), Halt> {
     let mut calls = calls(dialling, quic);
-    let before = part.offset();
+    let mut before = part.offset();
     loop {
         let called = tokio::select! {
             () = dialling.stop.wanted() => return Err(Halt::Stopped),
             called = calls.join_next() => called,
         };
         let Some(called) = called else { return Ok((part, Err(Halt::Broken))) };
-        let Ok(Some(mut wire)) = called else { continue };
+        let Ok(Some((way, mut wire))) = called else { continue };
         if wire.say(&hello(dialling, before)).await.is_none() {
             continue;
         }
         let (meter, stop) = (Arc::clone(&dialling.meter), dialling.stop.clone());
         let (back, ended) = wire.receive(part, meter, stop).await?;
         part = back;
-        if ended != Err(Halt::Broken) || part.offset() > before {
+        if ended == Err(Halt::Fault(Fault::Damaged)) {
+            // Whoever gave that is called no more; others may have what was offered.
+            dialling.give_up(way);
+            before = part.offset();
+        } else if ended != Err(Halt::Broken) || part.offset() > before {
             return Ok((part, ended));
         }
     }
 }
 
+/// A way to a sender: by TCP to an address, or by QUIC.
+type Way = Option<SocketAddr>;
+
+impl Dialling {
+    fn give_up(&mut self, way: Way) {
+        match way {
+            Some(address) => self.tcp.retain(|other| *other != address),
+            None => self.quic = None,
+        }
+    }
+}
+
 /// Calls under way: TCP at once, and QUIC a little later.
-fn calls(dialling: &Dialling, quic: Option<&Arc<Quic>>) -> JoinSet<Option<Wire>> {
+fn calls(dialling: &Dialling, quic: Option<&Arc<Quic>>) -> JoinSet<Option<(Way, Wire)>> {
     let mut calls = JoinSet::new();
     for address in dialling.tcp.clone() {
         calls.spawn(async move {
             let called = timeout(DIAL, TcpStream::connect(address)).await;
-            called.ok()?.ok().map(Wire::Tcp)
+            Some((Some(address), Wire::Tcp(called.ok()?.ok()?)))
         });
     }
     if let (Some(quic), Some(way)) = (quic, &dialling.quic) {
@@ -140,7 +157,8 @@ fn calls(dialling: &Dialling, quic: Option<&Arc<Quic>>) -> JoinSet<Option<Wire>>
         let wait = if dialling.tcp.is_empty() { Duration::ZERO } else { HEAD_START };
         calls.spawn(async move {
             sleep(wait).await;
-            timeout(DIAL_QUIC, quic.call(&key, &way)).await.ok()?.map(Wire::Quic)
+            let called = timeout(DIAL_QUIC, quic.call(&key, &way)).await;
+            Some((None, Wire::Quic(called.ok()??)))
         });
     }
     calls

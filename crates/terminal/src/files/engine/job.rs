@@ -171,15 +171,17 @@ async fn begin(
 ) -> Result<Part, Halt> {
     let (transfers, defences) = (shared.transfers.clone(), shared.setup.defences);
     let (offer, stop, downloads) = (offer.clone(), stop.clone(), shared.setup.downloads.clone());
-    let checked = Arc::clone(&shared.checked);
+    let (checked, device) = (Arc::clone(&shared.checked), shared.setup.device);
     blocking(move || {
-        let begun = records::folder(&transfers, offer.transfer);
-        let into = named.or_else(|| begun.clone()).unwrap_or(downloads);
-        if begun.is_some_and(|begun| begun != into) {
+        let begun = records::part(&transfers, offer.transfer);
+        let into = named.or_else(|| begun.as_deref()?.parent().map(Path::to_owned));
+        let into = into.unwrap_or(downloads);
+        let part = Part::path(&into, offer.transfer, device);
+        if begun.is_some_and(|begun| begun != part) {
             leave(&transfers, offer.transfer, &into)?;
         }
-        records::add(&transfers, offer.transfer, &into).map_err(|error| Halt::disk(&error))?;
-        Part::open(offer, &into, defences, &stop, &checked)
+        records::add(&transfers, offer.transfer, &part).map_err(|error| Halt::disk(&error))?;
+        Part::open(offer, part, defences, &stop, &checked)
     })
     .await
 }

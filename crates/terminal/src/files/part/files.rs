@@ -1,5 +1,6 @@
 //! The files of a transfer that arrives: bytes of its stream go where the manifest says, one file open at a time.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
@@ -7,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use portcullis_client_core::Fault;
-use portcullis_client_core::defences::{ChunkAccepted, Defences, EntryPlaced};
+use portcullis_client_core::defences::{ChunkAccepted, Defences, EntryPlaced, ManifestAccepted};
 use portcullis_crypto::file::CHUNK;
-use portcullis_proto::{EntryKind, Manifest};
+use portcullis_proto::{EntryKind, FileName, Manifest};
 
 use super::super::disk::{self, Identity};
 use super::super::halt::Halt;
@@ -25,8 +26,12 @@ pub(super) struct Files {
     encoded: Vec<u8>,
     layout: Arc<Layout>,
     placed: Vec<EntryPlaced>,
+    /// Where those of the outermost are that are here no more.
+    moved: BTreeMap<FileName, PathBuf>,
     /// Which file each entry had when it was first opened.
     seen: Vec<Option<Identity>>,
+    /// Which entry has each of these files.
+    taken: BTreeMap<Identity, usize>,
     open: Option<(usize, Arc<File>)>,
     flusher: Flusher,
 }
@@ -34,10 +39,11 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn new(
         folder: PathBuf,
-        manifest: Manifest,
+        accepted: ManifestAccepted,
         encoded: Vec<u8>,
         defences: &Defences,
     ) -> Result<Self, Halt> {
+        let manifest = accepted.manifest().clone();
         let placed = manifest.entries().iter().map(|entry| (defences.place_entry)(&entry.path));
         let placed: Result<Vec<_>, _> = placed.collect();
         let placed = placed.map_err(|_| Halt::Fault(Fault::Manifest))?;
@@ -50,9 +56,16 @@ impl Files {
             layout,
             seen: vec![None; placed.len()],
             placed,
+            moved: BTreeMap::new(),
+            taken: BTreeMap::new(),
             open: None,
             flusher: Flusher::default(),
         })
+    }
+
+    /// These have their places already, and are only read.
+    pub(super) fn look_for(&mut self, moved: BTreeMap<FileName, PathBuf>) {
+        self.moved = moved;
     }
 
     pub(super) const fn manifest(&self) -> &Manifest {
@@ -120,6 +133,9 @@ impl Files {
         // One by one each waits for the disk; beyond some, all that waits for this disk is quicker.
         let one_by_one = self.placed.len() <= FLUSHED_SINGLY || !disk::can_sync_all();
         for entry in 0..self.placed.len() {
+            if self.moved_to(entry).is_some() {
+                continue;
+            }
             let kind = self.manifest.entries().get(entry).map(|entry| entry.kind);
             let is_file = kind != Some(EntryKind::Folder);
             let file = self.file(entry)?;
@@ -139,7 +155,7 @@ impl Files {
 
     fn file(&mut self, entry: usize) -> Result<&Arc<File>, Halt> {
         if self.open.as_ref().is_none_or(|(open, _)| *open != entry) {
-            let opened = self.same(entry).map_err(|error| Halt::disk(&error))?;
+            let opened = self.same(entry)?;
             self.open = Some((entry, Arc::new(opened)));
         }
         match &self.open {
@@ -149,18 +165,32 @@ impl Files {
     }
 
     /// Opens an entry's file, or folder. What was opened before has to be the same as then: bytes were written there
-    /// or judged, and a new one would lack them.
-    fn same(&mut self, entry: usize) -> io::Result<File> {
+    /// or judged, and a new one would lack them. No two are one file: some systems don't tell names apart that differ
+    /// for others, such as é written as one letter or as two.
+    fn same(&mut self, entry: usize) -> Result<File, Halt> {
+        let disk = |error: io::Error| Halt::disk(&error);
         let before = self.seen.get(entry).copied().flatten();
-        let file = self.open_or_make(entry, before.is_none())?;
-        let now = Identity::of(&file)?;
+        let file = self.open_or_make(entry, before.is_none()).map_err(disk)?;
+        let now = Identity::of(&file).map_err(disk)?;
         if before.is_some_and(|before| before != now) {
-            return Err(io::ErrorKind::NotFound.into());
+            return Err(Halt::Fault(Fault::NotFound));
+        }
+        // Where creation is all that is known of a file, two made at once are not one.
+        if cfg!(unix) && *self.taken.entry(now).or_insert(entry) != entry {
+            return Err(Halt::Fault(Fault::Manifest));
         }
         if let Some(seen) = self.seen.get_mut(entry) {
             *seen = Some(now);
         }
         Ok(file)
+    }
+
+    /// Where an entry's file, or folder, is that has its place already.
+    fn moved_to(&self, entry: usize) -> Option<PathBuf> {
+        let path = &self.manifest.entries().get(entry)?.path;
+        let top = self.moved.get(path.top()?)?;
+        let inner = path.names().iter().skip(1).map(FileName::as_str);
+        Some(std::iter::once(top.as_path()).chain(inner.map(Path::new)).collect())
     }
 
     /// Opens an entry's file, or folder; makes it, and the folders that it is in, if it is new.
@@ -171,6 +201,9 @@ impl Files {
         else {
             return Err(missing.into());
         };
+        if let Some(moved) = self.moved_to(entry) {
+            return disk::open(&moved);
+        }
         let path = self.folder.join(placed.path());
         if kind == EntryKind::Folder {
             if new {

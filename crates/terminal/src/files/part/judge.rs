@@ -51,7 +51,7 @@ impl Judge {
         disk::write_at(&file, bytes, piece.start).map_err(|error| Halt::disk(&error))?;
         if piece.end() == self.blob.hashes() {
             let hashes = Hashes::open(&self.path, &self.offer, &self.defences)?;
-            self.hashes = Some(hashes.ok_or(Halt::Fault(Fault::Corrupt))?);
+            self.hashes = Some(hashes.ok_or(Halt::Fault(Fault::Damaged))?);
         }
         Ok(())
     }
@@ -65,9 +65,9 @@ impl Judge {
         index: u64,
         sealed: Vec<u8>,
     ) -> Result<ChunkAccepted, Halt> {
-        let corrupt = Halt::Fault(Fault::Corrupt);
-        let hash = self.hashes.as_ref().ok_or(corrupt)?.get(index)?;
-        (self.defences.accept_chunk)(&self.cipher, index, hash, sealed).map_err(|_| corrupt)
+        let damaged = Halt::Fault(Fault::Damaged);
+        let hash = self.hashes.as_ref().ok_or(damaged)?.get(index)?;
+        (self.defences.accept_chunk)(&self.cipher, index, hash, sealed).map_err(|_| damaged)
     }
 
     /// How many chunks from the first on lie there as they were offered.

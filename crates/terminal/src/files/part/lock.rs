@@ -4,7 +4,7 @@
 //! used without.
 
 use std::fs::{File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Instant;
 
@@ -27,14 +27,14 @@ impl Lock {
     /// Waits a little for a writer that is about to end, such as the one before a restart.
     ///
     /// # Errors
-    /// [`Fault::Forbidden`] where another program is receiving it there.
+    /// [`Fault::Busy`] where another program is receiving it there.
     pub(super) fn take(path: PathBuf, stop: &Stop) -> Result<Self, Halt> {
         let file = disk::open_private(&path).map_err(|error| Halt::disk(&error))?;
         let begun = Instant::now();
         while let Err(TryLockError::WouldBlock) = file.try_lock() {
             stop.check()?;
             if begun.elapsed() >= WRITER_ENDS {
-                return Err(Halt::Fault(Fault::Forbidden));
+                return Err(Halt::Fault(Fault::Busy));
             }
             sleep(WRITER_PAUSE);
         }
@@ -42,6 +42,13 @@ impl Lock {
         let lock = Self { file, identity, path };
         lock.check()?;
         Ok(lock)
+    }
+
+    /// Whether somebody writes a part that has its lock there.
+    pub(super) fn is_held(path: &Path) -> bool {
+        // What can't be opened, nobody has locked.
+        let file = disk::open(path);
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
     /// Says whether what lies there still is the part that was locked.

@@ -24,6 +24,11 @@ pub(super) fn has_begun(folder: &Path) -> bool {
     fs::symlink_metadata(folder.join(PLACED)).is_ok_and(|found| found.is_file())
 }
 
+/// Forgets that files have begun to get their places.
+pub(super) fn begin_anew(folder: &Path) -> io::Result<()> {
+    disk::remove(&folder.join(PLACED))
+}
+
 impl Part {
     /// Gives all files their places, and says where they are. What was said stays known until the part is removed.
     ///
@@ -54,6 +59,21 @@ impl Kept {
         disk::remove(&self.folder.join(HASHES)).map_err(disk)?;
         disk::remove_folder(&self.folder.join(FILES)).map_err(disk)?;
         Ok(paths)
+    }
+
+    /// What has its place already, and where that is.
+    pub(super) fn placed(&self, manifest: &Manifest) -> io::Result<BTreeMap<FileName, PathBuf>> {
+        let log = Log::open(&self.folder.join(PLACED))?;
+        let mut placed = BTreeMap::new();
+        for (number, top) in manifest.tops().into_iter().enumerate() {
+            let from = self.folder.join(FILES).join(top.as_str());
+            if let (Err(error), Some(name)) = (fs::symlink_metadata(from), log.names.get(&number))
+                && error.kind() == io::ErrorKind::NotFound
+            {
+                placed.insert(top.clone(), self.into.join(name.as_str()));
+            }
+        }
+        Ok(placed)
     }
 
     fn place_all(&self, manifest: &Manifest) -> io::Result<Vec<PathBuf>> {

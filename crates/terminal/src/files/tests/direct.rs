@@ -1,6 +1,8 @@
 //! Directly from engine to engine, over real sockets, and what strangers get to hear on them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use portcullis_client_core::defences::{self, HELLO, path_pass};
@@ -258,6 +260,30 @@ async fn a_recipient_who_takes_it_in_drops_is_not_waited_for() {
     assert_eq!(alice.next().await, Moved::Unreached(DEVICE));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_recipient_who_takes_nothing_is_not_waited_for() {
+    let world = World::new();
+    // More than sockets hold.
+    world.file("a", &vec![0; 32 * 1024 * 1024]);
+    let mut alice = Person::new();
+    let (offer, place) = alice.offer(&world, "a").await;
+    let to = alice.serve(&offer, &place).await[0];
+    // Its system says for it that all has arrived.
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    stream.write_all(&path_hello(&offer.key, DEVICE, 0, [1; 16])).await.unwrap();
+    stream.readable().await.unwrap();
+    let passing = async {
+        loop {
+            advance(Duration::from_secs(1)).await;
+        }
+    };
+    let moved = tokio::select! {
+        moved = alice.next() => moved,
+        () = passing => unreachable!(),
+    };
+    assert_eq!(moved, Moved::Unreached(DEVICE));
+}
+
 /// All of an offer's blob.
 async fn pieces_of(
     sender: &mut Person,
@@ -311,16 +337,52 @@ async fn senders_who_send_something_else() {
     let manifest = format!(r#"[{{"path":["a"],"file":{LARGE}}}]"#);
     let (offer, pieces) = forged(&manifest, &bytes(LARGE), |_| ());
     let blob = pieces.concat();
-    let corrupt = Moved::Failed(Fault::Corrupt);
-    check_sender(&offer, vec![0; blob.len()], corrupt.clone()).await;
+    // There is no other way, but by the server.
+    let nothing = Moved::Lacking { have: 0 };
+    check_sender(&offer, vec![0; blob.len()], nothing.clone()).await;
     let mut damaged = blob.clone();
     damaged[4 * PIECE] ^= 1;
-    check_sender(&offer, damaged, corrupt.clone()).await;
+    let have = pieces[..4].concat().len() as u64;
+    check_sender(&offer, damaged, Moved::Lacking { have }).await;
     let (_, others) = forged(&manifest, &bytes(LARGE), |_| ());
-    check_sender(&offer, others.concat(), corrupt).await;
-    check_sender(&offer, Vec::new(), Moved::Lacking { have: 0 }).await;
+    check_sender(&offer, others.concat(), nothing.clone()).await;
+    check_sender(&offer, Vec::new(), nothing).await;
     let have = pieces[..3].concat().len();
     check_sender(&offer, blob[..have + 5].to_vec(), Moved::Lacking { have: have as u64 }).await;
     let (bad, pieces) = forged(r#"[{"path":["..","a"],"file":3}]"#, b"123", |_| ());
     check_sender(&bad, pieces.concat(), Moved::Failed(Fault::Manifest)).await;
+}
+
+/// Says zeros to whoever calls, and counts who has said hello before.
+async fn zeros() -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, calls) = (listener.local_addr().unwrap(), Arc::<AtomicUsize>::default());
+    let called = Arc::clone(&calls);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut hello = [0; HELLO];
+            if stream.read_exact(&mut hello).await.is_ok() {
+                called.fetch_add(1, Ordering::Relaxed);
+                let _ = stream.write_all(&vec![0; LARGE]).await;
+            }
+        }
+    });
+    (address, calls)
+}
+
+#[tokio::test]
+async fn a_path_that_gives_something_else_is_left_for_another() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let (mut alice, mut bob) = (Person::new(), Person::new());
+    let (offer, place) = alice.offer(&world, "a").await;
+    let good = alice.serve(&offer, &place).await[0];
+    let ((bad, calls), good) = (zeros().await, breaking(good, 2 * PIECE as u64).await);
+    let tcp = vec![bad, good];
+    let dial = Task::Dial { tcp, quic: None, own: None, pass: pass(&offer) };
+    bob.assign(&offer, false, &world, dial);
+    let paths = vec![world.chosen().join("a").to_str().unwrap().to_owned()];
+    assert_eq!(bob.next().await, Moved::Received { paths });
+    assert!(read(&world.chosen().join("a")) == bytes(LARGE));
+    assert!(calls.load(Ordering::Relaxed) <= 1, "it is called no more");
 }

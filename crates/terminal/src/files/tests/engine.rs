@@ -134,7 +134,7 @@ async fn silent_after(blob: Vec<u8>) -> (SocketAddr, tokio::sync::mpsc::Unbounde
 }
 
 /// Waits until a recipient has so much.
-async fn until(person: &Person, bytes: u64) {
+pub(super) async fn until(person: &Person, bytes: u64) {
     while person.engine.progress().first().is_none_or(|progress| progress.bytes < bytes) {
         tokio::task::yield_now().await;
     }
@@ -186,7 +186,7 @@ async fn where_it_goes_stays_as_it_was_when_it_was_begun() {
     let folders = ["one", "two", "three"].map(|name| world.chosen().join(name));
     let [one, two, three] = &folders;
     folders[..2].iter().for_each(|folder| fs::create_dir(folder).unwrap());
-    let part = |folder: &PathBuf| folder.join(part_name(offer.transfer)).exists();
+    let part = |folder: &PathBuf| folder.join(part_name(offer.transfer, DEVICE)).exists();
     let at_silent = Task::Dial { tcp: vec![silent], quic: None, own: None, pass: pass(&offer) };
 
     bob.restart_into(one.clone());
@@ -262,7 +262,7 @@ async fn what_is_forgotten_leaves_nothing_but_the_files() {
     bob.restart();
     bob.assign(&offer, false, &world, dial);
     assert_eq!(bob.next().await, received);
-    assert_eq!(world.names(), [&part_name(offer.transfer), "a"]);
+    assert_eq!(world.names(), [&part_name(offer.transfer, DEVICE), "a"]);
     assert_eq!((alice.kept().len(), bob.kept().len()), (1, 1));
     alice.assign(&offer, true, &world, Task::Forget);
     bob.assign(&offer, false, &world, Task::Forget);
@@ -315,12 +315,12 @@ fn old_parts_and_hashes_are_removed() {
     let world = World::new();
     let (transfers, day) = (world.path("transfers"), Duration::from_secs(24 * 3600));
     let transfer = TransferId::from_bytes([1; 16]);
-    let part = world.chosen().join(part_name(transfer));
+    let part = world.chosen().join(part_name(transfer, DEVICE));
     let others = [transfers.join("notes.part"), world.chosen().join("notes")];
     others.iter().for_each(|path| fs::write(path, b"").unwrap());
     fs::create_dir(&part).unwrap();
     fs::write(part.join("hashes"), b"").unwrap();
-    records::add(&transfers, transfer, &world.chosen()).unwrap();
+    records::add(&transfers, transfer, &part).unwrap();
     fs::write(transfers.join(format!("{transfer}.hashes")), b"").unwrap();
     let sweep = |days: u32| {
         records::sweep(&transfers, SystemTime::now() + day * days, day * 7, day * 30);
@@ -342,10 +342,11 @@ async fn what_belongs_to_no_transfer_is_removed_at_the_start() {
     let (known, _) = alice.offer(&world, "a").await;
     let (stray, _) = alice.offer(&world, "b").await;
     let transfers = alice.home.path().join("transfers");
-    let parts = [known.transfer, stray.transfer].map(|id| world.chosen().join(part_name(id)));
+    let parts =
+        [known.transfer, stray.transfer].map(|id| world.chosen().join(part_name(id, DEVICE)));
     for (offer, part) in [&known, &stray].into_iter().zip(&parts) {
         fs::create_dir(part).unwrap();
-        records::add(&transfers, offer.transfer, &world.chosen()).unwrap();
+        records::add(&transfers, offer.transfer, part).unwrap();
     }
     alice.restart();
     alice.engine.keep_only(&[known.transfer].into()).await.unwrap();

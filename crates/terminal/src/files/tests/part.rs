@@ -8,6 +8,7 @@ use portcullis_client_core::defences::part_name;
 
 use super::super::halt::Halt;
 use super::super::limits::{FLUSHED_SINGLY, PIECE};
+use super::engine::DEVICE;
 use super::{World, bytes, forged, read, receive, take};
 
 const LARGE: usize = 3 * PIECE + 1000;
@@ -67,7 +68,7 @@ fn programs_may_run_and_nothing_else_may_do_more() {
     let new = mode("new");
     assert_eq!(mode("folder/notes"), new);
     assert_eq!(mode("folder/run.sh"), new | (new & 0o444) >> 2);
-    assert_eq!(mode(&part_name(offered.offer.transfer)), 0o700);
+    assert_eq!(mode(&part_name(offered.offer.transfer, DEVICE)), 0o700);
 }
 
 #[test]
@@ -140,7 +141,7 @@ fn check_damage(damage: impl FnOnce(&World, &PathBuf), from_chunk: Option<u64>) 
     let blob = part.blob();
     assert_eq!(part.offset(), blob.chunk_start(3));
     drop(part);
-    damage(&world, &world.chosen().join(part_name(offered.offer.transfer)));
+    damage(&world, &world.chosen().join(part_name(offered.offer.transfer, DEVICE)));
     let mut part = world.part(&offered.offer).unwrap();
     assert_eq!(part.offset(), from_chunk.map_or(0, |chunk| blob.chunk_start(chunk)));
     let rest = offered.pieces(part.offset()).unwrap();
@@ -186,7 +187,10 @@ fn check_refused(change: impl FnOnce(&mut Vec<Vec<u8>>)) {
     let mut part = world.part(&offered.offer).unwrap();
     let mut pieces = offered.pieces(0).unwrap();
     change(&mut pieces);
-    assert_eq!(receive(&mut part, pieces), Err(Halt::Fault(Fault::Corrupt)));
+    assert!(matches!(
+        receive(&mut part, pieces),
+        Err(Halt::Fault(Fault::Damaged | Fault::Corrupt))
+    ));
     assert_eq!(world.shown(), Vec::<String>::new());
 }
 
@@ -222,7 +226,7 @@ fn check_forged(manifest: &str, files: &[u8], change: fn(&mut portcullis_proto::
     let (offer, pieces) = forged(manifest, files, change);
     let received = world.part(&offer).and_then(|mut part| receive(&mut part, pieces));
     assert_eq!(received, Err(Halt::Fault(Fault::Manifest)), "{manifest}");
-    assert_eq!(world.names(), [part_name(offer.transfer)]);
+    assert_eq!(world.names(), [part_name(offer.transfer, DEVICE)]);
     assert_eq!(fs::read_dir(world.folder.path()).unwrap().count(), 3);
 }
 
@@ -246,6 +250,10 @@ fn manifests_of_senders_who_mean_ill() {
         offer.files = 2
     });
     check_forged(r#"[{"path":["a"],"file":3}]"#, b"123", |offer| offer.manifest -= 1);
+    // What people were told was a document.
+    check_forged(r#"[{"path":["a"],"program":3}]"#, b"123", |_| ());
+    check_forged(r#"[{"path":["a","b.txt"],"file":3}]"#, b"123", |_| ());
+    check_forged(r#"[{"path":["a","b.exe"],"file":3}]"#, b"123", |offer| offer.holds.folder = true);
     check_forged("[]", b"123", |_| ());
     check_forged("", b"123", |offer| offer.manifest = 1);
     let own =
@@ -267,7 +275,7 @@ fn links_on_this_side_lead_nowhere() {
     let outside = world.path("outside");
     fs::create_dir(&outside).unwrap();
     // In the place of the part.
-    let part = world.chosen().join(part_name(offered.offer.transfer));
+    let part = world.chosen().join(part_name(offered.offer.transfer, DEVICE));
     symlink(&outside, &part).unwrap();
     assert_eq!(world.part(&offered.offer).err(), Some(Halt::Fault(Fault::NotFound)));
     fs::remove_file(&part).unwrap();
@@ -295,7 +303,8 @@ fn a_crash_while_files_get_their_places() {
     let offered = world.offer(&["a", "b", "c"]);
     fs::write(world.chosen().join("b"), b"old").unwrap();
     let mut part = world.part(&offered.offer).unwrap();
-    let paths = receive(&mut part, offered.pieces(0).unwrap()).unwrap();
+    let pieces = offered.pieces(0).unwrap();
+    let paths = receive(&mut part, pieces.clone()).unwrap();
     let expected = ["a", "b (2)", "c"].map(|name| world.chosen().join(name));
     assert_eq!(paths, expected);
     drop(part);
@@ -306,16 +315,29 @@ fn a_crash_while_files_get_their_places() {
     assert_eq!(world.shown(), ["a", "b", "b (2)", "c"]);
     drop(again);
     // Between the second and the third, of which the name was written down, or half of it.
-    let folder = world.chosen().join(part_name(offered.offer.transfer));
+    let folder = world.chosen().join(part_name(offered.offer.transfer, DEVICE));
     let log = read(&folder.join("placed"));
     for cut in [0, 1, 5] {
         fs::create_dir_all(folder.join("files")).unwrap();
         fs::rename(world.chosen().join("c"), folder.join("files/c")).unwrap();
+        fs::write(folder.join("hashes"), &pieces[0]).unwrap();
         fs::write(folder.join("placed"), &log[..log.len() - cut]).unwrap();
         let mut again = world.part(&offered.offer).unwrap();
         assert_eq!(again.finish().unwrap(), expected);
         assert_eq!(read(&world.chosen().join("c")), b"c");
+        drop(again);
     }
+    // The third was changed meanwhile: it is not shown, and all is received once more.
+    fs::create_dir_all(folder.join("files")).unwrap();
+    fs::remove_file(world.chosen().join("c")).unwrap();
+    fs::write(folder.join("files/c"), b"x").unwrap();
+    fs::write(folder.join("hashes"), &pieces[0]).unwrap();
+    let mut again = world.part(&offered.offer).unwrap();
+    assert!(!again.is_whole());
+    let rest = offered.pieces(again.offset()).unwrap();
+    let paths = receive(&mut again, rest).unwrap();
+    assert_eq!(paths, ["a (2)", "b (3)", "c"].map(|name| world.chosen().join(name)));
+    assert_eq!(read(&world.chosen().join("c")), b"c");
 }
 
 #[test]

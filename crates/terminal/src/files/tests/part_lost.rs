@@ -4,10 +4,16 @@ use std::fs;
 use std::path::Path;
 
 use portcullis_client_core::Fault;
-use portcullis_client_core::defences::part_name;
+use portcullis_client_core::defences::{SOUND, part_name};
+use portcullis_proto::DeviceId;
 
 use super::super::halt::Halt;
 use super::super::limits::PIECE;
+use super::super::meter::Meter;
+use super::super::part::Part;
+use super::super::records;
+use super::super::stop::Stop;
+use super::engine::DEVICE;
 use super::{World, bytes, read, receive, take};
 
 const LARGE: usize = 3 * PIECE + 1000;
@@ -23,7 +29,7 @@ fn check(after: usize, touch: fn(&World, &Path), expected: Fault) {
     let pieces = offered.pieces(0).unwrap();
     let mut part = world.part(&offered.offer).unwrap();
     pieces[..after].iter().for_each(|piece| take(&mut part, piece).unwrap());
-    touch(&world, &world.chosen().join(part_name(offered.offer.transfer)));
+    touch(&world, &world.chosen().join(part_name(offered.offer.transfer, DEVICE)));
     let ended = receive(&mut part, pieces[after..].to_vec());
     assert_eq!(ended, Err(Halt::Fault(expected)), "after {after}");
     assert!(!expected.is_final());
@@ -106,9 +112,27 @@ fn what_was_judged_is_not_made_anew() {
     drop(part);
     let mut part = world.part(&offered.offer).unwrap();
     assert!(part.is_whole());
-    fs::remove_file(world.chosen().join(part_name(offered.offer.transfer)).join("files/a"))
+    fs::remove_file(world.chosen().join(part_name(offered.offer.transfer, DEVICE)).join("files/a"))
         .unwrap();
     assert_eq!(part.finish(), Err(Halt::Fault(Fault::NotFound)));
+    assert_eq!(world.shown(), Vec::<String>::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_a_system_takes_for_one() {
+    let world = World::new();
+    world.file("folder/\u{e9}", &bytes(LARGE));
+    world.file("folder/e\u{301}", &bytes(LARGE));
+    let offered = world.offer(&["folder"]);
+    let pieces = offered.pieces(0).unwrap();
+    let mut part = world.part(&offered.offer).unwrap();
+    pieces[..2].iter().for_each(|piece| take(&mut part, piece).unwrap());
+    // What this one would do.
+    let folder =
+        world.chosen().join(part_name(offered.offer.transfer, DEVICE)).join("files/folder");
+    fs::hard_link(folder.join("e\u{301}"), folder.join("\u{e9}")).unwrap();
+    assert_eq!(receive(&mut part, pieces[2..].to_vec()), Err(Halt::Fault(Fault::Manifest)));
     assert_eq!(world.shown(), Vec::<String>::new());
 }
 
@@ -121,7 +145,7 @@ fn a_part_has_one_writer() {
     let pieces = offered.pieces(0).unwrap();
     let mut part = world.part(&offered.offer).unwrap();
     take(&mut part, &pieces[0]).unwrap();
-    assert_eq!(world.part(&offered.offer).err(), Some(Halt::Fault(Fault::Forbidden)));
+    assert_eq!(world.part(&offered.offer).err(), Some(Halt::Fault(Fault::Busy)));
     pieces[1..].iter().for_each(|piece| take(&mut part, piece).unwrap());
     // Another transfer's is another.
     let mut second = world.part(&other.offer).unwrap();
@@ -130,4 +154,48 @@ fn a_part_has_one_writer() {
     assert!(read(&world.chosen().join("a")) == bytes(LARGE));
     drop(part);
     assert!(world.part(&offered.offer).unwrap().is_whole());
+}
+
+#[test]
+fn a_part_that_is_being_written_is_nobody_s_to_remove() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let (offered, transfers) = (world.offer(&["a"]), world.path("transfers"));
+    let id = offered.offer.transfer;
+    let mut part = world.part(&offered.offer).unwrap();
+    let folder = world.chosen().join(part_name(id, DEVICE));
+    let remove = || {
+        records::add(&transfers, id, &folder).unwrap();
+        records::remove(&transfers, id).unwrap();
+        assert_eq!(records::part(&transfers, id), None);
+        folder.exists()
+    };
+    assert!(remove());
+    receive(&mut part, offered.pieces(0).unwrap()).unwrap();
+    drop(part);
+    assert!(!remove());
+}
+
+#[test]
+fn two_accounts_have_a_part_each() {
+    let world = World::new();
+    world.file("a", &bytes(LARGE));
+    let offered = world.offer(&["a"]);
+    let mut first = world.part(&offered.offer).unwrap();
+    let other = Part::path(&world.chosen(), offered.offer.transfer, DeviceId::from_bytes([9; 16]));
+    let open = || {
+        let (offer, stop) = (offered.offer.clone(), Stop::default());
+        Part::open(offer, other.clone(), SOUND, &stop, &Meter::default()).unwrap()
+    };
+    let mut second = open();
+    let pieces = offered.pieces(0).unwrap();
+    let paths = receive(&mut first, pieces.clone()).unwrap();
+    assert_eq!(paths, [world.chosen().join("a")]);
+    take(&mut second, &pieces[0]).unwrap();
+    drop(second);
+    // It isn't told that it has what the first one has.
+    let mut second = open();
+    assert!(!second.is_whole());
+    let paths = receive(&mut second, pieces[1..].to_vec()).unwrap();
+    assert_eq!(paths, [world.chosen().join("a (2)")]);
 }

@@ -3,9 +3,11 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use portcullis_proto::{BadManifest, EntryKind, limits};
+use portcullis_client_core::defences::part_name;
+use portcullis_proto::{BadManifest, EntryKind, TransferId, limits};
 
 use super::super::source::{BadSource, Source, SourceReader, Told};
+use super::engine::DEVICE;
 use super::{World, bytes};
 
 fn manifest(source: &Source) -> Vec<(String, EntryKind)> {
@@ -67,6 +69,23 @@ fn links_programs_and_names_that_can_not_travel() {
     assert_eq!(gather(&world, &["broken"]).err(), Some(BadSource::NotFound(broken)));
 }
 
+#[test]
+fn what_is_arriving_itself_is_left_out() {
+    let world = World::new();
+    let part = part_name(TransferId::from_bytes([7; 16]), DEVICE);
+    world.file("downloads/note", b"1");
+    world.file(&format!("downloads/{part}/files/note"), b"1");
+    world.file(&format!("downloads/old/{}/lock", part.to_uppercase()), b"");
+    let (source, told) = gather(&world, &["downloads"]).unwrap();
+    let note = [("downloads/note".to_owned(), EntryKind::File(1))];
+    let old = [("downloads/old".to_owned(), EntryKind::Folder)];
+    assert_eq!(manifest(&source), [note, old].concat());
+    assert!(matches!(told.as_slice(), [Told::Part(_), Told::Part(_)]), "{told:?}");
+    let named = world.path("files/downloads").join(&part);
+    let error = gather(&world, &[&format!("downloads/{part}")]).err();
+    assert_eq!(error, Some(BadSource::Part(named)));
+}
+
 #[cfg(unix)]
 #[test]
 fn what_is_neither_file_nor_folder_is_refused() {
@@ -99,6 +118,8 @@ fn there_are_bounds() {
     let error = gather(&world, &["missing", "there", "gone"]).err().unwrap();
     assert_eq!(error, BadSource::Several(several));
     assert_eq!(error.to_string().matches(": it is not there").count(), 2, "{error}");
+    let pattern = gather(&world, &["*.txt"]).err().map(|error| error.to_string());
+    assert!(pattern.unwrap().ends_with("*.txt: it is not there, and stands for no other names"));
     // The names differ on this system, and not on others.
     world.file("Case/a", b"");
     world.file("case/b", b"");
