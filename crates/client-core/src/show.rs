@@ -126,7 +126,7 @@ pub enum Show {
         state: IdentityState,
     },
     /// A transfer of files is there, or has changed.
-    Transfer(TransferView),
+    Transfer(Box<TransferView>),
     /// All transfers, the newest last.
     Transfers(Vec<TransferView>),
     /// Something was done.

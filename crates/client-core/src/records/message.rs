@@ -44,7 +44,7 @@ struct OfferedRecord {
     title: FileName,
     files: u32,
     bytes: u64,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Holds::is_file")]
     holds: Holds,
 }
 

@@ -41,7 +41,7 @@ struct OfferRecord {
     manifest: u32,
     title: FileName,
     files: u32,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Holds::is_file")]
     holds: Holds,
 }
 

@@ -33,7 +33,7 @@ impl Client {
 
     pub(super) fn show_transfer(&self, step: &mut Step<'_>, id: TransferId) {
         let view = self.transfers.get(&id).and_then(|transfer| self.transfer_view(transfer));
-        step.out.shows.extend(view.map(Show::Transfer));
+        step.out.shows.extend(view.map(|view| Show::Transfer(Box::new(view))));
     }
 
     /// What another device of this account offers is that one's to show.

@@ -33,6 +33,12 @@ impl Holds {
     /// One file that is no program.
     pub const FILE: Self = Self { tops: 1, folder: false, programs: false };
 
+    /// Whether that is one file that is no program, which need not be said.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        *self == Self::FILE
+    }
+
     /// Whether the numbers of an offer with so many files can be true.
     pub(super) const fn fits(self, files: u32) -> bool {
         let one_file = self.tops == 1 && !self.folder;

@@ -88,7 +88,7 @@ pub(crate) struct OfferWire<'a> {
     manifest: u32,
     title: Cow<'a, FileName>,
     files: u32,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Holds::is_file")]
     holds: Holds,
 }
 

@@ -62,7 +62,7 @@ enum State {
     /// Nothing but hashes, and then the first chunks, which have the manifest.
     Manifest(Vec<u8>),
     /// Files arrive.
-    Files(Files),
+    Files(Box<Files>),
     /// All was there, and verified, and files have begun to get their places.
     Placing(Manifest),
 }
@@ -171,7 +171,7 @@ impl Part {
             // Otherwise not even the manifest holds.
             if whole >= u64::from(kept.offer.manifest).div_ceil(CHUNK as u64) {
                 kept.offset = kept.blob.chunk_start(whole).min(kept.blob.bytes());
-                kept.state = State::Files(files);
+                kept.state = State::Files(Box::new(files));
             }
         }
         Ok(())
@@ -225,7 +225,7 @@ impl Kept {
         disk::write_private(&path, &encoded).map_err(|error| Halt::disk(&error))?;
         let mut files = self.files(manifest, encoded)?;
         files.write_at(0, &head)?;
-        self.state = State::Files(files);
+        self.state = State::Files(Box::new(files));
         Ok(())
     }
 
@@ -249,6 +249,6 @@ impl Kept {
         let mut files = self.files(manifest.clone(), encoded.to_vec())?;
         files.look_for(placed);
         let whole = judge.whole_chunks(&mut files, stop, checked)?;
-        Ok((whole == self.blob.shape().chunks()).then_some(State::Files(files)))
+        Ok((whole == self.blob.shape().chunks()).then_some(State::Files(Box::new(files))))
     }
 }

@@ -7,7 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use portcullis_proto::TransferId;
+use portcullis_client_core::defences::is_part_name;
+use portcullis_proto::{FileName, TransferId};
 
 use super::disk;
 use super::part::Part;
@@ -19,8 +20,15 @@ fn path(transfers: &Path, transfer: TransferId) -> PathBuf {
 
 /// A transfer's part; none where it has none.
 pub(super) fn part(transfers: &Path, transfer: TransferId) -> Option<PathBuf> {
-    let part = PathBuf::from(fs::read_to_string(path(transfers, transfer)).ok()?);
+    let part = read(&path(transfers, transfer)).ok()??;
     fs::symlink_metadata(&part).is_ok_and(|it| it.is_dir()).then_some(part)
+}
+
+/// What a record says; none where that is no part, but somebody's own folder.
+fn read(record: &Path) -> io::Result<Option<PathBuf>> {
+    let part = PathBuf::from(fs::read_to_string(record)?);
+    let name = part.file_name().and_then(|name| FileName::parse(name.to_str()?).ok());
+    Ok(name.is_some_and(|name| is_part_name(&name)).then_some(part))
 }
 
 /// Writes down where a transfer's part is, or will be.
@@ -32,8 +40,8 @@ pub(super) fn add(transfers: &Path, transfer: TransferId, part: &Path) -> io::Re
 /// Removes a transfer's part, unless a program is writing it; then it is no longer this one's.
 pub(super) fn remove(transfers: &Path, transfer: TransferId) -> io::Result<()> {
     let record = path(transfers, transfer);
-    match fs::read_to_string(&record) {
-        Ok(part) => Part::remove(Path::new(&part))?,
+    match read(&record) {
+        Ok(part) => part.map_or(Ok(()), |part| Part::remove(&part))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     }

@@ -71,7 +71,7 @@ impl fmt::Display for BadSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound(path) if is_pattern(path) => {
-                write!(f, "{}: it is not there, and stands for no other names", path.display())
+                write!(f, "{}: it is not there, and patterns are not expanded", path.display())
             }
             Self::NotFound(path) => write!(f, "{}: it is not there", path.display()),
             Self::Forbidden(path) => write!(f, "{}: it may not be read", path.display()),

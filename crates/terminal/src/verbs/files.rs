@@ -419,7 +419,7 @@ mod tests {
     const OWN: TransferId = TransferId::from_bytes([2; 16]);
 
     fn show(transfer: TransferId, state: TransferState) -> Show {
-        Show::Transfer(TransferView {
+        Show::Transfer(Box::new(TransferView {
             transfer,
             conversation: ConversationId::LOBBY,
             message: Reference::from_bytes([1; 16]),
@@ -434,7 +434,7 @@ mod tests {
             state,
             recipients: Vec::new(),
             expires: None,
-        })
+        }))
     }
 
     #[test]

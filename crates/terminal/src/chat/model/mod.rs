@@ -148,7 +148,7 @@ impl Model {
             Show::Left(id) => self.leave(id),
             Show::Listed => self.view.form = None,
             Show::CaughtUp(..) => {}
-            Show::Transfer(about) => self.transfer(about),
+            Show::Transfer(about) => self.transfer(*about),
             Show::Transfers(all) => self.list_transfers(all),
             Show::Guests(guests) => {
                 self.people.take_guests(guests.iter().map(|guest| guest.name.clone()));

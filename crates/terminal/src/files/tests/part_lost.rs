@@ -5,7 +5,7 @@ use std::path::Path;
 
 use portcullis_client_core::Fault;
 use portcullis_client_core::defences::{SOUND, part_name};
-use portcullis_proto::DeviceId;
+use portcullis_proto::{DeviceId, TransferId};
 
 use super::super::halt::Halt;
 use super::super::limits::PIECE;
@@ -174,6 +174,16 @@ fn a_part_that_is_being_written_is_nobody_s_to_remove() {
     receive(&mut part, offered.pieces(0).unwrap()).unwrap();
     drop(part);
     assert!(!remove());
+}
+
+#[test]
+fn a_record_that_names_somebody_s_folder_removes_nothing() {
+    let world = World::new();
+    let (transfers, id) = (world.path("transfers"), TransferId::from_bytes([7; 16]));
+    records::add(&transfers, id, &world.chosen()).unwrap();
+    assert_eq!(records::part(&transfers, id), None);
+    records::remove(&transfers, id).unwrap();
+    assert!(world.chosen().exists());
 }
 
 #[test]

@@ -9,9 +9,10 @@ use portcullis_proto::{Bytes, DeviceId, FileOffer, QuicWay};
 use rand_core::OsRng;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Duration, advance, interval, pause};
 
 use super::super::limits::PIECE;
-use super::engine::{DEVICE, Person};
+use super::engine::{DEVICE, Person, until};
 use super::{World, bytes, forged, pass, path_hello, read};
 
 const LARGE: usize = 9 * PIECE + 1000;
@@ -107,14 +108,20 @@ async fn strangers_hear_nothing() {
     }
 }
 
-/// A sender that ends each connection after three chunks; says from where on each wanted them.
-async fn breaking(offer: &FileOffer, blob: Vec<u8>) -> (QuicWay, UnboundedReceiver<u64>) {
+/// A sender that can be called for an offer, and where.
+async fn sender_of(offer: &FileOffer) -> (Endpoint, QuicWay) {
     let sender = Endpoint::builder(presets::Minimal);
     let sender = sender.clear_ip_transports().bind_addr("127.0.0.1:0").unwrap();
     let sender = sender.bind().await.unwrap();
     let key = *sender.id().as_bytes();
     sender.set_alpns(vec![path_name(&offer.key, &key).to_vec()]);
     let addresses = sender.bound_sockets();
+    (sender, QuicWay { key: Bytes(key.to_vec()), addresses, relayed: false })
+}
+
+/// A sender that ends each connection after three chunks; says from where on each wanted them.
+async fn breaking(offer: &FileOffer, blob: Vec<u8>) -> (QuicWay, UnboundedReceiver<u64>) {
+    let (sender, way) = sender_of(offer).await;
     let (calls, called) = unbounded_channel();
     tokio::spawn(async move {
         while let Some(incoming) = sender.accept().await {
@@ -132,7 +139,76 @@ async fn breaking(offer: &FileOffer, blob: Vec<u8>) -> (QuicWay, UnboundedReceiv
             connection.close(VarInt::from_u32(0), b"");
         }
     });
-    (QuicWay { key: Bytes(key.to_vec()), addresses, relayed: false }, called)
+    (way, called)
+}
+
+/// A sender that gives a byte a second; says when somebody has called.
+async fn dripping(offer: &FileOffer, blob: Vec<u8>) -> (QuicWay, UnboundedReceiver<()>) {
+    let (sender, way) = sender_of(offer).await;
+    let (calls, called) = unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(incoming) = sender.accept().await {
+            let connection = incoming.await.unwrap();
+            let (mut send, mut receive) = connection.accept_bi().await.unwrap();
+            receive.read_exact(&mut [0; HELLO]).await.unwrap();
+            calls.send(()).unwrap();
+            let mut second = interval(Duration::from_secs(1));
+            for byte in &blob {
+                second.tick().await;
+                // The other side may have had enough.
+                if send.write_all(&[*byte]).await.is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    (way, called)
+}
+
+/// What comes of something while time passes, in steps so small that nothing that is under way comes too late.
+async fn while_time_passes(person: &mut Person) -> Moved {
+    pause();
+    let passing = async {
+        loop {
+            advance(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        moved = person.next() => moved,
+        () = passing => unreachable!(),
+    }
+}
+
+#[tokio::test]
+async fn a_sender_who_drips_is_not_waited_for() {
+    let world = World::new();
+    let manifest = format!(r#"[{{"path":["a"],"file":{LARGE}}}]"#);
+    let (offer, pieces) = forged(&manifest, &bytes(LARGE), |_| ());
+    let (way, mut called) = dripping(&offer, pieces.concat()).await;
+    let mut bob = Person::new();
+    bob.assign(&offer, false, &world, by_quic(&offer, &way));
+    called.recv().await.unwrap();
+    assert_eq!(while_time_passes(&mut bob).await, Moved::Unreached { device: None });
+    assert!(called.try_recv().is_err(), "it is not called again, as one whose path broke");
+}
+
+#[tokio::test]
+async fn a_recipient_who_takes_nothing_is_not_waited_for() {
+    let world = World::new();
+    // More than may be under way.
+    world.file("a", &vec![0; 32 * 1024 * 1024]);
+    let mut alice = Person::new();
+    let (offer, place) = alice.offer(&world, "a").await;
+    let way = alice.serve_ways(&offer, &place).await.1.unwrap();
+    let name = path_name(&offer.key, way.key.as_slice().try_into().unwrap());
+    let caller = somebody().await;
+    // Its system says for it that all has arrived, as far as there is room.
+    let connection = call(&caller, &way, &name).await.unwrap();
+    let (mut send, _receive) = connection.open_bi().await.unwrap();
+    send.write_all(&path_hello(&offer.key, DEVICE, 0, [1; 16])).await.unwrap();
+    until(&alice, PIECE as u64).await;
+    let moved = while_time_passes(&mut alice).await;
+    assert_eq!(moved, Moved::Unreached { device: Some(DEVICE) });
 }
 
 #[tokio::test]
