@@ -294,6 +294,9 @@ fn links_on_this_side_lead_nowhere() {
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
 
+/// Touches the first file, which has its place, or the third, which has none.
+type Touch = fn(&Path, &Path);
+
 #[test]
 fn a_crash_while_files_get_their_places() {
     let world = World::new();
@@ -328,7 +331,7 @@ fn a_crash_while_files_get_their_places() {
         drop(again);
     }
     // The third was changed meanwhile, or the first is where nobody knows: all is received once more.
-    let touches: [(fn(&Path, &Path), [&str; 3]); 2] = [
+    let touches: [(Touch, [&str; 3]); 2] = [
         (|_, third| fs::write(third, b"x").unwrap(), ["a (2)", "b (3)", "c"]),
         (
             |first, _| fs::rename(first, first.with_extension("old")).unwrap(),
