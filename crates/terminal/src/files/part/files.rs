@@ -176,8 +176,12 @@ impl Files {
             return Err(Halt::Fault(Fault::NotFound));
         }
         // Where creation is all that is known of a file, two made at once are not one.
-        if cfg!(unix) && *self.taken.entry(now).or_insert(entry) != entry {
-            return Err(Halt::Fault(Fault::Manifest));
+        let first = *self.taken.entry(now).or_insert(entry);
+        if cfg!(unix) && first != entry {
+            let there = self.open_or_make(first, false).and_then(|file| Identity::of(&file));
+            // Of one that was removed, this may be another by the same number.
+            let both = there.is_ok_and(|there| there == now);
+            return Err(Halt::Fault(if both { Fault::Manifest } else { Fault::NotFound }));
         }
         if let Some(seen) = self.seen.get_mut(entry) {
             *seen = Some(now);

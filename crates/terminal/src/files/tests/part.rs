@@ -1,7 +1,7 @@
 //! What a recipient keeps: what was offered, whole, below the folder that was chosen, and over nothing.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use portcullis_client_core::Fault;
 use portcullis_client_core::defences::part_name;
@@ -294,6 +294,9 @@ fn links_on_this_side_lead_nowhere() {
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
 
+/// Touches the first file, which has its place, or the third, which has none.
+type Touch = fn(&Path, &Path);
+
 #[test]
 fn a_crash_while_files_get_their_places() {
     let world = World::new();
@@ -327,17 +330,28 @@ fn a_crash_while_files_get_their_places() {
         assert_eq!(read(&world.chosen().join("c")), b"c");
         drop(again);
     }
-    // The third was changed meanwhile: it is not shown, and all is received once more.
-    fs::create_dir_all(folder.join("files")).unwrap();
-    fs::remove_file(world.chosen().join("c")).unwrap();
-    fs::write(folder.join("files/c"), b"x").unwrap();
-    fs::write(folder.join("hashes"), &pieces[0]).unwrap();
-    let mut again = world.part(&offered.offer).unwrap();
-    assert!(!again.is_whole());
-    let rest = offered.pieces(again.offset()).unwrap();
-    let paths = receive(&mut again, rest).unwrap();
-    assert_eq!(paths, ["a (2)", "b (3)", "c"].map(|name| world.chosen().join(name)));
-    assert_eq!(read(&world.chosen().join("c")), b"c");
+    // The third was changed meanwhile, or the first is where nobody knows: all is received once more.
+    let touches: [(Touch, [&str; 3]); 2] = [
+        (|_, third| fs::write(third, b"x").unwrap(), ["a (2)", "b (3)", "c"]),
+        (
+            |first, _| fs::rename(first, first.with_extension("old")).unwrap(),
+            ["a (2)", "b (4)", "c"],
+        ),
+    ];
+    let mut first = world.chosen().join("a");
+    for (touch, names) in touches {
+        fs::create_dir_all(folder.join("files")).unwrap();
+        fs::rename(world.chosen().join("c"), folder.join("files/c")).unwrap();
+        fs::write(folder.join("hashes"), &pieces[0]).unwrap();
+        touch(&first, &folder.join("files/c"));
+        let mut again = world.part(&offered.offer).unwrap();
+        assert!(!again.is_whole());
+        let rest = offered.pieces(again.offset()).unwrap();
+        let paths = receive(&mut again, rest).unwrap();
+        assert_eq!(paths, names.map(|name| world.chosen().join(name)));
+        assert_eq!(read(&world.chosen().join("c")), b"c");
+        first.clone_from(&paths[0]);
+    }
 }
 
 #[test]
