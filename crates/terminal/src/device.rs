@@ -84,7 +84,7 @@ pub trait Core {
     /// Takes what happened in, and says what to do.
     fn handle(&mut self, event: Event, now: Timestamp, rng: &mut dyn Randomness) -> Effects;
 
-    /// The transfers of files that it knows.
+    /// The transfers of files that go on.
     fn transfers(&self) -> BTreeSet<TransferId>;
 }
 
@@ -94,7 +94,8 @@ impl Core for Client {
     }
 
     fn transfers(&self) -> BTreeSet<TransferId> {
-        self.transfers().iter().map(|about| about.transfer).collect()
+        let all = self.transfers();
+        all.iter().filter(|about| !about.state.is_over()).map(|about| about.transfer).collect()
     }
 }
 
@@ -174,6 +175,11 @@ impl Device {
     /// with it. False where that is so already.
     pub fn leave_alone(&mut self, transfer: TransferId) -> bool {
         self.mover.leave_alone(transfer)
+    }
+
+    /// Waits until what is of no use any more of files is removed.
+    pub async fn tidied_up(&mut self) {
+        self.mover.tidied_up().await;
     }
 
     /// How far files have come that move.

@@ -290,6 +290,9 @@ impl Client {
             FileStep::Accepted { .. } if me => {
                 transfer.moving.deadline = step.now.plus_millis(limits::REACH_MILLIS);
             }
+            // No address is no news for a device that has some: it finds out by itself, and knows then what it lacks.
+            FileStep::Reach { tcp, quic: None, .. }
+                if tcp.is_empty() && receiving.ways.is_some() => {}
             FileStep::Reach { device, tcp, quic } if Some(*device) == this => {
                 receiving.ways = Some(Ways { tcp: tcp.clone(), quic: quic.clone() });
                 // Who had turned to the server is told so where that has no room.

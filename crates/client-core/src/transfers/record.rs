@@ -61,10 +61,15 @@ enum PartRecord {
         quic: Option<QuicWay>,
         relayed: bool,
         answered_at: Option<u64>,
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_zero")]
         have: u64,
     },
     Watches,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 twin!(StageRecord, Stage {

@@ -105,7 +105,7 @@ impl Mover {
         mover
     }
 
-    /// The session is open as this device, which knows these transfers.
+    /// The session is open as this device, which goes on with these transfers.
     pub(super) fn online(
         &mut self,
         home: PathBuf,
@@ -176,6 +176,13 @@ impl Mover {
                 Came::Ready(Box::new(ready))
             }
             else => std::future::pending().await,
+        }
+    }
+
+    /// Waits until what is of use no more is removed.
+    pub(super) async fn tidied_up(&mut self) {
+        if let Some((_, engine)) = &mut self.engine {
+            engine.tidied_up().await;
         }
     }
 

@@ -15,7 +15,7 @@ use portcullis_crypto::AuthPublic;
 use portcullis_proto::{DeviceId, FileOffer, TransferId};
 use rand_core::OsRng;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 
 use super::limits::{HASHES_AGE, PART_AGE};
 use super::meter::{Gauges, Meter, Progress};
@@ -64,6 +64,8 @@ impl Shared {
 pub struct Engine {
     shared: Arc<Shared>,
     jobs: BTreeMap<TransferId, Jobs>,
+    /// What removes what is of use no more.
+    removing: JoinSet<()>,
     events: UnboundedReceiver<(TransferId, Moved)>,
 }
 
@@ -107,7 +109,8 @@ impl Engine {
         spawn_blocking(move || records::sweep(&sweeping, SystemTime::now(), PART_AGE, HASHES_AGE));
         let (gauges, checked) = (Gauges::default(), Arc::default());
         let shared = Shared { setup, transfers, gauges, checked, events };
-        Ok(Self { shared: Arc::new(shared), jobs: BTreeMap::new(), events: receiver })
+        let (jobs, removing) = (BTreeMap::new(), JoinSet::new());
+        Ok(Self { shared: Arc::new(shared), jobs, removing, events: receiver })
     }
 
     /// Removes what there is of transfers other than these: nobody will go on with it. To be called before anything
@@ -123,6 +126,11 @@ impl Engine {
     /// What came of a task. Nothing is lost if this is dropped.
     pub async fn next(&mut self) -> Option<(TransferId, Moved)> {
         self.events.recv().await
+    }
+
+    /// Waits until what is of use no more is removed.
+    pub async fn tidied_up(&mut self) {
+        while self.removing.join_next().await.is_some() {}
     }
 
     /// How far everything that moves has come.
@@ -165,8 +173,10 @@ impl Engine {
             }
             Task::Rest => jobs.stop(),
             Task::Forget => {
-                jobs.forget(&self.shared, offer.transfer, own);
+                let forgetting = jobs.forget(&self.shared, offer.transfer, own);
                 self.jobs.remove(&offer.transfer);
+                while self.removing.try_join_next().is_some() {}
+                self.removing.spawn(forgetting);
             }
         }
     }
@@ -177,6 +187,7 @@ pub type Prepared = Result<(FileOffer, String, Vec<Told>), BadSource>;
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        self.removing.detach_all();
         self.jobs.values_mut().for_each(Jobs::stop);
     }
 }
@@ -247,13 +258,19 @@ impl Jobs {
         self.ending.extend(jobs.map(Job::stopped));
     }
 
-    fn forget(&mut self, shared: &Shared, transfer: TransferId, own: bool) {
+    fn forget(
+        &mut self,
+        shared: &Shared,
+        transfer: TransferId,
+        own: bool,
+    ) -> impl Future<Output = ()> + use<> {
         self.stop();
         let (ending, transfers) = (std::mem::take(&mut self.ending), shared.transfers.clone());
-        tokio::spawn(async move {
+        async move {
             job::ended(ending).await;
-            spawn_blocking(move || forget(&transfers, transfer, own)).await
-        });
+            // What could not be removed is removed at the next start.
+            let _ = spawn_blocking(move || forget(&transfers, transfer, own)).await;
+        }
     }
 }
 

@@ -243,6 +243,7 @@ pub(super) async fn tidy_up(session: &mut Session) -> Result<(), Failure> {
     while session.has_unsent() || session.device().client().has_lingering_transfers() {
         session.next().await?;
     }
+    session.device_mut().tidied_up().await;
     Ok(())
 }
 
