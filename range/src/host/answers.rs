@@ -46,7 +46,7 @@ pub enum Refused {
     Come,
     /// Not on the class's list, or without the code that goes with the name.
     NotOnTheList,
-    /// There are [`crate::limits::LEARNERS`] already.
+    /// There are [`crate::limits::LEARNERS`] already, and nobody gives way.
     Full,
     /// There is no such flaw.
     NoFlaw,
@@ -109,7 +109,12 @@ impl std::fmt::Display for Refused {
             Self::NotOnTheList => f.write_str(
                 "this name is not on the class's list, or the code is not the one that goes with it",
             ),
-            Self::Full => f.write_str("there are too many learners here"),
+            Self::Full => write!(
+                f,
+                "this range has its {} learners, all of whom have solved something or were here within a day; on \
+                 its machine `portcullis-range class progress` lists them, and `class forget NAME` makes room",
+                limits::LEARNERS
+            ),
             Self::NoFlaw => f.write_str("there is no flaw of this name; `board` lists them"),
             Self::NoFix => f.write_str("there is no fix of this number; `show` lists them"),
             Self::NoDoor => f.write_str("a world has no such door; `connect` lists them"),

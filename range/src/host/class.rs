@@ -66,7 +66,11 @@ impl Host {
         let fresh: Vec<&UserName> =
             names.iter().filter(|name| records.book.learner(name).is_none()).collect();
         if known + fresh.len() > limits::LEARNERS {
-            return Err(format!("a range has room for {} learners", limits::LEARNERS));
+            return Err(format!(
+                "a range has room for {} learners, and this list has {} new ones; `class forget NAME` makes room",
+                limits::LEARNERS,
+                fresh.len()
+            ));
         }
         for name in &fresh {
             let entry = Entry::Joined { learner: (*name).clone(), token: None, at: now() };

@@ -26,8 +26,8 @@ pub use teacher::{SOCKET, Told, Wish};
 
 use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::limits;
-use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, JoinCode, Opened, Receipt};
-use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth, is_asked_for};
+use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, JoinCode, Learner, Opened};
+use crate::plane::{Receipt, Row, Signer, Solved, Trial, Whose, Worth, is_asked_for};
 use line::{Doors, Place};
 use portcullis_crypto::sha256;
 use portcullis_proto::{Timestamp, UserName};
@@ -151,7 +151,8 @@ impl Host {
             return Err(if self.class.is_empty() { Refused::Taken } else { Refused::Come });
         }
         if known.is_none() && records.book.learners().count() >= limits::LEARNERS {
-            return Err(Refused::Full);
+            let idle = self.idle(&records.book).ok_or(Refused::Full)?;
+            records.forget(&idle)?;
         }
         let mut bytes = [0; 16];
         OsRng.fill_bytes(&mut bytes);
@@ -159,6 +160,21 @@ impl Host {
         let hash = Some(hex(&sha256(&[token.as_bytes()])));
         records.add(Entry::Joined { learner: name.clone(), token: hash, at: now() })?;
         Ok(token)
+    }
+
+    /// Who gives way to somebody who comes: of those who have solved nothing, are in no world and have done nothing
+    /// for a day whoever was here least lately.
+    fn idle(&self, book: &Book) -> Option<UserName> {
+        let worlds = lock(&self.worlds);
+        let is_away = |name: &UserName, learner: &Learner| {
+            let is_in_a_world =
+                flaws::ALL.iter().any(|flaw| worlds.contains_key(&(name.clone(), flaw.slug)));
+            learner.solved() == 0
+                && learner.at.plus_millis(limits::AWAY_MILLIS) <= now()
+                && !is_in_a_world
+        };
+        let away = book.learners().filter(|(name, learner)| is_away(name, learner));
+        away.min_by_key(|(_, learner)| learner.at).map(|(name, _)| name.clone())
     }
 
     /// Who comes back with this.
@@ -454,6 +470,12 @@ impl Records {
     fn add(&mut self, entry: Entry) -> Result<(), FolderError> {
         self.folder.append(&entry)?;
         self.book.add(&entry);
+        Ok(())
+    }
+
+    fn forget(&mut self, name: &UserName) -> Result<(), FolderError> {
+        self.folder.forget(name)?;
+        self.book.forget(name);
         Ok(())
     }
 }

@@ -140,9 +140,7 @@ impl Host {
         if records.book.learner(name).is_none() {
             return Err(format!("nobody here is called {name}"));
         }
-        let forgotten = records.folder.forget(name);
-        forgotten.map_err(|error: FolderError| error.to_string())?;
-        records.book.forget(name);
+        records.forget(name).map_err(|error| error.to_string())?;
         let ended: Vec<SharedSlot> = lock(&self.worlds)
             .extract_if(.., |(holder, _), _| holder == name)
             .map(|(_, slot)| slot)

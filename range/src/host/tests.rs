@@ -274,3 +274,41 @@ fn hostile_worlds_end_alone() {
     assert_eq!(ended, exhausted);
     assert!(slots.iter_mut().all(fine), "others are disturbed");
 }
+
+/// A home range that is full is not shut for good: who has solved nothing, holds no world and was not here for a day
+/// gives way, and where nobody does, the way out is named.
+#[test]
+fn a_full_range_has_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("range");
+    drop(Folder::open(&path, "").unwrap());
+    let fill = |at: &dyn Fn(usize) -> u64| {
+        let lines = (0..crate::limits::LEARNERS).map(|number| {
+            let learner = name(&format!("pupil{number}"));
+            let token = Some(format!("{number}"));
+            let at = portcullis_proto::Timestamp(at(number));
+            serde_json::to_string(&crate::plane::Entry::Joined { learner, token, at }).unwrap()
+        });
+        let lines: Vec<String> = lines.collect();
+        std::fs::write(path.join("progress.jsonl"), lines.join("\n") + "\n").unwrap();
+    };
+    let is_there =
+        |host: &Host, text: &str| lock(&host.records).book.learner(&name(text)).is_some();
+    let now = super::now().0;
+    fill(&|number| if number < 3 { now / 2 + number as u64 } else { now });
+    let host = self::host(&folder);
+    let (flaw, first) = (flaws::find("history-idor").unwrap(), name("pupil0"));
+    // One of the three who were here long ago is in a world, and one has solved something.
+    host.slot(&first, flaw).unwrap();
+    let (learner, slug) = (name("pupil1"), flaw.slug.to_owned());
+    let receipt = host.solved(&learner, flaw).unwrap();
+    let at = portcullis_proto::Timestamp(1);
+    lock(&host.records).book.add(&crate::plane::Entry::Solved { learner, slug, receipt, at });
+    host.join(&name("mira"), None).unwrap();
+    assert!(!is_there(&host, "pupil2") && is_there(&host, "pupil0") && is_there(&host, "pupil1"));
+    let refused = host.join(&name("oleg"), None).unwrap_err();
+    assert_eq!(refused, Refused::Full);
+    assert!(refused.to_string().contains("class forget NAME"), "{refused}");
+    host.grant(Wish::Forget { name: first });
+    host.join(&name("oleg"), None).unwrap();
+}
