@@ -40,6 +40,8 @@ impl std::fmt::Debug for Answer {
 pub enum Refused {
     /// No token, or one that nobody has.
     Stranger,
+    /// The world that this address or time belongs to is not there any more.
+    WorldGone,
     /// Somebody of this name is here already.
     Taken,
     /// Somebody of the class has come already.
@@ -78,6 +80,7 @@ impl Refused {
     pub const fn code(&self) -> (u16, &'static str) {
         match self {
             Self::Stranger => (401, "stranger"),
+            Self::WorldGone => (410, "world_gone"),
             Self::Taken => (409, "taken"),
             Self::Come => (409, "come"),
             Self::NotOnTheList => (403, "not_on_the_list"),
@@ -101,6 +104,10 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Stranger => f.write_str("join first: `portcullis-range join NAME`"),
+            Self::WorldGone => f.write_str(
+                "this world has gone: it, or the range, was begun anew, or a fix was put in; `connect` tells the way \
+                 into the one that there is now",
+            ),
             Self::Taken => f.write_str("somebody of this name is here already; take another"),
             Self::Come => f.write_str(
                 "you have joined already, on another machine or in another folder; the teacher can let you \
