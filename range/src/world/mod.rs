@@ -39,8 +39,8 @@ use crate::work;
 use portcullis_client_core::{Command, Event, Show};
 use portcullis_crypto::{ServerSetup, Stretch};
 use portcullis_proto::{
-    Request, RequestKind, Timestamp, TransferId, UserName, encode_event, encode_refusal,
-    encode_reply,
+    BadFileName, Request, RequestKind, Timestamp, TransferId, UserName, encode_event,
+    encode_refusal, encode_reply,
 };
 use portcullis_server_core::store::{MemoryStore, StoreError};
 use portcullis_server_core::{
@@ -80,6 +80,14 @@ pub enum WorldError {
     TooManyLines,
     /// The frame is longer than [`limits::FRAME_BYTES`].
     TooLong,
+    /// No frame of this number is held.
+    NotHeld,
+    /// This is no file's name.
+    FileName(BadFileName),
+    /// A file has at most [`limits::FILE_BYTES`].
+    FileTooLong,
+    /// [`limits::FILES`] files were offered already.
+    TooManyFiles,
     /// There is nobody of this name among the scripted people.
     Nobody,
     /// This address is not the learner's to have.
@@ -94,6 +102,14 @@ impl fmt::Display for WorldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Double(error) => return write!(f, "{error}"),
+            Self::FileName(error) => return write!(f, "{error}"),
+            Self::FileTooLong => {
+                return write!(f, "a file has at most {} bytes here", limits::FILE_BYTES);
+            }
+            Self::TooManyFiles => {
+                return write!(f, "{} files were offered in this world already", limits::FILES);
+            }
+            Self::NotHeld => "no frame of this number is held",
             Self::Exhausted => "this world did not come to rest and has ended; reset it",
             Self::Full => "this world is full; reset it",
             Self::Store => "this world's store has failed; reset it",
