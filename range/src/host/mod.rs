@@ -46,10 +46,22 @@ use tries::{Tried, Tries};
 pub(crate) struct News {
     /// Whose.
     pub(crate) learner: UserName,
-    /// Which flaw.
-    pub(crate) slug: &'static str,
+    /// Which flaw, if it is about one.
+    pub(crate) slug: Option<&'static str>,
     /// What.
     pub(crate) what: &'static str,
+}
+
+/// They are not known any more.
+const FORGOTTEN: &str = "forgotten";
+/// They join again: what they came back with opens nothing any more.
+const READMITTED: &str = "readmitted";
+
+impl News {
+    /// Whether nothing of theirs that is open stays so.
+    fn is_last(&self) -> bool {
+        [FORGOTTEN, READMITTED].contains(&self.what)
+    }
 }
 
 type SharedSlot = Arc<Mutex<Slot>>;
@@ -422,7 +434,7 @@ impl Host {
     }
 
     fn add(&self, flaw: &Flaw, entry: Entry, what: &'static str) -> Result<(), Refused> {
-        let news = News { learner: entry.learner().clone(), slug: flaw.slug, what };
+        let news = News { learner: entry.learner().clone(), slug: Some(flaw.slug), what };
         let mut records = lock(&self.records);
         // A forgotten learner's connection, or request, may still be there.
         if records.book.learner(entry.learner()).is_none() {

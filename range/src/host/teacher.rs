@@ -1,7 +1,7 @@
 //! The teacher's door: a Unix socket in the range's folder (0700), so that whoever owns the folder is the
 //! teacher. One wish, a line of JSON, and one answer.
 
-use super::{Host, SharedSlot, lock};
+use super::{FORGOTTEN, Host, News, SharedSlot, lock};
 use crate::limits;
 use crate::plane::FolderError;
 use portcullis_proto::UserName;
@@ -129,7 +129,7 @@ impl Host {
             Wish::Reset { name, slug } => self.reset_many(name.as_ref(), slug.as_deref()),
             Wish::ExportCsv => Ok(self.export_csv()),
             Wish::ExportCtfd => Ok(self.export_ctfd()),
-            Wish::Page { host } => Ok(self.page(&host)),
+            Wish::Page { host } => self.page(&host),
         };
         done.map_or_else(Told::Refused, Told::Text)
     }
@@ -149,6 +149,8 @@ impl Host {
         lock(&self.tickets).retain(|_, (holder, _)| holder != name);
         // Whoever holds a world waits for the records, so these must be free by now.
         drop(records);
+        // Nobody may be listening.
+        let _ = self.news.send(News { learner: name.clone(), slug: None, what: FORGOTTEN });
         ended.iter().for_each(|slot| lock(slot).end());
         Ok(format!("{name} was forgotten: progress, receipts and worlds"))
     }

@@ -296,7 +296,7 @@ fn a_full_range_has_a_way_out() {
         |host: &Host, text: &str| lock(&host.records).book.learner(&name(text)).is_some();
     let now = super::now().0;
     fill(&|number| if number < 3 { now / 2 + number as u64 } else { now });
-    let host = self::host(&folder);
+    let host = host(&folder);
     let (flaw, first) = (flaws::find("history-idor").unwrap(), name("pupil0"));
     // One of the three who were here long ago is in a world, and one has solved something.
     host.slot(&first, flaw).unwrap();
