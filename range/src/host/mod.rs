@@ -3,6 +3,7 @@
 //! Leaves out what is true and what is secret, which the plane decides, and what happens in a world.
 
 mod answers;
+mod background;
 mod board;
 mod class;
 mod guard;
@@ -19,6 +20,7 @@ mod tests;
 mod tries;
 
 pub use answers::{Answer, Refused};
+pub use background::Background;
 pub(crate) use http::router;
 pub use run::{RunError, default_address, run, seconds};
 pub use socket::SUBPROTOCOL;
