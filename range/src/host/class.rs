@@ -1,6 +1,6 @@
 //! A class: who is on the list, who has come how far, and what of it leaves the range.
 
-use super::{Host, News, READMITTED, SharedSlot, board, lock, now};
+use super::{Host, News, READMITTED, board, lock, now};
 use crate::flaws::{self, Flaw, NONCE};
 use crate::limits;
 use crate::plane::{Entry, JoinCode, Learner, Row, Whose};
@@ -41,10 +41,7 @@ impl Host {
         let code = code.ok_or_else(|| nobody(name))?;
         let own = records.book.learner(name).ok_or_else(|| nobody(name))?;
         let (solved, begun) = (own.solved(), own.rows.len() - own.solved());
-        let worlds: Vec<SharedSlot> = lock(&self.worlds)
-            .extract_if(.., |(holder, _), _| holder == name)
-            .map(|(_, slot)| slot)
-            .collect();
+        let worlds = self.take_worlds(name);
         // Whoever holds a world waits for the records, so these must be free by now.
         drop(records);
         worlds.iter().for_each(|slot| lock(slot).end());

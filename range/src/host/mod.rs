@@ -8,6 +8,7 @@ mod board;
 mod class;
 mod guard;
 mod http;
+mod learners;
 mod line;
 mod places;
 mod run;
@@ -28,12 +29,11 @@ pub use teacher::{SOCKET, Told, Wish};
 
 use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::limits;
-use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, JoinCode, Learner, Opened};
-use crate::plane::{Receipt, Row, Signer, Solved, Trial, Whose, Worth, is_asked_for};
+use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, Opened, Receipt};
+use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth, is_asked_for};
 use line::{Doors, Place};
-use portcullis_crypto::sha256;
 use portcullis_proto::{Timestamp, UserName};
-use rand_core::{OsRng, RngCore as _};
+use rand_core::OsRng;
 use slot::{Slot, SlotError};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -145,59 +145,6 @@ impl Host {
     #[must_use]
     pub fn class(&self) -> &str {
         &self.class
-    }
-
-    /// A learner comes, and gets what they come back with. In a class only who is on the list, with the code
-    /// that is theirs, and nobody else hears whether they have come; at home anybody.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn join(&self, name: &UserName, code: Option<&str>) -> Result<String, Refused> {
-        let mut records = lock(&self.records);
-        let known = records.book.learner(name);
-        if !self.class.is_empty() {
-            let own = known.and_then(|learner| self.join_code(name, learner));
-            if own.is_none() || own != code.and_then(JoinCode::parse) {
-                return Err(Refused::NotOnTheList);
-            }
-        }
-        if known.is_some_and(|learner| learner.token.is_some()) {
-            return Err(if self.class.is_empty() { Refused::Taken } else { Refused::Come });
-        }
-        if known.is_none() && records.book.learners().count() >= limits::LEARNERS {
-            let idle = self.idle(&records.book).ok_or(Refused::Full)?;
-            records.forget(&idle)?;
-        }
-        let mut bytes = [0; 16];
-        OsRng.fill_bytes(&mut bytes);
-        let token = hex(&bytes);
-        let hash = Some(hex(&sha256(&[token.as_bytes()])));
-        records.add(Entry::Joined { learner: name.clone(), token: hash, at: now() })?;
-        Ok(token)
-    }
-
-    /// Who gives way to somebody who comes: of those who have solved nothing, are in no world and have done nothing
-    /// for a day whoever was here least lately.
-    fn idle(&self, book: &Book) -> Option<UserName> {
-        let worlds = lock(&self.worlds);
-        let is_away = |name: &UserName, learner: &Learner| {
-            let is_in_a_world =
-                flaws::ALL.iter().any(|flaw| worlds.contains_key(&(name.clone(), flaw.slug)));
-            learner.solved() == 0
-                && learner.at.plus_millis(limits::AWAY_MILLIS) <= now()
-                && !is_in_a_world
-        };
-        let away = book.learners().filter(|(name, learner)| is_away(name, learner));
-        away.min_by_key(|(_, learner)| learner.at).map(|(name, _)| name.clone())
-    }
-
-    /// Who comes back with this.
-    ///
-    /// # Errors
-    /// [`Refused::Stranger`].
-    pub fn learner(&self, token: &str) -> Result<UserName, Refused> {
-        let hash = hex(&sha256(&[token.as_bytes()]));
-        lock(&self.records).book.holder(&hash).cloned().ok_or(Refused::Stranger)
     }
 
     /// What somebody has done about a flaw.
@@ -484,12 +431,6 @@ impl Records {
     fn add(&mut self, entry: Entry) -> Result<(), FolderError> {
         self.folder.append(&entry)?;
         self.book.add(&entry);
-        Ok(())
-    }
-
-    fn forget(&mut self, name: &UserName) -> Result<(), FolderError> {
-        self.folder.forget(name)?;
-        self.book.forget(name);
         Ok(())
     }
 }
