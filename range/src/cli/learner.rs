@@ -183,6 +183,12 @@ fn follow(
     loop {
         std::thread::sleep(Duration::from_millis(300));
         let page = ask(after)?;
+        // Fewer have passed than were read: these are another world's.
+        if page["count"].as_u64().is_some_and(|count| count < after) {
+            after = page["scene"].as_u64().unwrap_or(0);
+            mention("this world was begun anew; its opening scene is left out");
+            continue;
+        }
         for passage in rows(&page, "passages") {
             after = passage["number"].as_u64().unwrap_or(after);
             put_passage(passage, json)?;
@@ -197,13 +203,17 @@ fn skip_scene(slug: &str, page: &Value, json: bool) -> Result<u64, Failure> {
         let left_out = format!(
             "{opening} passages from before you came are left out; `wire {slug} --all` shows them"
         );
-        // Programs read standard output.
         match json {
-            true => eprintln!("portcullis-range: {left_out}"),
+            true => mention(&left_out),
             false => say!("{left_out}\n"),
         }
     }
     Ok(scene)
+}
+
+/// Says something beside what is printed, which programs read.
+fn mention(what: &str) {
+    eprintln!("portcullis-range: {what}");
 }
 
 fn put_passage(passage: &Value, json: bool) -> Result<(), Failure> {
@@ -327,8 +337,7 @@ fn read_receipts(file: impl Read) -> Result<String, String> {
 pub(super) fn watch(at: &Where) -> Result<(), Failure> {
     let range = Range::new(at)?;
     let stream = range.stream("/api/events")?;
-    // Programs read standard output.
-    eprintln!("portcullis-range: listening; Ctrl-C ends it");
+    mention("listening; Ctrl-C ends it");
     let mut last = Value::Null;
     for line in BufReader::new(stream).lines() {
         let line = line.map_err(|error| format!("the range has gone: {error}"))?;

@@ -324,11 +324,27 @@ fn a_full_range_has_a_way_out() {
     let receipt = host.solved(&learner, flaw).unwrap();
     let at = portcullis_proto::Timestamp(1);
     lock(&host.records).book.add(&crate::plane::Entry::Solved { learner, slug, receipt, at });
+    let mut news = host.news.subscribe();
     host.join(&name("mira"), None).unwrap();
+    let told = news.try_recv().unwrap();
+    assert_eq!((told.learner, told.what), (name("pupil2"), "forgotten"));
     assert!(!is_there(&host, "pupil2") && is_there(&host, "pupil0") && is_there(&host, "pupil1"));
     let refused = host.join(&name("oleg"), None).unwrap_err();
     assert_eq!(refused, Refused::Full);
     assert!(refused.to_string().contains("class forget NAME"), "{refused}");
     host.grant(Wish::Forget { name: first });
     host.join(&name("oleg"), None).unwrap();
+}
+
+/// A list that is too long is refused with the way out.
+#[test]
+fn a_full_class_has_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = Folder::open(&folder.path().join("range"), "7b").unwrap();
+    let host = Host::new(opened, SocketAddr::from(([127, 0, 0, 1], 12399)));
+    let list = (0..=crate::limits::LEARNERS).map(|number| format!("pupil{number}\n"));
+    let Told::Refused(why) = host.grant(Wish::Roster { csv: list.collect() }) else {
+        panic!("taken")
+    };
+    assert!(why.contains("2001 new ones; `class forget NAME` makes room"), "{why}");
 }

@@ -201,6 +201,37 @@ fn a_hint_says_what_it_costs_before_it_is_taken() {
     first("all 4 hints are taken; a receipt will name them");
 }
 
+/// Who reads on as it passes is told when the world is another, and reads on there.
+#[test]
+fn the_wire_is_followed_into_a_new_world() {
+    let range = joined();
+    let talk = |times: usize| {
+        let mut script = Script::open(&range.door("mira", "sender-spoof", "session"));
+        (0..times).for_each(|_| drop(script.ask("channels", &json!({}))));
+    };
+    talk(9);
+    let mut verb = Command::new(PROGRAM)
+        .args(["wire", "sender-spoof", "--follow", "--json", "--range", &range.address])
+        .arg("--learner")
+        .arg(range.path("learner-mira"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut passages = BufReader::new(verb.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut mentions = BufReader::new(verb.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let is_reply = |line: &String| line.contains("channels") && line.contains("reply");
+    for _ in 0..9 {
+        passages.find(is_reply).unwrap();
+    }
+    range.says("mira", &["reset", "sender-spoof"]);
+    talk(1);
+    assert!(mentions.any(|line| line.contains("begun anew")));
+    passages.find(is_reply).unwrap();
+    verb.kill().unwrap();
+    verb.wait().unwrap();
+}
+
 /// A `watch` that listens, and what it prints.
 fn watch(
     range: &Range,
