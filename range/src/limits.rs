@@ -91,6 +91,10 @@ pub const IDLE_MILLIS: u64 = 30 * 60 * 1_000;
 /// Learners of one range: a year of a large school.
 pub const LEARNERS: usize = 2_000;
 
+/// Milliseconds until somebody gives way who has solved nothing and is in no world, where a range without a class is
+/// full: a day, so that nobody loses a place between two lessons.
+pub const AWAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
+
 /// News that wait for a listener who is slow; it then misses the oldest.
 pub const NEWS: usize = 256;
 

@@ -34,8 +34,8 @@ pub fn page(flaw: &Flaw) -> String {
     };
     let hints: String =
         flaw.hints.iter().zip(1..).map(|(hint, at)| format!("{at}. {hint}\n")).collect();
-    let exploit = Source { file: flaw.unsound.file, function: "exploit" };
-    let fixes: String = flaw.fixes.iter().zip(1..).map(fix).collect();
+    let fixes = flaw.fixes.iter().zip(1..);
+    let fixes: String = fixes.map(|(candidate, number)| fix(flaw, candidate, number)).collect();
     format!(
         "# `{slug}`: {title}\n\n\
          **NO SECURITY.** This page tells the solution. The learner is {role}; difficulty {difficulty} of 6; \
@@ -49,19 +49,19 @@ pub fn page(flaw: &Flaw) -> String {
          ## Candidate fixes\n\n{fixes}\
          ## Who was harmed, and how it shows\n\n{aftermath}\n",
         code(flaw.sound),
-        code(flaw.unsound),
+        code(flaw.source(flaw.unsound)),
         slug.replace('-', "_"),
-        code(exploit),
+        code(flaw.source("exploit")),
     )
 }
 
-fn fix((fix, number): (&Fix, i32)) -> String {
+fn fix(flaw: &Flaw, fix: &Fix, number: i32) -> String {
     let fate = match fix.fate {
         Fate::Holds => return format!("{number}. **Holds**: {}.\n\n", fix.idea),
         Fate::Beaten(why, _) => format!("the exploit, or another form of it, still wins: {why}"),
         Fate::Breaks(why) => format!("honest use no longer works: {why}"),
     };
-    format!("{number}. {}. **No**: {fate}.\n\n{}\n", fix.idea, code(fix.source))
+    format!("{number}. {}. **No**: {fate}.\n\n{}\n", fix.idea, code(flaw.source(fix.function)))
 }
 
 /// A function's text; what is missing shows, and fails the test.

@@ -38,7 +38,7 @@ impl Range {
             return Err(format!("{named} is not on this machine; a class comes by `ssh -L`"));
         }
         let config = Agent::config_builder().http_status_as_error(false).build();
-        let token = fs::read_to_string(token_file(at)?).ok().map(|text| text.trim().to_owned());
+        let token = remembered(&token_file(at)?)?;
         Ok(Self { agent: config.into(), address: named, token })
     }
 
@@ -107,6 +107,15 @@ fn read(mut response: Response<Body>) -> Result<Value, String> {
     Err(message.unwrap_or("the range refuses, and does not say why").to_owned())
 }
 
+/// What a file of the learner's says; nothing where there is none. What can't be read is not taken for that.
+fn remembered(path: &Path) -> Result<Option<String>, String> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
 fn token_file(at: &Where) -> Result<PathBuf, String> {
     Ok(learner_folder(at)?.join("token"))
 }
@@ -122,8 +131,7 @@ pub(super) fn address(at: &Where) -> Result<String, String> {
     if let Some(named) = &at.range {
         return Ok(named.clone());
     }
-    let joined = fs::read_to_string(learner_folder(at)?.join(ADDRESS));
-    let joined = joined.ok().map(|text| text.trim().to_owned());
+    let joined = remembered(&learner_folder(at)?.join(ADDRESS))?;
     Ok(joined.unwrap_or_else(|| default_address().to_string()))
 }
 

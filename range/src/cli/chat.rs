@@ -19,13 +19,15 @@ pub(super) fn chat(at: &Where, slug: &str) -> Result<(), Failure> {
     let entrance = Range::new(at)?.get(&format!("/api/flaws/{slug}/entrance"))?;
     let connect = entrance["connect"].as_str().unwrap_or_default();
     let path = connect.strip_prefix("ws://").and_then(|rest| Some(rest.split_once('/')?.1));
-    let path = format!("/{}", path.ok_or("the range does not say where the world is")?);
+    let path = path.ok_or("the range does not say where the world is")?;
+    // What this client has seen of the world holds for no other.
+    let path = format!("/{path}?made={}", entrance["made"]);
     let ticket: String = path.split('/').nth(2).unwrap_or_default().to_owned();
     let server =
         Address::parse(&format!("ws://{}", address(at)?)).map_err(|error| error.to_string())?;
     let options = Options {
         server,
-        door: Door::Other { path, subprotocol: SUBPROTOCOL },
+        door: Door::Other { path, subprotocol: SUBPROTOCOL, gone: gone(slug) },
         roots: TlsRoots::System,
         user: UserName::parse(crate::hands::YOU).ok(),
         password: entrance["password"].as_str().map(|password| Password::new(password.to_owned())),
@@ -56,6 +58,14 @@ pub(super) fn chat(at: &Where, slug: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Ok(ask(slug, &mut io::stdin().lock(), &mut io::stdout(), |value| submit(at, slug, value))?)
+}
+
+/// What whoever is in a world is told that is not there any more.
+fn gone(slug: &str) -> String {
+    format!(
+        "this world has gone: it, or the range, was begun anew, or a fix was put in. `/quit`, and \
+         `portcullis-range chat {slug}` opens the new one"
+    )
 }
 
 /// Asks for a flag or a value, and submits it, until it is right or nothing more is typed.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -78,7 +78,15 @@ pub(super) fn show(at: &Where, slug: &str) -> Result<(), Failure> {
 }
 
 pub(super) fn hint(at: &Where, slug: &str) -> Result<(), Failure> {
-    let page = Range::new(at)?.post(&format!("/api/flaws/{slug}/hint"), &json!({}))?;
+    let range = Range::new(at)?;
+    let page = range.get(&format!("/api/flaws/{slug}"))?;
+    // What it costs is said before it does.
+    match (word(&page, "state").starts_with("solved"), rows(&page, "hints").len()) {
+        (true, _) => say!("{slug} is solved: no receipt will name any of these\n"),
+        (false, taken @ 0..4) => say!("hint {} of 4; a receipt will name it\n", taken + 1),
+        (false, _) => say!("all 4 hints are taken; a receipt will name them\n"),
+    }
+    let page = range.post(&format!("/api/flaws/{slug}/hint"), &json!({}))?;
     print_hints(rows(&page, "hints"))
 }
 
@@ -175,6 +183,12 @@ fn follow(
     loop {
         std::thread::sleep(Duration::from_millis(300));
         let page = ask(after)?;
+        // Fewer have passed than were read: these are another world's.
+        if page["count"].as_u64().is_some_and(|count| count < after) {
+            after = page["scene"].as_u64().unwrap_or(0);
+            mention("this world was begun anew; its opening scene is left out");
+            continue;
+        }
         for passage in rows(&page, "passages") {
             after = passage["number"].as_u64().unwrap_or(after);
             put_passage(passage, json)?;
@@ -189,13 +203,17 @@ fn skip_scene(slug: &str, page: &Value, json: bool) -> Result<u64, Failure> {
         let left_out = format!(
             "{opening} passages from before you came are left out; `wire {slug} --all` shows them"
         );
-        // Programs read standard output.
         match json {
-            true => eprintln!("portcullis-range: {left_out}"),
+            true => mention(&left_out),
             false => say!("{left_out}\n"),
         }
     }
     Ok(scene)
+}
+
+/// Says something beside what is printed, which programs read.
+fn mention(what: &str) {
+    eprintln!("portcullis-range: {what}");
 }
 
 fn put_passage(passage: &Value, json: bool) -> Result<(), Failure> {
@@ -248,12 +266,23 @@ pub(super) fn reset(at: &Where, slug: &str) -> Result<(), Failure> {
 
 pub(super) fn receipts(at: &Where) -> Result<(), Failure> {
     let answer = Range::new(at)?.get("/api/receipts")?;
-    rows(&answer, "receipts").iter().try_for_each(|receipt| exactly(&receipt.to_string()))
+    match rows(&answer, "receipts") {
+        [] => Err("there is no receipt yet: each flaw that you solve gives one".into()),
+        receipts => receipts.iter().try_for_each(|receipt| exactly(&receipt.to_string())),
+    }
 }
 
 /// Receipts are worth what their key is worth: only by the key that a teacher has published do they count.
 pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), Failure> {
-    let lines = read_receipts(file).map_err(|why| format!("{}: {why}", file.display()))?;
+    if key.is_some_and(|key| !Receipt::is_key(key)) {
+        return Err(
+            "this is no key: one is 44 letters of base64, as `start --class` prints it".into()
+        );
+    }
+    let from_input = file == Path::new("-");
+    let named = if from_input { "standard input".to_owned() } else { file.display().to_string() };
+    let read = if from_input { read_receipts(io::stdin().lock()) } else { open_receipts(file) };
+    let lines = read.map_err(|why| format!("{named}: {why}"))?;
     let lines = lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let mut count = 0;
     for (number, line) in lines {
@@ -280,7 +309,7 @@ pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), Failure> {
         count += 1;
     }
     match (count, key) {
-        (0, _) => Err(format!("{}: there is no receipt in it", file.display()).into()),
+        (0, _) => Err(format!("{named}: there is no receipt in it").into()),
         (_, Some(_)) => Ok(()),
         (_, None) => text(
             "\nAnybody can make a key: `--key KEY` asks for the one that a teacher has published.",
@@ -288,9 +317,12 @@ pub(super) fn verify(file: &Path, key: Option<&str>) -> Result<(), Failure> {
     }
 }
 
+fn open_receipts(file: &Path) -> Result<String, String> {
+    read_receipts(File::open(file).map_err(|error| error.to_string())?)
+}
+
 /// Whoever verifies does not know what they were sent.
-fn read_receipts(file: &Path) -> Result<String, String> {
-    let file = File::open(file).map_err(|error| error.to_string())?;
+fn read_receipts(file: impl Read) -> Result<String, String> {
     let most = u64::try_from(limits::RECEIPTS_BYTES).unwrap_or(u64::MAX);
     let mut text = String::new();
     // One byte more tells what is too long from what just fits.
@@ -305,13 +337,21 @@ fn read_receipts(file: &Path) -> Result<String, String> {
 pub(super) fn watch(at: &Where) -> Result<(), Failure> {
     let range = Range::new(at)?;
     let stream = range.stream("/api/events")?;
+    mention("listening; Ctrl-C ends it");
+    let mut last = Value::Null;
     for line in BufReader::new(stream).lines() {
-        let line = line.map_err(|error| error.to_string())?;
+        let line = line.map_err(|error| format!("the range has gone: {error}"))?;
         if let Some(data) = line.strip_prefix("data: ") {
             exactly(data)?;
+            last = serde_json::from_str(data).unwrap_or_default();
         }
     }
-    Ok(())
+    Err(match word(&last, "what") {
+        "forgotten" => "you were forgotten here; `portcullis-range join NAME` begins anew",
+        "readmitted" => "you were let in again, and join with your new code",
+        _ => "the range has ended",
+    }
+    .into())
 }
 
 fn word<'a>(value: &'a Value, name: &str) -> &'a str {

@@ -4,10 +4,12 @@ mod ask;
 mod chat;
 mod learner;
 mod output;
+mod slug;
 mod start;
 mod teacher;
 
 use self::output::Failure;
+use self::slug::Slug;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use portcullis_proto::UserName;
@@ -39,7 +41,7 @@ struct Where {
 #[derive(Debug, Clone, Args)]
 struct Folder {
     /// The range's folder [default: portcullis-range/range in the user's data folder]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     folder: Option<PathBuf>,
 }
 
@@ -75,35 +77,40 @@ enum Command {
     /// Read a flaw's story
     Show {
         /// Which
-        slug: String,
+        #[arg(value_parser = Slug::parse)]
+        slug: Slug,
         #[command(flatten)]
         at: Where,
     },
     /// Take the next hint
     Hint {
         /// Which
-        slug: String,
+        #[arg(value_parser = Slug::parse)]
+        slug: Slug,
         #[command(flatten)]
         at: Where,
     },
     /// Print how to get into your world
     Connect {
         /// Which
-        slug: String,
+        #[arg(value_parser = Slug::parse)]
+        slug: Slug,
         #[command(flatten)]
         at: Where,
     },
     /// Open the terminal client in your world
     Chat {
         /// Which
-        slug: String,
+        #[arg(value_parser = Slug::parse)]
+        slug: Slug,
         #[command(flatten)]
         at: Where,
     },
     /// Submit a flag, or the value that the story asks for
     Submit {
         /// Which
-        slug: String,
+        #[arg(value_parser = Slug::parse)]
+        slug: Slug,
         /// What
         value: String,
         #[command(flatten)]
@@ -112,7 +119,8 @@ enum Command {
     /// Read what went over your world's connections
     Wire {
         /// Which
-        slug: String,
+        #[arg(value_parser = Slug::parse)]
+        slug: Slug,
         /// Begin with the world, and not when you came
         #[arg(long, conflicts_with = "after")]
         all: bool,
@@ -134,14 +142,16 @@ enum Command {
     /// Compare the sound and the flawed function, once you have solved it
     Diff {
         /// Which
-        slug: String,
+        #[arg(value_parser = Slug::parse)]
+        slug: Slug,
         #[command(flatten)]
         at: Where,
     },
     /// Put a candidate fix into your world, and see what the tests say
     Fix {
         /// Which
-        slug: String,
+        #[arg(value_parser = Slug::parse)]
+        slug: Slug,
         /// The fix's number in `show`
         number: usize,
         #[command(flatten)]
@@ -150,7 +160,8 @@ enum Command {
     /// Begin your world anew, with other secrets
     Reset {
         /// Which
-        slug: String,
+        #[arg(value_parser = Slug::parse)]
+        slug: Slug,
         #[command(flatten)]
         at: Where,
     },
@@ -173,9 +184,9 @@ enum Command {
         at: Where,
     },
     /// For the teacher: the class
-    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+    #[command(arg_required_else_help = true)]
     Class {
-        /// The same as `roster`
+        /// The same as `roster`; a list whose name is a verb's is `./NAME`
         file: Option<PathBuf>,
         #[command(flatten)]
         folder: Folder,
@@ -190,34 +201,22 @@ enum Teaching {
     Roster {
         /// A CSV file
         file: PathBuf,
-        #[command(flatten)]
-        folder: Folder,
     },
     /// Print what everyone on the list joins with, a line for each
-    Codes {
-        #[command(flatten)]
-        folder: Folder,
-    },
+    Codes,
     /// Let somebody join again, on another machine say, with a new code
     Readmit {
         /// Whom
         #[arg(value_parser = UserName::parse)]
         name: UserName,
-        #[command(flatten)]
-        folder: Folder,
     },
     /// Show who has come how far, and who is stuck
-    Progress {
-        #[command(flatten)]
-        folder: Folder,
-    },
+    Progress,
     /// Delete all that is known of somebody
     Forget {
         /// Whom
         #[arg(value_parser = UserName::parse)]
         name: UserName,
-        #[command(flatten)]
-        folder: Folder,
     },
     /// Begin worlds anew, everybody's unless a name is given
     Reset {
@@ -225,26 +224,20 @@ enum Teaching {
         #[arg(value_parser = UserName::parse)]
         name: Option<UserName>,
         /// Only those of this flaw
-        #[arg(long)]
-        flaw: Option<String>,
-        #[command(flatten)]
-        folder: Folder,
+        #[arg(long, value_name = "SLUG", value_parser = Slug::parse)]
+        flaw: Option<Slug>,
     },
     /// Print progress as CSV, or challenges as CTFd imports them
     Export {
         /// `csv` or `ctfd`
         #[arg(value_parser = ["csv", "ctfd"])]
         format: String,
-        #[command(flatten)]
-        folder: Folder,
     },
     /// Print the page that tells learners how to get here
     Page {
         /// This machine, as learners name it for `ssh`: letters, digits and `@.-_`
         #[arg(value_parser = machine)]
         host: String,
-        #[command(flatten)]
-        folder: Folder,
     },
 }
 
@@ -268,25 +261,28 @@ fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Join { name, code, at } => learner::join(&at, &name, code.as_deref()),
         Command::Board { at } => learner::board(&at),
-        Command::Show { slug, at } => learner::show(&at, &slug),
-        Command::Hint { slug, at } => learner::hint(&at, &slug),
-        Command::Connect { slug, at } => learner::connect(&at, &slug),
-        Command::Chat { slug, at } => chat::chat(&at, &slug),
-        Command::Submit { slug, value, at } => learner::submit(&at, &slug, &value),
+        Command::Show { slug, at } => learner::show(&at, slug.as_str()),
+        Command::Hint { slug, at } => learner::hint(&at, slug.as_str()),
+        Command::Connect { slug, at } => learner::connect(&at, slug.as_str()),
+        Command::Chat { slug, at } => chat::chat(&at, slug.as_str()),
+        Command::Submit { slug, value, at } => learner::submit(&at, slug.as_str(), &value),
         Command::Wire { slug, all, after, last, follow, json, at } => {
             let after = after.or(all.then_some(0));
-            learner::wire(&at, &slug, learner::Reading { after, last, follow, json })
+            learner::wire(&at, slug.as_str(), learner::Reading { after, last, follow, json })
         }
-        Command::Diff { slug, at } => learner::diff(&at, &slug),
-        Command::Fix { slug, number, at } => learner::fix(&at, &slug, number),
-        Command::Reset { slug, at } => learner::reset(&at, &slug),
+        Command::Diff { slug, at } => learner::diff(&at, slug.as_str()),
+        Command::Fix { slug, number, at } => learner::fix(&at, slug.as_str(), number),
+        Command::Reset { slug, at } => learner::reset(&at, slug.as_str()),
         Command::Receipt { at } => learner::receipts(&at),
         Command::Verify { file, key } => learner::verify(&file, key.as_deref()),
         Command::Watch { at } => learner::watch(&at),
-        Command::Class { wish: Some(wish), .. } => teacher::teach(wish),
-        Command::Class { file, folder, wish: None } => {
-            let file = file.ok_or("name the class's list, or what is to be done")?;
-            teacher::teach(Teaching::Roster { file, folder })
+        Command::Class { file, folder, wish } => {
+            let wish = match (file, wish) {
+                (None, Some(wish)) => wish,
+                (Some(file), None) => Teaching::Roster { file },
+                _ => return Err("name the class's list, or one thing that is to be done".into()),
+            };
+            teacher::teach(wish, &range_folder(folder)?)
         }
     }
 }

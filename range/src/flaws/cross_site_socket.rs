@@ -39,42 +39,31 @@ pub(super) static FLAW: Flaw = Flaw {
         file: include_str!("../../../crates/server-core/src/defences/admit_origin.rs"),
         function: "admit_origin",
     },
-    unsound: Source { file: include_str!("cross_site_socket.rs"), function: "any_origin" },
+    file: include_str!("cross_site_socket.rs"),
+    unsound: "any_origin",
     put: |twins| twins.server.admit_origin = any_origin,
     fixes: &[
         Fix {
             idea: "whoever sends an Origin is a browser, and browsers are refused",
             put: |twins| twins.server.admit_origin = no_browsers,
-            source: Source { file: include_str!("cross_site_socket.rs"), function: "no_browsers" },
+            function: "no_browsers",
             fate: Fate::Breaks("the server's own page is in a browser, too"),
         },
         Fix {
             idea: "the Origin has to begin with that of the server's own page",
             put: |twins| twins.server.admit_origin = begins_like_ours,
-            source: Source {
-                file: include_str!("cross_site_socket.rs"),
-                function: "begins_like_ours",
-            },
+            function: "begins_like_ours",
             fate: Fate::Beaten("https://chat.example.cats.example begins like that", longer),
         },
         Fix {
             idea: "the Origin has to end with the name of the server",
             put: |twins| twins.server.admit_origin = ends_like_ours,
-            source: Source {
-                file: include_str!("cross_site_socket.rs"),
-                function: "ends_like_ours",
-            },
+            function: "ends_like_ours",
             fate: Fate::Beaten("https://cats-chat.example ends like that", look_alike),
         },
-        Fix {
-            idea: "the Origin is one of those that the operator has named, whole, or there is none",
-            put: |twins| twins.server.admit_origin = SOUND.server.admit_origin,
-            source: Source {
-                file: include_str!("../../../crates/server-core/src/defences/admit_origin.rs"),
-                function: "admit_origin",
-            },
-            fate: Fate::Holds,
-        },
+        Fix::sound(
+            "the Origin is one of those that the operator has named, whole, or there is none",
+        ),
     ],
     cast,
     react: still,

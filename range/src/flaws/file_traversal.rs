@@ -4,7 +4,6 @@ use super::talk::message;
 use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source};
 use crate::hands::{Hands, YOU};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Cue, Happened, Person, Stage, WorldError, received};
 use portcullis_client_core::defences::{EntryPlaced, PlaceRefused};
 use portcullis_client_core::{Body, Command};
@@ -37,34 +36,29 @@ pub(super) static FLAW: Flaw = Flaw {
         file: include_str!("../../../crates/client-core/src/defences/place_entry.rs"),
         function: "place_entry",
     },
-    unsound: Source { file: include_str!("file_traversal.rs"), function: "as_meant" },
+    file: include_str!("file_traversal.rs"),
+    unsound: "as_meant",
     put: |twins| twins.client.place_entry = as_meant,
     fixes: &[
         Fix {
             idea: "names in which .. stands are refused",
             put: |twins| twins.client.place_entry = without_dots,
-            source: Source { file: include_str!("file_traversal.rs"), function: "without_dots" },
+            function: "without_dots",
             fate: Fate::Beaten("a dot can be written as %2e, and is decoded afterwards", encoded),
         },
-        Fix {
-            idea: "each name becomes one part of a path as it is, and is refused if the system reads it otherwise",
-            put: |twins| twins.client.place_entry = SOUND.client.place_entry,
-            source: Source {
-                file: include_str!("../../../crates/client-core/src/defences/place_entry.rs"),
-                function: "place_entry",
-            },
-            fate: Fate::Holds,
-        },
+        Fix::sound(
+            "each name becomes one part of a path as it is, and is refused if the system reads it otherwise",
+        ),
         Fix {
             idea: "every ../ is taken out of what was decoded",
             put: |twins| twins.client.place_entry = taken_out,
-            source: Source { file: include_str!("file_traversal.rs"), function: "taken_out" },
+            function: "taken_out",
             fate: Fate::Beaten("taken out of ....// it leaves ../ behind", doubled),
         },
         Fix {
             idea: "names with a dot in them are refused",
             put: |twins| twins.client.place_entry = no_dots_at_all,
-            source: Source { file: include_str!("file_traversal.rs"), function: "no_dots_at_all" },
+            function: "no_dots_at_all",
             fate: Fate::Breaks("report.txt has a dot"),
         },
     ],

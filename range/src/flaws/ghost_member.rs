@@ -44,37 +44,29 @@ pub(super) static FLAW: Flaw = Flaw {
         file: include_str!("../../../crates/client-core/src/defences/accept_list.rs"),
         function: "accept_list",
     },
-    unsound: Source { file: include_str!("ghost_member.rs"), function: "signed_by_its_own" },
+    file: include_str!("ghost_member.rs"),
+    unsound: "signed_by_its_own",
     put: |twins| twins.client.accept_list = signed_by_its_own,
     fixes: &[
-        Fix {
-            idea: "the account's identity signs every version, and each version follows the one before",
-            put: |twins| twins.client.accept_list = SOUND.client.accept_list,
-            source: Source {
-                file: include_str!("../../../crates/client-core/src/defences/accept_list.rs"),
-                function: "accept_list",
-            },
-            fate: Fate::Holds,
-        },
+        Fix::sound(
+            "the account's identity signs every version, and each version follows the one before",
+        ),
         Fix {
             idea: "of the devices that a list names only the first, which made the account, may sign it",
             put: |twins| twins.client.accept_list = signed_by_the_first,
-            source: Source {
-                file: include_str!("ghost_member.rs"),
-                function: "signed_by_the_first",
-            },
+            function: "signed_by_the_first",
             fate: Fate::Beaten("who writes the list also says who is first in it", first_in_it),
         },
         Fix {
             idea: "later versions are the identity's to sign; only a first one may come from a device",
             put: |twins| twins.client.accept_list = signed_later,
-            source: Source { file: include_str!("ghost_member.rs"), function: "signed_later" },
+            function: "signed_later",
             fate: Fate::Beaten("the first is all that it takes where people meet", exploit),
         },
         Fix {
             idea: "the identity signs, and has to stand among the devices that it vouches for",
             put: |twins| twins.client.accept_list = signer_is_named,
-            source: Source { file: include_str!("ghost_member.rs"), function: "signer_is_named" },
+            function: "signer_is_named",
             fate: Fate::Breaks(
                 "an identity is no device, so no list is taken and nobody can be written to",
             ),

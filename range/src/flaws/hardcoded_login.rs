@@ -30,34 +30,27 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "Every desk that was ever sold, and all at once. On the wire: a login under a name that stands in nobody's \
                 book of operators.",
     sound: Source { file: include_str!("../lesson/books.rs"), function: "admit" },
-    unsound: Source { file: include_str!("hardcoded_login.rs"), function: "service_too" },
+    file: include_str!("hardcoded_login.rs"),
+    unsound: "service_too",
     put: |twins| twins.lesson.admit = service_too,
     fixes: &[
         Fix {
             idea: "the account for service sees the page without its buttons",
             put: |twins| twins.lesson.admit = service_reads,
-            source: Source { file: include_str!("hardcoded_login.rs"), function: "service_reads" },
+            function: "service_reads",
             fate: Fate::Beaten("what was to be protected stands on the page", exploit),
         },
         Fix {
             idea: "the account for service works only until an operator has come",
             put: |twins| twins.lesson.admit = service_at_first,
-            source: Source {
-                file: include_str!("hardcoded_login.rs"),
-                function: "service_at_first",
-            },
+            function: "service_at_first",
             fate: Fate::Beaten("be there first", exploit),
         },
-        Fix {
-            idea: "whoever stands in the book is admitted, and nobody else",
-            put: |twins| twins.lesson.admit = SOUND.lesson.admit,
-            source: Source { file: include_str!("../lesson/books.rs"), function: "admit" },
-            fate: Fate::Holds,
-        },
+        Fix::sound("whoever stands in the book is admitted, and nobody else"),
         Fix {
             idea: "the password is no longer the one in the program, but that one read backwards",
             put: |twins| twins.lesson.admit = turned_round,
-            source: Source { file: include_str!("hardcoded_login.rs"), function: "turned_round" },
+            function: "turned_round",
             fate: Fate::Beaten(
                 "whoever has the program has what turns it round as well",
                 turn_round,

@@ -4,7 +4,6 @@ use super::talk::{channel, user};
 use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, flag_in, is_said};
 use crate::hands::{Hands, YOU};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Cue, Person, Stage, WorldError};
 use portcullis_client_core::Command;
 use portcullis_proto::{Access, Code, ConversationId, ConversationName, Refusal, Role as Standing};
@@ -39,13 +38,14 @@ pub(super) static FLAW: Flaw = Flaw {
         file: include_str!("../../../crates/server-core/src/defences/may_read.rs"),
         function: "may_read",
     },
-    unsound: Source { file: include_str!("history_idor.rs"), function: "any_login" },
+    file: include_str!("history_idor.rs"),
+    unsound: "any_login",
     put: |twins| twins.server.may_read = any_login,
     fixes: &[
         Fix {
             idea: "whoever has no row in the table of memberships is refused",
             put: |twins| twins.server.may_read = any_row,
-            source: Source { file: include_str!("history_idor.rs"), function: "any_row" },
+            function: "any_row",
             fate: Fate::Beaten(
                 "who has left has a row as well: it says what they may still read",
                 exploit,
@@ -54,25 +54,19 @@ pub(super) static FLAW: Flaw = Flaw {
         Fix {
             idea: "only present members are let in",
             put: |twins| twins.server.may_read = present_members,
-            source: Source { file: include_str!("history_idor.rs"), function: "present_members" },
+            function: "present_members",
             fate: Fate::Beaten(
                 "who comes back reads what was said while they were away",
                 come_back,
             ),
         },
-        Fix {
-            idea: "the server looks up when the account was a member, and gives out no more than that",
-            put: |twins| twins.server.may_read = SOUND.server.may_read,
-            source: Source {
-                file: include_str!("../../../crates/server-core/src/defences/may_read.rs"),
-                function: "may_read",
-            },
-            fate: Fate::Holds,
-        },
+        Fix::sound(
+            "the server looks up when the account was a member, and gives out no more than that",
+        ),
         Fix {
             idea: "only the owner reads history",
             put: |twins| twins.server.may_read = owner_only,
-            source: Source { file: include_str!("history_idor.rs"), function: "owner_only" },
+            function: "owner_only",
             fate: Fate::Breaks("members no longer read what was said to them"),
         },
     ],

@@ -42,13 +42,14 @@ pub(super) static FLAW: Flaw = Flaw {
         file: include_str!("../../../crates/client-core/src/defences/accept_identity.rs"),
         function: "accept_identity",
     },
-    unsound: Source { file: include_str!("key_substitution.rs"), function: "newest_key" },
+    file: include_str!("key_substitution.rs"),
+    unsound: "newest_key",
     put: |twins| twins.client.accept_identity = newest_key,
     fixes: &[
         Fix {
             idea: "a new key is taken only for the account and the name that were known before",
             put: |twins| twins.client.accept_identity = same_name,
-            source: Source { file: include_str!("key_substitution.rs"), function: "same_name" },
+            function: "same_name",
             fate: Fate::Beaten(
                 "account and name are public; the server shows them as they were",
                 exploit,
@@ -57,7 +58,7 @@ pub(super) static FLAW: Flaw = Flaw {
         Fix {
             idea: "a card for somebody who is known is a change, and is shown",
             put: |twins| twins.client.accept_identity = first_only,
-            source: Source { file: include_str!("key_substitution.rs"), function: "first_only" },
+            function: "first_only",
             fate: Fate::Breaks(
                 "the same card comes again whenever somebody is looked up, and then nothing is sent to them any more",
             ),
@@ -65,24 +66,15 @@ pub(super) static FLAW: Flaw = Flaw {
         Fix {
             idea: "the beginning of the new key has to be that of the old one, as people compare it",
             put: |twins| twins.client.accept_identity = same_beginning,
-            source: Source {
-                file: include_str!("key_substitution.rs"),
-                function: "same_beginning",
-            },
+            function: "same_beginning",
             fate: Fate::Beaten(
                 "one key in 256 begins like Oleg's; making 256 keys takes no time",
                 alike,
             ),
         },
-        Fix {
-            idea: "what was seen first is held fast by account and by name, and all that differs is a change",
-            put: |twins| twins.client.accept_identity = SOUND.client.accept_identity,
-            source: Source {
-                file: include_str!("../../../crates/client-core/src/defences/accept_identity.rs"),
-                function: "accept_identity",
-            },
-            fate: Fate::Holds,
-        },
+        Fix::sound(
+            "what was seen first is held fast by account and by name, and all that differs is a change",
+        ),
     ],
     cast,
     react,

@@ -5,7 +5,6 @@ use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::Hands;
 use crate::lesson::{Act, Actor, Cue};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Stage, WorldError};
 use serde_json::json;
 
@@ -30,31 +29,27 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "Oleg and Mira, though nobody has opened anything. Nobody could notice: whoever listens sends nothing. On \
                 the wire, bodies of many different lengths are the sign that this can be done.",
     sound: Source { file: include_str!("../lesson/suite.rs"), function: "pad" },
-    unsound: Source { file: include_str!("length_leak.rs"), function: "as_long_as_it_is" },
+    file: include_str!("length_leak.rs"),
+    unsound: "as_long_as_it_is",
     put: |twins| twins.lesson.pad = as_long_as_it_is,
     fixes: &[
-        Fix {
-            idea: "every text is filled up to the next multiple of 256 bytes",
-            put: |twins| twins.lesson.pad = SOUND.lesson.pad,
-            source: Source { file: include_str!("../lesson/suite.rs"), function: "pad" },
-            fate: Fate::Holds,
-        },
+        Fix::sound("every text is filled up to the next multiple of 256 bytes"),
         Fix {
             idea: "texts are filled up to whole blocks of the cipher, 16 bytes",
             put: |twins| twins.lesson.pad = whole_blocks,
-            source: Source { file: include_str!("length_leak.rs"), function: "whole_blocks" },
+            function: "whole_blocks",
             fate: Fate::Beaten("each of the eight still fills another number of blocks", exploit),
         },
         Fix {
             idea: "up to 15 bytes more, and how many differs from text to text",
             put: |twins| twins.lesson.pad = some_more,
-            source: Source { file: include_str!("length_leak.rs"), function: "some_more" },
+            function: "some_more",
             fate: Fate::Beaten("the sizes lie further from each other than that", exploit),
         },
         Fix {
             idea: "every text is made exactly 64 bytes long",
             put: |twins| twins.lesson.pad = always_64,
-            source: Source { file: include_str!("length_leak.rs"), function: "always_64" },
+            function: "always_64",
             fate: Fate::Breaks("what is longer arrives without its end"),
         },
     ],
@@ -182,6 +177,7 @@ fn honest(hands: &mut Hands<'_>) -> Result<(), Lost> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::twins::SOUND;
     use std::collections::BTreeSet;
 
     #[test]

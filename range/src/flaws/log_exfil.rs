@@ -5,7 +5,6 @@ use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::Hands;
 use crate::lesson::{Act, Entry};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Stage, WorldError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -32,31 +31,27 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "Everybody who ever wrote to the operator, and whoever the log was sent on to. On the wire nothing is odd; in \
                 the log, traces of many lengths are the sign.",
     sound: Source { file: include_str!("../lesson/books.rs"), function: "trace" },
-    unsound: Source { file: include_str!("log_exfil.rs"), function: "of_the_text" },
+    file: include_str!("log_exfil.rs"),
+    unsound: "of_the_text",
     put: |twins| twins.lesson.trace = of_the_text,
     fixes: &[
-        Fix {
-            idea: "the trace is made from the number of the line, with a key of the desk's own",
-            put: |twins| twins.lesson.trace = SOUND.lesson.trace,
-            source: Source { file: include_str!("../lesson/books.rs"), function: "trace" },
-            fate: Fate::Holds,
-        },
+        Fix::sound("the trace is made from the number of the line, with a key of the desk's own"),
         Fix {
             idea: "the text is masked before it is encoded",
             put: |twins| twins.lesson.trace = masked,
-            source: Source { file: include_str!("log_exfil.rs"), function: "masked" },
+            function: "masked",
             fate: Fate::Beaten("one letter of your own shows the mask", unmask),
         },
         Fix {
             idea: "the trace is cut to 48 signs",
             put: |twins| twins.lesson.trace = cut,
-            source: Source { file: include_str!("log_exfil.rs"), function: "cut" },
+            function: "cut",
             fate: Fate::Beaten("36 bytes are enough to give away much", exploit),
         },
         Fix {
             idea: "lines have no trace",
             put: |twins| twins.lesson.trace = none,
-            source: Source { file: include_str!("log_exfil.rs"), function: "none" },
+            function: "none",
             fate: Fate::Breaks("nobody can say any more which line they ask about"),
         },
     ],

@@ -4,7 +4,6 @@ use super::talk::found;
 use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::Hands;
 use crate::plane::{Flag, Secrets};
-use crate::twins::SOUND;
 use crate::world::{Entered, House, Stage, WorldError, only_the_table};
 use portcullis_crypto::{Hash, hash};
 use serde_json::{Value, json};
@@ -34,19 +33,20 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "Everybody on that server: its maker has a door that no setting closes. On the wire the request is in the \
                 clear; a list of the kinds that pass, held against the documentation, finds it in a minute.",
     sound: Source { file: include_str!("../world/door.rs"), function: "only_the_table" },
-    unsound: Source { file: include_str!("magic_frame.rs"), function: "or_the_word" },
+    file: include_str!("magic_frame.rs"),
+    unsound: "or_the_word",
     put: |twins| twins.door = or_the_word,
     fixes: &[
         Fix {
             idea: "the word no longer stands in the program, only its hash",
             put: |twins| twins.door = or_the_hash,
-            source: Source { file: include_str!("magic_frame.rs"), function: "or_the_hash" },
+            function: "or_the_hash",
             fate: Fate::Beaten("whoever listens on the wire reads the word itself", exploit),
         },
         Fix {
             idea: "what stands in no table gets no answer",
             put: |twins| twins.door = or_silence,
-            source: Source { file: include_str!("magic_frame.rs"), function: "or_silence" },
+            function: "or_silence",
             fate: Fate::Breaks(
                 "every request is owed one answer: a client that is newer than the server would wait for ever",
             ),
@@ -54,18 +54,12 @@ pub(super) static FLAW: Flaw = Flaw {
         Fix {
             idea: "the word is answered only to those who have logged in",
             put: |twins| twins.door = or_the_word_in_a_session,
-            source: Source {
-                file: include_str!("magic_frame.rs"),
-                function: "or_the_word_in_a_session",
-            },
+            function: "or_the_word_in_a_session",
             fate: Fate::Beaten("everybody may have an account; the door is still there", logged_in),
         },
-        Fix {
-            idea: "the table of requests is all there is, and what does not stand in it is refused",
-            put: |twins| twins.door = SOUND.door,
-            source: Source { file: include_str!("../world/door.rs"), function: "only_the_table" },
-            fate: Fate::Holds,
-        },
+        Fix::sound(
+            "the table of requests is all there is, and what does not stand in it is refused",
+        ),
     ],
     cast,
     react: still,

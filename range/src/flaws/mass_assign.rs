@@ -5,7 +5,6 @@ use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::Hands;
 use crate::lesson::{NoSuchField, Profile};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Happened, Stage, WorldError};
 use serde_json::{Map, Value, json};
 
@@ -29,13 +28,14 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "Everybody over whom an admin has power. On the wire: a `profile` request that holds a field which no client of \
                 the desk ever sends.",
     sound: Source { file: include_str!("../lesson/books.rs"), function: "update" },
-    unsound: Source { file: include_str!("mass_assign.rs"), function: "every_field" },
+    file: include_str!("mass_assign.rs"),
+    unsound: "every_field",
     put: |twins| twins.lesson.update = every_field,
     fixes: &[
         Fix {
             idea: "a change that names `role` is refused",
             put: |twins| twins.lesson.update = but_role,
-            source: Source { file: include_str!("mass_assign.rs"), function: "but_role" },
+            function: "but_role",
             fate: Fate::Beaten(
                 "`Role` is the same field to whoever writes it, and not the same text",
                 capital,
@@ -44,19 +44,16 @@ pub(super) static FLAW: Flaw = Flaw {
         Fix {
             idea: "nobody may write that they are `admin`",
             put: |twins| twins.lesson.update = but_admin,
-            source: Source { file: include_str!("mass_assign.rs"), function: "but_admin" },
+            function: "but_admin",
             fate: Fate::Beaten("spaces around it are taken away after the check", spaced),
         },
-        Fix {
-            idea: "a change is read as the two fields that may be changed, and anything else is refused",
-            put: |twins| twins.lesson.update = SOUND.lesson.update,
-            source: Source { file: include_str!("../lesson/books.rs"), function: "update" },
-            fate: Fate::Holds,
-        },
+        Fix::sound(
+            "a change is read as the two fields that may be changed, and anything else is refused",
+        ),
         Fix {
             idea: "only admins may change profiles",
             put: |twins| twins.lesson.update = admins_only,
-            source: Source { file: include_str!("mass_assign.rs"), function: "admins_only" },
+            function: "admins_only",
             fate: Fate::Breaks("guests can't change their own motto any more"),
         },
     ],

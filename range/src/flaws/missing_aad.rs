@@ -5,7 +5,6 @@ use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::Hands;
 use crate::lesson::{Act, Actor, Cue, Header, Sealed};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Happened, Line, Stage, WorldError, is_forged};
 use portcullis_proto::{ChannelName, UserName};
 use serde_json::json;
@@ -31,31 +30,27 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "Mira, who has never said that there. On the wire one body comes twice, with two different headers: a desk \
                 that only passes messages on never does that.",
     sound: Source { file: include_str!("../lesson/suite.rs"), function: "bound" },
-    unsound: Source { file: include_str!("missing_aad.rs"), function: "nothing" },
+    file: include_str!("missing_aad.rs"),
+    unsound: "nothing",
     put: |twins| twins.lesson.bound = nothing,
     fixes: &[
         Fix {
             idea: "the sender is bound to the text",
             put: |twins| twins.lesson.bound = the_sender,
-            source: Source { file: include_str!("missing_aad.rs"), function: "the_sender" },
+            function: "the_sender",
             fate: Fate::Beaten("what she says in one place is still moved to another", exploit),
         },
-        Fix {
-            idea: "sender, place and kind are bound to the text, each behind its length",
-            put: |twins| twins.lesson.bound = SOUND.lesson.bound,
-            source: Source { file: include_str!("../lesson/suite.rs"), function: "bound" },
-            fate: Fate::Holds,
-        },
+        Fix::sound("sender, place and kind are bound to the text, each behind its length"),
         Fix {
             idea: "the place is bound to the text",
             put: |twins| twins.lesson.bound = the_place,
-            source: Source { file: include_str!("missing_aad.rs"), function: "the_place" },
+            function: "the_place",
             fate: Fate::Beaten("what Oleg says there becomes Mira's", in_her_name),
         },
         Fix {
             idea: "how long the two names are is bound to the text",
             put: |twins| twins.lesson.bound = the_lengths,
-            source: Source { file: include_str!("missing_aad.rs"), function: "the_lengths" },
+            function: "the_lengths",
             fate: Fate::Beaten("Mira's name is as long as Oleg's", in_her_name),
         },
     ],

@@ -167,10 +167,17 @@ pub struct Fix {
     pub idea: &'static str,
     /// Puts it in the place of the flaw.
     pub put: fn(&mut Twins),
-    /// Its text.
-    pub source: Source,
+    /// Its function in the flaw's file; the sound one stands in none, and has none here.
+    pub function: &'static str,
     /// What becomes of it.
     pub fate: Fate,
+}
+
+impl Fix {
+    /// The sound one: it puts nothing in the place of what the chat does.
+    const fn sound(idea: &'static str) -> Self {
+        Self { idea, put: |_| {}, function: "", fate: Fate::Holds }
+    }
 }
 
 /// One lesson.
@@ -197,8 +204,10 @@ pub struct Flaw {
     pub aftermath: &'static str,
     /// The sound function.
     pub sound: Source,
-    /// The unsound one.
-    pub unsound: Source,
+    /// The text of the flaw's own file.
+    pub file: &'static str,
+    /// The unsound function, which stands in it.
+    pub unsound: &'static str,
     /// Puts the unsound one in its place.
     pub put: fn(&mut Twins),
     /// Candidate fixes, one of them the sound one.
@@ -213,6 +222,14 @@ pub struct Flaw {
     pub honest: fn(&mut Hands<'_>) -> Result<(), Lost>,
     /// What a search of a binary finds wherever this flaw was compiled in.
     pub marker: &'static [u8],
+}
+
+impl Flaw {
+    /// A function of the flaw's own file.
+    #[must_use]
+    pub const fn source(&self, function: &'static str) -> Source {
+        Source { file: self.file, function }
+    }
 }
 
 impl fmt::Debug for Flaw {

@@ -5,7 +5,6 @@ use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::Hands;
 use crate::lesson::{Act, Actor, Cue, Header, Key, Nonce, Sealed, bound, mac};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Decision, Happened, Held, Line, Stage, WorldError, is_forged};
 use portcullis_proto::Bytes;
 use serde_json::{Value, json};
@@ -34,33 +33,29 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "The bank, and Mira who is charged. On the wire nothing is odd but that the frame that left Mira is not the \
                 one that came to the desk: only who sees both ends can tell.",
     sound: Source { file: include_str!("../lesson/suite.rs"), function: "order_tag" },
-    unsound: Source { file: include_str!("no_tag.rs"), function: "no_code" },
+    file: include_str!("no_tag.rs"),
+    unsound: "no_code",
     put: |twins| twins.lesson.order_tag = no_code,
     fixes: &[
         Fix {
             idea: "a digest of what was encrypted goes with the order",
             put: |twins| twins.lesson.order_tag = digest,
-            source: Source { file: include_str!("no_tag.rs"), function: "digest" },
+            function: "digest",
             fate: Fate::Beaten("anybody can make a digest: there is no key in it", redigest),
         },
         Fix {
             idea: "a code with the key is made over the sender, the place and the nonce",
             put: |twins| twins.lesson.order_tag = code_of_the_envelope,
-            source: Source { file: include_str!("no_tag.rs"), function: "code_of_the_envelope" },
+            function: "code_of_the_envelope",
             fate: Fate::Beaten("what is inside the envelope can still be altered", exploit),
         },
         Fix {
             idea: "a code with the key is made over the command, since that is what does harm",
             put: |twins| twins.lesson.order_tag = code_of_the_command,
-            source: Source { file: include_str!("no_tag.rs"), function: "code_of_the_command" },
+            function: "code_of_the_command",
             fate: Fate::Beaten("\"pay\" stays as it is; the sum does not", exploit),
         },
-        Fix {
-            idea: "a code with a key of its own is made over all of it, after it was encrypted",
-            put: |twins| twins.lesson.order_tag = SOUND.lesson.order_tag,
-            source: Source { file: include_str!("../lesson/suite.rs"), function: "order_tag" },
-            fate: Fate::Holds,
-        },
+        Fix::sound("a code with a key of its own is made over all of it, after it was encrypted"),
     ],
     cast,
     react: still,

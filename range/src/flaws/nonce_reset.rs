@@ -5,7 +5,6 @@ use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::Hands;
 use crate::lesson::{Act, Actor, Cue, Numbers, Sealed};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Stage, WorldError};
 
 /// The lesson.
@@ -30,31 +29,29 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "Mira and Oleg; and whoever knows two messages under one nonce can make new ones as well. On the wire: a \
                 nonce that was there before, right after a new connection.",
     sound: Source { file: include_str!("../lesson/suite.rs"), function: "take_number" },
-    unsound: Source { file: include_str!("nonce_reset.rs"), function: "since_connect" },
+    file: include_str!("nonce_reset.rs"),
+    unsound: "since_connect",
     put: |twins| twins.lesson.take_number = since_connect,
     fixes: &[
         Fix {
             idea: "every connection has sixteen numbers more before it",
             put: |twins| twins.lesson.take_number = sixteen_apart,
-            source: Source { file: include_str!("nonce_reset.rs"), function: "sixteen_apart" },
+            function: "sixteen_apart",
             fate: Fate::Beaten("make her say more than sixteen things first", talkative),
         },
         Fix {
             idea: "the count begins at the seconds of the clock",
             put: |twins| twins.lesson.take_number = by_the_clock,
-            source: Source { file: include_str!("nonce_reset.rs"), function: "by_the_clock" },
+            function: "by_the_clock",
             fate: Fate::Beaten("break the connection within the same second", exploit),
         },
-        Fix {
-            idea: "the highest number that was used stands on the disk, and the next one follows it",
-            put: |twins| twins.lesson.take_number = SOUND.lesson.take_number,
-            source: Source { file: include_str!("../lesson/suite.rs"), function: "take_number" },
-            fate: Fate::Holds,
-        },
+        Fix::sound(
+            "the highest number that was used stands on the disk, and the next one follows it",
+        ),
         Fix {
             idea: "the number is put on the disk after every hundredth message, to spare the disk",
             put: |twins| twins.lesson.take_number = by_the_hundred,
-            source: Source { file: include_str!("nonce_reset.rs"), function: "by_the_hundred" },
+            function: "by_the_hundred",
             fate: Fate::Beaten("up to ninety-nine numbers come again", exploit),
         },
     ],

@@ -32,33 +32,31 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "Oleg and Mira, one note after another, without any key ever being known. On the wire: thousands of notes with \
                 one body, and a receipt for each that they were not accepted.",
     sound: Source { file: include_str!("../lesson/note.rs"), function: "open_note" },
-    unsound: Source { file: include_str!("padding_oracle.rs"), function: "says_why" },
+    file: include_str!("padding_oracle.rs"),
+    unsound: "says_why",
     put: |twins| twins.lesson.open_note = says_why,
     fixes: &[
         Fix {
             idea: "the receipt says the same word for both",
             put: |twins| twins.lesson.open_note = one_word,
-            source: Source { file: include_str!("padding_oracle.rs"), function: "one_word" },
+            function: "one_word",
             fate: Fate::Beaten("the work that was done still differs, as time would", by_work),
         },
         Fix {
             idea: "the code is looked at first, where there is one; notes of old clients have none",
             put: |twins| twins.lesson.open_note = old_ones_too,
-            source: Source { file: include_str!("padding_oracle.rs"), function: "old_ones_too" },
+            function: "old_ones_too",
             fate: Fate::Beaten("whoever asks leaves the code out", without_code),
         },
         Fix {
             idea: "no receipt ever says more than that a note came",
             put: |twins| twins.lesson.open_note = says_nothing,
-            source: Source { file: include_str!("padding_oracle.rs"), function: "says_nothing" },
+            function: "says_nothing",
             fate: Fate::Breaks("people no longer know whether their note was read"),
         },
-        Fix {
-            idea: "the code is looked at first, over all of it, and nothing else is done where it is wrong",
-            put: |twins| twins.lesson.open_note = SOUND.lesson.open_note,
-            source: Source { file: include_str!("../lesson/note.rs"), function: "open_note" },
-            fate: Fate::Holds,
-        },
+        Fix::sound(
+            "the code is looked at first, over all of it, and nothing else is done where it is wrong",
+        ),
     ],
     cast,
     react: still,

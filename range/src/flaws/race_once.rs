@@ -5,7 +5,6 @@ use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::Hands;
 use crate::lesson::{Claim, Invites, Step};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Happened, Stage, WorldError};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -32,33 +31,29 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "Whoever pays for seats, votes or coupons. On the wire: two claims with one code in the same second, from two \
                 connections, and two seats for it afterwards.",
     sound: Source { file: include_str!("../lesson/books.rs"), function: "claim" },
-    unsound: Source { file: include_str!("race_once.rs"), function: "look_then_mark" },
+    file: include_str!("race_once.rs"),
+    unsound: "look_then_mark",
     put: |twins| twins.lesson.claim = look_then_mark,
     fixes: &[
         Fix {
             idea: "the desk looks a second time, just before it marks",
             put: |twins| twins.lesson.claim = look_twice,
-            source: Source { file: include_str!("race_once.rs"), function: "look_twice" },
+            function: "look_twice",
             fate: Fate::Beaten("both look a second time before either marks", exploit),
         },
         Fix {
             idea: "whoever has a seat already is refused",
             put: |twins| twins.lesson.claim = new_names,
-            source: Source { file: include_str!("race_once.rs"), function: "new_names" },
+            function: "new_names",
             fate: Fate::Beaten("it is two names, and neither has a seat yet", exploit),
         },
         Fix {
             idea: "the desk marks first and looks afterwards",
             put: |twins| twins.lesson.claim = mark_then_look,
-            source: Source { file: include_str!("race_once.rs"), function: "mark_then_look" },
+            function: "mark_then_look",
             fate: Fate::Breaks("it finds the invitation used, by itself, and lets nobody in"),
         },
-        Fix {
-            idea: "one step marks and says whether it was good until then",
-            put: |twins| twins.lesson.claim = SOUND.lesson.claim,
-            source: Source { file: include_str!("../lesson/books.rs"), function: "claim" },
-            fate: Fate::Holds,
-        },
+        Fix::sound("one step marks and says whether it was good until then"),
     ],
     cast,
     react: still,

@@ -4,7 +4,6 @@ use super::talk::{channel, found, message, passed, say, say_text, signed, user};
 use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source};
 use crate::hands::{Hands, YOU};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Cue, Happened, Person, Stage, WorldError};
 use portcullis_client_core::defences::Numbered;
 use portcullis_client_core::{Body, Command, Message, Saying, Show};
@@ -39,13 +38,14 @@ pub(super) static FLAW: Flaw = Flaw {
         file: include_str!("../../../crates/client-core/src/defences/accept_number.rs"),
         function: "accept_number",
     },
-    unsound: Source { file: include_str!("replay.rs"), function: "any_number" },
+    file: include_str!("replay.rs"),
+    unsound: "any_number",
     put: |twins| twins.client.accept_number = any_number,
     fixes: &[
         Fix {
             idea: "the first number is 1, each that follows is one more, and all else was played again",
             put: |twins| twins.client.accept_number = from_the_first,
-            source: Source { file: include_str!("replay.rs"), function: "from_the_first" },
+            function: "from_the_first",
             fate: Fate::Breaks(
                 "who joins later has not seen the first, and would never read Mira again",
             ),
@@ -53,24 +53,18 @@ pub(super) static FLAW: Flaw = Flaw {
         Fix {
             idea: "what has the number of the message before is refused",
             put: |twins| twins.client.accept_number = not_twice_in_a_row,
-            source: Source { file: include_str!("replay.rs"), function: "not_twice_in_a_row" },
+            function: "not_twice_in_a_row",
             fate: Fate::Beaten("once Mira has said something else, the stamp counts again", later),
         },
         Fix {
             idea: "a number that is smaller than the last is refused",
             put: |twins| twins.client.accept_number = not_smaller,
-            source: Source { file: include_str!("replay.rs"), function: "not_smaller" },
+            function: "not_smaller",
             fate: Fate::Beaten("the same number is not smaller", exploit),
         },
-        Fix {
-            idea: "a number that is not larger than the last is refused, and one that is left out is told",
-            put: |twins| twins.client.accept_number = SOUND.client.accept_number,
-            source: Source {
-                file: include_str!("../../../crates/client-core/src/defences/accept_number.rs"),
-                function: "accept_number",
-            },
-            fate: Fate::Holds,
-        },
+        Fix::sound(
+            "a number that is not larger than the last is refused, and one that is left out is told",
+        ),
     ],
     cast,
     react,

@@ -5,7 +5,6 @@ use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::Hands;
 use crate::plane::{Flag, Secrets};
 use crate::shelf::{Shelf, Slot, Span};
-use crate::twins::SOUND;
 use crate::world::{Line, Stage, WorldError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,19 +37,20 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "Whoever has a file beside yours: diaries, keys, what others have just uploaded. On the wire an `offset` of \
                 four billion stands beside a file of some hundred bytes; a server that counts refusals never sees it.",
     sound: Source { file: include_str!("../shelf.rs"), function: "within" },
-    unsound: Source { file: include_str!("resume_overflow.rs"), function: "going_round" },
+    file: include_str!("resume_overflow.rs"),
+    unsound: "going_round",
     put: |twins| twins.resume = going_round,
     fixes: &[
         Fix {
             idea: "a piece may not be longer than the file",
             put: |twins| twins.resume = short_pieces,
-            source: Source { file: include_str!("resume_overflow.rs"), function: "short_pieces" },
+            function: "short_pieces",
             fate: Fate::Beaten("a short piece from before the file is short as well", exploit),
         },
         Fix {
             idea: "a piece may not begin behind the end of the file",
             put: |twins| twins.resume = early_offsets,
-            source: Source { file: include_str!("resume_overflow.rs"), function: "early_offsets" },
+            function: "early_offsets",
             fate: Fate::Beaten(
                 "from within the file on, a length of four billion makes the sum small again, and gives out what is behind",
                 forwards,
@@ -59,15 +59,10 @@ pub(super) static FLAW: Flaw = Flaw {
         Fix {
             idea: "pieces are given out from the beginning only",
             put: |twins| twins.resume = from_the_start,
-            source: Source { file: include_str!("resume_overflow.rs"), function: "from_the_start" },
+            function: "from_the_start",
             fate: Fate::Breaks("whoever was interrupted can't go on, which is what pieces are for"),
         },
-        Fix {
-            idea: "where the end can't be computed there is no piece",
-            put: |twins| twins.resume = SOUND.resume,
-            source: Source { file: include_str!("../shelf.rs"), function: "within" },
-            fate: Fate::Holds,
-        },
+        Fix::sound("where the end can't be computed there is no piece"),
     ],
     cast,
     react: still,

@@ -3,7 +3,6 @@
 use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::{Hands, YOU};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Happened, Stage, WorldError, learners};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -37,34 +36,27 @@ pub(super) static FLAW: Flaw = Flaw {
         file: include_str!("../../../crates/server-core/src/defences/stamp_sender.rs"),
         function: "stamp_sender",
     },
-    unsound: Source { file: include_str!("sender_spoof.rs"), function: "as_claimed" },
+    file: include_str!("sender_spoof.rs"),
+    unsound: "as_claimed",
     put: |twins| twins.server.stamp_sender = as_claimed,
     fixes: &[
         Fix {
             idea: "the device that the client names must be of somebody who is in the conversation",
             put: |twins| twins.server.stamp_sender = somebody_here,
-            source: Source { file: include_str!("sender_spoof.rs"), function: "somebody_here" },
+            function: "somebody_here",
             fate: Fate::Beaten("Mira is in the conversation; that was never the question", exploit),
         },
-        Fix {
-            idea: "both are the session's, and a claim that differs is refused",
-            put: |twins| twins.server.stamp_sender = SOUND.server.stamp_sender,
-            source: Source {
-                file: include_str!("../../../crates/server-core/src/defences/stamp_sender.rs"),
-                function: "stamp_sender",
-            },
-            fate: Fate::Holds,
-        },
+        Fix::sound("both are the session's, and a claim that differs is refused"),
         Fix {
             idea: "devices that were taken out of their list are refused",
             put: |twins| twins.server.stamp_sender = unless_revoked,
-            source: Source { file: include_str!("sender_spoof.rs"), function: "unless_revoked" },
+            function: "unless_revoked",
             fate: Fate::Beaten("Mira's device is in use, so it passes", exploit),
         },
         Fix {
             idea: "whoever names a device at all is refused",
             put: |twins| twins.server.stamp_sender = no_claims,
-            source: Source { file: include_str!("sender_spoof.rs"), function: "no_claims" },
+            function: "no_claims",
             fate: Fate::Breaks("every client names its own device, so nobody can speak any more"),
         },
     ],

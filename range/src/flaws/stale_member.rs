@@ -5,7 +5,6 @@ use super::{Fate, Fix, Flaw, Lost, Role, Solve, Source, still};
 use crate::hands::{Hands, YOU};
 use crate::lesson::{Act, Actor, Cue, Key, Removal, bound, open_word, unpad};
 use crate::plane::Secrets;
-use crate::twins::SOUND;
 use crate::world::{Stage, WorldError};
 use portcullis_proto::Bytes;
 use serde_json::json;
@@ -33,19 +32,15 @@ pub(super) static FLAW: Flaw = Flaw {
     aftermath: "Everybody in the group, from the removal on, for as long as they talk. On the wire: a member was removed, \
                 and no frame of the kind `key` went out, or it went out and was of no use.",
     sound: Source { file: include_str!("../lesson/suite.rs"), function: "next_key" },
-    unsound: Source { file: include_str!("stale_member.rs"), function: "same_key" },
+    file: include_str!("stale_member.rs"),
+    unsound: "same_key",
     put: |twins| twins.lesson.next_key = same_key,
     fixes: &[
-        Fix {
-            idea: "a key that nobody knows is made, and given to those who stay",
-            put: |twins| twins.lesson.next_key = SOUND.lesson.next_key,
-            source: Source { file: include_str!("../lesson/suite.rs"), function: "next_key" },
-            fate: Fate::Holds,
-        },
+        Fix::sound("a key that nobody knows is made, and given to those who stay"),
         Fix {
             idea: "the next key is derived from the last one and its number",
             put: |twins| twins.lesson.next_key = turned_on,
-            source: Source { file: include_str!("stale_member.rs"), function: "turned_on" },
+            function: "turned_on",
             fate: Fate::Beaten(
                 "whoever knows the last one derives the next one as well",
                 derive_on,
@@ -54,13 +49,13 @@ pub(super) static FLAW: Flaw = Flaw {
         Fix {
             idea: "the next key is derived from the last one and the names of those who stay",
             put: |twins| twins.lesson.next_key = of_those_who_stay,
-            source: Source { file: include_str!("stale_member.rs"), function: "of_those_who_stay" },
+            function: "of_those_who_stay",
             fate: Fate::Beaten("whoever has left knows who has not", derive_of_names),
         },
         Fix {
             idea: "once only one is left with whoever removes, the key stays: there is nobody to keep out",
             put: |twins| twins.lesson.next_key = if_three_stay,
-            source: Source { file: include_str!("stale_member.rs"), function: "if_three_stay" },
+            function: "if_three_stay",
             fate: Fate::Beaten("the one to keep out is the one who has left", exploit),
         },
     ],

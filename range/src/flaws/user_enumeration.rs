@@ -46,43 +46,32 @@ pub(super) static FLAW: Flaw = Flaw {
         file: include_str!("../../../crates/server-core/src/defences/find_login.rs"),
         function: "find_login",
     },
-    unsound: Source { file: include_str!("user_enumeration.rs"), function: "unseal_if_known" },
+    file: include_str!("user_enumeration.rs"),
+    unsound: "unseal_if_known",
     put: |twins| twins.server.find_login = unseal_if_known,
     fixes: &[
         Fix {
             idea: "for names that nobody has the server waits for a random while",
             put: |twins| twins.server.find_login = wait_at_random,
-            source: Source {
-                file: include_str!("user_enumeration.rs"),
-                function: "wait_at_random",
-            },
+            function: "wait_at_random",
             fate: Fate::Beaten(
                 "what varies from try to try is nobody; what is always the same is somebody",
                 patient,
             ),
         },
-        Fix {
-            idea: "known or not, a login goes the same way; where there is no record a made-up one stands in for it",
-            put: |twins| twins.server.find_login = SOUND.server.find_login,
-            source: Source {
-                file: include_str!("../../../crates/server-core/src/defences/find_login.rs"),
-                function: "find_login",
-            },
-            fate: Fate::Holds,
-        },
+        Fix::sound(
+            "known or not, a login goes the same way; where there is no record a made-up one stands in for it",
+        ),
         Fix {
             idea: "for names that nobody has an empty record is unsealed",
             put: |twins| twins.server.find_login = unseal_empty,
-            source: Source { file: include_str!("user_enumeration.rs"), function: "unseal_empty" },
+            function: "unseal_empty",
             fate: Fate::Beaten("an empty record is unsealed a little sooner", exploit),
         },
         Fix {
             idea: "names are told nothing before the password has been proven",
             put: |twins| twins.server.find_login = not_before_proof,
-            source: Source {
-                file: include_str!("user_enumeration.rs"),
-                function: "not_before_proof",
-            },
+            function: "not_before_proof",
             fate: Fate::Breaks("the proof is made from the server's answer, so nobody gets in"),
         },
     ],

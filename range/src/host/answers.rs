@@ -40,13 +40,15 @@ impl std::fmt::Debug for Answer {
 pub enum Refused {
     /// No token, or one that nobody has.
     Stranger,
+    /// The world that this address or time belongs to is not there any more.
+    WorldGone,
     /// Somebody of this name is here already.
     Taken,
     /// Somebody of the class has come already.
     Come,
     /// Not on the class's list, or without the code that goes with the name.
     NotOnTheList,
-    /// There are [`crate::limits::LEARNERS`] already.
+    /// There are [`crate::limits::LEARNERS`] already, and nobody gives way.
     Full,
     /// There is no such flaw.
     NoFlaw,
@@ -78,6 +80,7 @@ impl Refused {
     pub const fn code(&self) -> (u16, &'static str) {
         match self {
             Self::Stranger => (401, "stranger"),
+            Self::WorldGone => (410, "world_gone"),
             Self::Taken => (409, "taken"),
             Self::Come => (409, "come"),
             Self::NotOnTheList => (403, "not_on_the_list"),
@@ -101,6 +104,10 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Stranger => f.write_str("join first: `portcullis-range join NAME`"),
+            Self::WorldGone => f.write_str(
+                "this world has gone: it, or the range, was begun anew, or a fix was put in; `connect` tells the way \
+                 into the one that there is now",
+            ),
             Self::Taken => f.write_str("somebody of this name is here already; take another"),
             Self::Come => f.write_str(
                 "you have joined already, on another machine or in another folder; the teacher can let you \
@@ -109,7 +116,12 @@ impl std::fmt::Display for Refused {
             Self::NotOnTheList => f.write_str(
                 "this name is not on the class's list, or the code is not the one that goes with it",
             ),
-            Self::Full => f.write_str("there are too many learners here"),
+            Self::Full => write!(
+                f,
+                "this range has its {} learners, all of whom have solved something or were here within a day; on \
+                 its machine `portcullis-range class progress` lists them, and `class forget NAME` makes room",
+                limits::LEARNERS
+            ),
             Self::NoFlaw => f.write_str("there is no flaw of this name; `board` lists them"),
             Self::NoFix => f.write_str("there is no fix of this number; `show` lists them"),
             Self::NoDoor => f.write_str("a world has no such door; `connect` lists them"),

@@ -120,7 +120,7 @@ impl Host {
         Ok(json!({
             "slug": flaw.slug, "title": flaw.title, "cwe": flaw.cwe, "precedent": flaw.precedent,
             "of_the_chat": Twins::with(flaw.put).changes_the_chat(),
-            "sound": flaw.sound.text(), "unsound": flaw.unsound.text(),
+            "sound": flaw.sound.text(), "unsound": flaw.source(flaw.unsound).text(),
         }))
     }
 

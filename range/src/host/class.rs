@@ -1,6 +1,6 @@
 //! A class: who is on the list, who has come how far, and what of it leaves the range.
 
-use super::{Host, SharedSlot, board, lock, now};
+use super::{Host, News, READMITTED, board, lock, now};
 use crate::flaws::{self, Flaw, NONCE};
 use crate::limits;
 use crate::plane::{Entry, JoinCode, Learner, Row, Whose};
@@ -19,8 +19,10 @@ impl Host {
     pub(super) fn codes(&self) -> Result<String, String> {
         self.has_class()?;
         let records = lock(&self.records);
+        let mut learners: Vec<_> = records.book.learners().collect();
+        learners.sort_by(|(one, _), (other, _)| natural(one).cmp(&natural(other)));
         let mut text = String::new();
-        for (name, learner) in records.book.learners() {
+        for (name, learner) in learners {
             if let Some(code) = self.join_code(name, learner) {
                 let _ = writeln!(text, "{name:<32} {code}");
             }
@@ -37,14 +39,17 @@ impl Host {
         records.add(entry).map_err(|error| error.to_string())?;
         let code = records.book.learner(name).and_then(|learner| self.join_code(name, learner));
         let code = code.ok_or_else(|| nobody(name))?;
-        let worlds: Vec<SharedSlot> = lock(&self.worlds)
-            .extract_if(.., |(holder, _), _| holder == name)
-            .map(|(_, slot)| slot)
-            .collect();
+        let own = records.book.learner(name).ok_or_else(|| nobody(name))?;
+        let (solved, begun) = (own.solved(), own.rows.len() - own.solved());
+        let worlds = self.take_worlds(name);
         // Whoever holds a world waits for the records, so these must be free by now.
         drop(records);
         worlds.iter().for_each(|slot| lock(slot).end());
-        Ok(format!("{name} may join again, with the code {code}; progress and receipts stay\n"))
+        // Streams of news are told apart by names, which stay; what opened them does not.
+        let _ = self.news.send(News { learner: name.clone(), slug: None, what: READMITTED });
+        Ok(format!(
+            "{name} may join again, with the code {code}; {solved} solved and {begun} begun stay, as do receipts\n"
+        ))
     }
 
     fn has_class(&self) -> Result<(), String> {
@@ -66,7 +71,11 @@ impl Host {
         let fresh: Vec<&UserName> =
             names.iter().filter(|name| records.book.learner(name).is_none()).collect();
         if known + fresh.len() > limits::LEARNERS {
-            return Err(format!("a range has room for {} learners", limits::LEARNERS));
+            return Err(format!(
+                "a range has room for {} learners, and this list has {} new ones; `class forget NAME` makes room",
+                limits::LEARNERS,
+                fresh.len()
+            ));
         }
         for name in &fresh {
             let entry = Entry::Joined { learner: (*name).clone(), token: None, at: now() };
@@ -83,9 +92,15 @@ impl Host {
         let records = lock(&self.records);
         let mut text = format!("{} flaws\n", flaws::ALL.len());
         let mut learners: Vec<_> = records.book.learners().collect();
-        learners.sort_by_key(|(_, learner)| learner.solved());
+        learners.sort_by(|(one, first), (other, second)| {
+            (first.solved(), natural(one)).cmp(&(second.solved(), natural(other)))
+        });
         for (name, learner) in learners {
-            let came = if learner.token.is_some() { "" } else { "  has not come yet" };
+            let came = match (&learner.token, learner.readmitted) {
+                (Some(_), _) => "",
+                (None, 0) => "  has not come yet",
+                (None, _) => "  was let in again, and has not come since",
+            };
             let _ = writeln!(text, "{name:<20} {:>2} solved{came}", learner.solved());
             let open = learner.rows.iter().filter(|(_, row)| row.receipt.is_none());
             for (slug, row) in open {
@@ -178,8 +193,8 @@ impl Host {
         let mut text = format!("{columns}\n");
         for flaw in flaws::ALL {
             let flags = records.book.learners().map(|(name, _)| {
-                let content = self.score(name, flaw);
-                json!({"type": "static", "content": content, "data": "case_insensitive"})
+                // Nothing that goes without saying: Python reads 131,072 letters of a field.
+                json!({"content": self.score(name, flaw), "data": "case_insensitive"})
             });
             let hints = flaw.hints.map(|hint| json!({"content": for_all(hint), "cost": 0}));
             let mut story = format!("{}. {}", flaw.title, for_all(flaw.story));
@@ -211,9 +226,10 @@ impl Host {
     }
 
     /// How learners get here: nothing listens beyond loopback, so they come through `ssh`.
-    pub(super) fn page(&self, host: &str) -> String {
+    pub(super) fn page(&self, host: &str) -> Result<String, String> {
+        self.has_class()?;
         let (port, class) = (self.address.port(), &self.class);
-        format!(
+        Ok(format!(
             "# The range of class {class}\n\n\
              NO SECURITY: everything in there is flawed on purpose, for teaching. Break into your own world only.\n\n\
              1. In a terminal that stays open:\n\n       ssh -N -L {port}:127.0.0.1:{port} {host}\n\n\
@@ -227,7 +243,7 @@ impl Host {
              its `authorized_keys`, before each key:\n\n       \
              restrict,port-forwarding,permitopen=\"127.0.0.1:{port}\",command=\"/bin/false\"\n",
             limits::IDLE_MILLIS / 60_000
-        )
+        ))
     }
 }
 
@@ -240,21 +256,64 @@ fn nobody(name: &UserName) -> String {
     format!("nobody here is called {name}")
 }
 
-/// The names in the first column. A first line that is no name is taken for the columns' names.
+/// What a list's first column may be called in a first line that is no name.
+const HEADERS: [&str; 12] = [
+    "name",
+    "names",
+    "learner",
+    "learners",
+    "user",
+    "username",
+    "user name",
+    "pseudonym",
+    "nickname",
+    "student",
+    "pupil",
+    "login",
+];
+
+/// The names in the first column. All lines that can't be read are told at once.
 fn names(csv: &str) -> Result<Vec<UserName>, String> {
-    let mut names = Vec::new();
-    for (number, line) in csv.lines().enumerate() {
+    let firsts = csv.lines().map(|line| {
         let first = line.split([',', ';', '\t']).next().unwrap_or_default();
-        let first = first.trim().trim_matches('"').trim_start_matches('\u{feff}');
-        if first.is_empty() || number == 0 && ["name", "learner", "user"].contains(&first) {
-            continue;
+        first.trim_start_matches('\u{feff}').trim().trim_matches('"').trim()
+    });
+    let mut filled = firsts.zip(1..).filter(|(first, _)| !first.is_empty()).peekable();
+    filled.next_if(|(first, _)| HEADERS.contains(&first.to_lowercase().as_str()));
+    let (mut names, mut bad) = (Vec::new(), Vec::new());
+    for (first, number) in filled {
+        match UserName::parse(first) {
+            Ok(name) => names.push(name),
+            Err(error) => bad.push(format!("line {number}: {first:?}: {error}")),
         }
-        let name = UserName::parse(first);
-        names.push(name.map_err(|error| format!("line {}: {first:?}: {error}", number + 1))?);
+    }
+    if !bad.is_empty() {
+        return Err(format!(
+            "nobody was put on the list, since of some lines it can't be:\n{}",
+            bad.join("\n")
+        ));
     }
     names.sort();
     names.dedup();
     if names.is_empty() { Err("there is no name on the list".to_owned()) } else { Ok(names) }
+}
+
+/// What names are put in order by: as people count, `pupil2` before `pupil10`.
+fn natural(name: &UserName) -> Vec<(bool, usize, &str)> {
+    let runs = name
+        .as_str()
+        .as_bytes()
+        .chunk_by(|one, next| one.is_ascii_digit() == next.is_ascii_digit());
+    let mut rest = name.as_str();
+    let parts = runs.filter_map(|run| {
+        let (part, after) = rest.split_at_checked(run.len())?;
+        rest = after;
+        let is_number = part.starts_with(|letter: char| letter.is_ascii_digit());
+        let digits = part.trim_start_matches('0');
+        // Of two numbers the longer is the larger.
+        Some(if is_number { (false, digits.len(), digits) } else { (true, 0, part) })
+    });
+    parts.collect()
 }
 
 #[cfg(test)]
@@ -280,7 +339,23 @@ mod tests {
             "\u{feff}name,mail\r\nmira,m@example.org\r\n\r\n\"oleg\";x\nmira\n",
             Ok(&["mira", "oleg"]),
         );
-        check("mira\nO'Neil, Anna\n", Err("line 2: "));
+        check("\nPseudonym\tseat\nname\toleg\n", Ok(&["name"]));
+        check("mira\nname\n", Ok(&["mira", "name"]));
+        check("mira\nO'Neil, Anna\n", Err("nobody was put on the list"));
         check("\n\n", Err("there is no name"));
+        let all = names("name\nO'Neil\nmira\n\nx y\n").unwrap_err();
+        let lines: Vec<&str> =
+            all.lines().skip(1).filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+        assert_eq!(lines, ["line 2", "line 5"]);
+    }
+
+    #[test]
+    fn names_are_in_the_order_in_which_people_count() {
+        let sorted =
+            ["anna", "pupil", "pupil1", "pupil02", "pupil2b", "pupil10", "pupil10a", "zoe"];
+        let mut names = sorted.map(|name| UserName::parse(name).unwrap());
+        names.reverse();
+        names.sort_by(|one, other| natural(one).cmp(&natural(other)));
+        assert_eq!(names.each_ref().map(UserName::as_str), sorted);
     }
 }

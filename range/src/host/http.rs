@@ -1,7 +1,7 @@
 //! The interface over HTTP: JSON in, JSON out, and a stream of what happens. `range/README.md` documents it.
 
 use super::board::answer;
-use super::{Host, News, Refused, guard, socket};
+use super::{Host, Refused, guard, socket};
 use crate::flaws::{self, Flaw};
 use crate::limits;
 use axum::body::{Body, Bytes};
@@ -263,16 +263,16 @@ async fn events(
     State(host): Shared,
     Asking(name): Asking,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refused> {
-    let (place, news) = (host.room(&name)?, host.news.subscribe());
-    let stream = stream::unfold((place, news, name), |(place, mut news, name)| async move {
+    let open = Some((host.room(&name)?, host.news.subscribe()));
+    let stream = stream::unfold((open, name), |(open, name)| async move {
+        let (place, mut news) = open?;
         loop {
             match news.recv().await {
-                Ok(News { learner, slug, what }) if learner == name => {
-                    let data = json!({"flaw": slug, "what": what}).to_string();
-                    return Some((
-                        Ok(Event::default().event(what).data(data)),
-                        (place, news, name),
-                    ));
+                Ok(told) if told.learner == name => {
+                    let data = json!({"flaw": told.slug, "what": told.what}).to_string();
+                    let event = Event::default().event(told.what).data(data);
+                    let open = (!told.is_last()).then_some((place, news));
+                    return Some((Ok(event), (open, name)));
                 }
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return None,

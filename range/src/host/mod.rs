@@ -3,10 +3,12 @@
 //! Leaves out what is true and what is secret, which the plane decides, and what happens in a world.
 
 mod answers;
+mod background;
 mod board;
 mod class;
 mod guard;
 mod http;
+mod learners;
 mod line;
 mod places;
 mod run;
@@ -19,6 +21,7 @@ mod tests;
 mod tries;
 
 pub use answers::{Answer, Refused};
+pub use background::Background;
 pub(crate) use http::router;
 pub use run::{RunError, default_address, run, seconds};
 pub use socket::SUBPROTOCOL;
@@ -26,12 +29,11 @@ pub use teacher::{SOCKET, Told, Wish};
 
 use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::limits;
-use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, JoinCode, Opened, Receipt};
+use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, Opened, Receipt};
 use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth, is_asked_for};
 use line::{Doors, Place};
-use portcullis_crypto::sha256;
 use portcullis_proto::{Timestamp, UserName};
-use rand_core::{OsRng, RngCore as _};
+use rand_core::OsRng;
 use slot::{Slot, SlotError};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -46,10 +48,22 @@ use tries::{Tried, Tries};
 pub(crate) struct News {
     /// Whose.
     pub(crate) learner: UserName,
-    /// Which flaw.
-    pub(crate) slug: &'static str,
+    /// Which flaw, if it is about one.
+    pub(crate) slug: Option<&'static str>,
     /// What.
     pub(crate) what: &'static str,
+}
+
+/// They are not known any more.
+const FORGOTTEN: &str = "forgotten";
+/// They join again: what they came back with opens nothing any more.
+const READMITTED: &str = "readmitted";
+
+impl News {
+    /// Whether nothing of theirs that is open stays so.
+    fn is_last(&self) -> bool {
+        [FORGOTTEN, READMITTED].contains(&self.what)
+    }
 }
 
 type SharedSlot = Arc<Mutex<Slot>>;
@@ -131,43 +145,6 @@ impl Host {
     #[must_use]
     pub fn class(&self) -> &str {
         &self.class
-    }
-
-    /// A learner comes, and gets what they come back with. In a class only who is on the list, with the code
-    /// that is theirs, and nobody else hears whether they have come; at home anybody.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn join(&self, name: &UserName, code: Option<&str>) -> Result<String, Refused> {
-        let mut records = lock(&self.records);
-        let known = records.book.learner(name);
-        if !self.class.is_empty() {
-            let own = known.and_then(|learner| self.join_code(name, learner));
-            if own.is_none() || own != code.and_then(JoinCode::parse) {
-                return Err(Refused::NotOnTheList);
-            }
-        }
-        if known.is_some_and(|learner| learner.token.is_some()) {
-            return Err(if self.class.is_empty() { Refused::Taken } else { Refused::Come });
-        }
-        if known.is_none() && records.book.learners().count() >= limits::LEARNERS {
-            return Err(Refused::Full);
-        }
-        let mut bytes = [0; 16];
-        OsRng.fill_bytes(&mut bytes);
-        let token = hex(&bytes);
-        let hash = Some(hex(&sha256(&[token.as_bytes()])));
-        records.add(Entry::Joined { learner: name.clone(), token: hash, at: now() })?;
-        Ok(token)
-    }
-
-    /// Who comes back with this.
-    ///
-    /// # Errors
-    /// [`Refused::Stranger`].
-    pub fn learner(&self, token: &str) -> Result<UserName, Refused> {
-        let hash = hex(&sha256(&[token.as_bytes()]));
-        lock(&self.records).book.holder(&hash).cloned().ok_or(Refused::Stranger)
     }
 
     /// What somebody has done about a flaw.
@@ -406,7 +383,7 @@ impl Host {
     }
 
     fn add(&self, flaw: &Flaw, entry: Entry, what: &'static str) -> Result<(), Refused> {
-        let news = News { learner: entry.learner().clone(), slug: flaw.slug, what };
+        let news = News { learner: entry.learner().clone(), slug: Some(flaw.slug), what };
         let mut records = lock(&self.records);
         // A forgotten learner's connection, or request, may still be there.
         if records.book.learner(entry.learner()).is_none() {

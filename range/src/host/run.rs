@@ -23,6 +23,8 @@ pub enum RunError {
     Folder(FolderError),
     /// It is the range of this class, or of none, and another was asked for.
     OtherClass(PathBuf, String),
+    /// It ended where it should not.
+    Broken,
     /// The system says no.
     Io(SocketAddr, io::Error),
 }
@@ -42,6 +44,7 @@ impl fmt::Display for RunError {
             Self::OtherClass(path, own) => {
                 write!(f, "{} is the range of class {own}", path.display())
             }
+            Self::Broken => f.write_str("the range broke down"),
             Self::Io(address, error) => write!(f, "{address}: {error}"),
         }
     }

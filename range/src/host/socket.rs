@@ -10,6 +10,9 @@
 //! | `workshop` | orders: to an ordinary client of the learner's, and what else is in their power |
 //! | `wire` | the same, and the frames that they hold |
 //!
+//! A client that keeps what it has seen says which world it means, by `?made=` and the time at which that was made: a
+//! world that was made anew with the same secrets would look to it like a server that lies about its past.
+//!
 //! What the frames on a connection led to has been sent before a ping on it is answered (RFC 6455 section
 //! 5.5.2), so a script need not guess how long to listen.
 
@@ -21,7 +24,7 @@ use crate::world::World;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
-use portcullis_proto::UserName;
+use portcullis_proto::{Timestamp, UserName};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -34,13 +37,15 @@ pub const SUBPROTOCOL: &str = "portcullis-range.v1";
 pub(super) struct Asked {
     /// Where the page is to be.
     at: Option<String>,
+    /// When the world was made that is meant: one made anew with the same secrets opens no door then.
+    made: Option<u64>,
 }
 
 /// `GET /worlds/TICKET/DOOR` with an upgrade.
 pub(super) async fn enter(
     State(host): State<Arc<Host>>,
     Path((ticket, door)): Path<(String, String)>,
-    Query(Asked { at }): Query<Asked>,
+    Query(asked): Query<Asked>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(limits::FRAME_BYTES);
@@ -48,7 +53,7 @@ pub(super) async fn enter(
         let why = format!("this world speaks the subprotocol {SUBPROTOCOL}, and no other");
         return Refused::Malformed(why).into_response();
     }
-    match open(host, &ticket, &door, at, upgrade) {
+    match open(host, &ticket, &door, asked, upgrade) {
         Ok(opened) => opened,
         Err(refused) => refused.into_response(),
     }
@@ -59,14 +64,17 @@ fn open(
     host: Arc<Host>,
     ticket: &str,
     door: &str,
-    at: Option<String>,
+    Asked { at, made }: Asked,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refused> {
-    let (name, flaw) = host.holder_of(ticket).ok_or(Refused::Stranger)?;
+    let (name, flaw) = host.holder_of(ticket).ok_or(Refused::WorldGone)?;
     if door == "wire" && !flaw.role.holds_the_wire() {
         return Err(Refused::NotYourPlace);
     }
     let slot = host.slot(&name, flaw)?;
+    if made.is_some_and(|made| lock(&slot).made != Timestamp(made)) {
+        return Err(Refused::WorldGone);
+    }
     let caller = Caller::new(host, name, slot)?;
     let opened = match door {
         "connect" => upgrade.on_upgrade(|socket| talk::talk(caller, socket, World::connect)),

@@ -1,7 +1,7 @@
 //! The teacher's door: a Unix socket in the range's folder (0700), so that whoever owns the folder is the
 //! teacher. One wish, a line of JSON, and one answer.
 
-use super::{Host, SharedSlot, lock};
+use super::{Host, lock};
 use crate::limits;
 use crate::plane::FolderError;
 use portcullis_proto::UserName;
@@ -125,33 +125,24 @@ impl Host {
             Wish::Codes => self.codes(),
             Wish::Readmit { name } => self.readmit(&name),
             Wish::Progress => Ok(self.progress()),
-            Wish::Forget { name } => self.forget(&name),
+            Wish::Forget { name } => self.forget_one(&name),
             Wish::Reset { name, slug } => self.reset_many(name.as_ref(), slug.as_deref()),
             Wish::ExportCsv => Ok(self.export_csv()),
             Wish::ExportCtfd => Ok(self.export_ctfd()),
-            Wish::Page { host } => Ok(self.page(&host)),
+            Wish::Page { host } => self.page(&host),
         };
         done.map_or_else(Told::Refused, Told::Text)
     }
 
     /// Deletes all that is known of somebody, and ends their worlds.
-    fn forget(&self, name: &UserName) -> Result<String, String> {
+    fn forget_one(&self, name: &UserName) -> Result<String, String> {
         let mut records = lock(&self.records);
         if records.book.learner(name).is_none() {
             return Err(format!("nobody here is called {name}"));
         }
-        let forgotten = records.folder.forget(name);
-        forgotten.map_err(|error: FolderError| error.to_string())?;
-        records.book.forget(name);
-        let ended: Vec<SharedSlot> = lock(&self.worlds)
-            .extract_if(.., |(holder, _), _| holder == name)
-            .map(|(_, slot)| slot)
-            .collect();
-        lock(&self.tries).forget(name);
-        lock(&self.tickets).retain(|_, (holder, _)| holder != name);
-        // Whoever holds a world waits for the records, so these must be free by now.
+        let worlds = self.forget(&mut records, name).map_err(|error| error.to_string())?;
         drop(records);
-        ended.iter().for_each(|slot| lock(slot).end());
+        worlds.iter().for_each(|slot| lock(slot).end());
         Ok(format!("{name} was forgotten: progress, receipts and worlds"))
     }
 }

@@ -274,3 +274,77 @@ fn hostile_worlds_end_alone() {
     assert_eq!(ended, exhausted);
     assert!(slots.iter_mut().all(fine), "others are disturbed");
 }
+
+/// Fills the folder of a range with learners, who came at these times.
+fn fill(path: &std::path::Path, at: impl Fn(u64) -> u64) {
+    let lines = (0..).take(crate::limits::LEARNERS).map(|number| {
+        let (learner, token) = (name(&format!("pupil{number}")), Some(format!("{number}")));
+        let at = portcullis_proto::Timestamp(at(number));
+        serde_json::to_string(&crate::plane::Entry::Joined { learner, token, at }).unwrap() + "\n"
+    });
+    std::fs::write(path.join("progress.jsonl"), lines.collect::<String>()).unwrap();
+}
+
+/// What CTFd's importer takes: Python's reader of CSV has a limit for each field, and CTFd's tables have theirs.
+#[test]
+fn all_learners_flags_fit_into_a_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("range");
+    drop(Folder::open(&path, "").unwrap());
+    fill(&path, |_| 1);
+    let exported = host(&folder).export_ctfd();
+    assert_eq!(exported.lines().count(), 1 + flaws::ALL.len());
+    for line in exported.lines().skip(1) {
+        // A quote in a field is doubled (RFC 4180); no field is empty.
+        let line = line.replace("\"\"", "\0");
+        let fields: Vec<&str> = line.split("\",\"").collect();
+        let count = fields[7].matches("case_insensitive").count();
+        assert_eq!((fields.len(), count), (10, crate::limits::LEARNERS));
+        assert!(fields[7].len() <= 131_072, "{} letters of flags", fields[7].len());
+        assert!(fields[0].len() <= 80 && fields[2].len() <= 80 && fields[1].len() <= 65_535);
+    }
+}
+
+/// A home range that is full is not shut for good: who has solved nothing, holds no world and was not here for a day
+/// gives way, and where nobody does, the way out is named.
+#[test]
+fn a_full_range_has_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("range");
+    drop(Folder::open(&path, "").unwrap());
+    let is_there =
+        |host: &Host, text: &str| lock(&host.records).book.learner(&name(text)).is_some();
+    let now = super::now().0;
+    fill(&path, |number| if number < 3 { now / 2 + number } else { now });
+    let host = host(&folder);
+    let (flaw, first) = (flaws::find("history-idor").unwrap(), name("pupil0"));
+    // One of the three who were here long ago is in a world, and one has solved something.
+    host.slot(&first, flaw).unwrap();
+    let (learner, slug) = (name("pupil1"), flaw.slug.to_owned());
+    let receipt = host.solved(&learner, flaw).unwrap();
+    let at = portcullis_proto::Timestamp(1);
+    lock(&host.records).book.add(&crate::plane::Entry::Solved { learner, slug, receipt, at });
+    let mut news = host.news.subscribe();
+    host.join(&name("mira"), None).unwrap();
+    let told = news.try_recv().unwrap();
+    assert_eq!((told.learner, told.what), (name("pupil2"), "forgotten"));
+    assert!(!is_there(&host, "pupil2") && is_there(&host, "pupil0") && is_there(&host, "pupil1"));
+    let refused = host.join(&name("oleg"), None).unwrap_err();
+    assert_eq!(refused, Refused::Full);
+    assert!(refused.to_string().contains("class forget NAME"), "{refused}");
+    host.grant(Wish::Forget { name: first });
+    host.join(&name("oleg"), None).unwrap();
+}
+
+/// A list that is too long is refused with the way out.
+#[test]
+fn a_full_class_has_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = Folder::open(&folder.path().join("range"), "7b").unwrap();
+    let host = Host::new(opened, SocketAddr::from(([127, 0, 0, 1], 12399)));
+    let list = (0..=crate::limits::LEARNERS).map(|number| format!("pupil{number}\n"));
+    let Told::Refused(why) = host.grant(Wish::Roster { csv: list.collect() }) else {
+        panic!("taken")
+    };
+    assert!(why.contains("2001 new ones; `class forget NAME` makes room"), "{why}");
+}

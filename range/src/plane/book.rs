@@ -19,6 +19,8 @@ pub struct Learner {
     pub token: Option<String>,
     /// How often they were let in again.
     pub readmitted: u32,
+    /// When they last did anything, or were put on the list.
+    pub at: Timestamp,
     /// What they have done, by flaw.
     pub rows: BTreeMap<String, Row>,
 }
@@ -48,6 +50,7 @@ impl Book {
     /// Adds what somebody did.
     pub fn add(&mut self, entry: &Entry) {
         let learner = self.learners.entry(entry.learner().clone()).or_default();
+        learner.at = entry.at();
         match entry {
             Entry::Joined { token, .. } => learner.token = token.clone().or(learner.token.take()),
             Entry::Readmitted { .. } => {

@@ -103,4 +103,19 @@ impl Entry {
             | Self::Tried { learner, .. } => learner,
         }
     }
+
+    /// When it was done.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        match self {
+            Self::Joined { at, .. }
+            | Self::Readmitted { at, .. }
+            | Self::Hint { at, .. }
+            | Self::Reset { at, .. }
+            | Self::Renewed { at, .. }
+            | Self::Missed { at, .. }
+            | Self::Solved { at, .. }
+            | Self::Tried { at, .. } => *at,
+        }
+    }
 }

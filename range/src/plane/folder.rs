@@ -35,6 +35,8 @@ pub enum FolderError {
     NotEmpty(PathBuf),
     /// A file of it can't be read as what it should be.
     Damaged(PathBuf),
+    /// Nor can this line of one, from 1 on.
+    DamagedLine(PathBuf, usize),
     /// Another range runs in it.
     InUse(PathBuf),
     /// The system says no.
@@ -55,6 +57,12 @@ impl fmt::Display for FolderError {
                 write!(f, "{} holds other things; name an empty folder", path.display())
             }
             Self::Damaged(path) => write!(f, "{} can't be read; is it damaged?", path.display()),
+            Self::DamagedLine(path, line) => write!(
+                f,
+                "{}, line {line}: this can't be read; is it damaged? Put back a copy of the file, or take this line \
+                 out: what it says is lost then, and nothing else",
+                path.display()
+            ),
             Self::InUse(path) => write!(f, "another range runs in {}", path.display()),
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
         }
@@ -224,14 +232,16 @@ fn private() -> OpenOptions {
 
 /// A last line that was not finished when the power went is as good as none.
 fn read_book(path: &Path) -> Result<Book, FolderError> {
-    let text = fs::read_to_string(path).map_err(|error| FolderError::Io(path.to_owned(), error))?;
+    let bytes = fs::read(path).map_err(|error| FolderError::Io(path.to_owned(), error))?;
     let mut book = Book::default();
-    for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-        let entry = serde_json::from_str(line);
-        book.add(&entry.map_err(|_| FolderError::Damaged(path.to_owned()))?);
+    let is_end = |byte: &u8| *byte == b'\n';
+    let kept = bytes.iter().rposition(is_end).map_or(0, |end| end + 1);
+    let lines = bytes.split_inclusive(is_end).filter(|line| line.ends_with(b"\n"));
+    for (line, number) in lines.zip(1..) {
+        let entry = serde_json::from_slice(line);
+        book.add(&entry.map_err(|_| FolderError::DamagedLine(path.to_owned(), number))?);
     }
-    if !text.is_empty() && !text.ends_with('\n') {
-        let kept = text.rfind('\n').map_or(0, |end| end + 1);
+    if kept < bytes.len() {
         let file = OpenOptions::new().write(true).open(path);
         let cut = file.and_then(|file| file.set_len(u64::try_from(kept).unwrap_or(0)));
         cut.map_err(|error| FolderError::Io(path.to_owned(), error))?;

@@ -88,6 +88,12 @@ impl fmt::Display for BadReceipt {
 impl std::error::Error for BadReceipt {}
 
 impl Receipt {
+    /// Whether this is a key that receipts may be verified by: 32 bytes as base64.
+    #[must_use]
+    pub fn is_key(text: &str) -> bool {
+        bytes::<32>(text).is_some_and(|key| VerifyingKey::from_bytes(&key).is_ok())
+    }
+
     /// Reads and verifies, by the key that is asked for, or else by the one it names.
     ///
     /// # Errors

@@ -41,8 +41,7 @@ impl World {
     /// Somebody offers a file in a conversation, with an ordinary client.
     ///
     /// # Errors
-    /// [`WorldError::Nobody`]; [`WorldError::TooLong`] for what is no file's name, for more than
-    /// [`limits::FILE_BYTES`], and after [`limits::FILES`].
+    /// [`WorldError::Nobody`]; [`WorldError::FileName`]; [`WorldError::FileTooLong`]; [`WorldError::TooManyFiles`].
     pub(super) fn offer(
         &mut self,
         by: &UserName,
@@ -50,14 +49,17 @@ impl World {
         name: &str,
         content: &str,
     ) -> Result<(), WorldError> {
-        let title = FileName::parse(name).map_err(|_| WorldError::TooLong)?;
-        if content.len() > limits::FILE_BYTES || self.offered.len() >= limits::FILES {
-            return Err(WorldError::TooLong);
+        let title = FileName::parse(name).map_err(WorldError::FileName)?;
+        if content.len() > limits::FILE_BYTES {
+            return Err(WorldError::FileTooLong);
+        }
+        if self.offered.len() >= limits::FILES {
+            return Err(WorldError::TooManyFiles);
         }
         self.take(content.len())?;
         let content = content.as_bytes().to_vec();
         let prepared = prepare(self.chance.rng(), title, &content);
-        let (offer, hashes) = prepared.ok_or(WorldError::TooLong)?;
+        let (offer, hashes) = prepared.ok_or(WorldError::FileTooLong)?;
         self.offered.insert(offer.transfer, Offered { content, hashes });
         let (offer, place) = (Box::new(offer), name.to_owned());
         self.command(by, Command::Offer { conversation, offer, place, relay_now: false })

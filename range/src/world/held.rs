@@ -100,9 +100,9 @@ impl World {
     /// Decides what becomes of a frame that waits.
     ///
     /// # Errors
-    /// [`WorldError::NoLine`] where no such frame waits; [`WorldError`] for what follows.
+    /// [`WorldError::NotHeld`] where no such frame waits; [`WorldError`] for what follows.
     pub fn decide(&mut self, id: HeldId, decision: Decision) -> Result<(), WorldError> {
-        let frame = self.held.frames.remove(&id).ok_or(WorldError::NoLine)?;
+        let frame = self.held.frames.remove(&id).ok_or(WorldError::NotHeld)?;
         self.held.bytes -= taken(&frame);
         match decision {
             Decision::Pass => self.arrive(frame),

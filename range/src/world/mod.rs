@@ -5,6 +5,7 @@
 
 mod budget;
 mod door;
+mod error;
 mod files;
 mod happened;
 mod held;
@@ -14,9 +15,11 @@ mod order;
 mod page;
 mod person;
 mod stage;
+mod traffic;
 mod wire;
 
 pub use door::{Door, Entered, House, only_the_table};
+pub use error::WorldError;
 pub use files::{home, received};
 pub use happened::{Doer, Happened, is_forged, learners};
 pub use held::{Decision, Held, HeldId};
@@ -28,25 +31,19 @@ pub(crate) use stage::{channel, user};
 pub use wire::{Party, Passage, Wire};
 
 use self::budget::Unread;
-use crate::double::{Double, DoubleError};
+use crate::double::Double;
 use crate::hands::YOU;
 use crate::lesson::{Actor, Desk};
 use crate::limits;
 use crate::plane::Secrets;
 use crate::shelf::Shelf;
 use crate::twins::Twins;
-use crate::work;
 use portcullis_client_core::{Command, Event, Show};
 use portcullis_crypto::{ServerSetup, Stretch};
-use portcullis_proto::{
-    Request, RequestKind, Timestamp, TransferId, UserName, encode_event, encode_refusal,
-    encode_reply,
-};
-use portcullis_server_core::store::{MemoryStore, StoreError};
-use portcullis_server_core::{
-    BlobPolicy, ConnectionId, Effect, Incoming, Instance, Output, Peer, Registration, Server,
-};
-use portcullis_sim::{Chance, Hub, Told};
+use portcullis_proto::{RequestKind, Timestamp, TransferId, UserName};
+use portcullis_server_core::store::MemoryStore;
+use portcullis_server_core::{BlobPolicy, ConnectionId, Instance, Registration, Server};
+use portcullis_sim::{Chance, Hub};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
@@ -64,62 +61,6 @@ impl Line {
 
 /// The time at which a world begins that nobody lives in.
 pub const BEGINNING: Timestamp = Timestamp(1_700_000_000_000);
-
-/// Why a world takes nothing more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorldError {
-    /// One input led to more frames than [`limits::STEPS`]; the world has ended.
-    Exhausted,
-    /// It keeps as much as [`limits::WORLD_BYTES`] lets it.
-    Full,
-    /// Its store failed.
-    Store,
-    /// There is no such connection, or it is closed.
-    NoLine,
-    /// There are [`limits::LINES`] connections already.
-    TooManyLines,
-    /// The frame is longer than [`limits::FRAME_BYTES`].
-    TooLong,
-    /// There is nobody of this name among the scripted people.
-    Nobody,
-    /// This address is not the learner's to have.
-    NotYours,
-    /// [`limits::HELD`] frames are held, and what was to be said would not be.
-    HeldFull,
-    /// It can't be done with a double.
-    Double(DoubleError),
-}
-
-impl fmt::Display for WorldError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Double(error) => return write!(f, "{error}"),
-            Self::Exhausted => "this world did not come to rest and has ended; reset it",
-            Self::Full => "this world is full; reset it",
-            Self::Store => "this world's store has failed; reset it",
-            Self::NoLine => "there is no such connection, or it was closed",
-            Self::TooManyLines => "this world has no room for another connection; close one",
-            Self::TooLong => "this frame is too long",
-            Self::Nobody => "there is nobody of this name here",
-            Self::HeldFull => "so many frames are held that this one would not be; let some go",
-            Self::NotYours => "a page of yours is at https:// and a name that ends in .example",
-        })
-    }
-}
-
-impl std::error::Error for WorldError {}
-
-impl From<StoreError> for WorldError {
-    fn from(_: StoreError) -> Self {
-        Self::Store
-    }
-}
-
-impl From<DoubleError> for WorldError {
-    fn from(error: DoubleError) -> Self {
-        Self::Double(error)
-    }
-}
 
 /// What stands at the far end of a connection to the server.
 enum End {
@@ -340,165 +281,6 @@ impl World {
         }
         self.tick_lesson();
         self.settle()
-    }
-
-    /// Lets every frame under way arrive, and those that follow, until nothing moves any more.
-    fn settle(&mut self) -> Result<(), WorldError> {
-        if self.ended {
-            return Err(WorldError::Exhausted);
-        }
-        for _ in 0..limits::STEPS {
-            if self.budget.is_spent() {
-                self.under_way.clear();
-                return Err(WorldError::Full);
-            }
-            if self.under_way_bytes() > limits::MOVING_BYTES {
-                break;
-            }
-            let Some(frame) = self.under_way.pop_front() else {
-                let Some((who, origin)) = self.clicks.pop() else { return Ok(()) };
-                // Who can't come now does not come.
-                let line = self.visit(who, &origin).ok().flatten();
-                self.visits.extend(line.map(|line| Visit { origin, line }));
-                continue;
-            };
-            if let Some(frame) = self.held.hold(frame) {
-                self.arrive(frame);
-            }
-        }
-        self.under_way.clear();
-        self.ended = true;
-        Err(WorldError::Exhausted)
-    }
-
-    fn arrive(&mut self, frame: Frame) {
-        let Frame { connection, up, text } = frame;
-        if !self.links.contains_key(&connection) || !self.has_room(text.len()) {
-            return;
-        }
-        let party = self.party(connection);
-        let (from, to) = if up { (party, Party::Server) } else { (Party::Server, party) };
-        self.wire.note(self.now, from, to, &text);
-        if up && self.desk.as_ref().is_some_and(|desk| desk.has(connection)) {
-            return self.attend(connection, &text);
-        }
-        if up {
-            return self.serve(connection, &text);
-        }
-        match self.links.get_mut(&connection) {
-            Some(End::Person(index)) => {
-                let (index, bytes, before) = (*index, text.len(), self.happened.len());
-                self.event(index, Event::Frame(text));
-                if self.happened.len() > before {
-                    // What they were shown of it stands in the log.
-                    self.budget.spend(bytes);
-                }
-            }
-            Some(End::Actor(index)) => {
-                let index = *index;
-                self.tell_actor(index, &text);
-            }
-            Some(End::Learner(unread)) => {
-                if !unread.put(text) {
-                    self.cut(connection);
-                }
-            }
-            Some(End::Machine(_)) | None => {}
-        }
-    }
-
-    /// The server answers one frame. Frames are run one at a time, so that what follows has one cause.
-    fn serve(&mut self, connection: ConnectionId, text: &str) {
-        let (id, request) = match self.enter(connection, text) {
-            Entered::Asked(Ok((id, request))) => (id, Ok(request)),
-            Entered::Asked(Err((id, refusal))) => (id, Err(refusal)),
-            Entered::Answered(answer) => {
-                let answer = answer.map(|text| Frame { connection, up: false, text });
-                return self.under_way.extend(answer);
-            }
-        };
-        let by = self.doer(connection);
-        let asked = request.as_ref().ok().map(Request::kind);
-        if let Some(kind) = asked {
-            self.budget.spend(budget::stored(kind, text.len()));
-        }
-        let incoming = Incoming::Request { connection, id, request };
-        let outputs = self.server.run(&self.store, self.now, vec![incoming]);
-        self.now = self.now.plus_millis(work::take());
-        for output in &outputs {
-            match output {
-                Output::Reply { result, .. } => {
-                    let refused = result.as_ref().err().map(|refusal| refusal.code);
-                    self.note(Happened::Asked { by: by.clone(), asked, refused });
-                }
-                Output::Connection { effect: Effect::Opened { account, device, .. }, .. } => {
-                    let (account, device) = (*account, *device);
-                    self.sessions.insert(connection);
-                    self.note(Happened::Opened { by: by.clone(), account, device });
-                }
-                Output::Effect(Effect::Deliver {
-                    event: portcullis_proto::Event::Envelope(envelope),
-                    ..
-                }) => {
-                    let envelope = Box::new(envelope.clone());
-                    self.budget.spend(limits::ROW_BYTES);
-                    self.note(Happened::Stored { by: by.clone(), envelope });
-                }
-                _ => {}
-            }
-        }
-        self.release(outputs);
-    }
-
-    fn release(&mut self, outputs: Vec<Output>) {
-        for output in outputs {
-            match output {
-                Output::Reply { connection, id, result } => {
-                    let text = match &result {
-                        Ok(reply) => encode_reply(id, reply),
-                        Err(refusal) => encode_refusal(id, refusal),
-                    };
-                    self.under_way.push_back(Frame { connection, up: false, text });
-                }
-                Output::Connection { connection, effect } => self.hub.own(connection, effect),
-                Output::Effect(effect) => {
-                    for told in self.hub.follow(effect) {
-                        match told {
-                            Told::Frame(connection, text) => {
-                                self.under_way.push_back(Frame { connection, up: false, text });
-                            }
-                            Told::Close(connection) => self.cut(connection),
-                        }
-                    }
-                }
-                Output::Guest(_) => {}
-                Output::Drop { connection } => self.cut(connection),
-            }
-        }
-    }
-
-    fn link(&mut self, end: End) -> ConnectionId {
-        let connection = ConnectionId(self.next_connection);
-        self.next_connection += 1;
-        let hello = self.server.connect(connection, Peer::loopback(), self.now);
-        self.links.insert(connection, end);
-        let text = encode_event(&hello);
-        self.under_way.push_back(Frame { connection, up: false, text });
-        connection
-    }
-
-    fn cut(&mut self, connection: ConnectionId) {
-        if let Some(desk) = self.desk.as_mut().filter(|desk| desk.has(connection)) {
-            desk.disconnect(connection);
-            self.links.remove(&connection);
-            return;
-        }
-        self.server.disconnect(connection);
-        self.hub.forget(connection);
-        self.sessions.remove(&connection);
-        if let Some(End::Person(index)) = self.links.remove(&connection) {
-            self.event(index, Event::Disconnected);
-        }
     }
 
     /// An event for a scripted person, what follows from it, and what they make of what they see.

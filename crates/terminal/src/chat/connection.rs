@@ -34,7 +34,10 @@ impl Shell {
     pub(super) fn is_unreachable(&mut self, reason: &ConnectError) {
         self.retry = Retry::default();
         let server = &self.options.server;
-        let words = format!("{server}: {reason}; there is no use in trying again");
+        let words = match reason {
+            ConnectError::Gone(then) => then.clone(),
+            reason => format!("{server}: {reason}; there is no use in trying again"),
+        };
         self.model.set_connection(Connection::Offline, None);
         self.model.say_or_form(words, crate::ui::view::Level::Alarm);
     }

@@ -18,6 +18,8 @@ pub enum Door {
         path: String,
         /// The subprotocol that is asked for, and must be agreed to.
         subprotocol: &'static str,
+        /// What the person is told where the server says that it has gone (RFC 9110 section 15.5.11).
+        gone: String,
     },
 }
 
@@ -36,6 +38,14 @@ impl Door {
             Self::Accounts => Some(SUBPROTOCOL),
             Self::Classroom => None,
             Self::Other { subprotocol, .. } => Some(subprotocol),
+        }
+    }
+
+    /// Why there is no way in where the server says that there is none any more.
+    pub(super) fn gone(&self) -> ConnectError {
+        match self {
+            Self::Other { gone, .. } => ConnectError::Gone(gone.clone()),
+            Self::Accounts | Self::Classroom => self.not_this(),
         }
     }
 

@@ -235,3 +235,43 @@ async fn send(socket: &mut Socket, message: Message) -> Result<(), Error> {
 async fn tell(events: &mpsc::Sender<LinkEvent>, event: LinkEvent) -> Result<(), Deaf> {
     events.send(event).await.map_err(|_| Deaf)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    /// What has gone is not tried again, and said in the words of whoever chose the door; of the chat's own doors
+    /// nothing is ever gone.
+    #[tokio::test]
+    async fn a_door_that_has_gone_is_said_to_be() {
+        let other = Door::Other {
+            path: "/worlds/x/connect".to_owned(),
+            subprotocol: "somebodys.v1",
+            gone: "this world has gone".to_owned(),
+        };
+        let gone = ConnectError::Gone("this world has gone".to_owned());
+        for (door, status, expected) in [
+            (other.clone(), "410 Gone", gone),
+            (other, "401 Unauthorized", ConnectError::NotPortcullis),
+            (Door::Accounts, "410 Gone", ConnectError::NotPortcullis),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = format!("ws://{}", listener.local_addr().unwrap());
+            let address = Address::parse(&address).unwrap();
+            let mut link = Link::open(address, door, &TlsRoots::System).unwrap();
+            let (mut peer, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                asked.push(peer.read_u8().await.unwrap());
+            }
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+            peer.write_all(answer.as_bytes()).await.unwrap();
+            let told = link.next().await.unwrap();
+            let LinkEvent::Failed(reason) = told else { panic!("{status}: {told:?}") };
+            assert_eq!(reason, expected, "{status}");
+        }
+    }
+}

@@ -14,8 +14,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::UrlError;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, handshake::client::Request};
 
@@ -40,6 +40,9 @@ pub enum ConnectError {
     NotPortcullis,
     /// It answers, and not as a classroom's server does.
     NotClassroom,
+    /// It answers that what was behind this door has gone for good; what to do then, in the words of whoever chose
+    /// the door.
+    Gone(String),
     /// It answers that it can't serve now, with this HTTP status.
     Busy(u16),
 }
@@ -48,7 +51,7 @@ impl ConnectError {
     /// Whether another try would end the same way.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::Tls(_) | Self::NotPortcullis | Self::NotClassroom)
+        matches!(self, Self::Tls(_) | Self::NotPortcullis | Self::NotClassroom | Self::Gone(_))
     }
 }
 
@@ -59,6 +62,7 @@ impl fmt::Display for ConnectError {
             Self::Tls(why) => write!(f, "TLS: {why}"),
             Self::NotPortcullis => f.write_str("there is no Portcullis server at this address"),
             Self::NotClassroom => f.write_str("there is no classroom server at this address"),
+            Self::Gone(then) => f.write_str(then),
             Self::Busy(status) => write!(f, "the server can't serve now (HTTP status {status})"),
         }
     }
@@ -176,6 +180,7 @@ fn handshake_error(error: Error, door: &Door) -> ConnectError {
         Error::Http(response) if response.status().is_server_error() => {
             ConnectError::Busy(response.status().as_u16())
         }
+        Error::Http(response) if response.status() == StatusCode::GONE => door.gone(),
         Error::ConnectionClosed | Error::AlreadyClosed | Error::Protocol(_)
             if !is_refusal(&error) =>
         {

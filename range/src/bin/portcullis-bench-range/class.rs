@@ -4,7 +4,7 @@
 //! it. Leaves out worlds without sockets, which `main` measures.
 
 use portcullis_range::flaws::ALL;
-use portcullis_range::host::{self, SUBPROTOCOL};
+use portcullis_range::host::{self, Background, SUBPROTOCOL};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::net::{SocketAddr, TcpStream};
@@ -12,7 +12,6 @@ use std::path::Path;
 use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::http::HeaderValue;
 use tungstenite::{Message, WebSocket};
@@ -36,23 +35,9 @@ pub(super) struct Figures {
 
 /// Has so many learners work in a range with this folder, which must not be there.
 pub(super) fn measure(folder: &Path, learners: usize) -> Outcome<Figures> {
-    let (told, address) = mpsc::channel();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let path = folder.to_owned();
-    let range = thread::spawn(move || -> Outcome<()> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let ready = |host: &host::Host| {
-            // Whoever waits for it has given up if this fails.
-            let _ = told.send(host.address());
-        };
-        let until = async { drop(stopped.await) };
-        Ok(runtime.block_on(host::run(any, &path, "", host::seconds(), ready, until))?)
-    });
-    let figures = address.recv().map_err(Into::into).and_then(|address| class(address, learners));
-    // It has ended already if this fails.
-    let _ = stop.send(());
-    range.join().map_err(|_| "the range broke down")??;
+    let range = Background::start(folder.to_owned(), host::seconds())?;
+    let figures = class(range.address(), learners);
+    range.stop()?;
     figures
 }
 

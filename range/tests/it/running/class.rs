@@ -32,6 +32,76 @@ fn a_list_is_taken_without_a_verb() {
     assert!(!range.teacher(&[]).status.success());
 }
 
+/// What is a verb is never taken for a file, wherever the folder is named.
+#[test]
+fn a_verb_is_no_list() {
+    let range = class();
+    let folder = range.path("range");
+    let class = |words: &[&str]| {
+        let mut verb = std::process::Command::new(super::PROGRAM);
+        verb.current_dir(range.path("")).arg("class").arg("--folder").arg(&folder);
+        verb.args(words).output().unwrap()
+    };
+    std::fs::write(range.path("codes"), "eve\n").unwrap();
+    let told = super::text(&class(&["codes"]).stdout);
+    assert!(told.contains("mira") && !told.contains("eve"), "{told}");
+    let told = super::text(&class(&["./codes"]).stdout);
+    assert!(told.contains("4 on the list, 1 of them new"), "{told}");
+    let told = super::text(&class(&["progres"]).stderr);
+    assert!(told.contains("progres: ") && told.contains("neither"), "{told}");
+    assert!(!class(&["roster.csv", "codes"]).status.success());
+}
+
+/// Names are in the order in which people count.
+#[test]
+fn ten_comes_after_two() {
+    let range = Range::start(&["--class", "7b"]);
+    let roster = range.path("roster.csv");
+    std::fs::write(&roster, "Pseudonym;Seat\npupil10;1\npupil2;2\npupil1;3\n").unwrap();
+    range.teaches(&[roster.to_str().unwrap()]);
+    for verb in ["progress", "codes"] {
+        let told = range.teaches(&[verb]);
+        let rows = told.lines().filter(|line| line.starts_with("pupil"));
+        let names: Vec<&str> = rows.map(|row| row.split(' ').next().unwrap()).collect();
+        assert_eq!(names, ["pupil1", "pupil2", "pupil10"], "{verb}");
+    }
+}
+
+/// All that is wrong with a list is told at once.
+#[test]
+fn every_bad_line_of_a_list_is_named() {
+    let range = class();
+    let roster = range.path("bad.csv");
+    std::fs::write(&roster, "NAME\nok\nO'Neil, Anna\nfine\n  x y;1\n").unwrap();
+    let refused = super::text(&range.teacher(&["roster", roster.to_str().unwrap()]).stderr);
+    assert!(
+        refused.contains("line 3: \"O'Neil\"") && refused.contains("line 5: \"x y\""),
+        "{refused}"
+    );
+    assert!(!range.teaches(&["codes"]).contains("fine"), "all or nothing");
+}
+
+#[test]
+fn only_a_class_has_a_page() {
+    let range = Range::start(&[]);
+    let refused = super::text(&range.teacher(&["page", "range@laptop"]).stderr);
+    assert!(refused.contains("has no class"), "{refused}");
+}
+
+/// Who is let in again is not shown as if they had never come.
+#[test]
+fn who_is_let_in_again_keeps_what_they_had() {
+    let range = class();
+    join(&range, "mira");
+    range.says("mira", &["hint", "history-idor"]);
+    let told = range.teaches(&["readmit", "mira"]);
+    assert!(told.contains("0 solved and 1 begun"), "{told}");
+    let progress = range.teaches(&["progress"]);
+    let row = progress.lines().find(|line| line.starts_with("mira")).unwrap();
+    assert!(row.contains("let in again") && !row.contains("not come yet"), "{row}");
+    assert!(progress.contains("history-idor         1 of 4 hints"), "{progress}");
+}
+
 #[test]
 fn only_who_is_on_the_list_comes_in() {
     let range = class();

@@ -5,50 +5,36 @@ use super::Script;
 use futures_util::stream;
 use portcullis_range::doors::{Doors, Overheard, Way};
 use portcullis_range::flaws::{Flaw, Lost};
-use portcullis_range::host;
+use portcullis_range::host::Background;
 use portcullis_range::world::{Held, HeldId, Line, Order};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::mpsc as of_threads;
-use std::thread::JoinHandle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// A range that runs in this process, behind its sockets, with a clock that is told when a second has passed.
 pub(super) struct Running {
-    address: SocketAddr,
+    // It ends before its clock and its folder do.
+    range: Background,
     seconds: mpsc::Sender<()>,
     passed: of_threads::Receiver<()>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
     _folder: tempfile::TempDir,
 }
 
 impl Running {
     pub(super) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("range");
         let (seconds, ticks) = mpsc::channel(1);
         let (told, passed) = of_threads::channel();
-        let (address_told, addresses) = of_threads::channel();
-        let (stop, stopped) = oneshot::channel();
         // Whoever asks for a second has seen the one before pass everywhere.
         let clock = stream::unfold((ticks, told), |(mut ticks, told)| async move {
             told.send(()).ok()?;
             ticks.recv().await?;
             Some(((), (ticks, told)))
         });
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-            let ready = |host: &host::Host| address_told.send(host.address()).unwrap();
-            let until = async { drop(stopped.await) };
-            let any = SocketAddr::from(([127, 0, 0, 1], 0));
-            runtime.block_on(host::run(any, &path, "", clock, ready, until)).unwrap();
-        });
-        let address = addresses.recv().unwrap();
+        let range = Background::start(folder.path().join("range"), clock).unwrap();
         passed.recv().unwrap();
-        let (stop, thread) = (Some(stop), Some(thread));
-        Self { address, seconds, passed, stop, thread, _folder: folder }
+        Self { range, seconds, passed, _folder: folder }
     }
 
     fn second(&self) {
@@ -63,26 +49,18 @@ impl Running {
     }
 
     pub(super) fn get(&self, token: &str, path: &str) -> Value {
-        let request = ureq::get(format!("http://{}{path}", self.address));
+        let request = ureq::get(format!("http://{}{path}", self.range.address()));
         let mut answer = request.header("Authorization", format!("Bearer {token}")).call().unwrap();
         serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
     }
 
     pub(super) fn post(&self, token: Option<&str>, path: &str, body: &Value) -> Value {
-        let mut request = ureq::post(format!("http://{}{path}", self.address));
+        let mut request = ureq::post(format!("http://{}{path}", self.range.address()));
         if let Some(token) = token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
         let mut answer = request.send(body.to_string()).unwrap();
         serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already, by what a test then shows.
-        let _ = self.stop.take().map(|stop| stop.send(()));
-        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

@@ -7,6 +7,7 @@ mod doors;
 mod exploits;
 mod learner;
 mod safety;
+mod told;
 
 use serde_json::Value;
 use std::borrow::BorrowMut;
