@@ -93,7 +93,7 @@ impl Blobs {
             let there = folder::there(&file, blob.bytes, &begins)?;
             slots.insert(blob.id, Kept::new(blob, Slot::new(file, blob.bytes, there)));
         }
-        let stored = slots.values().map(|kept| kept.slot.stored()).sum();
+        let stored = slots.values().map(|kept| kept.slot.held()).sum();
         let blobs = Arc::new(Self {
             disk: Mutex::new(folder::disk(&settings.folder, stored)?),
             uploads: Places::new(settings.uploads, settings.uploads_each),
