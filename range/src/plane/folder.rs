@@ -8,14 +8,15 @@
 //!
 //! A folder that holds anything of the chat's is refused: neither product runs on the other's data.
 
+use super::progress::{Progress, private};
 use super::{Book, Entry, FlagRoot, Signer};
 use portcullis_proto::UserName;
 use rand_core::{OsRng, RngCore as _};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 const ABOUT: &str = "range.json";
@@ -84,7 +85,7 @@ struct About {
 pub struct Folder {
     path: PathBuf,
     class: String,
-    progress: File,
+    progress: Progress,
     _lock: File,
 }
 
@@ -155,8 +156,7 @@ impl Folder {
         let (root, key) = secrets.split_at_checked(32).ok_or_else(|| damaged(SECRETS))?;
         let root = root.try_into().map_err(|_| damaged(SECRETS))?;
         let key: &[u8; 32] = key.try_into().map_err(|_| damaged(SECRETS))?;
-        let book = read_book(&path.join(PROGRESS))?;
-        let progress = OpenOptions::new().append(true).open(path.join(PROGRESS)).map_err(io)?;
+        let (progress, book) = Progress::open(&path.join(PROGRESS))?;
         let folder = Self { path: path.to_owned(), class: read.class, progress, _lock: lock };
         let (root, signer) = (FlagRoot::from_bytes(root), Signer::from_bytes(key));
         Ok(Opened { folder, root, signer, book })
@@ -174,16 +174,12 @@ impl Folder {
         &self.path
     }
 
-    /// Remembers what somebody did: it is durable once this returns.
+    /// Remembers what somebody did: it is durable once this returns, and where it fails nothing of it stays.
     ///
     /// # Errors
     /// [`FolderError::Io`].
     pub fn append(&mut self, entry: &Entry) -> Result<(), FolderError> {
-        let io = |error| FolderError::Io(self.path.join(PROGRESS), error);
-        let mut line = serde_json::to_string(entry).unwrap_or_default();
-        line.push('\n');
-        self.progress.write_all(line.as_bytes()).map_err(io)?;
-        self.progress.sync_data().map_err(io)
+        self.progress.append(entry)
     }
 
     /// Removes all that is known of somebody.
@@ -191,19 +187,7 @@ impl Folder {
     /// # Errors
     /// [`FolderError::Io`]; nothing was removed then.
     pub fn forget(&mut self, name: &UserName) -> Result<(), FolderError> {
-        let (path, fresh) = (self.path.join(PROGRESS), self.path.join("progress.new"));
-        let io = |error| FolderError::Io(path.clone(), error);
-        let text = fs::read_to_string(&path).map_err(io)?;
-        let others = text.lines().filter(|line| {
-            let entry: Result<Entry, _> = serde_json::from_str(line);
-            entry.is_ok_and(|entry| entry.learner() != name)
-        });
-        let kept: String = others.flat_map(|line| [line, "\n"]).collect();
-        let mut file = private().create(true).truncate(true).open(&fresh).map_err(io)?;
-        file.write_all(kept.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
-        fs::rename(&fresh, &path).map_err(io)?;
-        self.progress = OpenOptions::new().append(true).open(&path).map_err(io)?;
-        Ok(())
+        self.progress.forget(name)
     }
 }
 
@@ -222,31 +206,6 @@ fn make(path: &Path, class: &str) -> Result<(), FolderError> {
         file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io)?;
     }
     Ok(())
-}
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
-    options
-}
-
-/// A last line that was not finished when the power went is as good as none.
-fn read_book(path: &Path) -> Result<Book, FolderError> {
-    let bytes = fs::read(path).map_err(|error| FolderError::Io(path.to_owned(), error))?;
-    let mut book = Book::default();
-    let is_end = |byte: &u8| *byte == b'\n';
-    let kept = bytes.iter().rposition(is_end).map_or(0, |end| end + 1);
-    let lines = bytes.split_inclusive(is_end).filter(|line| line.ends_with(b"\n"));
-    for (line, number) in lines.zip(1..) {
-        let entry = serde_json::from_slice(line);
-        book.add(&entry.map_err(|_| FolderError::DamagedLine(path.to_owned(), number))?);
-    }
-    if kept < bytes.len() {
-        let file = OpenOptions::new().write(true).open(path);
-        let cut = file.and_then(|file| file.set_len(u64::try_from(kept).unwrap_or(0)));
-        cut.map_err(|error| FolderError::Io(path.to_owned(), error))?;
-    }
-    Ok(book)
 }
 
 #[cfg(test)]
@@ -288,8 +247,9 @@ mod tests {
         let path = folder.path().join("range");
         let mut opened = Folder::open(&path, "").unwrap();
         opened.folder.append(&joined("mira")).unwrap();
-        opened.folder.progress.write_all(b"{\"what\":\"jo").unwrap();
         drop(opened);
+        let file = fs::OpenOptions::new().append(true).open(path.join(PROGRESS));
+        file.unwrap().write_all(b"{\"what\":\"jo").unwrap();
         let mut opened = Folder::open(&path, "").unwrap();
         opened.folder.append(&joined("oleg")).unwrap();
         drop(opened);

@@ -5,6 +5,7 @@ mod book;
 mod entry;
 mod flag;
 mod folder;
+mod progress;
 mod receipt;
 mod trial;
 

@@ -206,3 +206,31 @@ fn the_teachers_door_outlives_a_lack_of_files() {
     drop((crowd, waiting));
     assert!(range.teaches(&["progress"]).contains("flaws"));
 }
+
+/// Runs a program with files of 512 bytes at most: a disk that is full.
+fn small_files() -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\""]);
+    shell
+}
+
+/// What a full disk took half of is not in the way of what comes once there is room.
+#[test]
+fn a_full_disk_leaves_no_half_line() {
+    let range = Range::start_by(&mut small_files());
+    let path = range.path("range/progress.jsonl");
+    let mut before = String::new();
+    let join = |number: usize| {
+        let name = format!("pupil{number}");
+        range.learner(&name, &["join", &name]).status.success()
+    };
+    let refused = (0..20).find(|number| {
+        before = super::read(&path);
+        !join(*number)
+    });
+    let refused = refused.unwrap();
+    assert_eq!(super::read(&path), before);
+    let range = range.restart(&[]);
+    range.says("again", &["join", &format!("pupil{refused}")]);
+    (0..refused).for_each(|number| drop(range.says(&format!("pupil{number}"), &["board"])));
+}
