@@ -38,6 +38,8 @@ pub enum FolderError {
     Damaged(PathBuf),
     /// Nor can this line of one, from 1 on.
     DamagedLine(PathBuf, usize),
+    /// This line of it says what somebody did of whom no line says that they joined.
+    NeverJoined(PathBuf, usize, UserName),
     /// Another range runs in it.
     InUse(PathBuf),
     /// The system says no.
@@ -61,7 +63,13 @@ impl fmt::Display for FolderError {
             Self::DamagedLine(path, line) => write!(
                 f,
                 "{}, line {line}: this can't be read; is it damaged? Put back a copy of the file, or take this line \
-                 out: what it says is lost then, and nothing else",
+                 out: what it says is lost then, and if it is how somebody joined, so is all that they did",
+                path.display()
+            ),
+            Self::NeverJoined(path, line, name) => write!(
+                f,
+                "{}, line {line}: this is what {name} did, and no line before it says that they joined. Put back a copy \
+                 of the file, or take all lines of {name} out: what they say is lost then",
                 path.display()
             ),
             Self::InUse(path) => write!(f, "another range runs in {}", path.display()),

@@ -28,8 +28,8 @@ impl Progress {
         let (book, length) = read_book(path)?;
         let io = |error| FolderError::Io(path.to_owned(), error);
         let file = OpenOptions::new().append(true).open(path).map_err(io)?;
-        let progress = Self { path: path.to_owned(), file, length };
-        progress.cut().map_err(io)?;
+        let mut progress = Self { path: path.to_owned(), file, length };
+        progress.cut().and_then(|()| progress.end_line(path)).map_err(io)?;
         Ok((progress, book))
     }
 
@@ -58,6 +58,16 @@ impl Progress {
             true => self.file.set_len(self.length),
             false => Ok(()),
         }
+    }
+
+    /// An editor may have left out the end of the last line, which whoever appends relies on.
+    fn end_line(&mut self, path: &Path) -> io::Result<()> {
+        if fs::read(path)?.last().is_none_or(|last| *last == b'\n') {
+            return Ok(());
+        }
+        self.file.write_all(b"\n").and_then(|()| self.file.sync_data())?;
+        self.length += 1;
+        Ok(())
     }
 
     /// Removes all that is known of somebody.
@@ -93,19 +103,27 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-/// What the file adds up to, and how many bytes of it are lines. A last line that was not finished when the power went
-/// is as good as none.
+/// What the file adds up to, and how many bytes of it are lines. A last one without an end, and that can't be read, was
+/// not finished when the power went, and is as good as none.
 fn read_book(path: &Path) -> Result<(Book, u64), FolderError> {
     let bytes = fs::read(path).map_err(|error| FolderError::Io(path.to_owned(), error))?;
     let mut book = Book::default();
-    let is_end = |byte: &u8| *byte == b'\n';
-    let kept = bytes.iter().rposition(is_end).map_or(0, |end| end + 1);
-    let lines = bytes.split_inclusive(is_end).filter(|line| line.ends_with(b"\n"));
-    for (line, number) in lines.zip(1..) {
-        let entry = serde_json::from_slice(line);
-        book.add(&entry.map_err(|_| FolderError::DamagedLine(path.to_owned(), number))?);
+    let mut length = 0;
+    for (line, number) in bytes.split_inclusive(|byte| *byte == b'\n').zip(1..) {
+        let entry: Entry = match serde_json::from_slice(line) {
+            Ok(entry) => entry,
+            Err(_) if !line.ends_with(b"\n") => break,
+            Err(_) => return Err(FolderError::DamagedLine(path.to_owned(), number)),
+        };
+        let (name, is_first) = (entry.learner(), matches!(entry, Entry::Joined { .. }));
+        // Whoever takes this name next would get what somebody else did.
+        if !is_first && book.learner(name).is_none() {
+            return Err(FolderError::NeverJoined(path.to_owned(), number, name.clone()));
+        }
+        book.add(&entry);
+        length += line.len();
     }
-    Ok((book, u64::try_from(kept).unwrap_or(u64::MAX)))
+    Ok((book, u64::try_from(length).unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]
@@ -143,5 +161,41 @@ mod tests {
         let (_, book) = Progress::open(&path).unwrap();
         let names: Vec<&str> = book.learners().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["mira", "zoe"]);
+    }
+
+    /// What stands in a last line counts, with its end or without; half of one does not.
+    #[test]
+    fn a_last_line_needs_no_end() {
+        let line = serde_json::to_string(&joined("mira")).unwrap();
+        let check = |text: &str, expected: &[&str]| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = empty(&folder);
+            fs::write(&path, text).unwrap();
+            let (mut progress, _) = Progress::open(&path).unwrap();
+            progress.append(&joined("oleg")).unwrap();
+            let (_, book) = Progress::open(&path).unwrap();
+            let names: Vec<&str> = book.learners().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names, expected, "{text:?}");
+        };
+        check("", &["oleg"]);
+        check(&line, &["mira", "oleg"]);
+        check(&format!("{line}\n"), &["mira", "oleg"]);
+        check(&format!("{line}\n{{\"what\":\"jo"), &["mira", "oleg"]);
+        check(line.strip_suffix('}').unwrap(), &["oleg"]);
+    }
+
+    /// Where the line is gone that says who joined, nobody else gets what they did.
+    #[test]
+    fn who_never_joined_has_done_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = empty(&folder);
+        let (learner, slug) = (UserName::parse("mira").unwrap(), "replay".to_owned());
+        let hint = Entry::Hint { learner, slug, at: Timestamp(2) };
+        let lines = [joined("oleg"), hint].map(|entry| serde_json::to_string(&entry).unwrap());
+        fs::write(&path, lines.join("\n")).unwrap();
+        let refused = Progress::open(&path).unwrap_err();
+        assert!(matches!(refused, FolderError::NeverJoined(..)));
+        let told = refused.to_string();
+        assert!(told.contains("line 2: ") && told.contains("mira"), "{told}");
     }
 }
