@@ -99,8 +99,11 @@ pub enum Moved {
         /// So many of the blob's first bytes are here.
         have: u64,
     },
-    /// All of it is on the server.
-    Uploaded,
+    /// All of it is on the server that follows this byte of the blob.
+    Uploaded {
+        /// The first byte that is there.
+        begin: u64,
+    },
     /// The server asks for another token.
     TokenRefused,
     /// All of it was received, is what was offered, and lies where it should.

@@ -84,8 +84,11 @@ pub trait Core {
     /// Takes what happened in, and says what to do.
     fn handle(&mut self, event: Event, now: Timestamp, rng: &mut dyn Randomness) -> Effects;
 
-    /// The transfers of files that go on.
+    /// The transfers of files that it knows.
     fn transfers(&self) -> BTreeSet<TransferId>;
+
+    /// Those that are not over.
+    fn open_transfers(&self) -> BTreeSet<TransferId>;
 }
 
 impl Core for Client {
@@ -94,6 +97,10 @@ impl Core for Client {
     }
 
     fn transfers(&self) -> BTreeSet<TransferId> {
+        self.transfers().iter().map(|about| about.transfer).collect()
+    }
+
+    fn open_transfers(&self) -> BTreeSet<TransferId> {
         let all = self.transfers();
         all.iter().filter(|about| !about.state.is_over()).map(|about| about.transfer).collect()
     }
@@ -105,6 +112,10 @@ impl Core for Visit {
     }
 
     fn transfers(&self) -> BTreeSet<TransferId> {
+        BTreeSet::new()
+    }
+
+    fn open_transfers(&self) -> BTreeSet<TransferId> {
         BTreeSet::new()
     }
 }
@@ -405,7 +416,7 @@ impl<C: Core> Device<C> {
         match show {
             Show::Online { device, .. } => {
                 let home = self.home.folder().to_owned();
-                let begun = self.mover.online(home.clone(), *device, &self.client.transfers());
+                let begun = self.mover.online(home.clone(), *device, &self.client.open_transfers());
                 begun.map_err(|error| HomeError::io(&home, &error))?;
                 if let Some(outgoing) = &self.outgoing {
                     outgoing.settled();

@@ -73,7 +73,7 @@ impl World {
                 let tcp = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 1))];
                 Moved::Listening { device, tcp, quic: None }
             }
-            Task::Upload { .. } => Moved::Uploaded,
+            Task::Upload { begin, .. } => Moved::Uploaded { begin },
             Task::Dial { .. } | Task::Fetch { .. } => self.collect(index, id, &assignment.offer),
             Task::StopUpload | Task::Rest | Task::Forget => return,
         };

@@ -1,5 +1,5 @@
 //! Files are taken without asking only from whom the person has named, only up to the size that they have named for
-//! all of a day, and only where nobody's identity is in doubt.
+//! all of a day, and only where nobody's identity is in doubt. Programs are always asked for.
 //!
 //! Attack: somebody fills a disk, with one file or with one after the other, or with very many that are empty, or puts
 //! files where a person finds them among their own, without anybody having said yes; the server puts itself in the place of the one whose files are taken.
@@ -23,6 +23,8 @@ pub struct AutoOffer {
     pub bytes: u64,
     /// How many files and empty folders are offered.
     pub files: u32,
+    /// Whether any of them is a program.
+    pub programs: bool,
     /// Bytes of the same author that were taken so within a day.
     pub taken: u64,
 }
@@ -61,7 +63,7 @@ pub fn auto_accept(offer: &AutoOffer) -> Option<AutoAccepted> {
     let known = matches!(offer.identity, IdentityState::Verified | IdentityState::NotVerified);
     let counts = offer.counts();
     let fits = offer.limit.is_some_and(|most| counts.saturating_add(offer.taken) <= most);
-    (known && offer.all_known && fits).then_some(AutoAccepted { counts })
+    (known && offer.all_known && fits && !offer.programs).then_some(AutoAccepted { counts })
 }
 
 #[cfg(test)]
@@ -75,6 +77,7 @@ mod tests {
         limit: Some(100_000),
         bytes: 60_000,
         files: 1,
+        programs: false,
         taken: 40_000,
     };
 
@@ -92,6 +95,7 @@ mod tests {
         check(AutoOffer { taken: 40_001, ..OFFER }, false);
         check(AutoOffer { bytes: u64::MAX, limit: Some(u64::MAX - 1), ..OFFER }, false);
         check(AutoOffer { all_known: false, ..OFFER }, false);
+        check(AutoOffer { programs: true, ..OFFER }, false);
         for identity in [Changed, Guest, Own] {
             check(AutoOffer { identity, ..OFFER }, false);
         }

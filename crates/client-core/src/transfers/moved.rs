@@ -23,10 +23,12 @@ impl Client {
                 self.listens(step, id, device, (tcp, quic));
             }
             (Part::Sends(_), Moved::Unreached(device)) => self.not_reached(id, device),
-            (Part::Sends(_), Moved::Uploaded) => {
+            (Part::Sends(_), Moved::Uploaded { begin }) => {
                 self.change_transfer(id, |transfer| {
                     transfer.moving.busy = false;
-                    transfer.sending().map(|sending| sending.stored = true)
+                    // Somebody may have said meanwhile that they lack more.
+                    let stored = begin <= transfer.upload_begin();
+                    transfer.sending().map(|sending| sending.stored = stored)
                 });
             }
             (Part::Sends(_), Moved::Changed) => self.end_transfer(step, id, EndReason::Changed),
@@ -39,14 +41,17 @@ impl Client {
                 self.say_step(step, id, FileStep::Received);
             }
             (Part::Receives(receiving), Moved::Lacking { have }) => {
-                if !receiving.relayed || have < receiving.have {
+                let relayed = receiving.relayed;
+                // The server has lost it, or its sender doesn't know yet what is lacking: said once for each byte.
+                if !relayed || have != receiving.have || transfer.moving.tries == 0 {
                     self.turn_to_server(step, id, Some(have));
-                } else {
+                }
+                if relayed {
                     self.tries_again(step, id);
                 }
             }
             (Part::Watches, _) | (_, Moved::Listening { .. } | Moved::Received { .. }) => {}
-            (_, Moved::Uploaded | Moved::Changed) => {}
+            (_, Moved::Uploaded { .. } | Moved::Changed) => {}
             (_, Moved::Unreached(_) | Moved::Lacking { .. }) => {}
             (_, Moved::TokenRefused) => self.tries_again(step, id),
             // The offering device reserves it anew.

@@ -266,6 +266,7 @@ impl Client {
             limit,
             bytes: transfer.offer.bytes,
             files: transfer.offer.files,
+            programs: transfer.offer.holds.programs,
             taken: person.unasked.within_a_day(now),
         };
         (self.defences.auto_accept)(&offer).filter(|_| offer.identity != IdentityState::Own)

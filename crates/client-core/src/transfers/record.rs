@@ -30,6 +30,9 @@ pub(crate) struct TransferRecord {
     part: PartRecord,
     halted: Option<HaltedRecord>,
     released: bool,
+    /// How often something else came than what was offered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    damaged: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,9 +70,8 @@ enum PartRecord {
     Watches,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-const fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 twin!(StageRecord, Stage {
@@ -139,6 +141,7 @@ pub(crate) fn transfer_record(transfer: &Transfer) -> TransferRecord {
         part: part_record(&transfer.part),
         halted: transfer.halted.map(Into::into),
         released: transfer.released,
+        damaged: transfer.damaged,
     }
 }
 
@@ -194,7 +197,7 @@ pub(crate) fn read_transfer(id: TransferId, record: TransferRecord) -> Option<Tr
         released: record.released,
         moving: Moving::default(),
         secret: None,
-        damaged: 0,
+        damaged: record.damaged,
     })
 }
 

@@ -7,16 +7,17 @@ use super::{Entry, EntryKind, FileName, Manifest};
 
 /// Ends of the names of what a system starts by a double click, or in place of a program; in small letters. After
 /// the lists of Outlook ("Blocked attachments") and of Chromium (`download_file_types.asciipb`), without what only
-/// some programs open.
-const STARTED: &[&str] = &[
-    // Windows: programs, their installers, and what points at one.
-    "exe", "com", "scr", "pif", "cpl", "msi", "msp", "msix", "appx", "lnk", "url", "scf", "reg",
-    "inf", "hta", // Windows: scripts.
-    "bat", "cmd", "js", "jse", "vbs", "vbe", "wsf", "wsh", "ps1", // Everywhere.
-    "jar", "jnlp", "py", // Apple.
-    "app", "command", "pkg", "dmg", // Linux.
-    "desktop", "sh", "run", "appimage", "deb", "rpm",
-];
+/// some programs open: of Windows, its scripts, of every system, of Apple, of Linux.
+const STARTED: &str = "
+    exe com scr pif cpl msi msp msix msixbundle appx appxbundle appinstaller application appref-ms
+    lnk url scf reg inf hta msc chm settingcontent-ms
+    bat cmd js jse vb vbs vbe ws wsc wsf wsh ps1
+    jar jnlp py pyw
+    app command terminal pkg dmg webloc fileloc inetloc
+    desktop sh csh run appimage deb rpm";
+
+/// End of the names of folders that are programs.
+const BUNDLE: &str = "app";
 
 /// What is in a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,19 +57,25 @@ impl FileName {
     /// Whether a system starts what is called so.
     #[must_use]
     pub fn is_started(&self) -> bool {
-        let end = self.as_str().rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
-        end.is_some_and(|end| STARTED.contains(&end.as_str()))
+        self.end().is_some_and(|end| STARTED.split_whitespace().any(|known| known == end))
+    }
+
+    /// What follows the last dot, in small letters.
+    fn end(&self) -> Option<String> {
+        self.as_str().rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase())
     }
 }
 
 impl Entry {
     /// Whether it may be run, or a system starts what is called so.
     fn is_program(&self) -> bool {
-        match self.kind {
+        let names = self.path.names();
+        let is_called_so = match self.kind {
             EntryKind::Program(_) => true,
-            EntryKind::File(_) => self.path.names().last().is_some_and(FileName::is_started),
+            EntryKind::File(_) => names.last().is_some_and(FileName::is_started),
             EntryKind::Folder => false,
-        }
+        };
+        is_called_so || names.iter().any(|name| name.end().as_deref() == Some(BUNDLE))
     }
 }
 
@@ -98,7 +105,7 @@ mod tests {
         let check = |name: &str, expected: bool| {
             assert_eq!(FileName::parse(name).unwrap().is_started(), expected, "{name}");
         };
-        for end in STARTED {
+        for end in STARTED.split_whitespace() {
             check(&format!("a.{end}"), true);
         }
         check("invoice.pdf.exe", true);
@@ -122,7 +129,8 @@ mod tests {
         check(r#"[{"path":["a"],"folder":null}]"#, 1, true, false);
         check(r#"[{"path":["a","b"],"file":1},{"path":["a","c"],"file":1}]"#, 1, true, false);
         check(r#"[{"path":["a","b","c.lnk"],"file":1}]"#, 1, true, true);
-        // A folder is not started by what it is called.
+        check(r#"[{"path":["Game.App","Contents","Game"],"file":1}]"#, 1, true, true);
+        // Any other folder is not started by what it is called.
         check(r#"[{"path":["example.com"],"folder":null}]"#, 1, true, false);
         check(r#"[{"path":["example.com","a"],"file":1}]"#, 1, true, false);
         check(r#"[{"path":["a"],"file":1},{"path":["b","c"],"file":1}]"#, 2, false, false);

@@ -136,8 +136,8 @@ fn is_character(letter: char) -> Result<(), BadFileName> {
 /// CVE-2021-42574), its other spaces and its separators. The joiners that emoji and some scripts need may stay.
 fn is_invisible(letter: char) -> bool {
     matches!(letter,
-        '\u{a0}' | '\u{ad}' | '\u{61c}' | '\u{1680}' | '\u{180e}' | '\u{2000}'..='\u{200b}'
-        | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{3000}'
+        '\u{a0}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{1680}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{2000}'..='\u{200b}'
+        | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{2800}' | '\u{3000}'
         | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
         | '\u{e0000}'..='\u{e007f}')
 }
@@ -275,6 +275,8 @@ mod tests {
         check("a\u{2066}b", Err(Invisible));
         check("a\u{200b}b", Err(Invisible));
         check("\u{feff}a", Err(Invisible));
+        check("report.pdf\u{1160}\u{1160}.txt", Err(Invisible));
+        check("\u{2800}", Err(Invisible));
         check("a\u{a0}b", Err(Invisible));
         check("CON", Err(Device));
         check("con", Err(Device));

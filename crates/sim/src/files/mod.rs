@@ -104,7 +104,7 @@ impl World {
         let total = usize::try_from(job.offer.blob_bytes()?).ok()?;
         if stored >= total {
             self.blobs.sync(file);
-            return Some(Moved::Uploaded);
+            return Some(Moved::Uploaded { begin });
         }
         let disk = &self.devices.get(index.0)?.disk;
         let Some(content) = disk.places.get(&job.place) else {

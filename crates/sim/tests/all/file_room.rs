@@ -343,3 +343,20 @@ fn what_the_server_has_lost_is_put_there_again() {
     assert!(has(&world, BOB, offered));
     world.check().unwrap();
 }
+
+/// Of what its sender believes to be there, a part has gone with the server's disk.
+#[test]
+fn what_the_server_has_cut_off_is_put_there_again() {
+    for left in [100_000, 0] {
+        let (mut world, id) = direct();
+        let offered = offers(&mut world, ALICE, id);
+        does(&mut world, BOB, Command::Pause(offered));
+        accepts(&mut world, BOB, offered);
+        assert_eq!(state(&world, ALICE, offered), Some(TransferState::Stored));
+        world.tamper_with_blobs(|bytes| bytes.truncate(left));
+        world.command(BOB, Command::Resume(offered));
+        (0..60).for_each(|_| world.turn_without(CAROL).unwrap());
+        assert!(has(&world, BOB, offered), "{left}");
+        world.check().unwrap();
+    }
+}

@@ -73,7 +73,8 @@ pub struct Engine {
 #[derive(Default)]
 struct Jobs {
     serving: Option<(Job, UnboundedSender<(DeviceId, AuthPublic)>)>,
-    uploading: Option<Job>,
+    /// With the first byte that is needed.
+    uploading: Option<(Job, u64)>,
     receiving: Option<(Job, Task)>,
     /// What was stopped, and may not have ended yet.
     ending: Vec<JoinHandle<()>>,
@@ -167,7 +168,7 @@ impl Engine {
             Task::Upload { token, begin } => {
                 jobs.upload(&self.shared, (offer, place), token, begin);
             }
-            Task::StopUpload => jobs.ending.extend(jobs.uploading.take().map(Job::stopped)),
+            Task::StopUpload => jobs.stop_upload(),
             task @ (Task::Dial { .. } | Task::Fetch { .. }) => {
                 jobs.receive(&self.shared, offer, &place, task);
             }
@@ -221,12 +222,17 @@ impl Jobs {
         token: String,
         begin: u64,
     ) {
-        if self.uploading.as_ref().is_some_and(Job::goes_on) {
+        if self.uploading.as_ref().is_some_and(|(job, of)| job.goes_on() && *of == begin) {
             return;
         }
+        self.stop_upload();
         let stop = Stop::default();
         let uploading = job::upload(Arc::clone(shared), source, token, begin, stop.clone());
-        self.uploading = Some(Job { stop, running: tokio::spawn(uploading) });
+        self.uploading = Some((Job { stop, running: tokio::spawn(uploading) }, begin));
+    }
+
+    fn stop_upload(&mut self) {
+        self.ending.extend(self.uploading.take().map(|(job, _)| job.stopped()));
     }
 
     fn receive(&mut self, shared: &Arc<Shared>, offer: FileOffer, place: &str, task: Task) {
@@ -254,7 +260,8 @@ impl Jobs {
     fn stop(&mut self) {
         let serving = self.serving.take().map(|(job, _)| job);
         let receiving = self.receiving.take().map(|(job, _)| job);
-        let jobs = serving.into_iter().chain(self.uploading.take()).chain(receiving);
+        self.stop_upload();
+        let jobs = serving.into_iter().chain(receiving);
         self.ending.extend(jobs.map(Job::stopped));
     }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use portcullis_client_core::{
-    Command, Fault, History, PersonView, Show, TransferState, TransferView, kind_of, quoted, size,
-    titled,
+    Command, Fault, History, PersonView, RecipientState, Show, TransferState, TransferView,
+    kind_of, quoted, size, titled,
 };
 use portcullis_proto::{ConversationName, FileName, Holds, Refusal, TransferId, UserName};
 use serde::Serialize;
@@ -166,7 +166,12 @@ fn settled(about: &TransferView, direct: bool) -> Result<Option<&'static str>, F
     match &about.state {
         TransferState::Stored if !direct => Ok(Some("stored")),
         TransferState::Done(_) => Ok(Some("received")),
-        TransferState::Declined => failed("nobody wants it".to_owned()),
+        TransferState::Declined => failed(match about.recipients.as_slice() {
+            [(_, RecipientState::Full)] => {
+                "nobody was asked: too many of your offers wait for an answer there".to_owned()
+            }
+            _ => "nobody wants it".to_owned(),
+        }),
         TransferState::Ended(reason) => failed(reason.to_string()),
         TransferState::Failed(fault) => failed(fault.to_string()),
         _ => Ok(None),

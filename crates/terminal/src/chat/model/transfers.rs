@@ -156,19 +156,11 @@ impl Transfers {
         !all.is_empty() || reading.is_some() || was_reading
     }
 
-    /// The transfer of this number, or the newest, if it fits.
-    pub(in crate::chat) fn pick(
-        &self,
-        number: Option<usize>,
-        fits: impl Fn(&TransferView) -> bool,
-    ) -> Option<&TransferView> {
-        self.fitting(number, fits).last()
-    }
-
-    /// The offer of this number; without one, the newest that waits for an answer in the open conversation.
+    /// The offer of this number; without one, the only one that waits for an answer in the open conversation. Another
+    /// may come while somebody types.
     ///
     /// # Errors
-    /// What to say: nothing waits there, and what waits elsewhere is taken by its number.
+    /// What to say: nothing waits there, or several do, and what waits elsewhere is taken by its number.
     pub(in crate::chat) fn offered(
         &self,
         number: Option<usize>,
@@ -177,8 +169,15 @@ impl Transfers {
     ) -> Result<&TransferView, String> {
         let waits = |about: &TransferView| !about.own && about.state == TransferState::Offered;
         let here = |about: &TransferView| number.is_some() || Some(about.conversation) == open;
-        if let Some(about) = self.pick(number, |about| waits(about) && here(about)) {
-            return Ok(about);
+        let mut fitting = self.fitting(number, |about| waits(about) && here(about));
+        match (fitting.next(), fitting.count()) {
+            (Some(about), 0) => return Ok(about),
+            (Some(_), more) => {
+                let count = more + 1;
+                let does = if verb == "/get" { "takes" } else { "declines" };
+                return Err(format!("which of the {count}? {verb} N {does} one"));
+            }
+            (None, _) => {}
         }
         let elsewhere = self.open().filter(|entry| number.is_none() && waits(&entry.about)).last();
         Err(match elsewhere {
@@ -213,7 +212,7 @@ impl Transfers {
         self.open().filter(meant).map(|entry| &entry.about).filter(move |about| fits(about))
     }
 
-    /// What is not over: offers first, then what moves, then what waits.
+    /// What is not over: what moves or can't go on first, then offers, of which strangers may make many, then what waits.
     pub(super) fn rows<'a>(
         &'a self,
         keeps_from_direct: impl Fn(&'a TransferView) -> Option<&'a UserName>,
@@ -342,9 +341,9 @@ fn percent(done: u64, of: u64) -> Option<u8> {
 
 const fn rank(state: &TransferState) -> u8 {
     match state {
-        TransferState::Offered => 0,
-        TransferState::Direct | TransferState::Relayed => 1,
-        TransferState::Failed(_) => 2,
+        TransferState::Direct | TransferState::Relayed => 0,
+        TransferState::Failed(_) => 1,
+        TransferState::Offered => 2,
         _ => 3,
     }
 }

@@ -72,7 +72,7 @@ pub(super) async fn upload(
         relay::upload(sealed, begin, &relaying).await
     };
     let moved = match uploaded.await {
-        Ok(()) => Moved::Uploaded,
+        Ok(()) => Moved::Uploaded { begin },
         // It is tried again until it is stopped.
         Err(Halt::Stopped | Halt::Broken | Halt::Lacking | Halt::Slow) => return,
         Err(Halt::TokenRefused) => Moved::TokenRefused,

@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::halt::Halt;
-use super::limits::{ANSWER, RELAY_DOUBLINGS, RELAY_PAUSE, STALLED_RELAY};
+use super::limits::{ANSWER, RELAY_DOUBLINGS, RELAY_PAUSE, RELAY_VAIN, STALLED_RELAY};
 use super::meter::Meter;
 use super::part::Part;
 use super::pieces::{keep, pipe, seal};
@@ -80,6 +80,9 @@ pub(super) async fn fetch(
             ended => return Ok((part, ended)),
         }
         pause.wait(part.offset() > before, &relaying.stop).await?;
+        if pause.vain >= RELAY_VAIN {
+            return Ok((part, Err(Halt::Lacking)));
+        }
     }
     Ok((part, Ok(())))
 }
