@@ -30,7 +30,7 @@ pub use teacher::{SOCKET, Told, Wish};
 use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::limits;
 use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, Opened, Receipt};
-use crate::plane::{Row, Signer, Solved, Trial, Whose, Worth, is_asked_for};
+use crate::plane::{Owner, Row, Signer, Solved, Trial, Whose, Worth, is_asked_for};
 use line::{Doors, Place};
 use portcullis_proto::{Timestamp, UserName};
 use rand_core::OsRng;
@@ -284,6 +284,7 @@ impl Host {
         let is_foreign = of.is_some();
         // Who has solved it misses nothing any more.
         if is_foreign || row.receipt.is_none() {
+            let of = of.map(Owner::Learner);
             self.add(flaw, Entry::Missed { learner, slug, of, at: now() }, "missed")?;
         }
         Ok(if is_foreign { Answer::Foreign } else { Answer::Wrong })

@@ -5,7 +5,7 @@ use super::{Answer, Host, Refused, Slot, SlotError, Told, Wish, lock};
 use crate::doors::Inside;
 use crate::flaws::{self, Flaw};
 use crate::hands::Hands;
-use crate::plane::{FlagRoot, Folder, Secrets, Whose};
+use crate::plane::{FlagRoot, Folder, Owner, Secrets, Whose};
 use crate::world::{Cue, Person, WorldError};
 use portcullis_client_core::{Command, Show};
 use portcullis_proto::UserName;
@@ -133,7 +133,17 @@ fn what_is_submitted_after_a_solve_is_looked_at() {
     }
     let row = host.row(&mira, flaw.slug);
     assert!(row.receipt.is_some());
-    assert_eq!((row.misses, row.foreign), (2, vec![oleg.clone(), oleg]));
+    let of = Owner::Learner(oleg.clone());
+    assert_eq!((row.misses, row.foreign), (2, vec![of.clone(), of]));
+    // That it was somebody's stays when they are forgotten, and their name does not.
+    host.grant(Wish::Forget { name: oleg });
+    assert_eq!(host.row(&mira, flaw.slug).foreign, vec![Owner::Forgotten {}; 2]);
+    assert!(host.progress().contains("submitted a flag of somebody who was forgotten"));
+    let path = folder.path().join("range/progress.jsonl");
+    assert!(!std::fs::read_to_string(path).unwrap().contains("oleg"));
+    drop(host);
+    let again = self::host(&folder);
+    assert_eq!(again.row(&mira, flaw.slug).foreign, vec![Owner::Forgotten {}; 2]);
 }
 
 /// What the teacher begins anew is another world, and no reset of the learner's.

@@ -1,6 +1,6 @@
 //! Who has come how far: what the entries add up to.
 
-use super::{Entry, Receipt};
+use super::{Entry, Owner, Receipt};
 use crate::limits;
 use portcullis_proto::{Timestamp, UserName};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub struct Row {
     /// Wrong submissions.
     pub misses: u32,
     /// Whose flags were submitted besides their own, in order.
-    pub foreign: Vec<UserName>,
+    pub foreign: Vec<Owner>,
     /// The proof that it was solved.
     pub receipt: Option<Receipt>,
     /// Whether they have found the fix that holds.
@@ -84,6 +84,8 @@ impl Book {
     /// Somebody is no longer known.
     pub fn forget(&mut self, name: &UserName) {
         self.learners.remove(name);
+        let rows = self.learners.values_mut().flat_map(|learner| learner.rows.values_mut());
+        rows.flat_map(|row| &mut row.foreign).for_each(|owner| owner.forget(name));
     }
 
     /// Everybody, by name.
@@ -162,7 +164,7 @@ mod tests {
         book.add(&Entry::Missed {
             learner: learner.clone(),
             slug: slug.clone(),
-            of: Some(name("oleg")),
+            of: Some(Owner::Learner(name("oleg"))),
             at,
         });
         book.add(&Entry::Tried {
@@ -175,7 +177,9 @@ mod tests {
         book.add(&Entry::Tried { learner, slug, fix: 2, holds: false, at });
         let row = book.row(&name("mira"), "replay");
         assert_eq!((row.hints, row.misses, row.fixed, row.at), (4, 1, true, Timestamp(9)));
-        assert_eq!(row.foreign, [name("oleg")]);
+        assert_eq!(row.foreign, [Owner::Learner(name("oleg"))]);
+        book.forget(&name("oleg"));
+        assert_eq!(book.row(&name("mira"), "replay").foreign, [Owner::Forgotten {}]);
         assert_eq!(book.row(&name("oleg"), "replay"), Row::default());
     }
 

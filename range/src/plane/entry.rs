@@ -3,6 +3,35 @@
 use super::Receipt;
 use portcullis_proto::{Timestamp, UserName};
 use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Whose flag was submitted by somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Owner {
+    /// This learner's.
+    Learner(UserName),
+    /// One's who was forgotten since; written as `{}`.
+    Forgotten {},
+}
+
+impl Owner {
+    /// Keeps that it was somebody's, and not whose.
+    pub fn forget(&mut self, name: &UserName) {
+        if matches!(self, Self::Learner(own) if own == name) {
+            *self = Self::Forgotten {};
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Learner(name) => write!(f, "{name}"),
+            Self::Forgotten {} => f.write_str("somebody who was forgotten"),
+        }
+    }
+}
 
 /// One thing that a learner did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +87,7 @@ pub enum Entry {
         /// For which flaw.
         slug: String,
         /// Whose flag it was, if it was somebody else's.
-        of: Option<UserName>,
+        of: Option<Owner>,
         /// When.
         at: Timestamp,
     },

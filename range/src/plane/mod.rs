@@ -10,7 +10,7 @@ mod receipt;
 mod trial;
 
 pub use book::{Book, Learner, Row};
-pub use entry::Entry;
+pub use entry::{Entry, Owner};
 pub use flag::{Flag, FlagRoot, JoinCode, Secrets, Whose};
 pub use folder::{Folder, FolderError, Opened, admit_learner};
 pub use receipt::{BadReceipt, Receipt, Signer, Solved, Worth};

@@ -27,6 +27,11 @@ impl Progress {
     pub(super) fn open(path: &Path) -> Result<(Self, Book), FolderError> {
         let (book, length) = read_book(path)?;
         let io = |error| FolderError::Io(path.to_owned(), error);
+        // A range that ended while it forgot somebody may have left it.
+        match fs::remove_file(path.with_extension("new")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
         let file = OpenOptions::new().append(true).open(path).map_err(io)?;
         let mut progress = Self { path: path.to_owned(), file, length };
         progress.cut().and_then(|()| progress.end_line(path)).map_err(io)?;
@@ -78,22 +83,38 @@ impl Progress {
         let io = |error| FolderError::Io(self.path.clone(), error);
         self.cut().map_err(io)?;
         let text = fs::read_to_string(&self.path).map_err(io)?;
-        let others = text.lines().filter(|line| {
-            let entry: Result<Entry, _> = serde_json::from_str(line);
-            entry.is_ok_and(|entry| entry.learner() != name)
-        });
-        let kept: String = others.flat_map(|line| [line, "\n"]).collect();
+        let kept: String = text.lines().filter_map(|line| without(line, name)).collect();
         let fresh = self.path.with_extension("new");
-        let mut file = private().append(true).create(true).open(&fresh).map_err(io)?;
-        let written = file.set_len(0).and_then(|()| file.write_all(kept.as_bytes()));
-        written
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&fresh, &self.path))
-            .map_err(io)?;
+        let written = rewrite(&fresh, &kept)
+            .and_then(|file| fs::rename(&fresh, &self.path).map(|()| file))
+            .inspect_err(|_| {
+                // It holds what others did; where it can't be removed, the next start does.
+                let _ = fs::remove_file(&fresh);
+            });
+        let file = written.map_err(io)?;
         self.file = file;
         self.length = u64::try_from(kept.len()).unwrap_or(u64::MAX);
         Ok(())
     }
+}
+
+/// What stays of a line, with its end, where somebody is forgotten: nothing of theirs, and of others' not their name.
+fn without(line: &str, name: &UserName) -> Option<String> {
+    let mut entry: Entry = serde_json::from_str(line).ok()?;
+    if let Entry::Missed { of: Some(owner), .. } = &mut entry {
+        owner.forget(name);
+    }
+    let kept = (entry.learner() != name).then_some(entry)?;
+    Some(serde_json::to_string(&kept).ok()? + "\n")
+}
+
+/// A new file of these lines, open for more; durable.
+fn rewrite(path: &Path, text: &str) -> io::Result<File> {
+    let mut file = private().append(true).create(true).open(path)?;
+    file.set_len(0)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// For files that only their owner reads.

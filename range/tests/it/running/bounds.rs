@@ -234,3 +234,25 @@ fn a_full_disk_leaves_no_half_line() {
     range.says("again", &["join", &format!("pupil{refused}")]);
     (0..refused).for_each(|number| drop(range.says(&format!("pupil{number}"), &["board"])));
 }
+
+/// Where there is no room to forget somebody, nothing of the others is left in another file.
+#[test]
+fn a_full_disk_leaves_no_second_file() {
+    let range = Range::start(&[]);
+    for number in 0..8 {
+        let name = format!("pupil{number}");
+        range.says(&name, &["join", &name]);
+    }
+    let Range { process, folder, .. } = &mut { range };
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let folder = std::mem::replace(folder, tempfile::tempdir().unwrap());
+    let left = folder.path().join("range/progress.new");
+    std::fs::write(&left, "what a range left that was ended").unwrap();
+    let range = Range::run(folder, small_files().arg(super::PROGRAM), &[]);
+    assert!(!left.exists());
+    let before = super::read(&range.path("range/progress.jsonl"));
+    assert!(!range.teacher(&["forget", "pupil1"]).status.success());
+    assert!(!left.exists());
+    assert_eq!(super::read(&range.path("range/progress.jsonl")), before);
+}
