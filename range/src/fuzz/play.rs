@@ -4,7 +4,7 @@ use super::caller::{Answered, BINARY, Heard, Lobby, Socket, TEXT, Telephone, exc
 use crate::flaws::Flaw;
 use crate::host::{Host, SUBPROTOCOL, router};
 use crate::limits;
-use crate::plane::{FlagRoot, Folder, Opened, Whose};
+use crate::plane::{FlagRoot, Folder, Opened};
 use axum::http::{HeaderName, HeaderValue, Method};
 use portcullis_proto::UserName;
 use portcullis_sim::fuzz::Input;
@@ -78,7 +78,7 @@ impl<'a> Play<'a> {
         let host = Arc::new(Host::new(opened, SocketAddr::from(([127, 0, 0, 1], 12399))));
         let (you, other) = (UserName::parse("mira").ok()?, UserName::parse("oleg").ok()?);
         let (token, others_token) = (host.join(&you, None).ok()?, host.join(&other, None).ok()?);
-        let whose = Whose { class: "", learner: other.as_str(), slug: flaw.slug, variant: 0 };
+        let whose = host.whose(&other, flaw, 0);
         let root = FlagRoot::from_bytes(ROOT);
         let secrets = root.secrets(whose);
         let plane = ROOT.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -343,9 +343,9 @@ impl<'a> Play<'a> {
     }
 
     fn own_flag(&self) -> String {
-        let (learner, slug) = (self.you.as_str(), self.flaw.slug);
-        let variant = self.host.row(&self.you, slug).worlds();
-        FlagRoot::from_bytes(ROOT).flag(Whose { class: "", learner, slug, variant }).to_string()
+        let variant = self.host.row(&self.you, self.flaw.slug).worlds();
+        let whose = self.host.whose(&self.you, self.flaw, variant);
+        FlagRoot::from_bytes(ROOT).flag(whose).to_string()
     }
 
     fn check_hidden(&self, text: &str) {

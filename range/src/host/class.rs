@@ -3,16 +3,19 @@
 use super::{Host, News, READMITTED, board, lock, now};
 use crate::flaws::{self, Flaw, NONCE};
 use crate::limits;
-use crate::plane::{Entry, JoinCode, Learner, Row, Whose};
+use crate::plane::{Entry, JoinCode, Learner, Row, Salt, Whose};
 use crate::reading::counted;
 use portcullis_proto::UserName;
+use rand_core::OsRng;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 impl Host {
     /// What somebody of this class joins with.
     pub(super) fn join_code(&self, name: &UserName, learner: &Learner) -> Option<JoinCode> {
-        self.root.join_code(&self.class, name.as_str(), learner.readmitted)
+        let (class, learner_name, salt) = (&self.class, name.as_str(), learner.salt);
+        let variant = learner.readmitted;
+        self.root.join_code(Whose { class, learner: learner_name, slug: "", salt, variant })
     }
 
     /// A line for everyone on the list: the name, and the code that goes with it.
@@ -78,7 +81,8 @@ impl Host {
             ));
         }
         for name in &fresh {
-            let entry = Entry::Joined { learner: (*name).clone(), token: None, at: now() };
+            let (learner, salt) = ((*name).clone(), Some(Salt::random(&mut OsRng)));
+            let entry = Entry::Joined { learner, token: None, salt, at: now() };
             records.add(entry).map_err(|error| error.to_string())?;
         }
         let (all, fresh) = (known + fresh.len(), fresh.len());
@@ -192,9 +196,10 @@ impl Host {
         let columns = "name,description,category,value,type,state,max_attempts,flags,tags,hints";
         let mut text = format!("{columns}\n");
         for flaw in flaws::ALL {
-            let flags = records.book.learners().map(|(name, _)| {
+            let flags = records.book.learners().map(|(name, learner)| {
+                let whose = self.salted(name, learner.salt, flaw, 0);
                 // Nothing that goes without saying: Python reads 131,072 letters of a field.
-                json!({"content": self.score(name, flaw), "data": "case_insensitive"})
+                json!({"content": self.score(whose), "data": "case_insensitive"})
             });
             let hints = flaw.hints.map(|hint| json!({"content": for_all(hint), "cost": 0}));
             let mut story = format!("{}. {}", flaw.title, for_all(flaw.story));
@@ -220,9 +225,8 @@ impl Host {
     }
 
     /// What a learner is given for a solve, for scoreboards elsewhere.
-    pub(super) fn score(&self, name: &UserName, flaw: &Flaw) -> String {
-        let (class, learner, slug) = (&self.class, name.as_str(), flaw.slug);
-        self.root.score(Whose { class, learner, slug, variant: 0 }).to_string()
+    pub(super) fn score(&self, whose: Whose<'_>) -> String {
+        self.root.score(whose).to_string()
     }
 
     /// How learners get here: nothing listens beyond loopback, so they come through `ssh`.

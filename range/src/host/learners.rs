@@ -2,7 +2,7 @@
 
 use super::{FORGOTTEN, Host, News, Records, Refused, SharedSlot, hex, lock, now};
 use crate::limits;
-use crate::plane::{Book, Entry, FolderError, JoinCode};
+use crate::plane::{Book, Entry, FolderError, JoinCode, Salt};
 use portcullis_crypto::sha256;
 use portcullis_proto::UserName;
 use rand_core::{OsRng, RngCore as _};
@@ -35,7 +35,9 @@ impl Host {
         OsRng.fill_bytes(&mut bytes);
         let token = hex(&bytes);
         let hash = Some(hex(&sha256(&[token.as_bytes()])));
-        records.add(Entry::Joined { learner: name.clone(), token: hash, at: now() })?;
+        // Whoever had this name before, and was forgotten, may know what was derived from it.
+        let salt = records.book.learner(name).is_none().then(|| Salt::random(&mut OsRng));
+        records.add(Entry::Joined { learner: name.clone(), token: hash, salt, at: now() })?;
         Ok(token)
     }
 

@@ -30,7 +30,7 @@ pub use teacher::{SOCKET, Told, Wish};
 use crate::flaws::{self, Fate, Flaw, NONCE, Solve};
 use crate::limits;
 use crate::plane::{Book, Entry, Flag, FlagRoot, Folder, FolderError, Opened, Receipt};
-use crate::plane::{Owner, Row, Signer, Solved, Trial, Whose, Worth, is_asked_for};
+use crate::plane::{Owner, Row, Salt, Signer, Solved, Trial, Whose, Worth, is_asked_for};
 use line::{Doors, Place};
 use portcullis_proto::{Timestamp, UserName};
 use rand_core::OsRng;
@@ -209,8 +209,20 @@ impl Host {
         self.root.secrets(self.whose(name, flaw, variant)).nonce
     }
 
-    fn whose<'a>(&'a self, name: &'a UserName, flaw: &Flaw, variant: u32) -> Whose<'a> {
-        Whose { class: &self.class, learner: name.as_str(), slug: flaw.slug, variant }
+    pub(crate) fn whose<'a>(&'a self, name: &'a UserName, flaw: &Flaw, variant: u32) -> Whose<'a> {
+        let salt = lock(&self.records).book.learner(name).and_then(|learner| learner.salt);
+        self.salted(name, salt, flaw, variant)
+    }
+
+    /// The same, for whoever holds the records, or has looked there.
+    fn salted<'a>(
+        &'a self,
+        name: &'a UserName,
+        salt: Option<Salt>,
+        flaw: &Flaw,
+        variant: u32,
+    ) -> Whose<'a> {
+        Whose { class: &self.class, learner: name.as_str(), slug: flaw.slug, salt, variant }
     }
 
     /// Ends a learner's world, at the teacher's wish; the next has other secrets, and is made when somebody comes to
@@ -267,7 +279,7 @@ impl Host {
         if let Some(receipt) = &row.receipt
             && (by_itself || self.is_own(name, flaw, &row, value))
         {
-            return Ok(Answer::Solved(receipt.clone(), self.score(name, flaw)));
+            return Ok(Answer::Solved(receipt.clone(), self.score(self.whose(name, flaw, 0))));
         }
         if by_itself {
             return Err(Refused::SeenByItself);
@@ -276,7 +288,7 @@ impl Host {
         self.take(name, flaw, Tried::Submission)?;
         if row.receipt.is_none() && lock(&slot).solves(Some(value)) {
             let receipt = self.solved(name, flaw)?;
-            return Ok(Answer::Solved(receipt, self.score(name, flaw)));
+            return Ok(Answer::Solved(receipt, self.score(self.whose(name, flaw, 0))));
         }
         let flag = Flag::parse(value);
         let of = flag.as_ref().and_then(|flag| self.owner(flag, name));
@@ -300,21 +312,21 @@ impl Host {
     /// Whose flag this is, if it is another learner's, of any flaw.
     fn owner(&self, flag: &Flag, except: &UserName) -> Option<UserName> {
         // A flag is computed for every world that there may be, and nobody has to wait for that.
-        let worlds: Vec<(UserName, &Flaw, RangeInclusive<u32>)> = {
+        let worlds: Vec<(UserName, Option<Salt>, &Flaw, RangeInclusive<u32>)> = {
             let records = lock(&self.records);
             let others = records.book.learners().filter(|(name, _)| *name != except);
             let worlds = others.flat_map(|(name, learner)| {
                 let row = |flaw: &Flaw| learner.rows.get(flaw.slug);
                 let newest = move |flaw| row(flaw).map_or(0..=0, Row::newest_worlds);
-                flaws::ALL.iter().map(move |flaw| (name.clone(), *flaw, newest(flaw)))
+                flaws::ALL.iter().map(move |flaw| (name.clone(), learner.salt, *flaw, newest(flaw)))
             });
             worlds.collect()
         };
-        let is_theirs = |(name, flaw, variants): &(UserName, &Flaw, RangeInclusive<u32>)| {
+        let theirs = worlds.into_iter().find(|(name, salt, flaw, variants)| {
             let mut variants = variants.clone();
-            variants.any(|variant| self.root.flag(self.whose(name, flaw, variant)) == *flag)
-        };
-        worlds.into_iter().find(is_theirs).map(|(name, ..)| name)
+            variants.any(|variant| self.root.flag(self.salted(name, *salt, flaw, variant)) == *flag)
+        });
+        theirs.map(|(name, ..)| name)
     }
 
     /// Writes a receipt, unless there is one.

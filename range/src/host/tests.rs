@@ -259,7 +259,7 @@ fn hostile_worlds_end_alone() {
     let flaw = flaws::find("history-idor").unwrap();
     let make = |number: usize, flaw: &'static Flaw| {
         let learner = format!("learner-{number}");
-        let whose = Whose { class: "", learner: &learner, slug: flaw.slug, variant: 0 };
+        let whose = Whose { class: "", learner: &learner, slug: flaw.slug, salt: None, variant: 0 };
         Slot::new(flaw, root.secrets(whose), 0, 0, None)
     };
     let mut slots: Vec<Slot> = (0..500).map(|number| make(number, flaw).unwrap()).collect();
@@ -290,7 +290,9 @@ fn fill(path: &std::path::Path, at: impl Fn(u64) -> u64) {
     let lines = (0..).take(crate::limits::LEARNERS).map(|number| {
         let (learner, token) = (name(&format!("pupil{number}")), Some(format!("{number}")));
         let at = portcullis_proto::Timestamp(at(number));
-        serde_json::to_string(&crate::plane::Entry::Joined { learner, token, at }).unwrap() + "\n"
+        serde_json::to_string(&crate::plane::Entry::Joined { learner, token, salt: None, at })
+            .unwrap()
+            + "\n"
     });
     std::fs::write(path.join("progress.jsonl"), lines.collect::<String>()).unwrap();
 }
@@ -357,4 +359,37 @@ fn a_full_class_has_a_way_out() {
         panic!("taken")
     };
     assert!(why.contains("2001 new ones; `class forget NAME` makes room"), "{why}");
+}
+
+/// Whoever comes under the name of somebody who was forgotten has other secrets; who is in an old book keeps theirs.
+#[test]
+fn a_name_that_was_forgotten_is_somebody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = Folder::open(&folder.path().join("range"), "7b").unwrap();
+    let host = Host::new(opened, SocketAddr::from(([127, 0, 0, 1], 12399)));
+    let (mira, flaw) = (name("mira"), flaws::find("history-idor").unwrap());
+    let list = || {
+        let Told::Text(_) = host.grant(Wish::Roster { csv: "mira\n".to_owned() }) else {
+            panic!("not listed")
+        };
+        let codes = host.codes().unwrap();
+        let code = codes.split_whitespace().last().unwrap().to_owned();
+        host.join(&mira, Some(&code)).unwrap();
+        (code, lock(&host.slot(&mira, flaw).unwrap()).secrets.flag.to_string())
+    };
+    let (code, flag) = list();
+    host.grant(Wish::Forget { name: mira.clone() });
+    let (other_code, other_flag) = list();
+    assert_ne!(code, other_code);
+    assert_ne!(flag, other_flag);
+    drop(host);
+    let old = r#"{"what":"joined","learner":"mira","token":"aa","at":1}"#;
+    let path = folder.path().join("range");
+    std::fs::write(path.join("progress.jsonl"), format!("{old}\n")).unwrap();
+    let host = Host::new(Folder::open(&path, "7b").unwrap(), SocketAddr::from(([127, 0, 0, 1], 1)));
+    assert_eq!(host.whose(&mira, flaw, 0).salt, None);
+    host.grant(Wish::Readmit { name: mira.clone() });
+    let code = host.codes().unwrap();
+    host.join(&mira, code.split_whitespace().last()).unwrap();
+    assert_eq!(host.whose(&mira, flaw, 0).salt, None);
 }

@@ -1,6 +1,6 @@
 //! Who has come how far: what the entries add up to.
 
-use super::{Entry, Owner, Receipt};
+use super::{Entry, Owner, Receipt, Salt};
 use crate::limits;
 use portcullis_proto::{Timestamp, UserName};
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ pub struct Book {
 pub struct Learner {
     /// The SHA-256 of what they come back with; none before they have come.
     pub token: Option<String>,
+    /// What their secrets are derived from besides their name.
+    pub salt: Option<Salt>,
     /// How often they were let in again.
     pub readmitted: u32,
     /// When they last did anything, or were put on the list.
@@ -52,7 +54,11 @@ impl Book {
         let learner = self.learners.entry(entry.learner().clone()).or_default();
         learner.at = entry.at();
         match entry {
-            Entry::Joined { token, .. } => learner.token = token.clone().or(learner.token.take()),
+            Entry::Joined { token, salt, .. } => {
+                learner.token = token.clone().or(learner.token.take());
+                // What somebody was given when they were put on the list stays theirs.
+                learner.salt = learner.salt.or(*salt);
+            }
             Entry::Readmitted { .. } => {
                 learner.token = None;
                 learner.readmitted = learner.readmitted.saturating_add(1);
@@ -189,6 +195,7 @@ mod tests {
         let joined = |token: Option<&str>| Entry::Joined {
             learner: name("mira"),
             token: token.map(str::to_owned),
+            salt: None,
             at: Timestamp(1),
         };
         book.add(&joined(None));

@@ -1,6 +1,6 @@
 //! What is remembered of learners: one line of JSON for each thing that they did, in a file that only grows.
 
-use super::Receipt;
+use super::{Receipt, Salt};
 use portcullis_proto::{Timestamp, UserName};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -43,6 +43,9 @@ pub enum Entry {
         learner: UserName,
         /// The SHA-256 of what they come back with, as hexadecimal digits; none before they have come.
         token: Option<String>,
+        /// What their secrets are derived from besides their name; none in books from before there were any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        salt: Option<Salt>,
         /// When.
         at: Timestamp,
     },

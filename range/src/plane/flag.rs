@@ -1,10 +1,11 @@
 //! Flags and the other secrets of one learner's world, all derived from one root.
 //!
-//! `HMAC-SHA256(root; "flag" ‖ class ‖ learner ‖ slug ‖ variant)`, each part behind its length (RFC 2104), so
+//! `HMAC-SHA256(root; "flag" ‖ class ‖ learner ‖ slug ‖ variant ‖ salt)`, each part behind its length (RFC 2104), so
 //! that no two of them are the same bytes. A world is given its own flag; nobody can get from it to another.
 
 use hmac::{Hmac, Mac as _};
 use portcullis_crypto::{Randomness, Secret};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::fmt;
 use zeroize::Zeroizing;
@@ -21,8 +22,39 @@ pub struct Whose<'a> {
     pub learner: &'a str,
     /// The flaw.
     pub slug: &'a str,
+    /// The learner's; without one, nothing is derived from it.
+    pub salt: Option<Salt>,
     /// Grows with every reset, so that an old world's secrets are worth nothing.
     pub variant: u32,
+}
+
+/// What tells a learner from whoever had their name before and was forgotten: 16 random bytes, written as hexadecimal
+/// digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Salt(u128);
+
+impl Salt {
+    /// A new one.
+    pub fn random(rng: &mut dyn Randomness) -> Self {
+        let mut bytes = [0; 16];
+        rng.fill_bytes(&mut bytes);
+        Self(u128::from_be_bytes(bytes))
+    }
+}
+
+impl From<Salt> for String {
+    fn from(salt: Salt) -> Self {
+        format!("{:032x}", salt.0)
+    }
+}
+
+impl TryFrom<String> for Salt {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        u128::from_str_radix(&text, 16).map(Self)
+    }
 }
 
 /// Letters and digits that can't be taken for each other (Crockford's base 32).
@@ -200,10 +232,10 @@ impl FlagRoot {
         Flag::new(&ticket).0.replace('-', "").to_lowercase()
     }
 
-    /// What a learner joins the class with who was let in again so many times.
+    /// What a learner joins the class with who was let in again so many times as this says.
     #[must_use]
-    pub fn join_code(&self, class: &str, learner: &str, readmitted: u32) -> Option<JoinCode> {
-        let code = self.of("join", Whose { class, learner, slug: "", variant: readmitted });
+    pub fn join_code(&self, whose: Whose<'_>) -> Option<JoinCode> {
+        let code = self.of("join", Whose { slug: "", ..whose });
         JoinCode::parse(Flag::new(&code).0.get(..11)?)
     }
 
@@ -220,10 +252,15 @@ impl FlagRoot {
     }
 
     fn of(&self, what: &str, whose: Whose<'_>) -> [u8; 32] {
-        let Whose { class, learner, slug, variant } = whose;
+        let Whose { class, learner, slug, salt, variant } = whose;
         let variant = variant.to_be_bytes();
-        let parts =
-            [what.as_bytes(), class.as_bytes(), learner.as_bytes(), slug.as_bytes(), &variant];
+        let texts = [what, class, learner, slug].map(str::as_bytes);
+        let salt = salt.map(|salt| salt.0.to_be_bytes());
+        let parts: Vec<&[u8]> = texts
+            .into_iter()
+            .chain([variant.as_slice()])
+            .chain(salt.as_ref().map(<[u8; 16]>::as_slice))
+            .collect();
         derive(&self.0, &parts)
     }
 }
@@ -251,7 +288,8 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const WHOSE: Whose<'_> = Whose { class: "", learner: "mira", slug: "replay", variant: 0 };
+    const WHOSE: Whose<'_> =
+        Whose { class: "", learner: "mira", slug: "replay", salt: None, variant: 0 };
 
     #[test]
     fn every_part_counts() {
@@ -263,9 +301,11 @@ mod tests {
             one.flag(Whose { learner: "mir", slug: "areplay", ..WHOSE }),
             one.flag(Whose { variant: 1, ..WHOSE }),
             one.flag(Whose { slug: "no-tag", ..WHOSE }),
+            one.flag(Whose { salt: Some(Salt(0)), ..WHOSE }),
+            one.flag(Whose { salt: Some(Salt(1)), ..WHOSE }),
         ]
         .into();
-        assert_eq!(flags.len(), 6);
+        assert_eq!(flags.len(), 8);
         assert_eq!(one.flag(WHOSE), one.secrets(WHOSE).flag);
     }
 
@@ -286,14 +326,16 @@ mod tests {
     #[test]
     fn everybody_has_a_join_code_of_their_own() {
         let (root, other) = (FlagRoot::from_bytes([7; 32]), FlagRoot::from_bytes([8; 32]));
-        let code = root.join_code("7b", "mira", 0).unwrap();
+        let whose = Whose { class: "7b", ..WHOSE };
+        let code = root.join_code(whose).unwrap();
         let typed = format!(" {} ", code.to_string().to_lowercase().replace('-', " "));
         assert_eq!(JoinCode::parse(&typed), Some(code.clone()));
         for others in [
-            root.join_code("7c", "mira", 0),
-            root.join_code("7b", "oleg", 0),
-            root.join_code("7b", "mira", 1),
-            other.join_code("7b", "mira", 0),
+            root.join_code(Whose { class: "7c", ..whose }),
+            root.join_code(Whose { learner: "oleg", ..whose }),
+            root.join_code(Whose { salt: Some(Salt(0)), ..whose }),
+            root.join_code(Whose { variant: 1, ..whose }),
+            other.join_code(whose),
         ] {
             assert_ne!(others.unwrap(), code);
         }

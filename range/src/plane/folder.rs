@@ -224,7 +224,7 @@ mod tests {
 
     fn joined(name: &str) -> Entry {
         let learner = UserName::parse(name).unwrap();
-        Entry::Joined { learner, token: Some("aa".to_owned()), at: Timestamp(1) }
+        Entry::Joined { learner, token: Some("aa".to_owned()), salt: None, at: Timestamp(1) }
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod trial;
 
 pub use book::{Book, Learner, Row};
 pub use entry::{Entry, Owner};
-pub use flag::{Flag, FlagRoot, JoinCode, Secrets, Whose};
+pub use flag::{Flag, FlagRoot, JoinCode, Salt, Secrets, Whose};
 pub use folder::{Folder, FolderError, Opened, admit_learner};
 pub use receipt::{BadReceipt, Receipt, Signer, Solved, Worth};
 pub use trial::{Trial, is_asked_for, judge, stage};

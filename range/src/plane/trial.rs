@@ -90,7 +90,8 @@ impl Trial {
 
     fn secrets(&mut self, flaw: &Flaw) -> Secrets {
         self.count = self.count.wrapping_add(1);
-        let whose = Whose { class: "", learner: "trial", slug: flaw.slug, variant: self.count };
+        let whose =
+            Whose { class: "", learner: "trial", slug: flaw.slug, salt: None, variant: self.count };
         self.root.secrets(whose)
     }
 }

@@ -105,7 +105,7 @@ mod tests {
 
     fn world(slug: &str) -> World {
         let flaw = find(slug).unwrap();
-        let whose = Whose { class: "", learner: "mira", slug, variant: 0 };
+        let whose = Whose { class: "", learner: "mira", slug, salt: None, variant: 0 };
         let secrets = FlagRoot::from_bytes([7; 32]).secrets(whose);
         stage(flaw, Twins::with(flaw.put), &secrets, BEGINNING).unwrap()
     }

@@ -146,7 +146,7 @@ mod tests {
     /// Who holds on to more than a world may do at once ends it with letting go, if nothing bounds it.
     #[test]
     fn letting_go_of_much_does_not_end_the_world() {
-        let whose = Whose { class: "", learner: "mira", slug: "replay", variant: 0 };
+        let whose = Whose { class: "", learner: "mira", slug: "replay", salt: None, variant: 0 };
         let secrets = FlagRoot::from_bytes([7; 32]).secrets(whose);
         let mut world = World::new(secrets, SOUND, |_, _, _| Vec::new()).unwrap();
         let line = world.connect().unwrap();

@@ -211,7 +211,7 @@ mod tests {
     use portcullis_proto::ChannelName;
 
     fn world() -> World {
-        let whose = Whose { class: "", learner: "mira", slug: "a test", variant: 0 };
+        let whose = Whose { class: "", learner: "mira", slug: "a test", salt: None, variant: 0 };
         let secrets = FlagRoot::from_bytes([7; 32]).secrets(whose);
         World::new(secrets, SOUND, |_, _, _| Vec::new()).unwrap()
     }

@@ -89,7 +89,8 @@ fn many(root: &FlagRoot) -> Result<(Vec<World>, f64, Vec<Duration>), WorldError>
 
 fn begin(root: &FlagRoot, flaw: &Flaw, number: usize) -> Result<World, WorldError> {
     let learner = format!("learner-{number}");
-    let whose = Whose { class: "bench", learner: &learner, slug: flaw.slug, variant: 0 };
+    let whose =
+        Whose { class: "bench", learner: &learner, slug: flaw.slug, salt: None, variant: 0 };
     stage(flaw, Twins::with(flaw.put), &root.secrets(whose), BEGINNING)
 }
 
