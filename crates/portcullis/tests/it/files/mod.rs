@@ -10,6 +10,7 @@ mod stalled;
 mod verbs;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -51,7 +52,12 @@ pub(crate) fn found(folder: &Path) -> Vec<String> {
     let mut all = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).unwrap() {
+        let entries = match fs::read_dir(&next) {
+            // A program tries whether it may make a folder, and removes it at once.
+            Err(error) if error.kind() == ErrorKind::NotFound && next != folder => continue,
+            entries => entries.unwrap(),
+        };
+        for entry in entries {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
