@@ -13,7 +13,7 @@ use portcullis_range::world::{BEGINNING, Happened};
 /// The warnings that these people see while somebody runs the exploit of a flaw.
 fn warnings(slug: &str, people: &[&str], flawed: bool) -> Vec<String> {
     let flaw = find(slug).unwrap();
-    let whose = Whose { class: "", learner: "quiet", slug, variant: 1 };
+    let whose = Whose { class: "", learner: "quiet", slug, salt: None, variant: 1 };
     let secrets = FlagRoot::from_bytes([7; 32]).secrets(whose);
     let twins = if flawed { Twins::with(flaw.put) } else { SOUND };
     let mut world = stage(flaw, twins, &secrets, BEGINNING).unwrap();
