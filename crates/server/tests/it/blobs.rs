@@ -469,9 +469,7 @@ fn a_blob_may_begin_anywhere() {
     let mut early = world.begin(&request("GET", &fetch, ""));
     assert!(early.head().starts_with("HTTP/1.1 200 "));
     put_anew(&world, &store, 700_000, 800_000).check(204, "upload-offset", Some("800000"));
-    let mut body = Vec::new();
-    let _ = early.socket.read_to_end(&mut body);
-    assert_eq!(body, b"");
+    assert_eq!(early.socket.read_to_end(&mut Vec::new()).unwrap_or(0), 0);
     begins(&world, &store, "700000");
     world.get(&fetch, "").check(416, "upload-begin", Some("700000"));
     world.get(&fetch, "Range: bytes=699999-\r\n").check(416, "upload-begin", Some("700000"));
