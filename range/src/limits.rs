@@ -95,6 +95,16 @@ pub const LEARNERS: usize = 2_000;
 /// full: a day, so that nobody loses a place between two lessons.
 pub const AWAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 
+/// Milliseconds after which it is written down again that somebody is here: an hour, so that a day of asking leaves 24
+/// lines.
+pub const SEEN_MILLIS: u64 = 60 * 60 * 1_000;
+
+/// Learners who give way at once. With those who do later no more than 60 in a minute: each writes the book anew.
+pub const GIVING_WAY: u64 = 30;
+
+/// Milliseconds until one more may.
+pub const GIVING_WAY_MILLIS: u64 = 2_000;
+
 /// News that wait for a listener who is slow; it then misses the oldest.
 pub const NEWS: usize = 256;
 

@@ -50,6 +50,8 @@ pub enum Refused {
     NotOnTheList,
     /// There are [`crate::limits::LEARNERS`] already, and nobody gives way.
     Full,
+    /// So many have just given way that the next place is there in so many seconds.
+    Crowded(u64),
     /// There is no such flaw.
     NoFlaw,
     /// There is no such candidate fix.
@@ -91,7 +93,7 @@ impl Refused {
             Self::NotYourPlace => (403, "not_your_place"),
             Self::NotYet => (403, "not_yet"),
             Self::SeenByItself => (409, "seen_by_itself"),
-            Self::TooOften(_) => (429, "too_often"),
+            Self::TooOften(_) | Self::Crowded(_) => (429, "too_often"),
             Self::TooManyOpen => (429, "too_many_open"),
             Self::Malformed(_) => (400, "malformed"),
             Self::World(_) => (409, "world"),
@@ -122,6 +124,9 @@ impl std::fmt::Display for Refused {
                  its machine `portcullis-range class progress` lists them, and `class forget NAME` makes room",
                 limits::LEARNERS
             ),
+            Self::Crowded(seconds) => {
+                write!(f, "this range is full, and many have come just now; try again in {seconds} s")
+            }
             Self::NoFlaw => f.write_str("there is no flaw of this name; `board` lists them"),
             Self::NoFix => f.write_str("there is no fix of this number; `show` lists them"),
             Self::NoDoor => f.write_str("a world has no such door; `connect` lists them"),

@@ -111,7 +111,7 @@ impl IntoResponse for Refused {
         let body = Json(json!({"refusal": code, "message": self.to_string()}));
         match self {
             // RFC 9110 section 10.2.3.
-            Self::TooOften(seconds) => {
+            Self::TooOften(seconds) | Self::Crowded(seconds) => {
                 (status, [(header::RETRY_AFTER, seconds.to_string())], body).into_response()
             }
             _ => (status, body).into_response(),

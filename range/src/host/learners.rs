@@ -28,6 +28,7 @@ impl Host {
         }
         if known.is_none() && records.book.learners().count() >= limits::LEARNERS {
             let idle = self.idle(&records.book).ok_or(Refused::Full)?;
+            lock(&self.tries).give_way(now()).map_err(Refused::Crowded)?;
             // They are in none of those worlds that would end with this.
             self.forget(&mut records, &idle)?;
         }
@@ -41,14 +42,14 @@ impl Host {
         Ok(token)
     }
 
-    /// Who gives way to somebody who comes: of those who have solved nothing, are in no world and have done nothing
-    /// for a day whoever was here least lately.
+    /// Who gives way to somebody who comes: of those who have solved nothing, are in no world and were not here for
+    /// a day whoever was here least lately. Who came while the range did not run is not known, so all were here then.
     fn idle(&self, book: &Book) -> Option<UserName> {
         let worlds = lock(&self.worlds);
         let holders: BTreeSet<&UserName> = worlds.keys().map(|(holder, _)| holder).collect();
         let now = now();
         let away = book.learners().filter(|(name, learner)| {
-            let until = learner.at.plus_millis(limits::AWAY_MILLIS);
+            let until = learner.at.max(self.started).plus_millis(limits::AWAY_MILLIS);
             until <= now && learner.solved() == 0 && !holders.contains(name)
         });
         away.min_by_key(|(_, learner)| learner.at).map(|(name, _)| name.clone())
@@ -83,6 +84,20 @@ impl Host {
     /// [`Refused::Stranger`].
     pub fn learner(&self, token: &str) -> Result<UserName, Refused> {
         let hash = hex(&sha256(&[token.as_bytes()]));
-        lock(&self.records).book.holder(&hash).cloned().ok_or(Refused::Stranger)
+        let mut records = lock(&self.records);
+        let name = records.book.holder(&hash).cloned().ok_or(Refused::Stranger)?;
+        records.see(&name);
+        Ok(name)
+    }
+
+    /// Whoever has a door or a stream of news open is here.
+    pub(super) fn see_open(&self) {
+        let here: Vec<UserName> = {
+            let open = lock(&self.open);
+            let held = open.iter().filter(|(_, doors)| doors.count() > 0);
+            held.map(|(name, _)| name.clone()).collect()
+        };
+        let mut records = lock(&self.records);
+        here.iter().for_each(|name| records.see(name));
     }
 }

@@ -85,6 +85,7 @@ pub struct Host {
     /// What learners have open who have something open.
     open: Mutex<BTreeMap<UserName, Doors>>,
     news: broadcast::Sender<News>,
+    started: Timestamp,
 }
 
 /// What survives a restart.
@@ -121,6 +122,7 @@ impl Host {
             tries: Mutex::default(),
             open: Mutex::default(),
             news,
+            started: now(),
         }
     }
 
@@ -426,6 +428,7 @@ impl Host {
             }
         }
         self.put_away(now());
+        self.see_open();
     }
 
     /// Drops worlds that nobody was in for long. They are made anew, with the same secrets, when somebody comes;
@@ -445,6 +448,17 @@ impl Records {
         self.folder.append(&entry)?;
         self.book.add(&entry);
         Ok(())
+    }
+}
+
+impl Records {
+    /// Somebody is here.
+    fn see(&mut self, name: &UserName) {
+        let at = now();
+        if self.book.see(name, at) {
+            // On a full disk they are here all the same, and that is written down the next time.
+            let _ = self.add(Entry::Seen { learner: name.clone(), at });
+        }
     }
 }
 

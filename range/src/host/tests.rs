@@ -285,10 +285,14 @@ fn hostile_worlds_end_alone() {
     assert!(slots.iter_mut().all(fine), "others are disturbed");
 }
 
-/// Fills the folder of a range with learners, who came at these times.
+fn hashed(token: &str) -> String {
+    super::hex(&portcullis_crypto::sha256(&[token.as_bytes()]))
+}
+
+/// Fills the folder of a range with learners, who came at these times and come back with their numbers.
 fn fill(path: &std::path::Path, at: impl Fn(u64) -> u64) {
     let lines = (0..).take(crate::limits::LEARNERS).map(|number| {
-        let (learner, token) = (name(&format!("pupil{number}")), Some(format!("{number}")));
+        let (learner, token) = (name(&format!("pupil{number}")), Some(hashed(&number.to_string())));
         let at = portcullis_proto::Timestamp(at(number));
         serde_json::to_string(&crate::plane::Entry::Joined { learner, token, salt: None, at })
             .unwrap()
@@ -327,8 +331,15 @@ fn a_full_range_has_a_way_out() {
     let is_there =
         |host: &Host, text: &str| lock(&host.records).book.learner(&name(text)).is_some();
     let now = super::now().0;
-    fill(&path, |number| if number < 3 { now / 2 + number } else { now });
-    let host = host(&folder);
+    fill(&path, |number| if number < 5 { now / 2 + number } else { now });
+    let mut host = host(&folder);
+    // Who came while it did not run is not known.
+    assert_eq!(host.join(&name("mira"), None).unwrap_err(), Refused::Full);
+    host.started = portcullis_proto::Timestamp(0);
+    // What is asked with a token, and a stream that is open, count as being here.
+    assert_eq!(host.learner("3").unwrap(), name("pupil3"));
+    let _stream = host.room(&name("pupil4")).unwrap();
+    host.tick();
     let (flaw, first) = (flaws::find("history-idor").unwrap(), name("pupil0"));
     // One of the three who were here long ago is in a world, and one has solved something.
     host.slot(&first, flaw).unwrap();

@@ -33,6 +33,18 @@ impl Tried {
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     spent: BTreeMap<(UserName, &'static str, Tried), Timestamp>,
+    gave_way: Timestamp,
+}
+
+/// Takes one of so many, each of which is back after so many milliseconds, or says in how many seconds there is one.
+fn take(full: &mut Timestamp, (count, millis): (u64, u64), now: Timestamp) -> Result<(), u64> {
+    let next = (*full).max(now).plus_millis(millis);
+    let longest = now.plus_millis(count * millis);
+    if next > longest {
+        return Err((next.0 - longest.0).div_ceil(1_000));
+    }
+    *full = next;
+    Ok(())
 }
 
 impl Tries {
@@ -46,15 +58,13 @@ impl Tries {
         tried: Tried,
         now: Timestamp,
     ) -> Result<(), u64> {
-        let (count, millis) = tried.limit();
         let full = self.spent.entry((name.clone(), slug, tried)).or_insert(now);
-        let next = (*full).max(now).plus_millis(millis);
-        let longest = now.plus_millis(count * millis);
-        if next > longest {
-            return Err((next.0 - longest.0).div_ceil(1_000));
-        }
-        *full = next;
-        Ok(())
+        take(full, tried.limit(), now)
+    }
+
+    /// The same, for somebody who gives way to whoever comes.
+    pub(super) fn give_way(&mut self, now: Timestamp) -> Result<(), u64> {
+        take(&mut self.gave_way, (limits::GIVING_WAY, limits::GIVING_WAY_MILLIS), now)
     }
 
     /// Forgets somebody.
@@ -73,6 +83,13 @@ mod tests {
         for tried in [Tried::Submission, Tried::Reset, Tried::Fix] {
             waits(tried);
         }
+    }
+
+    #[test]
+    fn so_many_give_way_in_a_minute() {
+        let (mut tries, start) = (Tries::default(), Timestamp(1_000_000));
+        let gave = (0..60_000).filter(|after| tries.give_way(start.plus_millis(*after)).is_ok());
+        assert!((30..=60).contains(&gave.count()));
     }
 
     fn waits(tried: Tried) {

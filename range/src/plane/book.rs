@@ -21,8 +21,10 @@ pub struct Learner {
     pub salt: Option<Salt>,
     /// How often they were let in again.
     pub readmitted: u32,
-    /// When they last did anything, or were put on the list.
+    /// When they were last here, or were put on the list.
     pub at: Timestamp,
+    /// When the newest entry of theirs was made.
+    pub noted: Timestamp,
     /// What they have done, by flaw.
     pub rows: BTreeMap<String, Row>,
 }
@@ -52,7 +54,7 @@ impl Book {
     /// Adds what somebody did.
     pub fn add(&mut self, entry: &Entry) {
         let learner = self.learners.entry(entry.learner().clone()).or_default();
-        learner.at = entry.at();
+        (learner.at, learner.noted) = (entry.at(), entry.at());
         match entry {
             Entry::Joined { token, salt, .. } => {
                 learner.token = token.clone().or(learner.token.take());
@@ -63,6 +65,7 @@ impl Book {
                 learner.token = None;
                 learner.readmitted = learner.readmitted.saturating_add(1);
             }
+            Entry::Seen { .. } => {}
             Entry::Hint { slug, at, .. } => {
                 let row = learner.row(slug, *at);
                 row.hints = row.hints.saturating_add(1).min(4);
@@ -85,6 +88,17 @@ impl Book {
             }
             Entry::Tried { slug, holds, at, .. } => learner.row(slug, *at).fixed |= *holds,
         }
+    }
+
+    /// Somebody is here; whether that is worth an entry, as it is once in a while.
+    pub fn see(&mut self, name: &UserName, now: Timestamp) -> bool {
+        let Some(learner) = self.learners.get_mut(name) else { return false };
+        learner.at = learner.at.max(now);
+        let is_due = learner.noted.plus_millis(limits::SEEN_MILLIS) <= now;
+        if is_due {
+            learner.noted = now;
+        }
+        is_due
     }
 
     /// Somebody is no longer known.

@@ -56,6 +56,13 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
+    /// They were here, and did nothing that is remembered otherwise.
+    Seen {
+        /// Who.
+        learner: UserName,
+        /// When.
+        at: Timestamp,
+    },
     /// They took the next hint.
     Hint {
         /// Who.
@@ -127,6 +134,7 @@ impl Entry {
         match self {
             Self::Joined { learner, .. }
             | Self::Readmitted { learner, .. }
+            | Self::Seen { learner, .. }
             | Self::Hint { learner, .. }
             | Self::Reset { learner, .. }
             | Self::Renewed { learner, .. }
@@ -142,6 +150,7 @@ impl Entry {
         match self {
             Self::Joined { at, .. }
             | Self::Readmitted { at, .. }
+            | Self::Seen { at, .. }
             | Self::Hint { at, .. }
             | Self::Reset { at, .. }
             | Self::Renewed { at, .. }
