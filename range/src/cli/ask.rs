@@ -6,7 +6,7 @@ use crate::plane::admit_learner;
 use serde_json::Value;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::ToSocketAddrs as _;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +25,10 @@ const ADDRESS: &str = "range";
 /// The range, as a learner asks it.
 pub(super) struct Range {
     agent: Agent,
-    address: String,
+    /// As it was named.
+    named: String,
+    /// What that means, and what is asked: a name may mean something else when it is looked up again.
+    address: SocketAddr,
     token: Option<String>,
 }
 
@@ -33,13 +36,11 @@ impl Range {
     /// The range, with what the learner comes back with, if they have joined.
     pub(super) fn new(at: &Where) -> Result<Self, String> {
         let named = address(at)?;
-        let mut addresses = named.to_socket_addrs().map_err(|error| format!("{named}: {error}"))?;
-        if !addresses.all(|address| address.ip().is_loopback()) {
-            return Err(format!("{named} is not on this machine; a class comes by `ssh -L`"));
-        }
-        let config = Agent::config_builder().http_status_as_error(false).build();
+        let address = resolved(&named)?;
+        // What the environment names as a proxy would be told what the learner comes back with.
+        let config = Agent::config_builder().http_status_as_error(false).proxy(None).build();
         let token = remembered(&token_file(at)?)?;
-        Ok(Self { agent: config.into(), address: named, token })
+        Ok(Self { agent: config.into(), named, address, token })
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value, String> {
@@ -88,8 +89,25 @@ impl Range {
     fn unreachable(&self, error: &ureq::Error) -> String {
         format!(
             "no range answers at {}: {error}\nis it running? `portcullis-range start`",
-            self.address
+            self.named
         )
+    }
+}
+
+/// The address of this name that answers, or the first; none of them is on another machine.
+fn resolved(named: &str) -> Result<SocketAddr, String> {
+    let addresses = named.to_socket_addrs().map_err(|error| format!("{named}: {error}"))?;
+    let addresses: Vec<SocketAddr> = addresses.collect();
+    if !addresses.iter().all(|address| address.ip().is_loopback()) {
+        return Err(format!("{named} is not on this machine; a class comes by `ssh -L`"));
+    }
+    let first = addresses.first().ok_or_else(|| format!("{named} has no address"))?;
+    // `localhost` is two of them where IPv6 is spoken, and the range listens on one.
+    let mut others = addresses.iter().skip(1);
+    match others.len() {
+        0 => Ok(*first),
+        _ if TcpStream::connect(first).is_ok() => Ok(*first),
+        _ => Ok(*others.find(|address| TcpStream::connect(address).is_ok()).unwrap_or(first)),
     }
 }
 

@@ -53,6 +53,29 @@ fn it_stays_out_of_the_chats_folders() {
     assert!(text(&started.stderr).contains("belongs to the chat"), "{}", text(&started.stderr));
 }
 
+/// What learners ask goes to the range, and to nobody in between.
+#[test]
+fn no_proxy_is_asked() {
+    let range = Range::start(&[]);
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let port = range.address.rsplit(':').next().unwrap();
+    let home = range.path("learner-mira");
+    for (words, at) in
+        [(&["join", "mira"][..], range.address.clone()), (&["board"], format!("localhost:{port}"))]
+    {
+        let mut verb = Command::new(PROGRAM);
+        for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+            verb.env(name, &proxy);
+        }
+        verb.env_remove("no_proxy").env_remove("NO_PROXY");
+        let asked = verb.args(words).args(["--range", &at, "--learner"]).arg(&home).output();
+        let asked = asked.unwrap();
+        assert!(asked.status.success(), "{at}: {}", text(&asked.stderr));
+    }
+}
+
 #[test]
 fn no_web_page_gets_in() {
     let range = Range::start(&[]);
