@@ -17,7 +17,7 @@ use std::fmt;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 const ABOUT: &str = "range.json";
 const SECRETS: &str = "secrets";
@@ -34,6 +34,8 @@ pub enum FolderError {
     OfTheChat(PathBuf),
     /// It holds other things, and nothing of a range.
     NotEmpty(PathBuf),
+    /// It is a range's own, or lies in one.
+    OfARange(PathBuf),
     /// A file of it can't be read as what it should be.
     Damaged(PathBuf),
     /// Nor can this line of one, from 1 on.
@@ -58,6 +60,9 @@ impl fmt::Display for FolderError {
             }
             Self::NotEmpty(path) => {
                 write!(f, "{} holds other things; name an empty folder", path.display())
+            }
+            Self::OfARange(path) => {
+                write!(f, "{} is a range's; a learner needs a folder elsewhere", path.display())
             }
             Self::Damaged(path) => write!(f, "{} can't be read; is it damaged?", path.display()),
             Self::DamagedLine(path, line) => write!(
@@ -116,21 +121,34 @@ pub struct Opened {
 /// [`FolderError`].
 pub fn admit_learner(path: &Path) -> Result<(), FolderError> {
     refuse_the_chats(path)?;
-    match path.join(ABOUT).exists() {
-        true => Err(FolderError::NotEmpty(path.to_owned())),
-        false => Ok(()),
+    match around(path)?.find(|folder| folder.join(ABOUT).exists()) {
+        Some(folder) => Err(FolderError::OfARange(folder)),
+        None => Ok(()),
     }
 }
 
 /// Neither a folder of the chat's, nor one anywhere inside it.
 fn refuse_the_chats(path: &Path) -> Result<(), FolderError> {
+    let mut files = around(path)?.flat_map(|folder| OF_THE_CHAT.map(|name| folder.join(name)));
+    files.find(|file| file.exists()).map_or(Ok(()), |file| Err(FolderError::OfTheChat(file)))
+}
+
+/// A folder, and all that it lies in, whatever links lead there: what is not there yet will be made behind them.
+fn around(path: &Path) -> Result<impl Iterator<Item = PathBuf>, FolderError> {
     let io = |error| FolderError::Io(path.to_owned(), error);
-    let whole = fs::canonicalize(path).or_else(|_| std::path::absolute(path)).map_err(io)?;
-    let files = whole.ancestors().flat_map(|folder| OF_THE_CHAT.map(|name| folder.join(name)));
-    match files.into_iter().find(|file| file.exists()) {
-        Some(file) => Err(FolderError::OfTheChat(file)),
-        None => Ok(()),
+    let whole = std::path::absolute(path).map_err(io)?;
+    let there = whole.ancestors().find_map(|folder| {
+        let left = whole.strip_prefix(folder).ok()?;
+        Some((fs::canonicalize(folder).ok()?, left))
+    });
+    let (there, left) = there.unwrap_or_else(|| (PathBuf::new(), &whole));
+    if left.components().any(|part| part == Component::ParentDir) {
+        // Where it leads is not known before what it leads through is made.
+        return Err(io(io::ErrorKind::NotFound.into()));
     }
+    let whole = there.join(left);
+    let folders: Vec<PathBuf> = whole.ancestors().map(Path::to_owned).collect();
+    Ok(folders.into_iter())
 }
 
 impl Folder {
@@ -297,6 +315,33 @@ mod tests {
         let range = tempfile::tempdir().unwrap();
         admit_learner(range.path()).unwrap();
         Folder::open(range.path(), "").unwrap();
-        assert!(matches!(admit_learner(range.path()), Err(FolderError::NotEmpty(_))));
+        for path in [range.path().to_owned(), range.path().join("mira"), range.path().join("a/b")] {
+            assert!(matches!(admit_learner(&path), Err(FolderError::OfARange(_))), "{path:?}");
+        }
+    }
+
+    /// What is not there yet lies where the links before it lead.
+    #[test]
+    fn links_lead_into_no_other_folder() {
+        let (chat, range, links) = (
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
+            tempfile::tempdir().unwrap(),
+        );
+        fs::write(chat.path().join(OF_THE_CHAT[0]), b"").unwrap();
+        drop(Folder::open(range.path(), "").unwrap());
+        for (name, leads) in [("chat", chat.path()), ("range", range.path())] {
+            std::os::unix::fs::symlink(leads, links.path().join(name)).unwrap();
+        }
+        for below in ["chat/new", "chat/a/b", "chat", "new/../chat/a"] {
+            let path = links.path().join(below);
+            Folder::open(&path, "").unwrap_err();
+            admit_learner(&path).unwrap_err();
+        }
+        for below in ["range/new", "range/a/b", "range"] {
+            admit_learner(&links.path().join(below)).unwrap_err();
+        }
+        assert_eq!(fs::read_dir(chat.path()).unwrap().count(), 1, "nothing is made there");
+        admit_learner(&links.path().join("new/mira")).unwrap();
     }
 }
