@@ -8,6 +8,7 @@ use crate::reading::counted;
 use portcullis_proto::UserName;
 use rand_core::OsRng;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 impl Host {
@@ -276,19 +277,29 @@ const HEADERS: [&str; 12] = [
     "login",
 ];
 
-/// The names in the first column. All lines that can't be read are told at once.
+/// The names in the first column. All lines that can't be read are told at once; those that hold nothing are passed over.
 fn names(csv: &str) -> Result<Vec<UserName>, String> {
-    let firsts = csv.lines().map(|line| {
-        let first = line.split([',', ';', '\t']).next().unwrap_or_default();
-        first.trim_start_matches('\u{feff}').trim().trim_matches('"').trim()
+    let is_between = |letter: char| [',', ';', '\t'].contains(&letter) || letter.is_whitespace();
+    let lines = csv
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .map(|line| line.trim_matches(' '))
+        .zip(1_usize..);
+    let mut filled = lines.filter(|(line, _)| !line.trim_matches(is_between).is_empty()).peekable();
+    filled.next_if(|(line, _)| {
+        first(line).is_ok_and(|first| HEADERS.contains(&first.to_lowercase().as_str()))
     });
-    let mut filled = firsts.zip(1..).filter(|(first, _)| !first.is_empty()).peekable();
-    filled.next_if(|(first, _)| HEADERS.contains(&first.to_lowercase().as_str()));
-    let (mut names, mut bad) = (Vec::new(), Vec::new());
-    for (first, number) in filled {
-        match UserName::parse(first) {
-            Ok(name) => names.push(name),
-            Err(error) => bad.push(format!("line {number}: {first:?}: {error}")),
+    let (mut names, mut bad) = (BTreeMap::new(), Vec::new());
+    for (line, number) in filled {
+        let name = first(line).map_err(str::to_owned).and_then(|first| {
+            UserName::parse(first).map_err(|error| format!("{first:?}: {error}"))
+        });
+        match name {
+            Ok(name) => match names.get(&name) {
+                Some(before) => bad.push(format!("line {number}: {name} is in line {before}, too")),
+                None => drop(names.insert(name, number)),
+            },
+            Err(why) => bad.push(format!("line {number}: {why}")),
         }
     }
     if !bad.is_empty() {
@@ -297,9 +308,27 @@ fn names(csv: &str) -> Result<Vec<UserName>, String> {
             bad.join("\n")
         ));
     }
-    names.sort();
-    names.dedup();
-    if names.is_empty() { Err("there is no name on the list".to_owned()) } else { Ok(names) }
+    if names.is_empty() {
+        return Err("there is no name on the list".to_owned());
+    }
+    Ok(names.into_keys().collect())
+}
+
+/// A line's first field, which may be in quotation marks (RFC 4180). Fields of several lines are not read.
+fn first(line: &str) -> Result<&str, &'static str> {
+    if line.matches('"').count() % 2 == 1 {
+        return Err("a quotation mark has no other in this line");
+    }
+    let mut parts = line.split([',', ';', '\t']);
+    let Some(quoted) = line.strip_prefix('"') else {
+        return Ok(parts.next().unwrap_or_default().trim());
+    };
+    let (first, rest) = quoted.split_once('"').unwrap_or((quoted, ""));
+    match rest.trim_start().chars().next() {
+        None | Some(',' | ';') => Ok(first.trim()),
+        Some(_) if rest.starts_with('\t') => Ok(first.trim()),
+        Some(_) => Err("something stands behind a quotation mark"),
+    }
 }
 
 /// What names are put in order by: as people count, `pupil2` before `pupil10`.
@@ -340,17 +369,31 @@ mod tests {
         };
         check("mira\noleg\n", Ok(&["mira", "oleg"]));
         check(
-            "\u{feff}name,mail\r\nmira,m@example.org\r\n\r\n\"oleg\";x\nmira\n",
+            "\u{feff}name,mail\r\nmira,m@example.org\r\n\r\n\"oleg\";x\n;;\n",
             Ok(&["mira", "oleg"]),
         );
+        check("\"name\",\"mail\"\n\"mira\",\"Meier, Mira\"\n\"oleg\"\n", Ok(&["mira", "oleg"]));
+        check("\"oleg\"\t1\nmira\t\"2\"\n", Ok(&["mira", "oleg"]));
         check("\nPseudonym\tseat\nname\toleg\n", Ok(&["name"]));
         check("mira\nname\n", Ok(&["mira", "name"]));
         check("mira\nO'Neil, Anna\n", Err("nobody was put on the list"));
         check("\n\n", Err("there is no name"));
-        let all = names("name\nO'Neil\nmira\n\nx y\n").unwrap_err();
-        let lines: Vec<&str> =
-            all.lines().skip(1).filter_map(|line| Some(line.split_once(": ")?.0)).collect();
-        assert_eq!(lines, ["line 2", "line 5"]);
+        let bad = |csv: &str, expected: &[&str]| {
+            let all = names(csv).unwrap_err();
+            let lines: Vec<&str> =
+                all.lines().skip(1).filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+            assert_eq!(lines, expected, "{csv:?}");
+        };
+        bad("name\nO'Neil\nmira\n\nx y\n", &["line 2", "line 5"]);
+        // Whoever has no name stands on no list, and nobody stands there twice.
+        bad(
+            "name,seat\n,1\nmira,2\n\"\",3\n ;4\n\tzoe\n",
+            &["line 2", "line 4", "line 5", "line 6"],
+        );
+        bad("mira\noleg\nmira\n", &["line 3"]);
+        // What goes on in the next line would be somebody's name there.
+        bad("mira,\"Room 1\nwindow\"\n", &["line 1", "line 2"]);
+        bad("\"Meier, Mira\",1\n\"mi\"\"ra\",2\nmira\"x\"\n", &["line 1", "line 2", "line 3"]);
     }
 
     #[test]
