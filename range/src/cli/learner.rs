@@ -2,7 +2,7 @@
 
 use super::Where;
 use super::ask::{Range, make_place};
-use super::output::{Failure, exactly, say, text};
+use super::output::{Failure, exactly, mention, pause, say, text};
 use crate::limits;
 use crate::plane::Receipt;
 use crate::reading::{self, counted};
@@ -145,54 +145,63 @@ pub(super) fn submit(at: &Where, slug: &str, value: &str) -> Result<(), Failure>
 pub(super) fn wire(at: &Where, slug: &str, wanted: Reading) -> Result<(), Failure> {
     let range = Range::new(at)?;
     let ask = |after: u64| range.get(&format!("/api/flaws/{slug}/wire?after={after}"));
-    let mut after = match wanted.after {
+    let opening = ask(u64::MAX)?;
+    let after = match wanted.after {
         Some(after) => after,
-        None => skip_scene(slug, &ask(u64::MAX)?, wanted.json)?,
+        None => skip_scene(slug, &opening, wanted.json)?,
     };
+    let mut reader = Reader { ask, made: opening["made"].clone(), after };
     if !wanted.json {
         say!("{}", reading::LEGEND);
     }
     let mut newest = VecDeque::new();
     loop {
-        let page = ask(after)?;
-        let passages = rows(&page, "passages");
-        after = passages.last().and_then(|last| last["number"].as_u64()).unwrap_or(after);
-        newest.extend(passages.iter().cloned());
-        if let Some(last) = wanted.last.filter(|_| !passages.is_empty()) {
+        let passages = reader.next()?;
+        let is_end = passages.is_empty();
+        newest.extend(passages);
+        if let Some(last) = wanted.last.filter(|_| !is_end) {
             drop(newest.drain(..newest.len().saturating_sub(last)));
             continue;
         }
         for passage in newest.drain(..) {
             put_passage(&passage, wanted.json)?;
         }
-        if passages.is_empty() && wanted.follow {
-            return follow(after, ask, wanted.json);
-        }
-        if passages.is_empty() {
+        if is_end && !wanted.follow {
             return Ok(());
+        }
+        if is_end {
+            break;
+        }
+    }
+    loop {
+        // Whoever read may have gone, and nothing be there to be written.
+        pause(Duration::from_millis(300))?;
+        for passage in reader.next()? {
+            put_passage(&passage, wanted.json)?;
         }
     }
 }
 
-/// More, as it passes.
-fn follow(
-    mut after: u64,
-    ask: impl Fn(u64) -> Result<Value, String>,
-    json: bool,
-) -> Result<(), Failure> {
-    loop {
-        std::thread::sleep(Duration::from_millis(300));
-        let page = ask(after)?;
-        // Fewer have passed than were read: these are another world's.
-        if page["count"].as_u64().is_some_and(|count| count < after) {
-            after = page["scene"].as_u64().unwrap_or(0);
+/// Who reads the wire: of which world, by when it was made, and behind which passage.
+struct Reader<A> {
+    ask: A,
+    made: Value,
+    after: u64,
+}
+
+impl<A: Fn(u64) -> Result<Value, String>> Reader<A> {
+    /// What comes next, which may be nothing yet. A world that was begun anew is read from behind its scene.
+    fn next(&mut self) -> Result<Vec<Value>, String> {
+        let mut page = (self.ask)(self.after)?;
+        while page["made"] != self.made {
+            self.made = page["made"].clone();
+            self.after = page["scene"].as_u64().unwrap_or(0);
             mention("this world was begun anew; its opening scene is left out");
-            continue;
+            page = (self.ask)(self.after)?;
         }
-        for passage in rows(&page, "passages") {
-            after = passage["number"].as_u64().unwrap_or(after);
-            put_passage(passage, json)?;
-        }
+        let passages = rows(&page, "passages").to_vec();
+        self.after = passages.last().and_then(|last| last["number"].as_u64()).unwrap_or(self.after);
+        Ok(passages)
     }
 }
 
@@ -209,11 +218,6 @@ fn skip_scene(slug: &str, page: &Value, json: bool) -> Result<u64, Failure> {
         }
     }
     Ok(scene)
-}
-
-/// Says something beside what is printed, which programs read.
-fn mention(what: &str) {
-    eprintln!("portcullis-range: {what}");
 }
 
 fn put_passage(passage: &Value, json: bool) -> Result<(), Failure> {

@@ -247,7 +247,7 @@ pub fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(()) | Err(Failure::PipeClosed) => ExitCode::SUCCESS,
         Err(Failure::Told(why)) => {
-            eprintln!("portcullis-range: {why}");
+            output::mention(&why);
             ExitCode::FAILURE
         }
     }

@@ -3,6 +3,11 @@
 use portcullis_terminal::ui::safe_text::SafeLine;
 use std::fmt;
 use std::io::{self, ErrorKind, Write as _};
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
+use tokio::runtime::Builder;
 
 /// Why a verb ends before its end.
 #[derive(Debug)]
@@ -48,6 +53,32 @@ pub(super) fn exactly(text: &str) -> Result<(), Failure> {
     written.map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::PipeClosed,
         kind => Failure::Told(format!("standard output: {kind}")),
+    })
+}
+
+/// Says something beside what is printed, which programs read. Nobody has to be there to hear it.
+pub(super) fn mention(what: &str) {
+    let _ = writeln!(io::stderr().lock(), "portcullis-range: {what}");
+}
+
+/// Waits for so long.
+///
+/// # Errors
+/// [`Failure::PipeClosed`] as soon as nobody reads standard output any more.
+pub(super) fn pause(time: Duration) -> Result<(), Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        // A file has no reader who goes, and can't be waited for.
+        let out = io::stdout().as_fd().try_clone_to_owned();
+        let Ok(out) = out.and_then(pipe::Sender::from_owned_fd_unchecked) else {
+            tokio::time::sleep(time).await;
+            return Ok(());
+        };
+        match tokio::time::timeout(time, out.ready(Interest::ERROR)).await {
+            Ok(_) => Err(Failure::PipeClosed),
+            Err(_) => Ok(()),
+        }
     })
 }
 

@@ -105,7 +105,7 @@ impl Host {
         let page = page.take_while(has_room);
         let page: Vec<Value> = page.map(|passage| reading::as_json(world, passage)).collect();
         Ok(json!({
-            "count": wire.count(), "scene": wire.scene(), "opening": opening, "passages": page,
+            "made": slot.made, "count": wire.count(), "scene": wire.scene(), "opening": opening, "passages": page,
         }))
     }
 

@@ -98,6 +98,14 @@ impl Range {
         text(&output.stderr)
     }
 
+    /// A learner's `wire` of `sender-spoof` that follows.
+    fn follows(&self, name: &str) -> Child {
+        let mut verb = Command::new(PROGRAM);
+        verb.args(["wire", "sender-spoof", "--follow", "--json", "--range", &self.address]);
+        verb.arg("--learner").arg(self.path(&format!("learner-{name}")));
+        verb.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Runs a teacher's verb.
     fn teacher(&self, arguments: &[&str]) -> Output {
         let (words, folder) = (["class"].iter().chain(arguments), self.path("range"));

@@ -265,3 +265,52 @@ fn who_watches_hears_of_solves_and_of_their_end() {
     assert!(complaints.next().unwrap().contains("you were forgotten"));
     assert!(!verb.wait().unwrap().success());
 }
+
+/// However much has passed in the new world by then, it is told from the old one.
+#[test]
+fn who_follows_the_wire_misses_no_reset() {
+    let range = joined();
+    let talk = |times: usize| {
+        let mut script = Script::open(&range.door("mira", "sender-spoof", "session"));
+        (0..times).for_each(|_| drop(script.ask("channels", &json!({}))));
+    };
+    talk(1);
+    let mut verb = range.follows("mira");
+    let mut passages = BufReader::new(verb.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut mentions = BufReader::new(verb.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let is_reply = |line: &String| line.contains("channels") && line.contains("reply");
+    passages.find(is_reply).unwrap();
+    let signal = |signal: &str| {
+        let sent = Command::new("kill").args([signal, &verb.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    };
+    signal("-STOP");
+    range.says("mira", &["reset", "sender-spoof"]);
+    talk(9);
+    signal("-CONT");
+    assert!(mentions.any(|line| line.contains("begun anew")));
+    for _ in 0..9 {
+        passages.find(is_reply).unwrap();
+    }
+    verb.kill().unwrap();
+    verb.wait().unwrap();
+}
+
+/// As `wire --follow | head` does: nothing may ever pass again that could not be written.
+#[test]
+fn who_follows_ends_when_nobody_reads() {
+    let range = joined();
+    range.door("mira", "sender-spoof", "session");
+    let mut verb = range.follows("mira");
+    drop(verb.stdout.take());
+    assert!(verb.wait().unwrap().success());
+}
+
+/// Where nobody hears why something failed, it still fails as it should.
+#[test]
+fn complaints_need_no_listener() {
+    let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let mut verify = Command::new(PROGRAM);
+    let failed = verify.args(["verify", "no-such-file"]).stderr(full()).status().unwrap();
+    assert_eq!(failed.code(), Some(1));
+}
