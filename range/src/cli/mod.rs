@@ -10,9 +10,9 @@ mod teacher;
 
 use self::output::Failure;
 use self::slug::Slug;
-use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use portcullis_proto::UserName;
+use portcullis_terminal::ui::safe_text::SafeLine;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -53,7 +53,7 @@ enum Command {
         #[arg(long, value_name = "HOST:PORT", default_value_t = crate::host::default_address())]
         listen: std::net::SocketAddr,
         /// Make it the range of a class, whose learners are on a list
-        #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_name = "NAME", value_parser = class_name)]
         class: Option<String>,
         #[command(flatten)]
         folder: Folder,
@@ -292,6 +292,14 @@ fn machine(typed: &str) -> Result<String, String> {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || "@.-_".contains(letter);
     if typed.is_empty() || typed.starts_with('-') || !typed.chars().all(fits) {
         return Err("a machine's name has letters, digits and `@.-_`".to_owned());
+    }
+    Ok(typed.to_owned())
+}
+
+/// A class's name stands on screens and in receipts: it is seen as it is.
+fn class_name(typed: &str) -> Result<String, String> {
+    if typed.trim().is_empty() || SafeLine::name(typed).as_str() != typed {
+        return Err("a class's name is a text of one line, of letters that can be seen".to_owned());
     }
     Ok(typed.to_owned())
 }

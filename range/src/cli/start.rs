@@ -1,6 +1,7 @@
 //! `start`: the range itself, until Control-C.
 
 use crate::host::{self, Host};
+use portcullis_terminal::ui::safe_text::SafeLine;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -40,7 +41,7 @@ fn welcome(host: &Host, folder: &Path) -> String {
         format!(
             "class {}: `portcullis-range class codes` prints what each on its list joins with\n\
              receipts are verified by the key {}",
-            host.class(),
+            SafeLine::name(host.class()).as_str(),
             host.receipt_key()
         )
     };

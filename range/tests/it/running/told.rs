@@ -314,3 +314,14 @@ fn complaints_need_no_listener() {
     let failed = verify.args(["verify", "no-such-file"]).stderr(full()).status().unwrap();
     assert_eq!(failed.code(), Some(1));
 }
+
+#[test]
+fn a_class_has_a_name_that_can_be_seen() {
+    for class in ["", " ", "7b\n+---+", "\u{1b}[2J", "7\u{202e}b"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut start = Command::new(PROGRAM);
+        start.args(["start", "--listen", "127.0.0.1:0", "--class", class, "--folder"]);
+        let ended = start.arg(folder.path().join("range")).output().unwrap();
+        assert!(!ended.status.success() && !folder.path().join("range").exists(), "{class:?}");
+    }
+}
