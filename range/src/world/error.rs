@@ -59,7 +59,9 @@ impl fmt::Display for WorldError {
             Self::TooLong => "this frame is too long",
             Self::Nobody => "there is nobody of this name here",
             Self::HeldFull => "so many frames are held that this one would not be; let some go",
-            Self::NotYours => "a page of yours is at https:// and a name that ends in .example",
+            Self::NotYours => {
+                "a page of yours is at https:// or http:// and a name that ends in .example"
+            }
         })
     }
 }
