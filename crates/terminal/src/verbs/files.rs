@@ -91,7 +91,7 @@ async fn run_send(
     let earlier = Core::transfers(session.device().client());
     let news = session.device_mut().offer(id, paths, !direct);
     let mut shows = session.take_in(news)?;
-    let mut roomless = None;
+    let (mut roomless, mut stands) = (None, false);
     loop {
         // Why the server refuses it says more than that it has ended.
         if let Some(refusal) = own_refusal(&shows, &earlier) {
@@ -102,6 +102,7 @@ async fn run_send(
             _ => None,
         });
         if let Some(about) = offered {
+            stands = true;
             if let Some(state) = settled(about, direct)? {
                 print(to, about, state)?;
                 return tidy_up(&mut session).await;
@@ -115,6 +116,10 @@ async fn run_send(
             // With `--direct` it was said that it may take days, and the next verb goes on with it.
             (Err(failure), Some(transfer)) if !direct => {
                 return Err(withdraw(&mut session, transfer, failure).await);
+            }
+            (Err(Failure { exit, message, .. }), _) if direct && stands => {
+                let words = "the offer stands; `portcullis transfers --cancel` takes it back";
+                return Err(Failure::new(exit, format!("{message}; {words}")));
             }
             (shows, _) => shows?,
         };

@@ -274,6 +274,13 @@ fn whoever_waits_for_a_file_is_told_for_which() {
     sending.kill();
     assert!(bytes_below(&blobs) < LARGE as u64, "it was killed in the middle");
     check("waiting for mira to send large.bin (100.0 MB)");
+    let small = world.file("small.bin", b"small");
+    let to_noor = ["send", "--to", "noor", "--direct", "--timeout", "3", "--file"];
+    let send = [&to_noor[..], &[small.to_str().unwrap()]].concat();
+    let (code, errors) = world.start("mira", "mira", &send).ending();
+    let stands =
+        "nothing has moved for 3 s; the offer stands; `portcullis transfers --cancel` takes";
+    assert!(code == Some(6) && errors.contains(stands), "{errors}");
 }
 
 #[test]
