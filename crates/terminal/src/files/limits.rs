@@ -84,7 +84,7 @@ pub const RELAY_PAUSE: Duration = Duration::from_secs(1);
 pub const RELAY_DOUBLINGS: u32 = 5;
 
 /// Times that nothing more is fetched before its sender is told what is lacking: the server may have lost it.
-pub const RELAY_VAIN: u32 = 3;
+pub const RELAY_VAIN: u32 = 2;
 
 /// How long the server may take for an answer.
 pub const ANSWER: Duration = Duration::from_secs(60);
