@@ -255,6 +255,11 @@ impl Transfer {
         }
     }
 
+    /// Whether this device offers it, and the server has no room for it.
+    const fn is_roomless(&self) -> bool {
+        matches!(&self.part, Part::Sends(sending) if sending.roomless)
+    }
+
     fn sending(&mut self) -> Option<&mut Sending> {
         match &mut self.part {
             Part::Sends(sending) => Some(sending),

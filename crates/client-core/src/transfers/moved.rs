@@ -128,7 +128,7 @@ impl Client {
         let account = self.recipient_with(id, device);
         self.change_transfer(id, |transfer| {
             transfer.moving.serving.remove(&device);
-            if transfer.sending().is_some_and(|sending| sending.roomless) {
+            if transfer.is_roomless() {
                 transfer.moving.awaited.insert(device);
                 return None;
             }

@@ -205,8 +205,8 @@ impl Client {
 
     /// Whether a device may be told so: once, and where the server has room.
     fn may_withhold(&self, transfer: &Transfer, device: DeviceId) -> bool {
-        let roomless = matches!(&transfer.part, Part::Sends(sending) if sending.roomless);
-        !roomless && !transfer.moving.withheld.contains(&device) && self.is_ready(transfer)
+        let told = transfer.moving.withheld.contains(&device);
+        !transfer.is_roomless() && !told && self.is_ready(transfer)
     }
 
     /// Whether recipients wait for it who can be reached directly, and whether some can't.

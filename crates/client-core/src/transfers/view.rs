@@ -59,7 +59,7 @@ impl Client {
             holds: transfer.offer.holds,
             place: transfer.place.clone(),
             state,
-            roomless: matches!(&transfer.part, Part::Sends(sending) if sending.roomless),
+            roomless: transfer.is_roomless(),
             expires: transfer.expires(),
             recipients: if own { recipients } else { Vec::new() },
         })

@@ -374,7 +374,6 @@ fn recipients(about: &TransferView) -> String {
     }
 }
 
-/// What has become of a transfer, where the conversation itself doesn't tell.
 /// Where files are: all are in one folder, and ten thousand would fill the screen for good.
 fn first(paths: &[String]) -> String {
     let (named, more) = paths.split_at(paths.len().min(PATHS));
@@ -384,6 +383,7 @@ fn first(paths: &[String]) -> String {
     }
 }
 
+/// What has become of a transfer, where the conversation itself doesn't tell.
 fn news(about: &TransferView, number: usize) -> Option<(String, Level)> {
     let title = quoted(&about.title);
     match &about.state {
