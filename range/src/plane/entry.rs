@@ -160,3 +160,15 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+pub(super) mod testing {
+    use super::*;
+
+    /// Somebody joined.
+    pub(in crate::plane) fn joined(name: &str) -> Entry {
+        let learner = UserName::parse(name).unwrap();
+        Entry::Joined { learner, token: Some("aa".to_owned()), salt: None, at: Timestamp(1) }
+    }
+}

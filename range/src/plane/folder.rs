@@ -238,12 +238,7 @@ fn make(path: &Path, class: &str) -> Result<(), FolderError> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use portcullis_proto::Timestamp;
-
-    fn joined(name: &str) -> Entry {
-        let learner = UserName::parse(name).unwrap();
-        Entry::Joined { learner, token: Some("aa".to_owned()), salt: None, at: Timestamp(1) }
-    }
+    use crate::plane::entry::testing::joined;
 
     #[test]
     fn what_was_done_survives() {

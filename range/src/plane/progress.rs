@@ -151,12 +151,8 @@ fn read_book(path: &Path) -> Result<(Book, u64), FolderError> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::plane::entry::testing::joined;
     use portcullis_proto::Timestamp;
-
-    fn joined(name: &str) -> Entry {
-        let learner = UserName::parse(name).unwrap();
-        Entry::Joined { learner, token: Some("aa".to_owned()), salt: None, at: Timestamp(1) }
-    }
 
     fn empty(folder: &tempfile::TempDir) -> PathBuf {
         let path = folder.path().join("progress.jsonl");

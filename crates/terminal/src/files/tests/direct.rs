@@ -240,16 +240,21 @@ async fn a_sender_who_drips_is_not_waited_for() {
     assert_eq!(moved, Moved::Lacking { have: 0 });
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_recipient_who_takes_it_in_drops_is_not_waited_for() {
-    let world = World::new();
-    // More than sockets hold.
+/// A sender of more than sockets hold, and a recipient's connection that has said who it is.
+async fn served(world: &World) -> (Person, portcullis_proto::FileOffer, TcpStream) {
     world.file("a", &vec![0; 32 * 1024 * 1024]);
     let mut alice = Person::new();
-    let (offer, place) = alice.offer(&world, "a").await;
+    let (offer, place) = alice.offer(world, "a").await;
     let to = alice.serve(&offer, &place).await[0];
     let mut stream = TcpStream::connect(to).await.unwrap();
     stream.write_all(&path_hello(&offer.key, DEVICE, 0, [1; 16])).await.unwrap();
+    (alice, offer, stream)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recipient_who_takes_it_in_drops_is_not_waited_for() {
+    let world = World::new();
+    let (mut alice, offer, mut stream) = served(&world).await;
     let (mut some, mut got) = (vec![0; 16 * 1024], 0);
     // A reset is an end too.
     while let Ok(count @ 1..) = stream.read(&mut some).await {
@@ -263,14 +268,8 @@ async fn a_recipient_who_takes_it_in_drops_is_not_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_recipient_who_takes_nothing_is_not_waited_for() {
     let world = World::new();
-    // More than sockets hold.
-    world.file("a", &vec![0; 32 * 1024 * 1024]);
-    let mut alice = Person::new();
-    let (offer, place) = alice.offer(&world, "a").await;
-    let to = alice.serve(&offer, &place).await[0];
     // Its system says for it that all has arrived.
-    let mut stream = TcpStream::connect(to).await.unwrap();
-    stream.write_all(&path_hello(&offer.key, DEVICE, 0, [1; 16])).await.unwrap();
+    let (mut alice, _, stream) = served(&world).await;
     stream.readable().await.unwrap();
     let passing = async {
         loop {
